@@ -7,11 +7,13 @@ LAYER := layers/auth_jwt
 export AWS_DEFAULT_REGION ?= eu-central-1
 export SAM_CLI_TELEMETRY := 0
 
-# A Python is the first of 3.13, 3.12, 3.11 that runs and can make environments (a name on PATH may be a shim that fails).
+# The newest of 3.13, 3.12, 3.11 that runs and can make environments (a name on PATH may be a shim that fails).
 # PYTHON=/path/to/python overrides the search.
 define find_python
-for p in $(PYTHON) python3.13 python3.12 python3.11 python3 "$$HOME"/.pyenv/versions/3.1[123].*/bin/python3; do \
-  "$$p" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1 && { echo "$$p"; break; }; \
+for minor in 13 12 11; do \
+  for p in $(or $(PYTHON),python3.$$minor "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.$$minor.*/bin/python3 python3); do \
+    "$$p" -c "import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, $$minor))" >/dev/null 2>&1 && { echo "$$p"; break 2; }; \
+  done; \
 done
 endef
 

@@ -1,0 +1,191 @@
+"""The spine: token -> tag -> secrets -> verify -> profile -> result. Start reading here."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from math import floor
+from typing import Any, Final
+
+from auth_jwt.cache import RowMemory
+from auth_jwt.credentials import load_credentials
+from auth_jwt.decoded import decoded_token
+from auth_jwt.errors import Denied, Fault, InvalidKey, Reason
+from auth_jwt.keys import VerificationKey, verification_keys
+from auth_jwt.models import Authorized, Policy, Profile, Report, Secret, TagRows
+from auth_jwt.tokens import UnverifiedJws, unverified_jws, unverified_object, unverified_tag
+from auth_jwt.verification import check_claims, is_number, is_signed_by, verify_signature
+
+WORTH_A_SECOND_LOOK: Final = frozenset(
+    {
+        Reason.BAD_SIGNATURE,
+        Reason.NO_ACTIVE_SECRET,
+        Reason.UNKNOWN_TAG,
+        Reason.UNKNOWN_PROFILE,
+        Reason.INCOMPLETE_PROFILE,
+    }
+)
+"""Refusals that a write since the rows were read could have turned: a new secret must work at once."""
+
+MAX_SCRIPT_KEYS: Final = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authorizer:
+    """Decides whose token it is.
+
+    Attributes:
+        memory: the rows, remembered.
+        policy: the rules an operator set.
+        store_seconds: how long the tables may take in one request, all reads and retries together.
+        clock: UNIX seconds, for windows and claims.
+        timer: a clock that never goes back, for deadlines.
+    """
+
+    memory: RowMemory
+    policy: Policy
+    store_seconds: float
+    clock: Callable[[], float] = time.time
+    timer: Callable[[], float] = time.monotonic
+
+    def authorize(
+        self,
+        token: object,
+        *,
+        from_user: str | None = None,
+        from_domain: str | None = None,
+        report: Report | None = None,
+    ) -> Authorized:
+        """Return whom *token* speaks for.
+
+        Args:
+            token: a JWT in compact serialization.
+            from_user: the SIP user the request acts as; must be the profile's username, exactly.
+            from_domain: its SIP domain; must be the profile's, without regard to case.
+            report: filled with what was seen on the way.
+
+        Raises:
+            Denied: the token is refused, or speaks for somebody else.
+            Fault: it cannot be decided.
+        """
+        report = Report() if report is None else report
+        now = self.clock()
+        jws, claims = self._unverified(token)
+        report.algorithm = jws.algorithm
+        tag = unverified_tag(claims, self.policy.tag_claim)
+        report.tag = tag
+        answer, profile = self._decide_by_rows(tag, jws, claims, now, report)
+        if from_user is not None and from_user != answer.sip_username:
+            raise Denied(Reason.USERNAME_MISMATCH)
+        if from_domain is not None and not _same_domain(from_domain, profile.domain):
+            raise Denied(Reason.DOMAIN_MISMATCH)
+        return answer
+
+    def script_authorize(self, token: object, key: str) -> tuple[int, str | None]:
+        """Validate *token* by the *key* given, as the module's `jwt_script_authorize()`; claims are not checked.
+
+        Args:
+            token: a JWT in compact serialization.
+            key: text as a secret may hold it, at most 16 candidate keys; a reference is not followed.
+
+        Returns:
+            1 and the decoded token when validated, -1 and the decoded token when not, -2 and None when it is no token.
+        """
+        try:
+            jws, claims = self._unverified(token)
+        except Denied:
+            return -2, None
+        valid = is_signed_by(jws, _script_keys(key), self.policy.min_hmac_key_bytes)
+        return (1 if valid else -1), decoded_token(jws.header, claims)
+
+    def _unverified(self, token: object) -> tuple[UnverifiedJws, dict[str, Any]]:
+        jws = unverified_jws(token, self.policy.header, max_bytes=self.policy.max_token_bytes)
+        return jws, unverified_object(jws.payload)
+
+    def _decide_by_rows(
+        self, tag: str, jws: UnverifiedJws, claims: dict[str, Any], now: float, report: Report
+    ) -> tuple[Authorized, Profile]:
+        """Decide by remembered rows, and once more by fresh ones where those could decide otherwise."""
+        deadline = self.timer() + self.store_seconds
+        recalled = self.memory.recall(tag, deadline)
+        report.rows = recalled.origin
+        try:
+            return self._decide(recalled.rows, jws, claims, now, report)
+        except Denied as denied:
+            if not recalled.remembered or denied.reason not in WORTH_A_SECOND_LOOK:
+                raise
+            renewed = self.memory.renew(tag, deadline)
+            if renewed is None:
+                raise
+        report.rows = "table"
+        report.unusable_secrets.clear()
+        return self._decide(renewed, jws, claims, now, report)
+
+    def _decide(
+        self, rows: TagRows, jws: UnverifiedJws, claims: dict[str, Any], now: float, report: Report
+    ) -> tuple[Authorized, Profile]:
+        secrets = _open_secrets(rows, now)
+        secret = verify_signature(jws, secrets, self.policy.min_hmac_key_bytes, report)
+        report.secret_id = secret.id
+        check_claims(claims, self.policy, now)
+        profile, username = _usable_profile(rows)
+        _check_revocation(profile, claims)
+        credentials, report.unusable_credentials = load_credentials(self.policy.credentials, profile.attributes)
+        answer = Authorized(
+            sip_username=username,
+            decoded_token=decoded_token(jws.header, claims),
+            credentials=credentials,
+            expires_at=self._expires_at(secret, claims),
+        )
+        return answer, profile
+
+    def _expires_at(self, secret: Secret, claims: dict[str, Any]) -> int:
+        policy = self.policy
+        if secret.end is None:  # an open secret has an end
+            raise Fault("a secret without an end verified")
+        ends: list[Decimal | int | float] = [secret.end]
+        if policy.enforce_time_claims and "exp" in claims:
+            ends.append(claims["exp"] + policy.leeway_seconds)
+        if policy.max_token_age_seconds is not None:
+            ends.append(claims["iat"] + policy.max_token_age_seconds + policy.leeway_seconds)
+        return floor(min(ends))
+
+
+def _open_secrets(rows: TagRows, now: float) -> list[Secret]:
+    if not rows.secrets:
+        raise Denied(Reason.UNKNOWN_TAG)
+    secrets = [secret for secret in rows.secrets if secret.is_open(now)]
+    if not secrets:
+        raise Denied(Reason.NO_ACTIVE_SECRET)
+    return secrets
+
+
+def _usable_profile(rows: TagRows) -> tuple[Profile, str]:
+    if rows.profile is None:
+        raise Denied(Reason.UNKNOWN_PROFILE)
+    if rows.profile.username is None:
+        raise Denied(Reason.INCOMPLETE_PROFILE)
+    if rows.profile.disabled:
+        raise Denied(Reason.DISABLED_PROFILE)
+    return rows.profile, rows.profile.username
+
+
+def _check_revocation(profile: Profile, claims: dict[str, Any]) -> None:
+    """Refuse tokens issued before `tokens_valid_after`, and, failing closed, all whose time of issue is unknown."""
+    if profile.valid_after is None:
+        return
+    issued = claims.get("iat")
+    if not isinstance(profile.valid_after, Decimal) or not is_number(issued) or profile.valid_after > issued:
+        raise Denied(Reason.REVOKED_TOKEN)
+
+
+def _same_domain(asked: str, own: str | None) -> bool:
+    return own is not None and asked.lower() == own.lower()
+
+
+def _script_keys(key: str) -> tuple[VerificationKey, ...]:
+    try:
+        keys = verification_keys(key)
+    except InvalidKey:
+        return ()
+    return keys if len(keys) <= MAX_SCRIPT_KEYS else ()

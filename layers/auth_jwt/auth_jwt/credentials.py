@@ -1,0 +1,74 @@
+"""The `LOAD_CREDENTIALS` grammar, and picking what it names from a profile.
+
+    credentials = credential *( ";" credential )
+    credential  = "$avp(" NAME ")" "=" column  /  column        ; the second form: NAME = column
+
+Blanks around any part are ignored, as the module's `load_credentials` does.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+CredentialValue = str | bool | Decimal
+
+RESERVED_NAMES = frozenset(
+    {"sip_username", "decoded_token", "expires_at", "claims", "principalId", "integrationLatency"}
+)
+"""Names that mean something else in an answer or in API Gateway's authorizer context."""
+
+_WORD = r"[^\s;=$()]+"
+_CREDENTIAL = re.compile(rf"\s*(?:\$avp\(\s*(?P<name>{_WORD})\s*\)\s*=\s*)?(?P<column>{_WORD})\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """One credential asked for: the profile's *column*, answered under *name*."""
+
+    name: str
+    column: str
+
+
+def parse_credentials(text: str) -> tuple[Credential, ...]:
+    """Read a `LOAD_CREDENTIALS` value; empty or blank text asks for none.
+
+    Raises:
+        ValueError: the text is malformed, or a name is empty, reserved or given twice; the message says which.
+    """
+    if not text.strip():
+        return ()
+    asked: dict[str, Credential] = {}
+    for part in text.split(";"):
+        match = _CREDENTIAL.fullmatch(part)
+        if match is None:
+            raise ValueError(f"{part.strip()!r} is neither `$avp(NAME)=column` nor `column`")
+        credential = Credential(match["name"] or match["column"], match["column"])
+        if credential.name in RESERVED_NAMES:
+            raise ValueError(f"the name {credential.name!r} is reserved")
+        if credential.name in asked:
+            raise ValueError(f"the name {credential.name!r} is given twice")
+        asked[credential.name] = credential
+    return tuple(asked.values())
+
+
+def load_credentials(
+    asked: tuple[Credential, ...], attributes: Mapping[str, object]
+) -> tuple[dict[str, CredentialValue], list[str]]:
+    """Pick what is *asked* from a profile's *attributes*.
+
+    Returns:
+        The credentials by name (missing, NULL and empty text left out), and the names of those left out because
+        their attribute is neither text, a number nor a boolean.
+    """
+    loaded: dict[str, CredentialValue] = {}
+    unusable = []
+    for credential in asked:
+        value = attributes.get(credential.column)
+        if value is None or value == "":
+            continue
+        if isinstance(value, CredentialValue):
+            loaded[credential.name] = value
+        else:
+            unusable.append(credential.name)
+    return loaded, unusable

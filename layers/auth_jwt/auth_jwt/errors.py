@@ -1,0 +1,72 @@
+"""What can go wrong, in two branches that must never be confused.
+
+    AuthJwtError
+    ├── Denied           the caller's token is refused: a normal answer, counted by reason
+    ├── InvalidKey       text that holds no usable key, for callers of the key helpers
+    └── Fault            ours: an alarm, never a "no"
+        ├── BadSetting   a variable that cannot be; names it, its value and what would be right
+        └── Unreachable  the tables cannot be reached right now; remembered rows may serve
+            └── Throttled  ... for this tag's partition only
+
+No message of any of these holds a token, a key or a credential value.
+"""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a token is refused. Stable: logs, metrics and recipes rely on the words; callers never see them."""
+
+    MALFORMED_TOKEN = "malformed_token"  # noqa: S105 - a reason, not a password
+    UNSUPPORTED_ALGORITHM = "unsupported_algorithm"
+    UNSUPPORTED_TYPE = "unsupported_type"
+    UNSUPPORTED_CRITICAL_HEADER = "unsupported_critical_header"
+    MISSING_TAG = "missing_tag"
+    UNKNOWN_TAG = "unknown_tag"
+    NO_ACTIVE_SECRET = "no_active_secret"  # noqa: S105
+    BAD_SIGNATURE = "bad_signature"
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105
+    TOKEN_NOT_YET_VALID = "token_not_yet_valid"  # noqa: S105
+    TOKEN_TOO_OLD = "token_too_old"  # noqa: S105
+    MISSING_CLAIM = "missing_claim"
+    MALFORMED_CLAIM = "malformed_claim"
+    WRONG_ISSUER = "wrong_issuer"
+    WRONG_AUDIENCE = "wrong_audience"
+    UNKNOWN_PROFILE = "unknown_profile"
+    INCOMPLETE_PROFILE = "incomplete_profile"
+    DISABLED_PROFILE = "disabled_profile"
+    USERNAME_MISMATCH = "username_mismatch"
+    DOMAIN_MISMATCH = "domain_mismatch"
+    REVOKED_TOKEN = "revoked_token"  # noqa: S105
+
+
+class AuthJwtError(Exception):
+    """The root of everything this package raises on purpose."""
+
+
+class Denied(AuthJwtError):
+    """The token is refused. A normal answer: INFO, counted by *reason*, one uniform face to callers."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+
+
+class InvalidKey(AuthJwtError):
+    """The text given holds no usable key. The message says why and never holds the text."""
+
+
+class Fault(AuthJwtError):
+    """Something of ours is wrong: ERROR, alarmed, answered as a fault and never as a refusal."""
+
+
+class BadSetting(Fault):
+    """A variable of the environment cannot be; the message names it, its value and what is accepted."""
+
+
+class Unreachable(Fault):
+    """DynamoDB did not answer in time, or answered that it cannot: timeout, connection error or 5xx."""
+
+
+class Throttled(Unreachable):
+    """DynamoDB throttles this tag's partition; other tags may be fine."""

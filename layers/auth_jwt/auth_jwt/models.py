@@ -1,0 +1,215 @@
+"""The nouns: what is asked, what the tables hold, and what is answered.
+
+Rows come as mappings of column to natural Python values: text as `str`, numbers as `Decimal`, booleans as `bool`,
+NULL as None, anything else as whatever it is. `from_row` is where a row becomes a noun, for every store alike.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cached_property
+from typing import Self
+
+from auth_jwt.credentials import Credential, CredentialValue
+from auth_jwt.errors import InvalidKey
+from auth_jwt.keys import VerificationKey, verification_keys
+from auth_jwt.tokens import MAX_TOKEN_BYTES, HeaderRules
+
+Row = Mapping[str, object]
+
+SECRET_ID = "id"  # noqa: S105 - the sort key of the secrets table, the SQL schema's `id`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """What the columns of the two tables are called."""
+
+    tag: str = "tag"
+    username: str = "sip_username"
+    domain: str = "sip_domain"
+    disabled: str = "disabled"
+    valid_after: str = "tokens_valid_after"
+    secret_tag: str = "corresponding_tag"  # noqa: S105 - a column's name
+    secret: str = "secret"  # noqa: S105
+    start: str = "start_ts"
+    end: str = "end_ts"
+    alg: str = "alg"
+    kid: str = "kid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Every rule of a decision that an operator can set. Durations are seconds, sizes bytes."""
+
+    max_token_bytes: int = MAX_TOKEN_BYTES
+    header: HeaderRules = field(default_factory=HeaderRules)
+    tag_claim: str = "tag"
+    enforce_time_claims: bool = True
+    leeway_seconds: int = 0
+    required_claims: tuple[str, ...] = ()
+    issuers: tuple[str, ...] = ()
+    audiences: tuple[str, ...] = ()
+    max_token_age_seconds: int | None = None
+    min_hmac_key_bytes: int | None = None
+    credentials: tuple[Credential, ...] = ()
+
+
+@dataclass(frozen=True)  # no slots: cached_property keeps the parsed keys in the instance
+class Secret:
+    """A row of the secrets table.
+
+    Attributes:
+        id: the row's sort key, fit for logs.
+        stored: what the secret column holds; never shown.
+        start: first second of the window, None when the row has no numeric one.
+        end: first second after the window, likewise.
+        algorithms: the algorithms the row allows, None for all that fit the key.
+        kid: the row's key id.
+        flaw: why the row verifies nothing whatever its key, if so.
+    """
+
+    id: str
+    stored: object = field(repr=False)
+    start: Decimal | None
+    end: Decimal | None
+    algorithms: frozenset[str] | None = None
+    kid: str | None = None
+    flaw: str | None = None
+
+    @classmethod
+    def from_row(cls, row: Row, columns: Columns) -> Self:
+        """Make a secret of a *row*, however odd: an unusable row is a secret that verifies nothing."""
+        alg, kid = row.get(columns.alg), row.get(columns.kid)
+        flaw = None
+        for column, value in ((columns.alg, alg), (columns.kid, kid)):
+            if column in row and not isinstance(value, str):
+                flaw = f"its {column!r} is not text"
+        return cls(
+            id=str(row.get(SECRET_ID, "")),
+            stored=row.get(columns.secret),
+            start=_number(row.get(columns.start)),
+            end=_number(row.get(columns.end)),
+            algorithms=frozenset(name.strip() for name in alg.split(",")) if isinstance(alg, str) else None,
+            kid=kid if isinstance(kid, str) else None,
+            flaw=flaw,
+        )
+
+    def is_open(self, now: float) -> bool:
+        """Tell whether *now* lies in the window `start <= now < end`; a missing bound is never open."""
+        return self.start is not None and self.end is not None and self.start <= now < self.end
+
+    @cached_property
+    def keys(self) -> tuple[VerificationKey, ...]:
+        """The keys in this secret, parsed once; none when `unusable_because` says why."""
+        return self._reading[0]
+
+    @property
+    def unusable_because(self) -> str | None:
+        """Why this secret can verify nothing, or None when it can."""
+        return self.flaw or self._reading[1]
+
+    @cached_property
+    def _reading(self) -> tuple[tuple[VerificationKey, ...], str | None]:
+        try:
+            return verification_keys(self.stored), None
+        except InvalidKey as problem:
+            return (), str(problem)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A row of the profiles table.
+
+    Attributes:
+        username: the SIP username; None when the row has no non-empty text there.
+        domain: the SIP domain of the username; None when the row has none.
+        disabled: whether the profile may not be used at all.
+        valid_after: what the row says about tokens issued earlier; None when it says nothing, and anything that is
+            not a number revokes every token.
+        attributes: the columns that credentials are picked from.
+    """
+
+    username: str | None
+    domain: str | None = None
+    disabled: bool = False
+    valid_after: object = None
+    attributes: Row = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def from_row(cls, row: Row, columns: Columns, credentials: tuple[Credential, ...]) -> Self:
+        """Make a profile of a *row*, keeping what the decision and the *credentials* need."""
+        disabled = row.get(columns.disabled, False)
+        valid_after = row.get(columns.valid_after, _ABSENT)
+        if valid_after is None:
+            valid_after = "NULL"  # present, and not a number
+        return cls(
+            username=_text(row.get(columns.username)),
+            domain=_text(row.get(columns.domain)),
+            disabled=not (isinstance(disabled, bool | Decimal) and disabled == 0),
+            valid_after=None if valid_after is _ABSENT else valid_after,
+            attributes={item.column: row[item.column] for item in credentials if item.column in row},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TagRows:
+    """All that the tables hold about one tag."""
+
+    profile: Profile | None = None
+    secrets: tuple[Secret, ...] = ()
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes these rows occupy when remembered, parsed keys included."""
+        text = sum(len(secret.stored) for secret in self.secrets if isinstance(secret.stored, str))
+        attributes = sum(len(str(value)) for value in self.profile.attributes.values()) if self.profile else 0
+        return 1024 + 1024 * len(self.secrets) + 16 * text + 4 * attributes
+
+
+@dataclass(frozen=True, slots=True)
+class Authorized:
+    """The answer to a token that is good.
+
+    Attributes:
+        sip_username: whom the token speaks for.
+        decoded_token: header and payload as the OpenSIPS module renders them.
+        credentials: the credentials asked for, by name.
+        expires_at: UNIX seconds; no registration should outlive it.
+    """
+
+    sip_username: str
+    decoded_token: str = field(repr=False)
+    credentials: Mapping[str, CredentialValue] = field(repr=False)
+    expires_at: int
+
+
+@dataclass(slots=True)
+class Report:
+    """What was seen on the way to a decision: for logs and metrics, never for callers.
+
+    Attributes:
+        tag: the tag looked up, as the token names it.
+        algorithm: the token's `alg`.
+        rows: where the rows came from: `memory`, `stale` memory in an outage, or the `table`.
+        secret_id: the secret that verified the token.
+        unusable_secrets: `id` and reason of each open secret that was passed over because it can verify nothing.
+        unusable_credentials: names of credentials left out because of their attribute's type.
+    """
+
+    tag: str | None = None
+    algorithm: str | None = None
+    rows: str | None = None
+    secret_id: str | None = None
+    unusable_secrets: dict[str, str] = field(default_factory=dict)
+    unusable_credentials: list[str] = field(default_factory=list)
+
+
+_ABSENT = object()
+
+
+def _number(value: object) -> Decimal | None:
+    return value if isinstance(value, Decimal) else None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None

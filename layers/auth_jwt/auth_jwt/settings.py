@@ -1,0 +1,303 @@
+"""Every variable of the environment: its default, its unit, what it may be.
+
+Read once, at start. A value that cannot be is a `BadSetting` whose message a stranger understands: the variable, the
+value, and what would be right.
+"""
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Self, TypeVar
+from urllib.parse import urlsplit
+
+from auth_jwt.credentials import parse_credentials
+from auth_jwt.errors import BadSetting
+from auth_jwt.models import Columns, Policy
+from auth_jwt.tokens import ALGORITHMS, HeaderRules
+
+DEFAULTS: Final[Mapping[str, str]] = {
+    "DB_URL": "",
+    "PROFILES_TABLE": "jwt_profiles",
+    "SECRETS_TABLE": "jwt_secrets",
+    "TAG_COLUMN": "tag",
+    "USERNAME_COLUMN": "sip_username",
+    "SECRET_TAG_COLUMN": "corresponding_tag",
+    "SECRET_COLUMN": "secret",
+    "START_TS_COLUMN": "start_ts",
+    "END_TS_COLUMN": "end_ts",
+    "TAG_CLAIM": "tag",
+    "LOAD_CREDENTIALS": "",
+    "ALG_COLUMN": "alg",
+    "KID_COLUMN": "kid",
+    "ALLOWED_ALGORITHMS": ",".join(ALGORITHMS),
+    "ACCEPTED_TYPES": "JWT",
+    "ENFORCE_TIME_CLAIMS": "true",
+    "LEEWAY_SECONDS": "0",
+    "REQUIRED_CLAIMS": "",
+    "ISSUER": "",
+    "AUDIENCE": "",
+    "MAX_TOKEN_AGE_SECONDS": "",
+    "MIN_HMAC_KEY_BYTES": "",
+    "MAX_TOKEN_BYTES": "16384",
+    "CACHE_TTL_SECONDS": "60",
+    "STALE_IF_ERROR_SECONDS": "300",
+    "STORE_TIMEOUT_MS": "1500",
+    "DOMAIN_COLUMN": "sip_domain",
+    "DISABLED_COLUMN": "disabled",
+    "VALID_AFTER_COLUMN": "tokens_valid_after",
+    "REVOCATIONS_TABLE": "",
+    "CHALLENGE_REALM": "sip",
+    "AUTHZ_SERVER": "",
+}
+"""Every variable and its default, in the order of the documentation."""
+
+_MAX_NUMBER: Final = 10**9
+_MAX_DIGITS: Final = 20
+_LOOPBACK: Final = re.compile(r"localhost|127(?:\.\d{1,3}){3}|::1")
+_REGION: Final = re.compile(r"[a-z]{2,}(?:-[a-z]+)+-\d+")
+_TABLE: Final = re.compile(r"[A-Za-z0-9_.-]{3,255}|arn:[\w:/.-]{1,1000}")
+_MAX_COLUMN_BYTES: Final = 255
+_DB_URL_FORMS: Final = "`dynamodb://[region]` or `dynamodb+http(s)://host:port[/region]`"
+_LIKENESS: Final = 0.85
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Where DynamoDB is; None leaves the choice to the SDK."""
+
+    region: str | None = None
+    endpoint: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The environment, read and checked. Durations are seconds."""
+
+    database: Database
+    profiles_table: str
+    secrets_table: str
+    columns: Columns
+    policy: Policy
+    cache_ttl: int
+    stale_if_error: int
+    store_timeout: float
+    challenge_realm: str
+    authz_server: str | None
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Read *env*, taking the default of every variable that is not in it.
+
+        Raises:
+            BadSetting: a value cannot be; names the variable, the value and what is accepted.
+        """
+        read = _Reader(env)
+        if read("REVOCATIONS_TABLE", str.strip, "nothing"):
+            raise BadSetting(
+                f"REVOCATIONS_TABLE={env['REVOCATIONS_TABLE']!r}: lists of revoked tokens are not supported by this"
+                " version; leave it empty, and use VALID_AFTER_COLUMN to revoke a profile's tokens"
+            )
+        return cls(
+            database=read("DB_URL", _database, _DB_URL_FORMS),
+            profiles_table=read("PROFILES_TABLE", _table, _TABLE_WORDS),
+            secrets_table=read("SECRETS_TABLE", _table, _TABLE_WORDS),
+            columns=_columns(read),
+            policy=_policy(read),
+            cache_ttl=read("CACHE_TTL_SECONDS", *_number(0)),
+            stale_if_error=read("STALE_IF_ERROR_SECONDS", *_number(0)),
+            store_timeout=read("STORE_TIMEOUT_MS", *_number(1)) / 1000,
+            challenge_realm=read("CHALLENGE_REALM", _realm, "printable ASCII text, not empty"),
+            authz_server=read("AUTHZ_SERVER", _authz_server, "empty, or an absolute https URL"),
+        )
+
+
+def near_misses(env: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of *env* that nearly spell one of ours, each with the one it nearly spells."""
+    found = {}
+    for name in env:
+        if name in DEFAULTS or name.startswith(("AWS_", "POWERTOOLS_")):
+            continue
+        close = difflib.get_close_matches(name.upper(), DEFAULTS, n=1, cutoff=_LIKENESS)
+        if close:
+            found[name] = close[0]
+    return found
+
+
+class _Reader:
+    """Reads one variable after another, turning what its parser cannot take into a `BadSetting`."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._env = env
+
+    def __call__(self, variable: str, parse: Callable[[str], _T], accepted: str) -> _T:
+        text = self._env.get(variable, DEFAULTS[variable])
+        try:
+            return parse(text)
+        except _Unshowable as problem:
+            raise BadSetting(f"{variable} is refused: {problem}; accepted: {accepted}") from None
+        except ValueError as problem:
+            detail = f" ({problem})" if problem.args else ""
+            raise BadSetting(f"{variable}={text!r} is refused{detail}; accepted: {accepted}") from None
+
+
+class _Unshowable(ValueError):
+    """The value may hold a password, so the message must not repeat it."""
+
+
+def _columns(read: _Reader) -> Columns:
+    variables = {
+        "tag": "TAG_COLUMN",
+        "username": "USERNAME_COLUMN",
+        "domain": "DOMAIN_COLUMN",
+        "disabled": "DISABLED_COLUMN",
+        "valid_after": "VALID_AFTER_COLUMN",
+        "secret_tag": "SECRET_TAG_COLUMN",
+        "secret": "SECRET_COLUMN",
+        "start": "START_TS_COLUMN",
+        "end": "END_TS_COLUMN",
+        "alg": "ALG_COLUMN",
+        "kid": "KID_COLUMN",
+    }
+    accepted = f"the name of a column, 1 to {_MAX_COLUMN_BYTES} bytes"
+    return Columns(**{field: read(variable, _column, accepted) for field, variable in variables.items()})
+
+
+def _policy(read: _Reader) -> Policy:
+    return Policy(
+        max_token_bytes=read("MAX_TOKEN_BYTES", *_number(1)),
+        header=HeaderRules(
+            algorithms=read("ALLOWED_ALGORITHMS", _algorithms, f"a comma list of {', '.join(ALGORITHMS)}"),
+            types=read("ACCEPTED_TYPES", _types, "a comma list of `typ` values, at least one"),
+        ),
+        tag_claim=read("TAG_CLAIM", _claim, "the name of a claim"),
+        enforce_time_claims=read("ENFORCE_TIME_CLAIMS", _boolean, "true or false"),
+        leeway_seconds=read("LEEWAY_SECONDS", *_number(0)),
+        required_claims=read("REQUIRED_CLAIMS", _list, "empty, or a comma list of claims"),
+        issuers=read("ISSUER", _list, "empty, or a comma list of issuers"),
+        audiences=read("AUDIENCE", _list, "empty, or a comma list of audiences"),
+        max_token_age_seconds=read("MAX_TOKEN_AGE_SECONDS", *_number_or_empty(0)),
+        min_hmac_key_bytes=read("MIN_HMAC_KEY_BYTES", *_number_or_empty(1)),
+        credentials=read(
+            "LOAD_CREDENTIALS",
+            parse_credentials,
+            "empty, or `$avp(NAME)=column` and `column` joined by semicolons, each name once",
+        ),
+    )
+
+
+def _number(least: int) -> tuple[Callable[[str], int], str]:
+    def parse(text: str) -> int:
+        digits = text.strip()
+        if not (digits.isascii() and digits.isdecimal()) or len(digits) > _MAX_DIGITS:
+            raise ValueError
+        value = int(digits)
+        if not least <= value <= _MAX_NUMBER:
+            raise ValueError
+        return value
+
+    return parse, f"a whole number from {least} to {_MAX_NUMBER}"
+
+
+def _number_or_empty(least: int) -> tuple[Callable[[str], int | None], str]:
+    parse, accepted = _number(least)
+    return lambda text: parse(text) if text.strip() else None, f"empty, or {accepted}"
+
+
+def _boolean(text: str) -> bool:
+    value = {"true": True, "false": False}.get(text.strip().lower())
+    if value is None:
+        raise ValueError
+    return value
+
+
+def _list(text: str) -> tuple[str, ...]:
+    if not text.strip():
+        return ()
+    items = tuple(item.strip() for item in text.split(","))
+    if not all(items):
+        raise ValueError("an item is empty")
+    return items
+
+
+def _algorithms(text: str) -> frozenset[str]:
+    names = _list(text)
+    for name in names:
+        if name not in ALGORITHMS:
+            raise ValueError(f"{name!r} is not one of them; names are case-sensitive")
+    if not names:
+        raise ValueError("at least one is needed")
+    return frozenset(names)
+
+
+def _types(text: str) -> frozenset[str]:
+    types = _list(text)
+    if not types:
+        raise ValueError("at least one is needed")
+    return frozenset(item.lower() for item in types)
+
+
+def _claim(text: str) -> str:
+    if not text.strip():
+        raise ValueError
+    return text
+
+
+def _column(text: str) -> str:
+    if not text.strip() or len(text.encode("utf-8", "surrogatepass")) > _MAX_COLUMN_BYTES:
+        raise ValueError
+    return text
+
+
+_TABLE_WORDS: Final = "the name or ARN of a table, 3 to 255 letters, digits, `_`, `-` or `.`"
+
+
+def _table(text: str) -> str:
+    if not _TABLE.fullmatch(text):
+        raise ValueError
+    return text
+
+
+def _realm(text: str) -> str:
+    if not text or not text.isascii() or not text.isprintable():
+        raise ValueError
+    return text
+
+
+def _authz_server(text: str) -> str | None:
+    if not text:
+        return None
+    parts = urlsplit(text)
+    if parts.scheme != "https" or not parts.hostname or re.search(r'[\s"\\<>]|[^\x21-\x7e]', text):
+        raise ValueError
+    return text
+
+
+def _database(text: str) -> Database:
+    """Read a `DB_URL` (the module's `db_url`, for a database that has no passwords)."""
+    if not text:
+        return Database()
+    if "@" in text:
+        raise _Unshowable("DynamoDB takes no user or password; give the function IAM permissions instead")
+    scheme, _, rest = text.partition("://")
+    if scheme == "dynamodb":
+        return Database(region=_region(rest))
+    transport = {"dynamodb+http": "http", "dynamodb+https": "https"}.get(scheme)
+    if transport is None:
+        raise ValueError
+    insecure = transport == "http" and rest.endswith("?insecure=true")
+    address, _, region = rest.removesuffix("?insecure=true" if insecure else "").partition("/")
+    host = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})", address)
+    if host is None or not 0 < int(host[2]) < 65536:
+        raise ValueError("host and port are needed")
+    if transport == "http" and not insecure and not _LOOPBACK.fullmatch(host[1].strip("[]")):
+        raise ValueError("plain http beyond this machine needs `?insecure=true` at the end")
+    return Database(region=_region(region), endpoint=f"{transport}://{address}")
+
+
+def _region(text: str) -> str | None:
+    if text and not _REGION.fullmatch(text):
+        raise ValueError(f"{text!r} is no region")
+    return text or None

@@ -1,0 +1,197 @@
+"""The tables in DynamoDB: the only module that talks to AWS.
+
+Both tables are read at the same time. Column names always travel as placeholders, so any name an operator chose is
+only ever a name; the tag is only ever a value.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from auth_jwt.credentials import Credential
+from auth_jwt.errors import Fault, Throttled, Unreachable
+from auth_jwt.models import SECRET_ID, Columns, Profile, Row, Secret, TagRows
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_THROTTLED: Final = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ThrottlingException",
+        "ThrottledException",
+        "Throttling",
+        "TooManyRequestsException",
+    }
+)
+_MAX_ATTEMPTS: Final = 3
+_MAX_READERS: Final = 16
+_SERVER_ERROR: Final = 500
+
+_T = TypeVar("_T")
+
+
+class DynamoDbStore:
+    """The port `RowsStore` over DynamoDB.
+
+    Args:
+        client: makes the client, on first use.
+        profiles_table: name of the table of profiles.
+        secrets_table: name of the table of secrets.
+        columns: what the columns are called.
+        credentials: the profile columns wanted beyond those of the decision.
+        timer: the clock that deadlines refer to.
+    """
+
+    def __init__(
+        self,
+        client: "Callable[[], DynamoDBClient]",
+        *,
+        profiles_table: str,
+        secrets_table: str,
+        columns: Columns,
+        credentials: tuple[Credential, ...] = (),
+        timer: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client = client
+        self._profiles_table = profiles_table
+        self._secrets_table = secrets_table
+        self._columns = columns
+        self._credentials = credentials
+        self._timer = timer
+        self._readers = ThreadPoolExecutor(max_workers=_MAX_READERS, thread_name_prefix="dynamodb")
+        self._profile_names = _placeholders(
+            [
+                *(columns.tag, columns.username, columns.domain, columns.disabled, columns.valid_after),
+                *(credential.column for credential in credentials),
+            ]
+        )
+        self._secret_names = _placeholders(
+            [
+                *(columns.secret_tag, SECRET_ID, columns.secret),
+                *(columns.start, columns.end, columns.alg, columns.kid),
+            ]
+        )
+
+    def read(self, tag: str, *, consistent: bool, deadline: float) -> TagRows:
+        """Read the profile and all secrets of *tag*; see `auth_jwt.ports.RowsStore`."""
+        profile = self._readers.submit(self._read_profile, tag, consistent)
+        secrets = self._readers.submit(self._read_secrets, tag, consistent, deadline)
+        return TagRows(self._await(profile, deadline), self._await(secrets, deadline))
+
+    def _await(self, reading: "Future[_T]", deadline: float) -> _T:
+        try:
+            return reading.result(timeout=max(0.0, deadline - self._timer()))
+        except TimeoutError:
+            reading.cancel()
+            raise Unreachable("the tables did not answer in time (STORE_TIMEOUT_MS)") from None
+
+    def _read_profile(self, tag: str, consistent: bool) -> Profile | None:
+        with _translated_errors(self._profiles_table, "dynamodb:GetItem"):
+            answer = self._client().get_item(
+                TableName=self._profiles_table,
+                Key={self._columns.tag: {"S": tag}},
+                ProjectionExpression=", ".join(self._profile_names),
+                ExpressionAttributeNames=self._profile_names,
+                ConsistentRead=consistent,
+            )
+        item = answer.get("Item")
+        return None if item is None else Profile.from_row(_row(item), self._columns, self._credentials)
+
+    def _read_secrets(self, tag: str, consistent: bool, deadline: float) -> tuple[Secret, ...]:
+        secrets: list[Secret] = []
+        page: dict[str, Any] = {}
+        while True:
+            with _translated_errors(self._secrets_table, "dynamodb:Query"):
+                answer = self._client().query(
+                    TableName=self._secrets_table,
+                    KeyConditionExpression=f"{_placeholder_of(self._columns.secret_tag, self._secret_names)} = :tag",
+                    ExpressionAttributeValues={":tag": {"S": tag}},
+                    ProjectionExpression=", ".join(self._secret_names),
+                    ExpressionAttributeNames=self._secret_names,
+                    ConsistentRead=consistent,
+                    **page,
+                )
+            secrets.extend(Secret.from_row(_row(item), self._columns) for item in answer["Items"])
+            if "LastEvaluatedKey" not in answer:
+                return tuple(secrets)
+            if self._timer() >= deadline:
+                raise Unreachable("the secrets of the tag have more pages than STORE_TIMEOUT_MS allows")
+            page = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+
+def dynamodb_client(*, region: str | None, endpoint: str | None, timeout_seconds: float) -> "DynamoDBClient":
+    """Make a client that never outlasts a request by much.
+
+    Args:
+        region: AWS region; None leaves it to the SDK.
+        endpoint: URL of the endpoint; None leaves it to the SDK.
+        timeout_seconds: what a request may spend; one attempt gets half, so that a lost connection leaves time for
+            another.
+
+    Raises:
+        Fault: the SDK refuses its own configuration: no region, say.
+    """
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
+
+    config = Config(
+        connect_timeout=timeout_seconds / 2,
+        read_timeout=timeout_seconds / 2,
+        retries={"mode": "standard", "total_max_attempts": _MAX_ATTEMPTS},
+        tcp_keepalive=True,
+    )
+    try:
+        return boto3.client("dynamodb", region_name=region, endpoint_url=endpoint, config=config)
+    except (BotoCoreError, ValueError) as error:
+        raise Fault(f"no DynamoDB client can be made: {error}") from error
+
+
+def _placeholders(columns: list[str]) -> dict[str, str]:
+    """Give each distinct column a placeholder, as `ExpressionAttributeNames` wants them."""
+    return {f"#c{number}": column for number, column in enumerate(dict.fromkeys(columns))}
+
+
+def _placeholder_of(column: str, names: Mapping[str, str]) -> str:
+    return next(placeholder for placeholder, name in names.items() if name == column)
+
+
+def _row(item: Mapping[str, Any]) -> Row:
+    return {column: _value(typed) for column, typed in item.items()}
+
+
+def _value(typed: Mapping[str, Any]) -> object:
+    """Turn an attribute value into text, Decimal (every digit kept), boolean or None; others stay as they are."""
+    ((kind, value),) = typed.items()
+    if kind == "N":
+        return Decimal(value)
+    if kind == "NULL":
+        return None
+    return value if kind in ("S", "BOOL") else typed
+
+
+@contextmanager
+def _translated_errors(table: str, action: str) -> Iterator[None]:
+    """Turn the SDK's errors into ours: unreachable for now, or unusable until an operator acts."""
+    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+    from botocore.exceptions import ConnectionError as BotoConnectionError
+
+    try:
+        yield
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if code in _THROTTLED:
+            raise Throttled(f"{action} on table {table!r} is throttled ({code})") from error
+        if status >= _SERVER_ERROR:
+            raise Unreachable(f"{action} on table {table!r} failed on DynamoDB's side ({code})") from error
+        raise Fault(f"{action} on table {table!r} is refused: {code}") from error
+    except (BotoConnectionError, HTTPClientError) as error:
+        raise Unreachable(f"{action} on table {table!r}: no answer ({type(error).__name__})") from error
+    except BotoCoreError as error:
+        raise Fault(f"{action} on table {table!r} cannot be asked: {type(error).__name__}") from error

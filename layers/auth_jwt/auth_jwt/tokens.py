@@ -1,0 +1,213 @@
+"""The gate, and the strict reading of what is inside. Nothing that leaves this module has been verified.
+
+A token is three unpadded base64url segments (RFC 7515, section 3.1): header, payload, signature. Everything that
+is not exactly that is refused here, before a library or a table sees it; then header and payload are read as JSON
+in the one way that no two parsers can disagree about.
+"""
+
+import json
+import re
+from base64 import urlsafe_b64decode
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from auth_jwt.errors import Denied, Reason
+
+ALGORITHMS = (
+    *("HS256", "HS384", "HS512"),
+    *("RS256", "RS384", "RS512"),
+    *("PS256", "PS384", "PS512"),
+    *("ES256", "ES384", "ES512"),
+    "EdDSA",
+)
+"""Every algorithm this service can verify with. `none` is not one and cannot become one."""
+
+MAX_TOKEN_BYTES = 16384
+MAX_TAG_CHARACTERS = 128
+MAX_DEPTH = 64
+_INT64 = range(-(2**63), 2**63)
+_INT64_CHARACTERS = 20
+
+_COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
+# The last characters whose unused low bits are zero, by how many characters stand in the last group of four.
+# One character alone carries six bits, less than a byte: no such segment exists.
+_LAST_CHARACTERS = {
+    0: frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"),
+    1: frozenset(),
+    2: frozenset("AQgw"),
+    3: frozenset("AEIMQUYcgkosw048"),
+}
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderRules:
+    """What a header may say.
+
+    Attributes:
+        algorithms: accepted `alg` values, compared case-sensitively.
+        types: accepted `typ` values in lower case; None accepts any.
+    """
+
+    algorithms: frozenset[str] = frozenset(ALGORITHMS)
+    types: frozenset[str] | None = frozenset({"jwt"})
+
+
+@dataclass(frozen=True, slots=True)
+class UnverifiedJws:
+    """A well-formed token of which nothing may be trusted yet."""
+
+    header: dict[str, Any] = field(repr=False)
+    payload: bytes = field(repr=False)
+    signing_input: bytes = field(repr=False)
+    signature: bytes = field(repr=False)
+    algorithm: str
+    kid: str | None = field(repr=False)
+
+
+def unverified_jws(
+    token: object, rules: HeaderRules | None = None, *, max_bytes: int = MAX_TOKEN_BYTES
+) -> UnverifiedJws:
+    """Pass *token* through the gate and read its header; the payload stays bytes.
+
+    Raises:
+        Denied: `malformed_token`, `unsupported_algorithm`, `unsupported_type` or `unsupported_critical_header`.
+    """
+    rules = rules or HeaderRules()
+    # One character of what the pattern admits is one byte, so the count of characters is the count of bytes.
+    if not isinstance(token, str) or len(token) > max_bytes:
+        raise Denied(Reason.MALFORMED_TOKEN)
+    segments = _COMPACT.fullmatch(token)
+    if segments is None:
+        raise Denied(Reason.MALFORMED_TOKEN)
+    header_bytes, payload, signature = map(_decoded_segment, segments.groups())
+    header = unverified_object(header_bytes)
+    algorithm, kid = _checked_header(header, rules)
+    signing_input = token[: segments.end(2)].encode("ascii")
+    return UnverifiedJws(header, payload, signing_input, signature, algorithm, kid)
+
+
+def unverified_object(text: bytes) -> dict[str, Any]:
+    """Read *text* as one strict JSON object.
+
+    Refused, since parsers differ about them: invalid UTF-8, a BOM, anything after the value, a member name given
+    twice at any level, `NaN` and `Infinity`, integers outside signed 64 bit, numbers that overflow a double, lone
+    surrogates, U+0000, and more than 64 levels.
+
+    Raises:
+        Denied: `malformed_token`.
+    """
+    try:
+        return strict_json_object(text.decode("utf-8"))
+    except ValueError:
+        raise Denied(Reason.MALFORMED_TOKEN) from None
+
+
+def unverified_tag(claims: dict[str, Any], tag_claim: str) -> str:
+    """Return the tag that *claims* name: a non-empty string of at most 128 characters, to be used only as a key.
+
+    Raises:
+        Denied: `missing_tag`.
+    """
+    tag = claims.get(tag_claim)
+    if not isinstance(tag, str) or not 0 < len(tag) <= MAX_TAG_CHARACTERS:
+        raise Denied(Reason.MISSING_TAG)
+    return tag
+
+
+def strict_json_object(text: str) -> dict[str, Any]:
+    """Read *text* as one JSON object by the rules of `unverified_object`; ValueError when it is not one."""
+    # Counting brackets costs nothing and settles almost every text; only one with many is measured.
+    if text.count("{") + text.count("[") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
+        raise ValueError("nested too deep")
+    value = _DECODER.decode(text)
+    if not isinstance(value, dict):
+        raise ValueError("not an object")  # noqa: TRY004 - one error for every kind of malformed text
+    if "\\u" in text:  # only an escape can bring in what valid UTF-8 cannot
+        _refuse_odd_text(value)
+    return value
+
+
+def _decoded_segment(segment: str) -> bytes:
+    if segment[-1] not in _LAST_CHARACTERS[len(segment) % 4]:
+        raise Denied(Reason.MALFORMED_TOKEN)
+    return urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
+
+
+def _checked_header(header: dict[str, Any], rules: HeaderRules) -> tuple[str, str | None]:
+    """Return the `alg` and the `kid` of a header that keeps the *rules* (RFC 7515, section 4.1; RFC 7797)."""
+    algorithm, kid = header.get("alg"), header.get("kid")
+    if not isinstance(algorithm, str):
+        raise Denied(Reason.MALFORMED_TOKEN)
+    if algorithm not in rules.algorithms:
+        raise Denied(Reason.UNSUPPORTED_ALGORITHM)
+    if rules.types is not None and "typ" in header:
+        kind = header["typ"]
+        if not isinstance(kind, str):
+            raise Denied(Reason.MALFORMED_TOKEN)
+        if kind.lower() not in rules.types:
+            raise Denied(Reason.UNSUPPORTED_TYPE)
+    if "kid" in header and not isinstance(kid, str):
+        raise Denied(Reason.MALFORMED_TOKEN)
+    if "crit" in header or header.get("b64", True) is not True:
+        raise Denied(Reason.UNSUPPORTED_CRITICAL_HEADER)
+    return algorithm, kid
+
+
+def _depth(text: str) -> int:
+    depth = deepest = 0
+    for character in _STRING.sub("", text):
+        if character in "{[":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in "}]":
+            depth -= 1
+    return deepest
+
+
+def _unique_members(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(members)
+    if len(value) != len(members):
+        raise ValueError("a member name is given twice")
+    return value
+
+
+def _bounded_int(digits: str) -> int:
+    # 20 characters hold every signed 64-bit integer; converting ten thousand digits would cost.
+    if len(digits) > _INT64_CHARACTERS or (value := int(digits)) not in _INT64:
+        raise ValueError("an integer outside signed 64 bit")
+    return value
+
+
+def _finite_float(digits: str) -> float:
+    value = float(digits)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError("a number that overflows a double")
+    return value
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _refuse_odd_text(value: object) -> None:
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            item.encode("utf-8")  # UnicodeEncodeError, a ValueError, for a lone surrogate
+            if "\0" in item:
+                raise ValueError("U+0000 in a string")
+        elif isinstance(item, dict):
+            waiting.extend(item)
+            waiting.extend(item.values())
+        elif isinstance(item, list):
+            waiting.extend(item)
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique_members,
+    parse_int=_bounded_int,
+    parse_float=_finite_float,
+    parse_constant=_no_constant,
+)

@@ -1,0 +1,157 @@
+"""Signature, then claims. The only module that verifies anything.
+
+*Not this secret* and *signed, but refused* are different answers: no secret's failure says anything about the token
+until all have been tried, and no claim is looked at before one has verified.
+"""
+
+import hmac
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, TypeGuard
+
+from auth_jwt.errors import Denied, InvalidKey, Reason
+from auth_jwt.keys import VerificationKey, verification_keys
+from auth_jwt.models import Policy, Report, Secret
+from auth_jwt.tokens import HeaderRules, UnverifiedJws, unverified_jws
+
+# RFC 7518, section 3.2: a key at least as long as the hash output.
+_HASHES: Final = {"HS256": ("sha256", 32), "HS384": ("sha384", 48), "HS512": ("sha512", 64)}
+_TIME_CLAIMS: Final = ("exp", "nbf", "iat")
+
+
+def verify_signature(
+    jws: UnverifiedJws, secrets: Iterable[Secret], min_hmac_key_bytes: int | None, report: Report
+) -> Secret:
+    """Return the first of *secrets* that signed *jws*.
+
+    A secret is passed over when both it and the token have a `kid` and they differ, when it is unusable, or when its
+    kind or its `alg` column does not fit the token's algorithm.
+
+    Raises:
+        Denied: `bad_signature`: none of them did.
+    """
+    for secret in secrets:
+        if secret.unusable_because is not None:
+            report.unusable_secrets[secret.id] = secret.unusable_because
+            continue
+        if _differ(jws.kid, secret.kid):
+            continue
+        if secret.algorithms is not None and jws.algorithm not in secret.algorithms:
+            continue
+        if is_signed_by(jws, secret.keys, min_hmac_key_bytes):
+            return secret
+        if any(_fits(key, jws) and _is_too_short(key, jws, min_hmac_key_bytes) for key in secret.keys):
+            report.unusable_secrets[secret.id] = f"too short for {jws.algorithm}"
+    raise Denied(Reason.BAD_SIGNATURE)
+
+
+def check_claims(claims: Mapping[str, Any], policy: Policy, now: float) -> None:
+    """Hold *claims* against the *policy* at the instant *now* (RFC 7519, section 4.1).
+
+    Raises:
+        Denied: with the reason of the first rule that fails.
+    """
+    for name in policy.required_claims:
+        if name not in claims:
+            raise Denied(Reason.MISSING_CLAIM)
+    if policy.enforce_time_claims:
+        _check_times(claims, policy.leeway_seconds, now)
+    if policy.max_token_age_seconds is not None:
+        issued = _needed(claims, "iat")
+        if not is_number(issued):
+            raise Denied(Reason.MALFORMED_CLAIM)
+        if now - issued > policy.max_token_age_seconds + policy.leeway_seconds:
+            raise Denied(Reason.TOKEN_TOO_OLD)
+    if policy.issuers:
+        _check_issuer(_needed(claims, "iss"), policy.issuers)
+    if policy.audiences:
+        _check_audience(_needed(claims, "aud"), policy.audiences)
+
+
+def verify_jws(token: str, key: str, *, min_hmac_key_bytes: int | None = None) -> tuple[dict[str, Any], bytes]:
+    """Return header and payload of *token* if *key* signed it.
+
+    The gate, the algorithm and critical-header rules and the signature alone: any `typ`, any payload bytes.
+
+    Args:
+        token: a JWS in compact serialization.
+        key: text as a secret may hold it.
+        min_hmac_key_bytes: the shortest HMAC key; None for RFC 7518's 32, 48 and 64 bytes.
+
+    Raises:
+        Denied: also for a *key* that is never usable.
+    """
+    jws = unverified_jws(token, HeaderRules(types=None))
+    try:
+        keys = verification_keys(key)
+    except InvalidKey:
+        raise Denied(Reason.BAD_SIGNATURE) from None
+    if not is_signed_by(jws, keys, min_hmac_key_bytes):
+        raise Denied(Reason.BAD_SIGNATURE)
+    return jws.header, jws.payload
+
+
+def is_signed_by(jws: UnverifiedJws, keys: Iterable[VerificationKey], min_hmac_key_bytes: int | None) -> bool:
+    """Tell whether any of *keys* that fit the token's algorithm and `kid` signed *jws*."""
+    return any(
+        _verifies(key, jws) for key in keys if _fits(key, jws) and not _is_too_short(key, jws, min_hmac_key_bytes)
+    )
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Tell whether a claim's *value* is a number; JSON's booleans are not."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _fits(key: VerificationKey, jws: UnverifiedJws) -> bool:
+    return jws.algorithm in key.algorithms and not _differ(jws.kid, key.kid)
+
+
+def _differ(token_kid: str | None, own_kid: str | None) -> bool:
+    return token_kid is not None and own_kid is not None and token_kid != own_kid
+
+
+def _is_too_short(key: VerificationKey, jws: UnverifiedJws, min_hmac_key_bytes: int | None) -> bool:
+    if not isinstance(key.material, bytes):
+        return False
+    return len(key.material) < (min_hmac_key_bytes or _HASHES[jws.algorithm][1])
+
+
+def _verifies(key: VerificationKey, jws: UnverifiedJws) -> bool:
+    if isinstance(key.material, bytes):
+        expected = hmac.digest(key.material, jws.signing_input, _HASHES[jws.algorithm][0])
+        return hmac.compare_digest(expected, jws.signature)
+    from auth_jwt import asymmetric
+
+    return asymmetric.verifies(key.material, jws.algorithm, jws.signing_input, jws.signature)
+
+
+def _needed(claims: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - any JSON value
+    if name not in claims:
+        raise Denied(Reason.MISSING_CLAIM)
+    return claims[name]
+
+
+def _check_times(claims: Mapping[str, Any], leeway: int, now: float) -> None:
+    times = {name: claims[name] for name in _TIME_CLAIMS if name in claims}
+    if not all(map(is_number, times.values())):
+        raise Denied(Reason.MALFORMED_CLAIM)
+    if "exp" in times and now >= times["exp"] + leeway:
+        raise Denied(Reason.TOKEN_EXPIRED)
+    for name in ("nbf", "iat"):
+        if name in times and now < times[name] - leeway:
+            raise Denied(Reason.TOKEN_NOT_YET_VALID)
+
+
+def _check_issuer(issuer: object, accepted: tuple[str, ...]) -> None:
+    if not isinstance(issuer, str):
+        raise Denied(Reason.MALFORMED_CLAIM)
+    if issuer not in accepted:
+        raise Denied(Reason.WRONG_ISSUER)
+
+
+def _check_audience(audience: object, accepted: tuple[str, ...]) -> None:
+    named = [audience] if isinstance(audience, str) else audience
+    if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
+        raise Denied(Reason.MALFORMED_CLAIM)
+    if not set(named) & set(accepted):
+        raise Denied(Reason.WRONG_AUDIENCE)
