@@ -194,6 +194,7 @@ class Report:
         secret_id: the secret that verified the token.
         unusable_secrets: `id` and reason of each open secret that was passed over because it can verify nothing.
         unusable_credentials: names of credentials left out because of their attribute's type.
+        call_id: the SIP Call-ID the frontend gave along.
     """
 
     tag: str | None = None
@@ -202,6 +203,7 @@ class Report:
     secret_id: str | None = None
     unusable_secrets: dict[str, str] = field(default_factory=dict)
     unusable_credentials: list[str] = field(default_factory=list)
+    call_id: str | None = None
 
 
 _ABSENT = object()

@@ -1,0 +1,406 @@
+"""SIP frontends call this: a token in, a decision out.
+
+Serves `POST /authorize`, `POST /script-authorize` and `GET /health` for REST API (payload 1.0), HTTP API and Function
+URL (payload 2.0) and ALB events, and direct invocation. Translates only; `auth_jwt` decides.
+"""
+
+import base64
+import os
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cache
+from http import HTTPStatus
+from typing import Any, Final
+from uuid import uuid4
+
+from auth_jwt.authorizer import Authorizer
+from auth_jwt.credentials import CredentialValue
+from auth_jwt.errors import Denied, Fault, Reason, Unreachable
+from auth_jwt.models import Authorized, Report
+from auth_jwt.observability import Journal, Outcome
+from auth_jwt.settings import Settings, near_misses
+from auth_jwt.wire import JSON, NotWellFormed, bearer_token, body_members, challenge, compact_json, problem
+from auth_jwt.wiring import authorizer_of
+
+Event = Mapping[str, Any]
+
+MAX_CALL_ID_CHARACTERS: Final = 128
+MAX_SCRIPT_KEY_BYTES: Final = 16384
+RETRY_AFTER_SECONDS: Final = 1
+
+_MISMATCHES: Final = (Reason.USERNAME_MISMATCH, Reason.DOMAIN_MISMATCH)
+
+
+def lambda_handler(event: object, context: object) -> dict[str, Any]:
+    """Answer an HTTP event with an HTTP answer, and a direct invocation with a decision.
+
+    Raises:
+        Fault: a direct invocation that cannot be decided, so that Lambda reports an error.
+    """
+    if isinstance(event, Mapping) and isinstance(event.get("requestContext"), Mapping):
+        return _http(event, context)
+    return _direct(event, context)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What stands between requests: made at the first, kept while the process lives."""
+
+    settings: Settings
+    authorizer: Authorizer
+
+
+@cache
+def journal() -> Journal:
+    """Return where this function writes what happened."""
+    return Journal(os.environ.get("POWERTOOLS_SERVICE_NAME", "authorize"))
+
+
+@cache
+def service() -> Service:
+    """Read the environment and wire the service.
+
+    Raises:
+        BadSetting: a variable cannot be.
+    """
+    settings = Settings.from_env(os.environ)
+    journal().warn_of_near_misses(near_misses(os.environ))
+    return Service(settings, authorizer_of(settings))
+
+
+# -- requests ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An HTTP request, whatever event it came in.
+
+    Attributes:
+        method: as sent.
+        path: without the stage.
+        headers: values by lower-case name, in order.
+        body: as sent, base64 undone; None when its base64 is broken.
+        id: the id that the answer and the log carry.
+        is_alb: whether an ALB asks.
+        is_multi_value: whether the ALB wants its answer's headers in lists.
+    """
+
+    method: str
+    path: str
+    headers: Mapping[str, list[str]] = field(repr=False)
+    body: bytes | None = field(repr=False)
+    id: str
+    is_alb: bool
+    is_multi_value: bool
+
+    @classmethod
+    def from_event(cls, event: Event, request_id: str) -> "Request":
+        """Read any of the event forms; parts that are missing or odd are read as absent."""
+        about = event["requestContext"]
+        http = about.get("http")
+        if isinstance(http, Mapping):  # payload 2.0
+            method, path = http.get("method"), event.get("rawPath")
+            _, _, route = str(event.get("routeKey", "")).partition(" ")
+            stage = f"/{about.get('stage')}"
+            if isinstance(path, str) and path.startswith(f"{stage}/"):
+                path = path.removeprefix(stage)
+        else:
+            method, path, route = event.get("httpMethod"), event.get("path"), str(event.get("resource") or "")
+        if route.startswith("/") and "{" not in route:
+            path = route  # free of stages and of a custom domain's base path
+        is_alb = "elb" in about
+        return cls(
+            method=str(method),
+            path=str(path),
+            headers=_headers(event),
+            body=_body(event),
+            id=request_id,
+            is_alb=is_alb,
+            is_multi_value=is_alb and "multiValueHeaders" in event,
+        )
+
+    def members(self) -> dict[str, Any]:
+        """Return the members of the body; NotWellFormed when it is neither JSON nor a form."""
+        if self.body is None:
+            raise NotWellFormed("the body is not what isBase64Encoded says")
+        return body_members(self.body, "".join(self.headers.get("content-type", [JSON])[:1]))
+
+
+def _headers(event: Event) -> dict[str, list[str]]:
+    headers: dict[str, list[str]] = {}
+    lists, singles = event.get("multiValueHeaders"), event.get("headers")
+    if isinstance(lists, Mapping):
+        for name, values in lists.items():
+            if isinstance(values, list):
+                headers.setdefault(str(name).lower(), []).extend(map(str, values))
+    if isinstance(singles, Mapping):
+        in_lists = set(headers)
+        for name, value in singles.items():
+            if str(name).lower() not in in_lists and value is not None:
+                headers.setdefault(str(name).lower(), []).append(str(value))
+    return headers
+
+
+def _body(event: Event) -> bytes | None:
+    body = event.get("body")
+    if body is None:
+        return b""
+    try:
+        octets = str(body).encode("utf-8")
+        return base64.b64decode(octets, validate=True) if event.get("isBase64Encoded") is True else octets
+    except ValueError:
+        return None
+
+
+def _text(fields: Mapping[str, Any], name: str) -> str | None:
+    if name not in fields:
+        return None
+    if not isinstance(fields[name], str):
+        raise NotWellFormed(f"{name} is not a string")
+    return str(fields[name])
+
+
+def _call_id(fields: Mapping[str, Any]) -> str | None:
+    call_id = _text(fields, "call_id")
+    if call_id is not None and not (call_id.isprintable() and len(call_id) <= MAX_CALL_ID_CHARACTERS):
+        raise NotWellFormed(f"call_id is not at most {MAX_CALL_ID_CHARACTERS} printable characters")
+    return call_id
+
+
+def _token(request: Request, fields: Mapping[str, Any]) -> str | None:
+    """Return the one token of the request, from its header or its body, never from its query string."""
+    in_header = bearer_token(request.headers.get("authorization", []))
+    in_body = _text(fields, "jwt_token")
+    if in_header is not None and in_body is not None and in_header != in_body:
+        raise NotWellFormed("two different tokens, one in the header and one in the body")
+    return in_body if in_header is None else in_header
+
+
+# -- answers ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer, before it takes the form an event's sender wants."""
+
+    status: HTTPStatus
+    body: str = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def to_event_sender(self, request: Request) -> dict[str, Any]:
+        """Return the Lambda proxy response."""
+        headers = {"Cache-Control": "no-store", **self.headers}
+        response: dict[str, Any] = {
+            "statusCode": self.status.value,
+            "body": self.body,
+            "isBase64Encoded": False,
+        }
+        if request.is_alb:
+            response["statusDescription"] = f"{self.status.value} {self.status.phrase}"
+        if request.is_multi_value:
+            response["multiValueHeaders"] = {name: [value] for name, value in headers.items()}
+        else:
+            response["headers"] = headers
+        return response
+
+
+def _answer(body: str) -> Answer:
+    return Answer(HTTPStatus.OK, body, {"Content-Type": "application/json"})
+
+
+def _problem(
+    status: HTTPStatus,
+    name: str,
+    request: Request,
+    headers: Mapping[str, str] | None = None,
+    **members: object,
+) -> Answer:
+    body = problem(status, name, request.id, **members)
+    return Answer(status, body, {"Content-Type": "application/problem+json", **(headers or {})})
+
+
+def _challenged(status: HTTPStatus, name: str, request: Request, error: str | None, **members: object) -> Answer:
+    """Make a problem with a challenge, repeated in the body since API Gateway may rename the header."""
+    settings = service().settings
+    value = challenge(settings.challenge_realm, authz_server=settings.authz_server, error=error)
+    return _problem(status, name, request, {"WWW-Authenticate": value}, challenge=value, **members)
+
+
+def _authorized_json(answer: Authorized) -> str:
+    """Render the 200 body; numbers keep the digits the table gave."""
+    credentials = ",".join(
+        f"{compact_json(name)}:{value if isinstance(value, Decimal) else compact_json(value)}"
+        for name, value in answer.credentials.items()
+    )
+    return (
+        f'{{"code":1,"sip_username":{compact_json(answer.sip_username)},"decoded_token":{compact_json(answer.decoded_token)},'
+        f'"credentials":{{{credentials}}},"expires_at":{answer.expires_at}}}'
+    )
+
+
+def _plain(value: CredentialValue) -> str | bool | int | float | Decimal:
+    """Return a number as the plainest type that keeps all its digits; the Lambda runtime renders every one of them."""
+    if not isinstance(value, Decimal):
+        return value
+    if value == value.to_integral_value():
+        return int(value)
+    return float(value) if Decimal(repr(float(value))) == value else value
+
+
+# -- routes -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """A request that came to an end: its answer, and what the log says of it; no outcome, no line."""
+
+    answer: Answer
+    outcome: Outcome | None = None
+    reason: str | None = None
+
+
+def _authorize(request: Request, report: Report) -> Handled:
+    fields = request.members()
+    report.call_id = _call_id(fields)
+    token = _token(request, fields)
+    from_user, from_domain = _text(fields, "from_user"), _text(fields, "from_domain")
+    if token is None:
+        return Handled(_challenged(HTTPStatus.UNAUTHORIZED, "missing-token", request, None), Outcome.CHALLENGED)
+    try:
+        authorized = service().authorizer.authorize(token, from_user=from_user, from_domain=from_domain, report=report)
+    except Denied as denied:
+        return Handled(_denial(denied.reason, request), Outcome.DENIED, denied.reason.value)
+    return Handled(_answer(_authorized_json(authorized)), Outcome.AUTHORIZED)
+
+
+def _denial(reason: Reason, request: Request) -> Answer:
+    if reason in _MISMATCHES:
+        return _problem(HTTPStatus.FORBIDDEN, "identity-mismatch", request, code=-1)
+    return _challenged(HTTPStatus.UNAUTHORIZED, "invalid-token", request, "invalid_token", code=-1)
+
+
+def _script_authorize(request: Request, report: Report) -> Handled:
+    fields = request.members()
+    report.call_id = _call_id(fields)
+    token, key = _text(fields, "jwt_token"), _text(fields, "key")
+    if token is None or key is None:
+        raise NotWellFormed("jwt_token and key are both needed")
+    if len(key.encode("utf-8")) > MAX_SCRIPT_KEY_BYTES:
+        raise NotWellFormed(f"key is longer than {MAX_SCRIPT_KEY_BYTES} bytes")
+    code, decoded = service().authorizer.script_authorize(token, key)
+    body = {"code": code} if decoded is None else {"code": code, "decoded_token": decoded}
+    return Handled(_answer(compact_json(body)), Outcome.VALIDATED if code == 1 else Outcome.NOT_VALIDATED)
+
+
+def _health(_request: Request, _report: Report) -> Handled:
+    return Handled(_answer(compact_json({"status": "ok"})))
+
+
+_ROUTES: Final[Mapping[str, tuple[str, Callable[[Request, Report], Handled]]]] = {
+    "/authorize": ("POST", _authorize),
+    "/script-authorize": ("POST", _script_authorize),
+    "/health": ("GET", _health),
+}
+
+
+def _routed(request: Request, report: Report) -> Handled:
+    if request.path not in _ROUTES:
+        return Handled(_problem(HTTPStatus.NOT_FOUND, "not-found", request), Outcome.REJECTED, "unknown_path")
+    method, route = _ROUTES[request.path]
+    if request.method != method:
+        answer = _problem(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", request, {"Allow": method})
+        return Handled(answer, Outcome.REJECTED, "wrong_method")
+    try:
+        return route(request, report)
+    except NotWellFormed as flaw:
+        answer = _challenged(HTTPStatus.BAD_REQUEST, "invalid-request", request, "invalid_request", detail=str(flaw))
+        return Handled(answer, Outcome.REJECTED, "invalid_request")
+
+
+def _http(event: Event, context: object) -> dict[str, Any]:
+    started = time.perf_counter()
+    report = Report()
+    request = Request.from_event(event, _request_id(context))
+    noted = {"request_id": request.id, "path": request.path if request.path in _ROUTES else None}
+    try:
+        service()
+        handled = _routed(request, report)
+        if handled.outcome is not None:
+            journal().record(
+                handled.outcome,
+                report,
+                reason=handled.reason,
+                status=handled.answer.status.value,
+                duration_ms=_milliseconds_since(started),
+                **noted,
+            )
+        answer = handled.answer
+    except Unreachable as outage:
+        answer = _problem(
+            HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", request, {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        )
+        _record_fault(outage, report, answer, started, noted)
+    except Exception as error:  # noqa: BLE001 - the last line: whatever it is, the caller gets a problem
+        answer = _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "fault", request)
+        _record_fault(error, report, answer, started, noted)
+    return answer.to_event_sender(request)
+
+
+def _direct(event: object, context: object) -> dict[str, Any]:
+    """Decide on `{"jwt_token", "from_user", "from_domain", "call_id"}` for the SDK and `sam local invoke`."""
+    started = time.perf_counter()
+    report = Report()
+    noted = {"request_id": _request_id(context)}
+    fields = event if isinstance(event, Mapping) else {}
+    reason = None
+    try:
+        answer = _decided(fields, report)
+    except Denied as denied:
+        answer, reason = {"code": -1}, denied.reason.value
+    except Fault as fault:
+        journal().record_fault(fault, report, duration_ms=_milliseconds_since(started), **noted)
+        raise
+    except Exception as error:  # noqa: BLE001 - see below
+        journal().record_fault(error, report, duration_ms=_milliseconds_since(started), **noted)
+        # The error itself may quote its input, and Lambda would show it to the caller.
+        raise Fault("unforeseen error: its cause is in the log") from None
+    outcome = Outcome.AUTHORIZED if reason is None else Outcome.DENIED
+    journal().record(outcome, report, reason=reason, duration_ms=_milliseconds_since(started), **noted)
+    return answer
+
+
+def _decided(fields: Mapping[str, Any], report: Report) -> dict[str, Any]:
+    decide = service().authorizer.authorize
+    # What is not a string names nobody, and nobody is called "".
+    asked = {
+        name: fields[name] if isinstance(fields[name], str) else ""
+        for name in ("from_user", "from_domain")
+        if name in fields
+    }
+    with suppress(NotWellFormed):  # good for nothing but the log
+        report.call_id = _call_id(fields)
+    authorized = decide(fields.get("jwt_token"), report=report, **asked)
+    return {
+        "code": 1,
+        "sip_username": authorized.sip_username,
+        "decoded_token": authorized.decoded_token,
+        "credentials": {name: _plain(value) for name, value in authorized.credentials.items()},
+        "expires_at": authorized.expires_at,
+    }
+
+
+def _record_fault(
+    error: Exception, report: Report, answer: Answer, started: float, noted: Mapping[str, object]
+) -> None:
+    journal().record_fault(error, report, status=answer.status.value, duration_ms=_milliseconds_since(started), **noted)
+
+
+def _request_id(context: object) -> str:
+    return str(getattr(context, "aws_request_id", None) or uuid4())
+
+
+def _milliseconds_since(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 3)
