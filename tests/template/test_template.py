@@ -1,0 +1,642 @@
+"""What `template.yaml` deploys: asserted on plain CloudFormation, for each of the three gates."""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from auth_jwt.settings import DEFAULTS, Settings, near_misses
+
+Stack = dict[str, Any]
+Deploy = Callable[..., Stack]
+
+PRIVATE = {"Gate": "private", "VpcEndpointId": "vpce-0abc"}
+GATES = [
+    pytest.param({"Gate": "api-key"}, [{"api_key": []}], id="api-key"),
+    pytest.param({"Gate": "iam"}, [{"sigv4": []}], id="iam"),
+    pytest.param(PRIVATE, [], id="private"),
+]
+EVERY_GATE = [pytest.param(gate.values[0], id=gate.id) for gate in GATES]
+
+ANY = "x-amazon-apigateway-any-method"
+HEALTH = ("/health", "get")
+METHODS = {
+    ("/authorize", "post"),
+    ("/authorize", ANY),
+    ("/script-authorize", "post"),
+    ("/script-authorize", ANY),
+    HEALTH,
+    ("/health", ANY),
+    ("/", ANY),
+    ("/{proxy+}", ANY),
+}
+
+KEY_ARN = "arn:aws:kms:eu-central-1:123456789012:key/0000-1111"
+TABLE_ARN = "arn:aws:dynamodb:eu-central-1:123456789012:table/"
+
+# REVOCATIONS_TABLE comes with its table.
+SETTINGS = {name: default for name, default in DEFAULTS.items() if name != "REVOCATIONS_TABLE"}
+
+
+def parameter_of(variable: str) -> str:
+    """Return the parameter of a variable: DB_URL -> DbUrl."""
+    return "".join(part.capitalize() for part in variable.split("_"))
+
+
+def of_type(stack: Stack, kind: str) -> dict[str, Any]:
+    """Return the resources of a type, by logical id."""
+    return {name: resource for name, resource in stack["Resources"].items() if resource["Type"] == kind}
+
+
+def only(stack: Stack, kind: str) -> dict[str, Any]:
+    """Return the properties of the one resource of a type."""
+    ((_, resource),) = of_type(stack, kind).items()
+    properties: dict[str, Any] = resource["Properties"]
+    return properties
+
+
+def table(stack: Stack, logical_id: str) -> dict[str, Any]:
+    """Return a table's properties."""
+    properties: dict[str, Any] = stack["Resources"][logical_id]["Properties"]
+    return properties
+
+
+def body(stack: Stack) -> dict[str, Any]:
+    """Return the OpenAPI document of the API."""
+    document: dict[str, Any] = only(stack, "AWS::ApiGateway::RestApi")["Body"]
+    return document
+
+
+def methods(stack: Stack) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return every method of the API by path and verb."""
+    return {(path, verb): spec for path, item in body(stack)["paths"].items() for verb, spec in item.items()}
+
+
+def environment(stack: Stack) -> dict[str, str]:
+    """Return the function's environment."""
+    variables: dict[str, str] = only(stack, "AWS::Lambda::Function")["Environment"]["Variables"]
+    return variables
+
+
+def statements(stack: Stack) -> list[dict[str, Any]]:
+    """Return all that the function's role allows, without the names of the statements."""
+    (policy,) = only(stack, "AWS::IAM::Role")["Policies"]
+    return [{k: v for k, v in s.items() if k != "Sid"} for s in policy["PolicyDocument"]["Statement"]]
+
+
+# --- The gate ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("gate", "security"), GATES)
+def test_every_method_but_health_is_behind_the_gate(deploy: Deploy, gate: dict[str, str], security: list[Any]) -> None:
+    """Each method names its gate itself, since SAM and API Gateway both ignore a gate given for all at once."""
+    found = {method: spec["security"] for method, spec in methods(deploy(**gate)).items()}
+
+    assert found == {method: [] if method == HEALTH else security for method in METHODS}
+
+
+@pytest.mark.parametrize(
+    ("scheme", "meaning"),
+    [
+        pytest.param("api_key", {"type": "apiKey", "in": "header", "name": "x-api-key"}, id="API key"),
+        pytest.param(
+            "sigv4",
+            {
+                "type": "apiKey",
+                "in": "header",
+                "name": "Authorization",
+                "x-amazon-apigateway-authtype": "awsSigv4",
+            },
+            id="IAM",
+        ),
+    ],
+)
+def test_a_gates_scheme_is_the_one_api_gateway_enforces(deploy: Deploy, scheme: str, meaning: dict[str, str]) -> None:
+    """API Gateway knows the key by the header's name, and IAM by its own extension; any other spelling is open."""
+    assert body(deploy())["components"]["securitySchemes"][scheme] == meaning
+
+
+def test_the_api_key_is_read_from_the_header(deploy: Deploy) -> None:
+    """Not from an authorizer, of which there is none."""
+    assert body(deploy())["x-amazon-apigateway-api-key-source"] == "HEADER"
+
+
+def test_a_private_api_admits_its_vpc_endpoint_only(deploy: Deploy) -> None:
+    """With no gate in its methods, the network and the resource policy are the gate."""
+    stack = deploy(**PRIVATE)
+    api = only(stack, "AWS::ApiGateway::RestApi")
+
+    assert api["EndpointConfiguration"] == {"Types": ["PRIVATE"], "VpcEndpointIds": ["vpce-0abc"]}
+    assert api["Parameters"] == {"endpointConfigurationTypes": "PRIVATE"}
+    assert body(stack)["x-amazon-apigateway-policy"]["Statement"] == [
+        {
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": "execute-api:Invoke",
+            "Resource": "execute-api:/*",
+            "Condition": {"StringEquals": {"aws:SourceVpce": "vpce-0abc"}},
+        }
+    ]
+
+
+@pytest.mark.parametrize("gate", ["api-key", "iam"])
+def test_a_public_api_is_regional_and_has_no_policy_of_its_own(deploy: Deploy, gate: str) -> None:
+    """A policy that allows would add callers to the IAM gate."""
+    stack = deploy(Gate=gate)
+
+    assert only(stack, "AWS::ApiGateway::RestApi")["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
+    assert "x-amazon-apigateway-policy" not in body(stack)
+
+
+def test_a_private_api_without_a_vpc_endpoint_is_refused(deploy: Deploy) -> None:
+    """Nobody could call it."""
+    with pytest.raises(ValueError, match="needs VpcEndpointId"):
+        deploy(Gate="private")
+
+
+def test_the_api_key_gate_makes_a_throttled_key_for_the_stage(deploy: Deploy) -> None:
+    """A key is worth nothing without a usage plan that covers the stage."""
+    stack = deploy(ThrottleRate="7", ThrottleBurst="9")
+    plan = only(stack, "AWS::ApiGateway::UsagePlan")
+
+    assert only(stack, "AWS::ApiGateway::ApiKey")["Enabled"] is True
+    assert plan["ApiStages"] == [{"ApiId": "<Api>", "Stage": "<ApiStage>"}]
+    assert plan["Throttle"] == {"RateLimit": "7", "BurstLimit": "9"}
+    assert only(stack, "AWS::ApiGateway::UsagePlanKey") == {
+        "KeyId": "<ApiKey>",
+        "KeyType": "API_KEY",
+        "UsagePlanId": "<UsagePlan>",
+    }
+
+
+@pytest.mark.parametrize("gate", [pytest.param({"Gate": "iam"}, id="iam"), pytest.param(PRIVATE, id="private")])
+def test_other_gates_make_no_key(deploy: Deploy, gate: dict[str, str]) -> None:
+    """A key that opens nothing would only mislead."""
+    made = {resource["Type"] for resource in deploy(**gate, DailyQuota="5")["Resources"].values()}
+
+    assert made.isdisjoint({"AWS::ApiGateway::ApiKey", "AWS::ApiGateway::UsagePlan", "AWS::ApiGateway::UsagePlanKey"})
+
+
+@pytest.mark.parametrize(
+    ("quota", "made"),
+    [
+        pytest.param("0", None, id="none by default"),
+        pytest.param("5", {"Limit": "5", "Period": "DAY"}, id="when asked for"),
+    ],
+)
+def test_the_key_has_a_daily_quota(deploy: Deploy, quota: str, made: dict[str, str] | None) -> None:
+    """A quota locks everybody out once it is used up, so it is the operator's wish."""
+    assert only(deploy(DailyQuota=quota), "AWS::ApiGateway::UsagePlan").get("Quota") == made
+
+
+# --- The API ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("gate", EVERY_GATE)
+def test_every_method_is_answered_by_the_function(deploy: Deploy, gate: dict[str, str]) -> None:
+    """Unknown paths and methods, too: the function answers them with problems."""
+    function = "arn:aws:apigateway:eu-central-1:lambda:path/2015-03-31/functions/<AuthorizeFunction.Arn>/invocations"
+    integrations = {method: spec["x-amazon-apigateway-integration"] for method, spec in methods(deploy(**gate)).items()}
+
+    assert integrations == {method: {"type": "aws_proxy", "httpMethod": "POST", "uri": function} for method in METHODS}
+
+
+def test_only_this_stage_of_this_api_may_call_the_function(deploy: Deploy) -> None:
+    """The account's other APIs have no business with it."""
+    assert only(deploy(StageName="live"), "AWS::Lambda::Permission") == {
+        "FunctionName": "<AuthorizeFunction>",
+        "Action": "lambda:InvokeFunction",
+        "Principal": "apigateway.amazonaws.com",
+        "SourceArn": "arn:aws:execute-api:eu-central-1:123456789012:<Api>/live/*",
+    }
+
+
+def test_the_document_is_one_that_api_gateway_imports_whole(deploy: Deploy) -> None:
+    """API Gateway knows OpenAPI 3.0, not 3.1, and drops with a warning what it does not understand."""
+    stack = deploy()
+
+    assert re.fullmatch(r"3\.0\.\d", body(stack)["openapi"])
+    assert only(stack, "AWS::ApiGateway::RestApi")["FailOnWarnings"] is True
+
+
+def test_there_is_one_stage_throttled_and_blind_to_contents(deploy: Deploy) -> None:
+    """SAM's second stage, `Stage`, would have no throttle; data traces would hold tokens."""
+    stack = deploy(StageName="live", ThrottleRate="7", ThrottleBurst="9")
+    stage = only(stack, "AWS::ApiGateway::Stage")
+
+    assert stage["StageName"] == "live"
+    assert "StageName" not in only(stack, "AWS::ApiGateway::Deployment")
+    assert stage["MethodSettings"] == [
+        {
+            "ResourcePath": "/*",
+            "HttpMethod": "*",
+            "ThrottlingRateLimit": "7",
+            "ThrottlingBurstLimit": "9",
+            "DataTraceEnabled": False,
+        }
+    ]
+
+
+def test_another_gate_reaches_the_stage(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stage serves a deployment, which SAM makes anew only for changes it sees; a parameter's it does not."""
+    served = []
+    for second, gate in enumerate(["api-key", "iam"]):
+        monkeypatch.setattr("samtranslator.model.apigateway.time.time", lambda second=second: 1_800_000_000 + second)
+        served.append(only(deploy(Gate=gate), "AWS::ApiGateway::Stage")["DeploymentId"])
+
+    assert served[0] != served[1]
+
+
+# --- What the gateway answers by itself -------------------------------------------------------------------------------
+
+GATEWAY_RESPONSES = {
+    "DEFAULT_4XX": 400,
+    "MISSING_AUTHENTICATION_TOKEN": 403,
+    "INVALID_API_KEY": 403,
+    "INVALID_SIGNATURE": 403,
+    "EXPIRED_TOKEN": 403,
+    "ACCESS_DENIED": 403,
+    "WAF_FILTERED": 403,
+    "RESOURCE_NOT_FOUND": 404,
+    "REQUEST_TOO_LARGE": 413,
+    "UNSUPPORTED_MEDIA_TYPE": 415,
+    "THROTTLED": 429,
+    "QUOTA_EXCEEDED": 429,
+    "DEFAULT_5XX": 500,
+    "INTEGRATION_FAILURE": 502,
+    "INTEGRATION_TIMEOUT": 504,
+}
+
+
+def gateway_responses(stack: Stack) -> dict[str, dict[str, Any]]:
+    """Return the gateway's own answers by type."""
+    responses: dict[str, dict[str, Any]] = body(stack)["x-amazon-apigateway-gateway-responses"]
+    return responses
+
+
+def test_the_gateways_own_answers_have_the_right_status(deploy: Deploy) -> None:
+    """Never 401: a wrong key or signature is the frontend's trouble, not the SIP user's."""
+    found = {kind: int(response["statusCode"]) for kind, response in gateway_responses(deploy()).items()}
+
+    assert found == GATEWAY_RESPONSES
+
+
+@pytest.mark.parametrize("kind", GATEWAY_RESPONSES)
+def test_the_gateways_own_answers_are_problems_and_no_denials(deploy: Deploy, kind: str) -> None:
+    """A frontend denies on `"code": -1` alone, so these must not have a code."""
+    response = gateway_responses(deploy())[kind]
+    ((media_type, text),) = response["responseTemplates"].items()
+    problem = json.loads(text)
+
+    assert media_type == "application/problem+json"
+    assert problem.keys() == {"type", "title", "status", "instance"}
+    assert re.fullmatch(r"urn:auth-jwt:problem:[a-z]+(-[a-z]+)*", problem["type"])
+    assert problem["title"]
+    assert problem["status"] == int(response["statusCode"])
+    assert problem["instance"] == "urn:request:$context.requestId"
+
+
+@pytest.mark.parametrize("kind", GATEWAY_RESPONSES)
+def test_the_gateways_own_answers_are_not_stored(deploy: Deploy, kind: str) -> None:
+    """They say so in a header, next to their media type; constants stand in single quotes there."""
+    headers = gateway_responses(deploy())[kind]["responseParameters"]
+
+    assert headers["gatewayresponse.header.Cache-Control"] == "'no-store'"
+    assert headers["gatewayresponse.header.Content-Type"] == "'application/problem+json'"
+
+
+@pytest.mark.parametrize("kind", [kind for kind, status in GATEWAY_RESPONSES.items() if status == 429])
+def test_who_asks_too_much_is_told_when_to_come_back(deploy: Deploy, kind: str) -> None:
+    """In whole seconds."""
+    assert re.fullmatch(
+        r"'[1-9]\d*'", gateway_responses(deploy())[kind]["responseParameters"]["gatewayresponse.header.Retry-After"]
+    )
+
+
+# --- Permissions ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("gate", EVERY_GATE)
+def test_the_function_may_do_exactly_what_it_does(deploy: Deploy, gate: dict[str, str]) -> None:
+    """Two calls on two tables, and its own log."""
+    assert statements(deploy(**gate, ProfilesTable="people", SecretsTable="keys")) == [
+        {"Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": f"{TABLE_ARN}people"},
+        {"Effect": "Allow", "Action": "dynamodb:Query", "Resource": f"{TABLE_ARN}keys"},
+        {
+            "Effect": "Allow",
+            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+            "Resource": "<AuthorizeLogGroup.Arn>",
+        },
+    ]
+
+
+def test_with_a_key_of_ones_own_the_function_may_decrypt_through_dynamodb(deploy: Deploy) -> None:
+    """Reading a table under a customer key needs the key, too."""
+    assert statements(deploy(KmsKeyArn=KEY_ARN))[3:] == [
+        {
+            "Effect": "Allow",
+            "Action": "kms:Decrypt",
+            "Resource": KEY_ARN,
+            "Condition": {"StringEquals": {"kms:ViaService": "dynamodb.eu-central-1.amazonaws.com"}},
+        }
+    ]
+
+
+def test_the_role_is_lambdas_and_takes_no_managed_policy(deploy: Deploy) -> None:
+    """SAM would add managed policies to a role of its own making."""
+    stack = deploy()
+    role = only(stack, "AWS::IAM::Role")
+
+    assert role.keys() == {"AssumeRolePolicyDocument", "Policies"}
+    assert role["AssumeRolePolicyDocument"]["Statement"] == [
+        {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ]
+    assert only(stack, "AWS::Lambda::Function")["Role"] == "<AuthorizeRole.Arn>"
+
+
+# --- Tables -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_tables_have_the_names_and_keys_of_the_settings(deploy: Deploy) -> None:
+    """What the function asks for and what is there come from the same parameters."""
+    stack = deploy(ProfilesTable="people", SecretsTable="keys", TagColumn="t", SecretTagColumn="st")
+    profiles, secrets = table(stack, "JwtProfiles"), table(stack, "JwtSecrets")
+
+    assert profiles["TableName"] == "people"
+    assert profiles["KeySchema"] == [{"AttributeName": "t", "KeyType": "HASH"}]
+    assert profiles["AttributeDefinitions"] == [{"AttributeName": "t", "AttributeType": "S"}]
+    assert secrets["TableName"] == "keys"
+    assert secrets["KeySchema"] == [
+        {"AttributeName": "st", "KeyType": "HASH"},
+        {"AttributeName": "id", "KeyType": "RANGE"},
+    ]
+    assert secrets["AttributeDefinitions"] == [
+        {"AttributeName": "st", "AttributeType": "S"},
+        {"AttributeName": "id", "AttributeType": "S"},
+    ]
+
+
+@pytest.mark.parametrize("logical_id", ["JwtProfiles", "JwtSecrets"])
+def test_a_table_is_protected_and_billed_on_demand(deploy: Deploy, logical_id: str) -> None:
+    """Recoverable to any second, encrypted by a key one can audit, and not deleted by accident."""
+    properties = table(deploy(), logical_id)
+
+    assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert properties["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS"}
+    assert properties["DeletionProtectionEnabled"] is True
+    assert properties["BillingMode"] == "PAY_PER_REQUEST"
+
+
+@pytest.mark.parametrize("logical_id", ["JwtProfiles", "JwtSecrets"])
+def test_a_table_takes_a_key_of_ones_own(deploy: Deploy, logical_id: str) -> None:
+    """One parameter for both."""
+    assert table(deploy(KmsKeyArn=KEY_ARN), logical_id)["SSESpecification"] == {
+        "SSEEnabled": True,
+        "SSEType": "KMS",
+        "KMSMasterKeyId": KEY_ARN,
+    }
+
+
+@pytest.mark.parametrize("logical_id", ["JwtProfiles", "JwtSecrets"])
+def test_a_table_outlives_its_stack(deploy: Deploy, logical_id: str) -> None:
+    """Also when a change of the stack would replace it."""
+    resource = deploy()["Resources"][logical_id]
+
+    assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")
+
+
+def test_tables_that_are_there_already_are_used_as_they_are(deploy: Deploy) -> None:
+    """A second stack, or the first one again, would fail on names that are taken."""
+    stack = deploy(CreateTables="false", KmsKeyArn=KEY_ARN)
+
+    assert of_type(stack, "AWS::DynamoDB::Table") == {}
+    assert [s["Resource"] for s in statements(stack)[:2]] == [f"{TABLE_ARN}jwt_profiles", f"{TABLE_ARN}jwt_secrets"]
+    assert environment(stack)["PROFILES_TABLE"] == "jwt_profiles"
+
+
+@pytest.mark.parametrize(
+    ("expire", "enabled"),
+    [pytest.param("false", False, id="off by default"), pytest.param("true", True, id="on when asked for")],
+)
+def test_ended_secrets_delete_themselves_when_asked_to(deploy: Deploy, expire: str, enabled: bool) -> None:
+    """Switched off it stays in place: CloudFormation refuses to remove a TTL that was on."""
+    stack = deploy(ExpireSecrets=expire, EndTsColumn="until")
+
+    assert table(stack, "JwtSecrets")["TimeToLiveSpecification"] == {"AttributeName": "until", "Enabled": enabled}
+    assert "TimeToLiveSpecification" not in table(stack, "JwtProfiles")
+
+
+# --- Settings ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("variable", SETTINGS)
+def test_every_setting_has_a_parameter_with_its_default(template: dict[str, Any], variable: str) -> None:
+    """Who deploys without parameters gets what the documentation says."""
+    assert str(template["Parameters"][parameter_of(variable)]["Default"]) == SETTINGS[variable]
+
+
+@pytest.mark.parametrize("variable", SETTINGS)
+def test_every_setting_reaches_the_function(deploy: Deploy, variable: str) -> None:
+    """Under its own name, from its own parameter."""
+    assert environment(deploy(**{parameter_of(variable): "given"}))[variable] == "given"
+
+
+def test_the_environment_holds_nothing_but_settings_and_powertools(deploy: Deploy) -> None:
+    """A variable that nobody reads is a mistake, or a setting's that was renamed."""
+    variables = environment(deploy(LogLevel="WARNING"))
+
+    assert {name: value for name, value in variables.items() if name not in SETTINGS} == {
+        "POWERTOOLS_SERVICE_NAME": "authorize",
+        "POWERTOOLS_METRICS_NAMESPACE": "AuthJwt",
+        "POWERTOOLS_LOG_LEVEL": "WARNING",
+    }
+    assert near_misses(variables) == {}
+
+
+def test_the_function_starts_with_the_default_parameters(deploy: Deploy) -> None:
+    """They are settings it accepts, and the same as none at all."""
+    assert Settings.from_env(environment(deploy())) == Settings.from_env({})
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "accepted"),
+    [
+        pytest.param("DB_URL", "", True, id="the SDK's own region"),
+        pytest.param("DB_URL", "dynamodb://", True, id="a URL without region"),
+        pytest.param("DB_URL", "dynamodb://eu-west-1", True, id="a region"),
+        pytest.param("DB_URL", "dynamodb+https://db.example:8443/eu-west-1", True, id="https"),
+        pytest.param("DB_URL", "dynamodb+http://127.0.0.1:8000", True, id="http on loopback"),
+        pytest.param("DB_URL", "dynamodb+http://db:8000/eu-west-1?insecure=true", True, id="insecure http"),
+        pytest.param("DB_URL", "dynamodb://user:secret@eu-west-1", False, id="a password in the URL"),
+        pytest.param("DB_URL", "mysql://localhost/opensips", False, id="another database"),
+        pytest.param("PROFILES_TABLE", "a.b-C_1", True, id="a table's name"),
+        pytest.param("PROFILES_TABLE", "ab", False, id="a table's name that is too short"),
+        pytest.param("SECRETS_TABLE", "a b c", False, id="a table's name with blanks"),
+        pytest.param("TAG_COLUMN", "", False, id="a column without a name"),
+        pytest.param("ALG_COLUMN", "x" * 255, True, id="a long column"),
+        pytest.param("ALG_COLUMN", "x" * 256, False, id="a column that is too long"),
+        pytest.param("ALLOWED_ALGORITHMS", " ES256 , EdDSA ", True, id="algorithms with blanks"),
+        pytest.param("ALLOWED_ALGORITHMS", "HS256,none", False, id="none"),
+        pytest.param("ALLOWED_ALGORITHMS", "hs256", False, id="an algorithm in lower case"),
+        pytest.param("ALLOWED_ALGORITHMS", "", False, id="no algorithm"),
+        pytest.param("ACCEPTED_TYPES", "at+jwt,JWT", True, id="two types"),
+        pytest.param("ACCEPTED_TYPES", "", False, id="no type"),
+        pytest.param("ENFORCE_TIME_CLAIMS", "false", True, id="time claims off"),
+        pytest.param("ENFORCE_TIME_CLAIMS", "no", False, id="no is not false"),
+        pytest.param("LEEWAY_SECONDS", "0", True, id="no leeway"),
+        pytest.param("LEEWAY_SECONDS", "-1", False, id="negative leeway"),
+        pytest.param("LEEWAY_SECONDS", "0.5", False, id="a fraction"),
+        pytest.param("MAX_TOKEN_AGE_SECONDS", "", True, id="any age"),
+        pytest.param("MAX_TOKEN_AGE_SECONDS", "3600", True, id="an hour"),
+        pytest.param("MAX_TOKEN_AGE_SECONDS", "1h", False, id="an age with a unit"),
+        pytest.param("MIN_HMAC_KEY_BYTES", "", True, id="keys as in RFC 7518"),
+        pytest.param("MIN_HMAC_KEY_BYTES", "1", True, id="keys of a byte"),
+        pytest.param("MIN_HMAC_KEY_BYTES", "0", False, id="keys of no bytes"),
+        pytest.param("MAX_TOKEN_BYTES", "1", True, id="tiny tokens"),
+        pytest.param("MAX_TOKEN_BYTES", "0", False, id="empty tokens"),
+        pytest.param("CACHE_TTL_SECONDS", "0", True, id="no memory"),
+        pytest.param("STALE_IF_ERROR_SECONDS", "0", True, id="nothing stale"),
+        pytest.param("STALE_IF_ERROR_SECONDS", "", False, id="a number left empty"),
+        pytest.param("STORE_TIMEOUT_MS", "1", True, id="a millisecond"),
+        pytest.param("STORE_TIMEOUT_MS", "0", False, id="no time at all"),
+        pytest.param("CHALLENGE_REALM", "sip.example.com", True, id="a realm"),
+        pytest.param("CHALLENGE_REALM", "", False, id="an empty realm"),
+        pytest.param("CHALLENGE_REALM", "zürich", False, id="a realm that no header can hold"),
+        pytest.param("AUTHZ_SERVER", "https://login.example.com/", True, id="an authorization server"),
+        pytest.param("AUTHZ_SERVER", "login.example.com", False, id="an authorization server without a scheme"),
+    ],
+)
+def test_a_parameter_refuses_what_the_function_would(
+    template: dict[str, Any], variable: str, value: str, accepted: bool
+) -> None:
+    """Before anything is deployed; and it refuses nothing that the function takes."""
+    assert fits(template["Parameters"][parameter_of(variable)], value) is accepted
+    assert is_setting(variable, value) is accepted
+
+
+def fits(parameter: dict[str, Any], value: str) -> bool:
+    """Return whether CloudFormation takes the value of a text parameter."""
+    return (
+        value in map(str, parameter.get("AllowedValues", [value]))
+        and int(parameter.get("MinLength", 0)) <= len(value) <= int(parameter.get("MaxLength", 4096))
+        and re.fullmatch(parameter.get("AllowedPattern", ".*"), value) is not None
+    )
+
+
+def is_setting(variable: str, value: str) -> bool:
+    """Return whether the function starts with that value."""
+    try:
+        Settings.from_env({variable: value})
+    except Exception:  # noqa: BLE001 - the settings' own tests say which
+        return False
+    return True
+
+
+# --- Parameters -------------------------------------------------------------------------------------------------------
+
+
+def test_every_parameter_is_described(template: dict[str, Any]) -> None:
+    """The console shows nothing else."""
+    bare = [name for name, parameter in template["Parameters"].items() if not parameter.get("Description")]
+
+    assert bare == []
+
+
+def test_every_parameter_stands_once_in_the_console_in_the_templates_order(template: dict[str, Any]) -> None:
+    """One that no group names would stand at the end, under "Other parameters"."""
+    groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    shown = [name for group in groups for name in group["Parameters"]]
+
+    assert shown == list(template["Parameters"])
+    assert all(group["Label"]["default"] for group in groups)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "accepted"),
+    [
+        pytest.param("Gate", "private", True, id="a gate"),
+        pytest.param("Gate", "none", False, id="no gate"),
+        pytest.param("VpcEndpointId", "vpce-0123abcd", True, id="a VPC endpoint"),
+        pytest.param("VpcEndpointId", "*", False, id="any VPC endpoint"),
+        pytest.param("KmsKeyArn", KEY_ARN, True, id="a key"),
+        pytest.param("KmsKeyArn", "arn:aws:kms:eu-central-1:123456789012:alias/mine", False, id="an alias of a key"),
+        pytest.param("KmsKeyArn", "*", False, id="any key"),
+        pytest.param("StageName", "v1/x", False, id="a stage with a slash"),
+        pytest.param("LogRetentionDays", "30", True, id="a retention"),
+        pytest.param("LogRetentionDays", "31", False, id="a retention CloudWatch does not know"),
+        pytest.param("Architecture", "x86_64", True, id="an architecture"),
+    ],
+)
+def test_a_parameter_of_the_deployment_refuses_what_aws_would(
+    template: dict[str, Any], name: str, value: str, accepted: bool
+) -> None:
+    """And a wildcard never gets into a policy."""
+    assert fits(template["Parameters"][name], value) is accepted
+
+
+# --- Function and logs ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("architecture", ["arm64", "x86_64"])
+def test_function_and_layer_are_built_for_one_architecture(
+    deploy: Deploy, template: dict[str, Any], architecture: str
+) -> None:
+    """A layer built for the wrong one cannot load `cryptography`."""
+    stack = deploy(Architecture=architecture, MemorySize="1024")
+    function = only(stack, "AWS::Lambda::Function")
+    ((layer, made),) = of_type(stack, "AWS::Lambda::LayerVersion").items()
+
+    assert function["Layers"] == [f"<{layer}>"]
+    assert function["Architectures"] == made["Properties"]["CompatibleArchitectures"] == [architecture]
+    assert [function["Runtime"]] == made["Properties"]["CompatibleRuntimes"] == ["python3.13"]
+    assert function["MemorySize"] == "1024"
+    assert template["Resources"]["AuthJwtLayer"]["Metadata"] == {
+        "BuildMethod": "python3.13",
+        "BuildArchitecture": {"Ref": "Architecture"},
+    }
+
+
+def test_the_function_is_the_authorize_handler(deploy: Deploy) -> None:
+    """The code and the name that Lambda calls."""
+    function = only(deploy(), "AWS::Lambda::Function")
+
+    assert function["Code"] == {"S3Bucket": "bucket", "S3Key": "functions/authorize"}
+    assert function["Handler"] == "app.lambda_handler"
+
+
+def test_the_function_has_time_to_give_up_on_the_tables(deploy: Deploy) -> None:
+    """With the default settings it can still answer 503, and does so before API Gateway's 29 seconds."""
+    stack = deploy()
+
+    assert 2 * int(environment(stack)["STORE_TIMEOUT_MS"]) <= only(stack, "AWS::Lambda::Function")["Timeout"] * 1000
+    assert only(stack, "AWS::Lambda::Function")["Timeout"] < 29
+
+
+def test_the_log_is_kept_for_as_long_as_asked(deploy: Deploy) -> None:
+    """The function writes into a group of the stack's own, not one Lambda makes and keeps for ever."""
+    stack = deploy(LogRetentionDays="90")
+
+    assert only(stack, "AWS::Logs::LogGroup") == {
+        "LogGroupName": "/aws/lambda/auth-jwt-authorize",
+        "RetentionInDays": "90",
+    }
+    assert only(stack, "AWS::Lambda::Function")["LoggingConfig"] == {"LogGroup": "<AuthorizeLogGroup>"}
+
+
+# --- Outputs ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("gate", EVERY_GATE)
+def test_the_stack_tells_where_everything_is(deploy: Deploy, gate: dict[str, str]) -> None:
+    """The id of the key, never its value, and only where there is one."""
+    outputs = {name: output["Value"] for name, output in deploy(**gate)["Outputs"].items()}
+    key = {"ApiKeyId": "<ApiKey>"} if gate["Gate"] == "api-key" else {}
+
+    assert outputs == key | {
+        "ApiUrl": "https://<Api>.execute-api.eu-central-1.amazonaws.com/v1/authorize",
+        "ProfilesTableName": "jwt_profiles",
+        "SecretsTableName": "jwt_secrets",
+        "AuthorizeFunctionArn": "<AuthorizeFunction.Arn>",
+    }
