@@ -34,7 +34,7 @@ install: $(VENV)/.installed ## Make .venv with everything pinned
 
 .PHONY: demo
 demo: install ## Run every file of events/ through the real handlers against DynamoDB in memory
-	@$(PY) events/demo.py
+	@$(PY) -m events.demo
 
 .PHONY: test
 test: install ## Run the tests (ARGS="-k window" and the like are passed on)

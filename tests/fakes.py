@@ -26,8 +26,8 @@ class Clock:
 class MemoryStore:
     """The port `RowsStore` over plain rows: the reference that the DynamoDB store may not differ from."""
 
-    profiles: list[Row] = field(default_factory=list)
-    secrets: list[Row] = field(default_factory=list)
+    profiles: list[dict[str, object]] = field(default_factory=list)
+    secrets: list[dict[str, object]] = field(default_factory=list)
     columns: Columns = field(default_factory=Columns)
     credentials: tuple[Credential, ...] = ()
     failure: Fault | None = None

@@ -270,6 +270,8 @@ def _authz_server(text: str) -> str | None:
     if not text:
         return None
     parts = urlsplit(text)
+    if "@" in parts.netloc:
+        raise _Unshowable("a URL that every challenge shows must hold no user or password")
     if parts.scheme != "https" or not parts.hostname or re.search(r'[\s"\\<>]|[^\x21-\x7e]', text):
         raise ValueError
     return text
@@ -281,8 +283,8 @@ def _database(text: str) -> Database:
         return Database()
     if "@" in text:
         raise _Unshowable("DynamoDB takes no user or password; give the function IAM permissions instead")
-    scheme, _, rest = text.partition("://")
-    if scheme == "dynamodb":
+    scheme, separator, rest = text.partition("://")
+    if scheme == "dynamodb" and separator:
         return Database(region=_region(rest))
     transport = {"dynamodb+http": "http", "dynamodb+https": "https"}.get(scheme)
     if transport is None:

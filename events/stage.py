@@ -1,0 +1,242 @@
+"""The real handler over DynamoDB in memory: the tables and settings of template.yaml, the rows of rows.json.
+
+For the demo and for the tests, which differ in what they look at and not in what they run.
+"""
+
+import base64
+import contextlib
+import importlib.util
+import io
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+HERE: Final = Path(__file__).resolve().parent
+ROOT: Final = HERE.parent
+REGION: Final = "eu-central-1"
+
+Json = dict[str, Any]
+Handler = Callable[[Json, object], Any]
+
+
+def template() -> Json:
+    """Return template.yaml with its short tags written out (``!Ref X`` as ``{"Ref": "X"}``)."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """A safe loader that knows CloudFormation's tags."""
+
+    def construct(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> object:
+        name = suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}"
+        if isinstance(node, yaml.MappingNode):
+            return {name: loader.construct_mapping(node, deep=True)}
+        if isinstance(node, yaml.SequenceNode):
+            return {name: loader.construct_sequence(node, deep=True)}
+        return {name: node.value}
+
+    Loader.add_multi_constructor("!", construct)
+    text = (ROOT / "template.yaml").read_text(encoding="utf-8")
+    loaded: Json = yaml.load(text, Loader=Loader)  # noqa: S506 - a SafeLoader
+    return loaded
+
+
+def with_defaults(value: object, parameters: Json) -> Any:  # noqa: ANN401 - any part of a template
+    """Return *value* with every ``Ref`` to a parameter replaced by the parameter's default."""
+    if isinstance(value, list):
+        return [with_defaults(item, parameters) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"Ref"} and value["Ref"] in parameters:
+        return parameters[value["Ref"]]["Default"]
+    return {name: with_defaults(item, parameters) for name, item in value.items()}
+
+
+def lambda_environment(stack: Json, settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables the deployed function has by default, with *settings* on top and no real account."""
+    function = stack["Resources"]["AuthorizeFunction"]["Properties"]
+    variables = with_defaults(function["Environment"]["Variables"], stack["Parameters"])
+    fake = {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_SESSION_TOKEN": "testing",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    return {name: str(value) for name, value in variables.items()} | fake | dict(settings)
+
+
+def enter_environment(variables: Mapping[str, str]) -> None:
+    """Replace whatever this shell says about AWS and Powertools by *variables*."""
+    for name in list(os.environ):
+        if name.startswith(("AWS_", "POWERTOOLS_")):
+            del os.environ[name]
+    os.environ.update(variables)
+
+
+def create_tables(client: "DynamoDBClient", stack: Json) -> None:
+    """Create the tables of the template, under their default names and with their keys."""
+    for resource in stack["Resources"].values():
+        if resource["Type"] == "AWS::DynamoDB::Table":
+            table = with_defaults(resource["Properties"], stack["Parameters"])
+            client.create_table(
+                TableName=table["TableName"],
+                AttributeDefinitions=table["AttributeDefinitions"],
+                KeySchema=table["KeySchema"],
+                BillingMode="PAY_PER_REQUEST",
+            )
+
+
+def read_json(path: Path) -> Json:
+    """Return the object in a JSON file."""
+    value: Json = json.loads(path.read_text(encoding="utf-8"))
+    return value
+
+
+def load_handler() -> Handler:
+    """Import functions/authorize/app.py as Lambda would: its folder and the layer on the path."""
+    source = ROOT / "functions" / "authorize" / "app.py"
+    sys.path[:0] = [str(ROOT / "layers" / "auth_jwt"), str(source.parent)]
+    spec = importlib.util.spec_from_file_location("authorize_app", source)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"cannot load {source}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    handler: Handler = module.lambda_handler
+    return handler
+
+
+@dataclass(frozen=True, slots=True)
+class LambdaContext:
+    """What Lambda tells a function about its invocation."""
+
+    aws_request_id: str
+    function_name: str = "authorize"
+    function_version: str = "$LATEST"
+    invoked_function_arn: str = f"arn:aws:lambda:{REGION}:123456789012:function:authorize"
+    memory_limit_in_mb: int = 512
+    log_group_name: str = "/aws/lambda/authorize"
+    log_stream_name: str = "demo"
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return how long the function may still run."""
+        return 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the handler gave for an event, and what it wrote while it did."""
+
+    given: Any
+    """The Lambda function's result, or None when it raised."""
+    raised: str | None
+    lines: Sequence[str]
+    seconds: float
+
+    @property
+    def is_http(self) -> bool:
+        """Whether this is an answer for a gateway, not a direct one."""
+        return isinstance(self.given, dict) and "statusCode" in self.given
+
+    @property
+    def status(self) -> int | None:
+        """The HTTP status."""
+        return self.given["statusCode"] if self.is_http else None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The header fields, names in lower case, several values joined."""
+        if not self.is_http:
+            return {}
+        many = self.given.get("multiValueHeaders") or {}
+        one = {name: [value] for name, value in (self.given.get("headers") or {}).items()}
+        return {name.lower(): ", ".join(map(str, values)) for name, values in (many | one).items()}
+
+    @property
+    def body(self) -> Any:  # noqa: ANN401 - whatever JSON it is
+        """The body, decoded where it is JSON."""
+        if not self.is_http:
+            return self.given
+        text = self.given.get("body") or ""
+        if self.given.get("isBase64Encoded"):
+            text = base64.b64decode(text).decode()
+        return _json_or(text, text)
+
+    def member(self, name: str) -> Any:  # noqa: ANN401
+        """Return a member of the body, None where there is none."""
+        return self.body.get(name) if isinstance(self.body, dict) else None
+
+    @property
+    def denial(self) -> str | None:
+        """The reason in the log, when the outcome there is a denial; only those have stable reasons."""
+        reason = self.record.get("reason")
+        return str(reason) if self.record.get("outcome") == "denied" else None
+
+    @property
+    def record(self) -> Json:
+        """The log line of the request: the one that says the outcome."""
+        records = (_json_or(line, None) for line in self.lines)
+        found = [record for record in records if isinstance(record, dict) and "outcome" in record]
+        return next((record for record in reversed(found) if "_aws" not in record), {})
+
+
+def _json_or(text: str, otherwise: object) -> Any:  # noqa: ANN401
+    try:
+        return json.loads(text)
+    except ValueError:
+        return otherwise
+
+
+@dataclass(slots=True)
+class Stage:
+    """The handler over tables in memory, its output kept off the screen."""
+
+    handler: Handler
+    printed: io.StringIO
+    asked: int = 0
+
+    def ask(self, event: Json) -> Answer:
+        """Give *event* to the handler."""
+        given, raised = None, None
+        self.asked += 1
+        context = LambdaContext(aws_request_id=f"00000000-0000-4000-8000-{self.asked:012}")
+        begun = time.perf_counter()
+        with contextlib.redirect_stdout(self.printed):
+            try:
+                given = self.handler(event, context)
+            except Exception as exc:  # noqa: BLE001 - a direct invocation may raise; Lambda would report it
+                raised = f"{type(exc).__name__}: {exc}"
+        seconds = time.perf_counter() - begun
+        lines = self.printed.getvalue().splitlines()
+        self.printed.seek(0)
+        self.printed.truncate()
+        return Answer(given, raised, lines, seconds)
+
+
+@contextlib.contextmanager
+def stage(settings: Mapping[str, str]) -> Iterator[Stage]:
+    """Set up tables, rows and handler in this process, and take them down again."""
+    stack = template()
+    enter_environment(lambda_environment(stack, settings))
+    import boto3
+    from moto import mock_aws
+
+    with mock_aws():
+        client = boto3.client("dynamodb", region_name=REGION)
+        create_tables(client, stack)
+        client.batch_write_item(RequestItems=read_json(HERE / "rows.json"))
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):  # Powertools' logger keeps the stdout it finds when it is made
+            handler = load_handler()
+        yield Stage(handler, printed)

@@ -1,0 +1,240 @@
+"""Every variable: its default, what it may be, and what a stranger reads when it is something else."""
+
+import pytest
+
+from auth_jwt.credentials import Credential
+from auth_jwt.errors import BadSetting
+from auth_jwt.models import Columns, Policy
+from auth_jwt.settings import DEFAULTS, Database, Settings, near_misses
+from auth_jwt.tokens import ALGORITHMS, HeaderRules
+
+
+def settings(**env: str) -> Settings:
+    return Settings.from_env(env)
+
+
+def refusal(**env: str) -> str:
+    with pytest.raises(BadSetting) as caught:
+        settings(**env)
+    return str(caught.value)
+
+
+def test_an_empty_environment_is_all_defaults() -> None:
+    assert settings() == Settings(
+        database=Database(),
+        profiles_table="jwt_profiles",
+        secrets_table="jwt_secrets",
+        columns=Columns(),
+        policy=Policy(),
+        cache_ttl=60,
+        stale_if_error=300,
+        store_timeout=1.5,
+        challenge_realm="sip",
+        authz_server=None,
+    )
+
+
+def test_the_documented_defaults_are_the_defaults() -> None:
+    """What the documentation lists and what the code assumes cannot drift apart."""
+    assert settings(**DEFAULTS) == settings()
+
+
+def test_every_column_has_its_variable() -> None:
+    variables = [name for name in DEFAULTS if name.endswith("_COLUMN")]
+
+    columns = settings(**{name: f"my {name}" for name in variables}).columns
+
+    assert columns == Columns(
+        tag="my TAG_COLUMN",
+        username="my USERNAME_COLUMN",
+        domain="my DOMAIN_COLUMN",
+        disabled="my DISABLED_COLUMN",
+        valid_after="my VALID_AFTER_COLUMN",
+        secret_tag="my SECRET_TAG_COLUMN",
+        secret="my SECRET_COLUMN",
+        start="my START_TS_COLUMN",
+        end="my END_TS_COLUMN",
+        alg="my ALG_COLUMN",
+        kid="my KID_COLUMN",
+    )
+
+
+def test_every_rule_has_its_variable() -> None:
+    policy = settings(
+        MAX_TOKEN_BYTES="100",
+        ALLOWED_ALGORITHMS="ES256, EdDSA",
+        ACCEPTED_TYPES="JWT, at+JWT",
+        TAG_CLAIM="https://example.org/tag",
+        ENFORCE_TIME_CLAIMS="False",
+        LEEWAY_SECONDS="5",
+        REQUIRED_CLAIMS="exp, jti",
+        ISSUER="https://a.example, https://b.example",
+        AUDIENCE="sip",
+        MAX_TOKEN_AGE_SECONDS="3600",
+        MIN_HMAC_KEY_BYTES="16",
+        LOAD_CREDENTIALS="$avp(a)=b; c",
+    ).policy
+
+    assert policy == Policy(
+        max_token_bytes=100,
+        header=HeaderRules(frozenset({"ES256", "EdDSA"}), frozenset({"jwt", "at+jwt"})),
+        tag_claim="https://example.org/tag",
+        enforce_time_claims=False,
+        leeway_seconds=5,
+        required_claims=("exp", "jti"),
+        issuers=("https://a.example", "https://b.example"),
+        audiences=("sip",),
+        max_token_age_seconds=3600,
+        min_hmac_key_bytes=16,
+        credentials=(Credential("a", "b"), Credential("c", "c")),
+    )
+
+
+def test_the_rest_has_its_variables() -> None:
+    read = settings(
+        PROFILES_TABLE="p.1",
+        SECRETS_TABLE="arn:aws:dynamodb:eu-central-1:123456789012:table/secrets",
+        CACHE_TTL_SECONDS="0",
+        STALE_IF_ERROR_SECONDS="0",
+        STORE_TIMEOUT_MS="250",
+        CHALLENGE_REALM='say "hi"',
+        AUTHZ_SERVER="https://login.example.org/authorize?x=1",
+    )
+
+    assert read.profiles_table == "p.1"
+    assert read.secrets_table.endswith("table/secrets")
+    assert (read.cache_ttl, read.stale_if_error, read.store_timeout) == (0, 0, 0.25)
+    assert read.challenge_realm == 'say "hi"'
+    assert read.authz_server == "https://login.example.org/authorize?x=1"
+
+
+@pytest.mark.parametrize(
+    ("url", "database"),
+    [
+        ("dynamodb://", Database()),
+        ("dynamodb://eu-west-1", Database(region="eu-west-1")),
+        ("dynamodb://us-gov-west-1", Database(region="us-gov-west-1")),
+        ("dynamodb+http://localhost:8000", Database(endpoint="http://localhost:8000")),
+        ("dynamodb+http://127.0.0.1:8000/eu-west-1", Database("eu-west-1", "http://127.0.0.1:8000")),
+        ("dynamodb+http://[::1]:8000", Database(endpoint="http://[::1]:8000")),
+        ("dynamodb+https://db.example.org:443/eu-west-1", Database("eu-west-1", "https://db.example.org:443")),
+        ("dynamodb+http://db:8000?insecure=true", Database(endpoint="http://db:8000")),
+        ("dynamodb+http://db:8000/eu-west-1?insecure=true", Database("eu-west-1", "http://db:8000")),
+    ],
+)
+def test_database_url(url: str, database: Database) -> None:
+    assert settings(DB_URL=url).database == database
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://localhost/opensips",
+        "dynamodb",
+        "dynamodb://Frankfurt",
+        "dynamodb+http://localhost",
+        "dynamodb+http://localhost:0",
+        "dynamodb+http://localhost:65536",
+        "dynamodb+http://localhost:8000/nowhere",
+        "dynamodb+http://db:8000",
+        "dynamodb+http://db:8000?insecure=false",
+        "dynamodb+http://127.0.0.1.example.org:8000",
+        "dynamodb+https://db:8000?insecure=true",
+        "dynamodb+http://localhost:8000/a/b",
+        "dynamodb+ftp://localhost:8000",
+    ],
+)
+def test_a_database_url_that_cannot_be(url: str) -> None:
+    message = refusal(DB_URL=url)
+
+    assert message.startswith(f"DB_URL={url!r} is refused")
+    assert "dynamodb://[region]" in message
+
+
+def test_a_database_url_with_a_password_is_refused_and_not_repeated() -> None:
+    message = refusal(DB_URL="dynamodb+https://admin:hunter2@db.example.org:443")
+
+    assert "IAM" in message
+    assert "hunter2" not in message
+    assert "admin" not in message
+
+
+def test_an_authorization_server_with_a_password_is_refused_and_not_repeated() -> None:
+    assert "hunter2" not in refusal(AUTHZ_SERVER="https://admin:hunter2@login.example.org")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "accepted"),
+    [
+        ("PROFILES_TABLE", "", "the name or ARN of a table"),
+        ("SECRETS_TABLE", "my table", "the name or ARN of a table"),
+        ("SECRETS_TABLE", "ab", "3 to 255"),
+        ("TAG_COLUMN", "", "the name of a column"),
+        ("SECRET_COLUMN", "x" * 256, "1 to 255 bytes"),
+        ("TAG_CLAIM", " ", "the name of a claim"),
+        ("LOAD_CREDENTIALS", "$avp(a=b", "`$avp(NAME)=column`"),
+        ("LOAD_CREDENTIALS", "a;;b", "joined by semicolons"),
+        ("ALLOWED_ALGORITHMS", "HS256,none", "'none' is not one of them"),
+        ("ALLOWED_ALGORITHMS", "hs256", "names are case-sensitive"),
+        ("ALLOWED_ALGORITHMS", "", "at least one is needed"),
+        ("ALLOWED_ALGORITHMS", "HS256,", "an item is empty"),
+        ("ACCEPTED_TYPES", "", "at least one"),
+        ("ENFORCE_TIME_CLAIMS", "yes", "true or false"),
+        ("ENFORCE_TIME_CLAIMS", "", "true or false"),
+        ("LEEWAY_SECONDS", "-1", "a whole number from 0"),
+        ("LEEWAY_SECONDS", "1.5", "a whole number"),
+        ("LEEWAY_SECONDS", "1_0", "a whole number"),
+        ("LEEWAY_SECONDS", "٣", "a whole number"),
+        ("LEEWAY_SECONDS", "9" * 5000, "a whole number"),
+        ("LEEWAY_SECONDS", "1000000001", "to 1000000000"),
+        ("REQUIRED_CLAIMS", "exp,,jti", "an item is empty"),
+        ("ISSUER", ",", "an item is empty"),
+        ("AUDIENCE", "a,", "an item is empty"),
+        ("MAX_TOKEN_AGE_SECONDS", "soon", "empty, or a whole number from 0"),
+        ("MIN_HMAC_KEY_BYTES", "0", "empty, or a whole number from 1"),
+        ("MAX_TOKEN_BYTES", "0", "a whole number from 1"),
+        ("CACHE_TTL_SECONDS", "", "a whole number from 0"),
+        ("STALE_IF_ERROR_SECONDS", "five", "a whole number from 0"),
+        ("STORE_TIMEOUT_MS", "0", "a whole number from 1"),
+        ("CHALLENGE_REALM", "", "printable ASCII"),
+        ("CHALLENGE_REALM", "a\r\nX: y", "printable ASCII"),
+        ("CHALLENGE_REALM", "smörgås", "printable ASCII"),
+        ("AUTHZ_SERVER", "http://login.example.org", "https"),
+        ("AUTHZ_SERVER", "login.example.org", "https"),
+        ("AUTHZ_SERVER", "https://", "https"),
+        ("AUTHZ_SERVER", 'https://a"b', "https"),
+    ],
+)
+def test_a_value_that_cannot_be_is_named_with_what_is_accepted(variable: str, value: str, accepted: str) -> None:
+    message = refusal(**{variable: value})
+
+    assert message.startswith(f"{variable}={value!r} is refused")
+    assert accepted in message
+
+
+def test_a_list_of_revoked_tokens_is_refused_as_not_supported_yet() -> None:
+    """Set and ignored, it would let revoked tokens in."""
+    assert "not supported" in refusal(REVOCATIONS_TABLE="revocations")
+
+
+@pytest.mark.parametrize(
+    ("misspelt", "meant"),
+    [("TAG_COLUM", "TAG_COLUMN"), ("ISSUERS", "ISSUER"), ("LEEWAY_SECOND", "LEEWAY_SECONDS"), ("Db_Url", "DB_URL")],
+)
+def test_a_variable_that_nearly_spells_one_of_ours_is_noticed(misspelt: str, meant: str) -> None:
+    assert near_misses({misspelt: "x", "TAG_CLAIM": "tag"}) == {misspelt: meant}
+
+
+def test_what_lambda_itself_sets_is_not_taken_for_a_misspelling() -> None:
+    lambda_variables = """_HANDLER _X_AMZN_TRACE_ID AWS_DEFAULT_REGION AWS_REGION AWS_EXECUTION_ENV
+        AWS_LAMBDA_FUNCTION_NAME AWS_LAMBDA_FUNCTION_MEMORY_SIZE AWS_LAMBDA_FUNCTION_VERSION
+        AWS_LAMBDA_INITIALIZATION_TYPE AWS_LAMBDA_LOG_GROUP_NAME AWS_LAMBDA_LOG_STREAM_NAME AWS_ACCESS_KEY_ID
+        AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_LAMBDA_RUNTIME_API LAMBDA_TASK_ROOT LAMBDA_RUNTIME_DIR LANG PATH
+        LD_LIBRARY_PATH NODE_PATH PYTHONPATH GEM_PATH AWS_XRAY_CONTEXT_MISSING AWS_XRAY_DAEMON_ADDRESS TZ PWD SHLVL
+        POWERTOOLS_SERVICE_NAME POWERTOOLS_METRICS_NAMESPACE POWERTOOLS_LOG_LEVEL HOME USER LOGNAME HOSTNAME"""
+
+    assert near_misses(dict.fromkeys(lambda_variables.split(), "x")) == {}
+
+
+def test_every_algorithm_may_be_listed() -> None:
+    assert settings(ALLOWED_ALGORITHMS=",".join(ALGORITHMS)).policy.header.algorithms == set(ALGORITHMS)
