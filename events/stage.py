@@ -12,7 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -76,11 +76,20 @@ def lambda_environment(stack: Json, settings: Mapping[str, str]) -> dict[str, st
     return {name: str(value) for name, value in variables.items()} | fake | dict(settings)
 
 
-def enter_environment(variables: Mapping[str, str]) -> None:
-    """Replace whatever this shell says about AWS and Powertools by *variables*."""
-    for name in list(os.environ):
-        if name.startswith(("AWS_", "POWERTOOLS_")):
-            del os.environ[name]
+@contextlib.contextmanager
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Replace whatever this shell says about AWS and Powertools by *variables*, and put it back afterwards."""
+    before = dict(os.environ)
+    kept = {name: value for name, value in before.items() if not name.startswith(("AWS_", "POWERTOOLS_"))}
+    try:
+        _set_environment({**kept, **variables})
+        yield
+    finally:
+        _set_environment(before)
+
+
+def _set_environment(variables: Mapping[str, str]) -> None:
+    os.environ.clear()
     os.environ.update(variables)
 
 
@@ -106,7 +115,9 @@ def read_json(path: Path) -> Json:
 def load_handler() -> Handler:
     """Import functions/authorize/app.py as Lambda would: its folder and the layer on the path."""
     source = ROOT / "functions" / "authorize" / "app.py"
-    sys.path[:0] = [str(ROOT / "layers" / "auth_jwt"), str(source.parent)]
+    for folder in (str(source.parent), str(ROOT / "layers" / "auth_jwt")):
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
     spec = importlib.util.spec_from_file_location("authorize_app", source)
     if spec is None or spec.loader is None:
         raise ImportError(f"cannot load {source}")
@@ -203,7 +214,8 @@ class Stage:
     """The handler over tables in memory, its output kept off the screen."""
 
     handler: Handler
-    printed: io.StringIO
+    tables: "DynamoDBClient"
+    printed: io.StringIO = field(default_factory=io.StringIO)
     asked: int = 0
 
     def ask(self, event: Json) -> Answer:
@@ -228,15 +240,12 @@ class Stage:
 def stage(settings: Mapping[str, str]) -> Iterator[Stage]:
     """Set up tables, rows and handler in this process, and take them down again."""
     stack = template()
-    enter_environment(lambda_environment(stack, settings))
-    import boto3
-    from moto import mock_aws
+    with environment(lambda_environment(stack, settings)):
+        import boto3
+        from moto import mock_aws
 
-    with mock_aws():
-        client = boto3.client("dynamodb", region_name=REGION)
-        create_tables(client, stack)
-        client.batch_write_item(RequestItems=read_json(HERE / "rows.json"))
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):  # Powertools' logger keeps the stdout it finds when it is made
-            handler = load_handler()
-        yield Stage(handler, printed)
+        with mock_aws():
+            client = boto3.client("dynamodb", region_name=REGION)
+            create_tables(client, stack)
+            client.batch_write_item(RequestItems=read_json(HERE / "rows.json"))
+            yield Stage(load_handler(), client)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from auth_jwt.credentials import Credential
 from auth_jwt.errors import Fault
 from auth_jwt.models import Columns, Profile, Row, Secret, TagRows
+from auth_jwt.ports import Deadline
 
 
 @dataclass
@@ -33,7 +34,7 @@ class MemoryStore:
     failure: Fault | None = None
     reads: list[tuple[str, bool]] = field(default_factory=list)
 
-    def read(self, tag: str, *, consistent: bool, deadline: float) -> TagRows:
+    def read(self, tag: str, *, consistent: bool, deadline: Deadline) -> TagRows:
         self.reads.append((tag, consistent))
         if self.failure is not None:
             raise self.failure

@@ -7,11 +7,12 @@ import pytest
 from auth_jwt.cache import MAX_UNKNOWN_TAGS, RowMemory
 from auth_jwt.errors import Fault, Throttled, Unreachable
 from auth_jwt.models import TagRows
+from auth_jwt.ports import Deadline
 from tests.fakes import Clock, MemoryStore
 
 TTL = 60
 STALE_FOR = 300
-DEADLINE = 0.0
+DEADLINE = Deadline(1)
 
 
 def a_store(*tags: str) -> MemoryStore:
@@ -59,7 +60,7 @@ class TestRemembering:
         timer = Clock()
 
         class SlowStore(MemoryStore):
-            def read(self, tag: str, *, consistent: bool, deadline: float) -> TagRows:
+            def read(self, tag: str, *, consistent: bool, deadline: Deadline) -> TagRows:
                 timer.pass_by(10)
                 return super().read(tag, consistent=consistent, deadline=deadline)
 

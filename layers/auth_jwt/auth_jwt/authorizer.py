@@ -13,6 +13,7 @@ from auth_jwt.decoded import decoded_token
 from auth_jwt.errors import Denied, Fault, InvalidKey, Reason
 from auth_jwt.keys import VerificationKey, verification_keys
 from auth_jwt.models import Authorized, Policy, Profile, Report, Secret, TagRows
+from auth_jwt.ports import Deadline
 from auth_jwt.tokens import UnverifiedJws, unverified_jws, unverified_object, unverified_tag
 from auth_jwt.verification import check_claims, is_number, is_signed_by, verify_signature
 
@@ -39,14 +40,12 @@ class Authorizer:
         policy: the rules an operator set.
         store_seconds: how long the tables may take in one request, all reads and retries together.
         clock: UNIX seconds, for windows and claims.
-        timer: a clock that never goes back, for deadlines.
     """
 
     memory: RowMemory
     policy: Policy
     store_seconds: float
     clock: Callable[[], float] = time.time
-    timer: Callable[[], float] = time.monotonic
 
     def authorize(
         self,
@@ -106,7 +105,7 @@ class Authorizer:
         self, tag: str, jws: UnverifiedJws, claims: dict[str, Any], now: float, report: Report
     ) -> tuple[Authorized, Profile]:
         """Decide by remembered rows, and once more by fresh ones where those could decide otherwise."""
-        deadline = self.timer() + self.store_seconds
+        deadline = Deadline(self.store_seconds)
         recalled = self.memory.recall(tag, deadline)
         report.rows = recalled.origin
         try:

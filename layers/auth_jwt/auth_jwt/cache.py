@@ -13,7 +13,7 @@ from threading import Lock
 
 from auth_jwt.errors import Fault, Throttled, Unreachable
 from auth_jwt.models import TagRows
-from auth_jwt.ports import RowsStore
+from auth_jwt.ports import Deadline, RowsStore
 
 MAX_REMEMBERED_BYTES = 64 * 1024 * 1024
 MAX_UNKNOWN_TAGS = 4096
@@ -50,7 +50,7 @@ class RowMemory:
         store: where rows are read.
         ttl: seconds; 0 remembers nothing at all, for any purpose.
         stale_for: seconds beyond *ttl*.
-        timer: a clock that never goes back, in seconds; the one that deadlines refer to.
+        timer: a clock that never goes back, in seconds.
         max_bytes: what the remembered rows may weigh together.
     """
 
@@ -74,7 +74,7 @@ class RowMemory:
         self._retry_at = float("-inf")
         self._lock = Lock()
 
-    def recall(self, tag: str, deadline: float) -> Recalled:
+    def recall(self, tag: str, deadline: Deadline) -> Recalled:
         """Return the rows of *tag*, from memory when it is fresh enough, otherwise read by *deadline*.
 
         Raises:
@@ -97,7 +97,7 @@ class RowMemory:
         self._keep(tag, _Entry(rows, asked_at))
         return Recalled(rows, "table")
 
-    def renew(self, tag: str, deadline: float) -> TagRows | None:
+    def renew(self, tag: str, deadline: Deadline) -> TagRows | None:
         """Return the rows of *tag* read anew, strongly consistent; None when that was done within the last second.
 
         Raises:

@@ -44,7 +44,7 @@ class Journal:
 
     def __init__(self, service: str) -> None:
         self._service = service
-        self._logger = Logger(service=service, use_rfc3339=True, logger_handler=_StandardOutput())
+        self._logger = Logger(service=service, use_rfc3339=True, logger_handler=_StandardOutput(), location=None)
         self._metrics = Metrics(service=service, namespace=METRICS_NAMESPACE)
 
     def warn_of_near_misses(self, near_misses: Mapping[str, str]) -> None:

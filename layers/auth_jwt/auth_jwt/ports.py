@@ -1,20 +1,47 @@
 """What the decision asks of the world."""
 
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from auth_jwt.models import TagRows
 
 
+@dataclass(slots=True)
+class Deadline:
+    """How long the tables may take in one request, all reads and retries together.
+
+    It begins to run when it is first asked, so that what a store does once and for all (loading its SDK) does not
+    count.
+
+    Attributes:
+        seconds: from then on.
+        timer: a clock that never goes back, in seconds.
+    """
+
+    seconds: float
+    timer: Callable[[], float] = time.monotonic
+    _ends_at: float | None = field(default=None, init=False)
+
+    def seconds_left(self) -> float:
+        """Return what is left, 0 when nothing is."""
+        now = self.timer()
+        if self._ends_at is None:
+            self._ends_at = now + self.seconds
+        return max(0.0, self._ends_at - now)
+
+
 class RowsStore(Protocol):
     """Where the two tables are kept."""
 
-    def read(self, tag: str, *, consistent: bool, deadline: float) -> TagRows:
+    def read(self, tag: str, *, consistent: bool, deadline: Deadline) -> TagRows:
         """Read the profile and all secrets of *tag*, compared exactly.
 
         Args:
             tag: the partition key in both tables.
             consistent: whether every write that was acknowledged must be seen.
-            deadline: when to give up, as `time.monotonic()` counts.
+            deadline: when to give up.
 
         Raises:
             Unreachable: the tables did not answer by then, or answered that they cannot.

@@ -4,7 +4,6 @@ Both tables are read at the same time. Column names always travel as placeholder
 only ever a name; the tag is only ever a value.
 """
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from auth_jwt.credentials import Credential
 from auth_jwt.errors import Fault, Throttled, Unreachable
 from auth_jwt.models import SECRET_ID, Columns, Profile, Row, Secret, TagRows
+from auth_jwt.ports import Deadline
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -28,7 +28,7 @@ _THROTTLED: Final = frozenset(
         "TooManyRequestsException",
     }
 )
-_MAX_ATTEMPTS: Final = 3
+_MAX_ATTEMPTS: Final = 2
 _MAX_READERS: Final = 16
 _SERVER_ERROR: Final = 500
 
@@ -44,7 +44,6 @@ class DynamoDbStore:
         secrets_table: name of the table of secrets.
         columns: what the columns are called.
         credentials: the profile columns wanted beyond those of the decision.
-        timer: the clock that deadlines refer to.
     """
 
     def __init__(
@@ -55,14 +54,12 @@ class DynamoDbStore:
         secrets_table: str,
         columns: Columns,
         credentials: tuple[Credential, ...] = (),
-        timer: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._profiles_table = profiles_table
         self._secrets_table = secrets_table
         self._columns = columns
         self._credentials = credentials
-        self._timer = timer
         self._readers = ThreadPoolExecutor(max_workers=_MAX_READERS, thread_name_prefix="dynamodb")
         self._profile_names = _placeholders(
             [
@@ -77,22 +74,17 @@ class DynamoDbStore:
             ]
         )
 
-    def read(self, tag: str, *, consistent: bool, deadline: float) -> TagRows:
+    def read(self, tag: str, *, consistent: bool, deadline: Deadline) -> TagRows:
         """Read the profile and all secrets of *tag*; see `auth_jwt.ports.RowsStore`."""
-        profile = self._readers.submit(self._read_profile, tag, consistent)
-        secrets = self._readers.submit(self._read_secrets, tag, consistent, deadline)
-        return TagRows(self._await(profile, deadline), self._await(secrets, deadline))
+        client = self._client()
+        deadline.seconds_left()  # from here on it runs
+        profile = self._readers.submit(self._read_profile, client, tag, consistent)
+        secrets = self._readers.submit(self._read_secrets, client, tag, consistent, deadline)
+        return TagRows(_awaited(profile, deadline), _awaited(secrets, deadline))
 
-    def _await(self, reading: "Future[_T]", deadline: float) -> _T:
-        try:
-            return reading.result(timeout=max(0.0, deadline - self._timer()))
-        except TimeoutError:
-            reading.cancel()
-            raise Unreachable("the tables did not answer in time (STORE_TIMEOUT_MS)") from None
-
-    def _read_profile(self, tag: str, consistent: bool) -> Profile | None:
+    def _read_profile(self, client: "DynamoDBClient", tag: str, consistent: bool) -> Profile | None:
         with _translated_errors(self._profiles_table, "dynamodb:GetItem"):
-            answer = self._client().get_item(
+            answer = client.get_item(
                 TableName=self._profiles_table,
                 Key={self._columns.tag: {"S": tag}},
                 ProjectionExpression=", ".join(self._profile_names),
@@ -102,12 +94,14 @@ class DynamoDbStore:
         item = answer.get("Item")
         return None if item is None else Profile.from_row(_row(item), self._columns, self._credentials)
 
-    def _read_secrets(self, tag: str, consistent: bool, deadline: float) -> tuple[Secret, ...]:
+    def _read_secrets(
+        self, client: "DynamoDBClient", tag: str, consistent: bool, deadline: Deadline
+    ) -> tuple[Secret, ...]:
         secrets: list[Secret] = []
         page: dict[str, Any] = {}
         while True:
             with _translated_errors(self._secrets_table, "dynamodb:Query"):
-                answer = self._client().query(
+                answer = client.query(
                     TableName=self._secrets_table,
                     KeyConditionExpression=f"{_placeholder_of(self._columns.secret_tag, self._secret_names)} = :tag",
                     ExpressionAttributeValues={":tag": {"S": tag}},
@@ -116,10 +110,12 @@ class DynamoDbStore:
                     ConsistentRead=consistent,
                     **page,
                 )
+            if "Items" not in answer:  # the SDK takes any 200 for an answer; a denial must not come of that
+                raise Fault(f"dynamodb:Query on table {self._secrets_table!r}: the answer is not DynamoDB's")
             secrets.extend(Secret.from_row(_row(item), self._columns) for item in answer["Items"])
             if "LastEvaluatedKey" not in answer:
                 return tuple(secrets)
-            if self._timer() >= deadline:
+            if not deadline.seconds_left():
                 raise Unreachable("the secrets of the tag have more pages than STORE_TIMEOUT_MS allows")
             page = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
@@ -147,9 +143,18 @@ def dynamodb_client(*, region: str | None, endpoint: str | None, timeout_seconds
         tcp_keepalive=True,
     )
     try:
-        return boto3.client("dynamodb", region_name=region, endpoint_url=endpoint, config=config)
+        # A session of its own: nobody else's defaults, and safe to make in a thread.
+        return boto3.Session().client("dynamodb", region_name=region, endpoint_url=endpoint, config=config)
     except (BotoCoreError, ValueError) as error:
         raise Fault(f"no DynamoDB client can be made: {error}") from error
+
+
+def _awaited(reading: "Future[_T]", deadline: Deadline) -> _T:
+    try:
+        return reading.result(timeout=deadline.seconds_left())
+    except TimeoutError:
+        reading.cancel()
+        raise Unreachable("the tables did not answer in time (STORE_TIMEOUT_MS)") from None
 
 
 def _placeholders(columns: list[str]) -> dict[str, str]:

@@ -1,0 +1,200 @@
+"""What the DynamoDB store makes of everything that DynamoDB, the network and the SDK may answer instead of rows.
+
+A server on this machine plays DynamoDB's part, so the SDK's own parsing, time-outs and retries are in play.
+"""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from auth_jwt.errors import Fault, Throttled, Unreachable
+from auth_jwt.models import Columns
+from auth_jwt.ports import Deadline
+from auth_jwt.stores import DynamoDbStore, dynamodb_client
+
+Reply = Callable[[str], tuple[int, bytes]]
+
+
+@contextmanager
+def a_dynamodb(reply: Reply) -> Iterator[str]:
+    """A server that gives *reply* to each operation; its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            status, body = reply(self.headers["X-Amz-Target"].partition(".")[2])
+            self.send_response(status)
+            self.send_header("Content-Type", "application/x-amz-json-1.0")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def an_error(status: int, code: str) -> Reply:
+    body = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "no"}
+    return lambda _operation: (status, json.dumps(body).encode())
+
+
+def rows(_operation: str) -> tuple[int, bytes]:
+    return 200, b'{"Items": [], "Count": 0, "ScannedCount": 0}'
+
+
+def a_store(endpoint: str, *, seconds: float = 5) -> DynamoDbStore:
+    client = dynamodb_client(region="eu-central-1", endpoint=endpoint, timeout_seconds=seconds)
+    return DynamoDbStore(lambda: client, profiles_table="profiles", secrets_table="secrets", columns=Columns())
+
+
+def failure_of(store: DynamoDbStore, *, seconds: float = 5) -> Fault:
+    with pytest.raises(Fault) as caught:
+        store.read("alice", consistent=False, deadline=Deadline(seconds))
+    return caught.value
+
+
+@pytest.fixture(autouse=True)
+def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+
+
+@pytest.mark.parametrize(
+    "code", ["ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded"]
+)
+def test_throttling_is_an_outage_of_the_tag(code: str) -> None:
+    with a_dynamodb(an_error(400, code)) as endpoint:
+        failure = failure_of(a_store(endpoint))
+
+    assert type(failure) is Throttled
+    assert code in str(failure)
+
+
+@pytest.mark.parametrize(("status", "code"), [(500, "InternalServerError"), (503, "ServiceUnavailable")])
+def test_an_error_on_the_side_of_dynamodb_is_an_outage(status: int, code: str) -> None:
+    with a_dynamodb(an_error(status, code)) as endpoint:
+        assert type(failure_of(a_store(endpoint))) is Unreachable
+
+
+def test_an_error_page_of_something_in_between_is_an_outage() -> None:
+    with a_dynamodb(lambda _operation: (502, b"<html>Bad Gateway</html>")) as endpoint:
+        assert type(failure_of(a_store(endpoint))) is Unreachable
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["ResourceNotFoundException", "AccessDeniedException", "ValidationException", "UnrecognizedClientException",
+     "ExpiredTokenException"],
+)  # fmt: skip
+def test_what_only_an_operator_can_mend_is_a_fault_that_says_which_table_and_call(code: str) -> None:
+    with a_dynamodb(an_error(400, code)) as endpoint:
+        failure = failure_of(a_store(endpoint))
+
+    assert type(failure) is Fault
+    assert code in str(failure)
+    assert "'profiles'" in str(failure)
+    assert "dynamodb:GetItem" in str(failure)
+
+
+def test_an_answer_that_is_no_json_is_a_fault() -> None:
+    with a_dynamodb(lambda _operation: (200, b"hello")) as endpoint:
+        assert type(failure_of(a_store(endpoint))) is Fault
+
+
+def test_one_failing_table_is_enough() -> None:
+    def only_secrets_fail(operation: str) -> tuple[int, bytes]:
+        return rows(operation) if operation == "GetItem" else an_error(400, "AccessDeniedException")(operation)
+
+    with a_dynamodb(only_secrets_fail) as endpoint:
+        failure = failure_of(a_store(endpoint))
+
+    assert "dynamodb:Query on table 'secrets'" in str(failure)
+
+
+def test_one_bad_moment_is_got_over() -> None:
+    """The SDK tries once more, within the time there is."""
+    seen: dict[str, int] = {}
+
+    def first_fails(operation: str) -> tuple[int, bytes]:
+        seen[operation] = seen.get(operation, 0) + 1
+        return an_error(500, "InternalServerError")(operation) if seen[operation] == 1 else rows(operation)
+
+    with a_dynamodb(first_fails) as endpoint:
+        a_store(endpoint).read("alice", consistent=False, deadline=Deadline(5))
+
+    assert seen == {"GetItem": 2, "Query": 2}
+
+
+def test_a_server_that_takes_too_long_is_an_outage_when_the_time_is_over() -> None:
+    def slowly(operation: str) -> tuple[int, bytes]:
+        time.sleep(1)
+        return rows(operation)
+
+    with a_dynamodb(slowly) as endpoint:
+        started = time.monotonic()
+        failure = failure_of(a_store(endpoint, seconds=0.2), seconds=0.2)
+
+        assert time.monotonic() - started < 0.9
+    assert type(failure) is Unreachable
+
+
+def test_nobody_there_is_an_outage() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        failure = failure_of(a_store(f"http://127.0.0.1:{unused.getsockname()[1]}"))
+
+    assert type(failure) is Unreachable
+
+
+def test_more_pages_than_the_time_allows_are_an_outage() -> None:
+    """However fast each page comes: the time is for all of them."""
+    page: dict[str, Any] = {"Items": [], "LastEvaluatedKey": {"corresponding_tag": {"S": "alice"}, "id": {"S": "1"}}}
+    begun, served = time.monotonic(), []
+
+    def endless(operation: str) -> tuple[int, bytes]:
+        served.append(operation)
+        return 200, json.dumps(page if operation == "Query" else {}).encode()
+
+    with a_dynamodb(endless) as endpoint:
+        failure = failure_of(a_store(endpoint), seconds=0.3)
+        time.sleep(0.2)
+        when_given_up = len(served)
+        time.sleep(0.3)
+
+        assert len(served) == when_given_up
+    assert type(failure) is Unreachable
+    assert time.monotonic() - begun < 5
+
+
+def test_no_credentials_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+    with a_dynamodb(rows) as endpoint:
+        failure = failure_of(a_store(endpoint))
+
+    assert type(failure) is Fault
+    assert "NoCredentialsError" in str(failure)
+
+
+def test_no_region_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(variable, raising=False)
+
+    with pytest.raises(Fault, match="region"):
+        dynamodb_client(region=None, endpoint=None, timeout_seconds=1)

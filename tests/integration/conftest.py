@@ -1,0 +1,49 @@
+"""The real handler over DynamoDB in memory, set up as the demo sets it up."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import EndpointConnectionError
+
+from events.stage import HERE, Stage, read_json, stage
+
+SetStage = Callable[..., Stage]
+
+
+@pytest.fixture(name="set_stage")
+def _set_stage() -> Iterator[SetStage]:
+    """Set a stage with settings of one's own; the environment is put back afterwards."""
+    with ExitStack() as stack:
+
+        def set_stage(**settings: str) -> Stage:
+            return stack.enter_context(stage({**read_json(HERE / "outcomes.json")["settings"], **settings}))
+
+        yield set_stage
+
+
+@pytest.fixture(name="calls")
+def _calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is asked of DynamoDB, as it is asked."""
+    calls: list[str] = []
+    original = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def recorded(client: BaseClient, operation: str, arguments: dict[str, Any]) -> Any:
+        consistency = "consistent" if arguments.get("ConsistentRead") else "eventual"
+        calls.append(f"{operation} {arguments.get('TableName')} {consistency}")
+        return original(client, operation, arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", recorded)
+    return calls
+
+
+@pytest.fixture(name="outage")
+def _outage(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Call it, and DynamoDB is gone."""
+
+    def refuse(*_: object) -> Any:
+        raise EndpointConnectionError(endpoint_url="https://dynamodb.eu-central-1.amazonaws.com")
+
+    return lambda: monkeypatch.setattr(BaseClient, "_make_api_call", refuse)

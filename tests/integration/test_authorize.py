@@ -1,0 +1,191 @@
+"""What a frontend and an operator see of the handler beyond the sample events: settings, writes, outages, faults."""
+
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+
+import pytest
+
+from events.stage import HERE, Stage, read_json
+
+SetStage = Callable[..., Stage]
+
+BY_HEADER = read_json(HERE / "authorize" / "rest-authorized-by-header.json")
+WRONG_SECRET = read_json(HERE / "authorize" / "rest-denied-wrong-secret.json")
+UNKNOWN_TAG = read_json(HERE / "authorize" / "rest-denied-unknown-tag.json")
+HEALTH = read_json(HERE / "authorize" / "rest-health.json")
+DIRECT = read_json(HERE / "authorize" / "direct-authorized.json")
+
+
+class TestRows:
+    def test_both_tables_are_read_once_and_then_remembered(self, set_stage: SetStage, calls: list[str]) -> None:
+        stage = set_stage()
+        calls.clear()
+
+        answers = [stage.ask(BY_HEADER) for _ in range(3)]
+
+        assert [answer.record["rows"] for answer in answers] == ["table", "memory", "memory"]
+        assert sorted(calls) == ["GetItem jwt_profiles eventual", "Query jwt_secrets eventual"]
+
+    def test_a_new_secret_works_at_once(self, set_stage: SetStage) -> None:
+        """The rows are remembered; the refusal they lead to is checked against the tables."""
+        stage = set_stage()
+        key = {"corresponding_tag": {"S": "alice-web"}, "id": {"S": "1"}}
+        row = stage.tables.get_item(TableName="jwt_secrets", Key=key)["Item"]
+        stage.tables.delete_item(TableName="jwt_secrets", Key=key)
+        assert stage.ask(BY_HEADER).denial == "unknown_tag"
+
+        stage.tables.put_item(TableName="jwt_secrets", Item=row)
+
+        assert stage.ask(BY_HEADER).status == 200
+
+    def test_a_forger_costs_one_look_at_the_tables_a_second(self, set_stage: SetStage, calls: list[str]) -> None:
+        stage = set_stage()
+        stage.ask(WRONG_SECRET)
+        calls.clear()
+
+        assert {stage.ask(WRONG_SECRET).denial for _ in range(20)} == {"bad_signature"}
+
+        looks = calls.count("Query jwt_secrets consistent")
+        assert 1 <= looks <= 2  # twenty refusals take less than a second, but may lie across its end
+
+    def test_health_reads_no_table(self, set_stage: SetStage, calls: list[str]) -> None:
+        stage = set_stage()
+        calls.clear()
+
+        assert stage.ask(HEALTH).status == 200
+        assert calls == []
+
+    def test_script_authorize_reads_no_table(self, set_stage: SetStage, calls: list[str]) -> None:
+        stage = set_stage()
+        calls.clear()
+
+        answer = stage.ask(read_json(HERE / "authorize" / "rest-script-authorize-validated.json"))
+
+        assert answer.member("code") == 1
+        assert calls == []
+
+    def test_without_memory_every_request_reads(self, set_stage: SetStage, calls: list[str]) -> None:
+        stage = set_stage(CACHE_TTL_SECONDS="0")
+        calls.clear()
+
+        assert [stage.ask(BY_HEADER).record["rows"] for _ in range(2)] == ["table", "table"]
+        assert len(calls) == 4
+
+
+class TestNumbers:
+    @pytest.mark.parametrize(
+        "digits", ["12345678901234567890123456789012345678", "0.1", "-1.5", "3.14159265358979323846"]
+    )
+    def test_a_number_keeps_the_digits_of_the_table(self, set_stage: SetStage, digits: str) -> None:
+        stage = set_stage()
+        stage.tables.update_item(
+            TableName="jwt_profiles",
+            Key={"tag": {"S": "alice-web"}},
+            UpdateExpression="SET account_id = :digits",
+            ExpressionAttributeValues={":digits": {"N": digits}},
+        )
+
+        by_http, by_sdk = stage.ask(BY_HEADER), stage.ask(DIRECT)
+
+        assert f'"account_id":{digits}' in by_http.given["body"]
+        assert Decimal(str(by_sdk.member("credentials")["account_id"])) == Decimal(digits)
+
+
+class TestSettings:
+    def test_a_wrong_value_is_a_fault_to_http_callers_and_says_nothing(self, set_stage: SetStage) -> None:
+        stage = set_stage(LEEWAY_SECONDS="ten")
+
+        answer = stage.ask(BY_HEADER)
+
+        assert answer.status == 500
+        assert answer.member("code") is None
+        assert "LEEWAY" not in json.dumps(answer.given)
+        assert answer.record["reason"] == "bad_setting"
+        assert "LEEWAY_SECONDS='ten' is refused" in answer.record["causes"][0]["message"]
+
+    def test_it_is_an_exception_that_names_it_in_direct_invocation(self, set_stage: SetStage) -> None:
+        answer = set_stage(LEEWAY_SECONDS="ten").ask(DIRECT)
+
+        assert answer.raised is not None
+        assert answer.raised.startswith("BadSetting: LEEWAY_SECONDS='ten' is refused")
+
+    def test_health_tells_of_it(self, set_stage: SetStage) -> None:
+        assert set_stage(LEEWAY_SECONDS="ten").ask(HEALTH).status == 500
+
+    def test_a_near_miss_is_warned_of_once(self, set_stage: SetStage) -> None:
+        stage = set_stage(TAG_COLUM="x")
+
+        first, second = stage.ask(BY_HEADER), stage.ask(BY_HEADER)
+
+        warnings = [json.loads(line) for line in first.lines if '"WARNING"' in line]
+        assert [warning["meant"] for warning in warnings] == ["TAG_COLUMN"]
+        assert '"WARNING"' not in "".join(second.lines)
+
+    def test_challenges_say_what_the_settings_say(self, set_stage: SetStage) -> None:
+        stage = set_stage(CHALLENGE_REALM='a "b"', AUTHZ_SERVER="https://login.example.org/")
+
+        challenge = stage.ask(WRONG_SECRET).headers["www-authenticate"]
+
+        assert challenge == (
+            r'Bearer realm="a \"b\"", authz_server="https://login.example.org/", error="invalid_token"'
+        )
+
+
+@contextmanager
+def a_port(*, listening: bool) -> Iterator[int]:
+    """A port of this machine where nobody listens, or where connections are taken and never answered."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        if listening:
+            listener.listen(16)
+        yield listener.getsockname()[1]
+
+
+class TestOutage:
+    @pytest.mark.parametrize("listening", [False, True], ids=["connection refused", "no answer"])
+    def test_tables_that_cannot_be_reached_are_a_503_in_time(self, set_stage: SetStage, listening: bool) -> None:
+        with a_port(listening=listening) as port:
+            stage = set_stage(DB_URL=f"dynamodb+http://127.0.0.1:{port}/eu-central-1", STORE_TIMEOUT_MS="300")
+            stage.ask(HEALTH)
+            started = time.monotonic()
+
+            answer = stage.ask(BY_HEADER)
+
+            assert time.monotonic() - started < 3  # far from the seconds a client waits by default
+            assert answer.status == 503
+            assert answer.headers["retry-after"] == "1"
+            assert answer.member("code") is None
+            assert (answer.record["outcome"], answer.record["reason"]) == ("fault", "unreachable")
+
+    def test_it_raises_in_direct_invocation(self, set_stage: SetStage) -> None:
+        with a_port(listening=False) as port:
+            stage = set_stage(DB_URL=f"dynamodb+http://127.0.0.1:{port}/eu-central-1", STORE_TIMEOUT_MS="300")
+
+            answer = stage.ask(DIRECT)
+
+            assert answer.raised is not None
+            assert answer.raised.startswith("Unreachable:")
+
+    def test_remembered_rows_serve_on_and_a_refusal_by_them_is_a_fault(
+        self, set_stage: SetStage, outage: Callable[[], None]
+    ) -> None:
+        stage = set_stage(CACHE_TTL_SECONDS="1")
+        stage.ask(BY_HEADER)
+        outage()
+        time.sleep(1.05)
+
+        assert stage.ask(BY_HEADER).record["rows"] == "stale"
+        assert stage.ask(BY_HEADER).status == 200
+        assert stage.ask(WRONG_SECRET).status == 503
+
+    def test_a_missing_table_is_a_fault_and_names_it_in_the_log_only(self, set_stage: SetStage) -> None:
+        answer = set_stage(SECRETS_TABLE="no_such_table").ask(BY_HEADER)
+
+        assert answer.status == 500
+        assert "no_such_table" not in json.dumps(answer.given)
+        assert "no_such_table" in answer.record["causes"][0]["message"]
+        assert "ResourceNotFoundException" in answer.record["causes"][0]["message"]

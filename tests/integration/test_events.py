@@ -1,0 +1,40 @@
+"""Every file of events/ through the real handler, over DynamoDB in memory with the template's tables and settings."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from events.outcomes import differences
+from events.stage import HERE, ROOT, Stage, read_json, stage
+
+OUTCOMES = read_json(HERE / "outcomes.json")
+
+
+@pytest.fixture(name="handler_on_stage", scope="module")
+def _handler_on_stage() -> Iterator[Stage]:
+    with stage(OUTCOMES["settings"]) as ready:
+        yield ready
+
+
+@pytest.mark.parametrize("name", OUTCOMES["events"])
+def test_an_event_is_answered_as_its_outcome_says(handler_on_stage: Stage, name: str) -> None:
+    event = read_json(HERE / "authorize" / f"{name}.json")
+
+    assert differences(event, OUTCOMES["events"][name], handler_on_stage.ask(event)) == []
+
+
+def test_every_event_has_an_outcome_and_every_outcome_an_event() -> None:
+    assert {path.stem for path in (HERE / "authorize").glob("*.json")} == OUTCOMES["events"].keys()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["-m", "events.demo"], ["-m", "events.demo", "--json", "--only", "direct"], ["events/generate.py", "--check"]],
+    ids=["the demo shows all as expected", "the demo speaks JSON", "the files are what their generator writes"],
+)
+def test_what_the_documentation_runs(arguments: list[str]) -> None:
+    done = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]

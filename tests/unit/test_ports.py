@@ -1,0 +1,23 @@
+"""The time that the tables may take."""
+
+from auth_jwt.ports import Deadline
+from tests.fakes import Clock
+
+
+def test_a_deadline_runs_from_when_it_is_first_asked() -> None:
+    timer = Clock()
+    deadline = Deadline(2, timer)
+    timer.pass_by(100)
+
+    assert deadline.seconds_left() == 2
+
+
+def test_it_runs_down_to_nothing_and_no_further() -> None:
+    timer = Clock()
+    deadline = Deadline(2, timer)
+    left = [deadline.seconds_left()]
+    for _ in range(3):
+        timer.pass_by(1.5)
+        left.append(deadline.seconds_left())
+
+    assert left == [2, 0.5, 0, 0]
