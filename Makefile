@@ -40,10 +40,6 @@ demo: install ## Run every file of events/ through the real handlers against Dyn
 test: install ## Run the tests (ARGS="-k window" and the like are passed on)
 	@$(PY) -m pytest $(ARGS)
 
-.PHONY: coverage
-coverage: install ## Run the tests with branch coverage; below 95 % of the package fails
-	@$(PY) -m pytest -q --cov --cov-report=term --cov-fail-under=95
-
 .PHONY: conformance
 conformance: install ## Run the recorded OpenSIPS cases and print their count
 	@$(PY) -m pytest -q tests/conformance
@@ -71,7 +67,12 @@ template: .venv-sam/.installed ## sam validate --lint
 	@.venv-sam/bin/sam validate --lint
 
 .PHONY: check
-check: lint types coverage template ## Everything CI checks
+check: lint types template ## Everything CI checks: format, lint, types, template, and all tests with their coverage
+	@$(MAKE) --no-print-directory test ARGS="-q --cov --cov-report=term --cov-fail-under=95"
+
+.PHONY: bench
+bench: install ## Measure the handler, cold and warm, as ratios within one run
+	@$(PY) -m tests.benchmarks.handler $(ARGS)
 
 .PHONY: lock
 lock: install ## Write the pinned requirements anew from pyproject.toml
