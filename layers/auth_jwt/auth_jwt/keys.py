@@ -23,12 +23,13 @@ HMAC_ALGORITHMS: Final = frozenset({"HS256", "HS384", "HS512"})
 
 _REFERENCE = re.compile(r"(?:arn:|https://)", re.IGNORECASE)
 _PEM = re.compile(r"-----BEGIN", re.IGNORECASE)
+# Every repetition below is bounded: a key may come with a request, and no text may make the search slow.
 # RFC 4716, PuTTY, and PEM whose dashes were lost.
 _OTHER_BLOCK = re.compile(
-    r"----[- ]*BEGIN|PuTTY-User-Key-File|BEGIN (?:[A-Z0-9]+ )*(?:KEY|CERTIFICATE)\b", re.IGNORECASE
+    r"--- ?BEGIN|PuTTY-User-Key-File|BEGIN (?:[A-Z0-9]{1,16} ){0,4}(?:KEY|CERTIFICATE)\b", re.IGNORECASE
 )
-_OPENSSH = re.compile(r"(?:ssh-[a-z0-9]+|ecdsa-sha2-nistp\d+)\S*\s+AAAA", re.IGNORECASE)
-_KTY = re.compile(r"""\\*["']kty\\*["']\s*:""")
+_OPENSSH = re.compile(r"(?:ssh-|ecdsa-sha2-)\S{1,64}\s{1,64}AAAA", re.IGNORECASE)
+_KTY = re.compile(r"""["']kty\\{0,8}["']\s{0,64}:""")
 _BLANKS: Final = "\ufeff \t\r\n\v\f\0"
 _BLANKS_AND_COLONS = str.maketrans("", "", _BLANKS + ":")
 _BLANKS_AND_PADDING = str.maketrans("-_", "+/", _BLANKS + "=")

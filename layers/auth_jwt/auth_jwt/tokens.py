@@ -37,7 +37,8 @@ _LAST_CHARACTERS = {
     2: frozenset("AQgw"),
     3: frozenset("AEIMQUYcgkosw048"),
 }
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+# Unclosed ones run to the end, or hostile text could have it search on from every quote.
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 
 # RFC 9110, section 11.4: a credential is a scheme, then blanks, then what is its own; a parameter is `name=value`.
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _SCHEME = re.compile(r"\s*[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]+[^\s=]")
 
 
