@@ -16,7 +16,7 @@ FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 
 # RFC 9110, section 11.4: a credential is a scheme, then blanks, then what is its own; a parameter is `name=value`.
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+("|\\?\Z)', re.DOTALL)  # closed, or to the end
 _SCHEME = re.compile(r"\s*[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]+[^\s=]")
 
 
@@ -98,7 +98,7 @@ def _is_several(value: str) -> bool:
     """Tell whether *value* joins several credentials, and not just the parameters of one (Digest, AWS4)."""
     if re.match(r"\s*bearer(?:[ \t]|$)", value, re.IGNORECASE):
         return "," in value
-    parts = _QUOTED.sub('""', value).split(",")
+    parts = _QUOTED.sub(lambda quoted: '""' if quoted[1] == '"' else quoted[0], value).split(",")
     return any(_SCHEME.match(part) for part in parts[1:])
 
 
