@@ -117,12 +117,13 @@ class Authorizer:
             if renewed is None:
                 raise
         report.rows = "table"
-        report.unusable_secrets.clear()
         return self._decide(renewed, jws, claims, now, report)
 
     def _decide(
         self, rows: TagRows, jws: UnverifiedJws, claims: dict[str, Any], now: float, report: Report
     ) -> tuple[Authorized, Profile]:
+        report.secret_id = None
+        report.unusable_secrets.clear()
         secrets = _open_secrets(rows, now)
         secret = verify_signature(jws, secrets, self.policy.min_hmac_key_bytes, report)
         report.secret_id = secret.id

@@ -111,9 +111,15 @@ def _differ(token_kid: str | None, own_kid: str | None) -> bool:
 
 
 def _is_too_short(key: VerificationKey, jws: UnverifiedJws, min_hmac_key_bytes: int | None) -> bool:
+    """Tell whether an HMAC key is below the size rule; what is set for legacy secrets is taken literally.
+
+    HMAC fills a key up with NULs (RFC 2104), so a key of nothing else is the empty key, whatever its length.
+    """
     if not isinstance(key.material, bytes):
         return False
-    return len(key.material) < (min_hmac_key_bytes or _HASHES[jws.algorithm][1])
+    if min_hmac_key_bytes is None:
+        return len(key.material) < _HASHES[jws.algorithm][1] or not any(key.material)
+    return len(key.material) < min_hmac_key_bytes
 
 
 def _verifies(key: VerificationKey, jws: UnverifiedJws) -> bool:

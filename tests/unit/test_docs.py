@@ -1,0 +1,189 @@
+"""What README.md and docs/ say of names, defaults, files and commands is so."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from auth_jwt import observability
+from auth_jwt.errors import Fault, Reason
+from auth_jwt.models import Report
+from auth_jwt.observability import METRICS_NAMESPACE, Outcome
+from auth_jwt.settings import DEFAULTS
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+OPERATIONS = ROOT / "docs" / "operations.md"
+PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
+MODULE_PARAMETERS = (
+    *("db_url", "profiles_table", "secrets_table", "tag_column", "username_column", "secret_tag_column"),
+    *("secret_column", "start_ts_column", "end_ts_column", "tag_claim", "load_credentials"),
+)
+WRITTEN_BY_THE_LOGGER = {"level", "message", "timestamp", "service", "xray_trace_id"}
+WRITTEN_BY_THE_HANDLER = {"status", "duration_ms", "request_id", "path"}
+WRITTEN_ON_SOME_LINES = {"causes", "variable", "meant"}
+
+
+def text_of(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def table(page: Path, first_title: str, *, under: str = "") -> list[list[str]]:
+    """Return the rows of the one table of *page* whose first column is so called, below the heading *under*."""
+    text = text_of(page)
+    if under:
+        text = re.split(rf"^#+ {re.escape(under)}$", text, flags=re.MULTILINE)[1]
+    lines = iter(text.splitlines())
+    next(line for line in lines if line.startswith(f"| {first_title} |"))
+    next(lines)
+    rows = []
+    for line in lines:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip() for cell in line.strip("|").split(" | ")])
+    return rows
+
+
+def words(rows: list[list[str]]) -> list[str]:
+    """Return the first cells of *rows*, each a word in backticks."""
+    return [cell.removeprefix("`").removesuffix("`") for cell, *_ in rows]
+
+
+def code_of(page: Path) -> str:
+    """Return what *page* shows as code, in blocks and in lines."""
+    text = text_of(page)
+    blocks = re.findall(r"^ *```\w*\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
+    prose = re.sub(r"^ *```\w*\n.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL)
+    return "\n".join([*blocks, *re.findall(r"`([^`\n]+)`", prose)])
+
+
+def anchors_of(page: Path) -> set[str]:
+    """Return the anchors GitHub gives the headings of *page*."""
+    headings = re.findall(r"^#+ (.+)$", text_of(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_readme_has_at_most_200_lines() -> None:
+    assert len(text_of(README).splitlines()) <= 200
+
+
+def test_the_readme_lists_every_setting_with_its_default_in_order() -> None:
+    rows = table(README, "variable")
+
+    shown = [(name.strip("`"), "" if default == "empty" else default.strip("`")) for name, default, *_ in rows]
+
+    assert shown == list(DEFAULTS.items())
+
+
+def test_the_readme_names_the_modules_parameter_beside_its_variable() -> None:
+    shown = {name.strip("`"): parameter for name, _, parameter, _ in table(README, "variable")}
+
+    assert shown == {name: f"`{name.lower()}`" if name.lower() in MODULE_PARAMETERS else "—" for name in DEFAULTS}
+
+
+def test_the_readme_counts_the_recorded_cases() -> None:
+    golden = ROOT / "tests" / "conformance" / "golden"
+    cases = sum(len(json.loads(text_of(file))["cases"]) for file in golden.glob("*.json"))
+
+    assert f"{cases} recorded cases" in " ".join(text_of(README).split())
+
+
+def test_every_setting_named_anywhere_is_one() -> None:
+    """Whatever is spelt like a variable is one of ours, of Powertools or of AWS, or a shell variable of an example."""
+    examples = {"NOW", "SECRET", "TOKEN", "URL", "KEY", "EOF"}
+    spelt = {name for page in PAGES for name in re.findall(r"`([A-Z][A-Z_]+)(?:=[^`]*)?`", text_of(page))}
+
+    unknown = {
+        name
+        for name in spelt - set(DEFAULTS) - examples
+        if "_" in name and not name.startswith(("POWERTOOLS_", "AWS_"))
+    }
+
+    assert not unknown
+
+
+def test_operations_names_every_reason_of_a_denial_in_order() -> None:
+    assert words(table(OPERATIONS, "reason", under="Reasons of a denial")) == [reason.value for reason in Reason]
+
+
+def test_operations_names_every_outcome_and_its_metric() -> None:
+    rows = table(OPERATIONS, "outcome")
+
+    assert words(rows) == [outcome.value for outcome in Outcome]
+    assert [row[1] for row in rows] == [f"`{outcome.value.title().replace('_', '')}`" for outcome in Outcome]
+
+
+def test_operations_names_the_metrics_that_count_rows_and_the_namespace() -> None:
+    source = Path(observability.__file__).read_text(encoding="utf-8")
+    own = re.findall(r'name="(\w+)"', source)
+
+    assert own
+    assert all(f"`{name}`" in text_of(OPERATIONS) for name in [*own, METRICS_NAMESPACE])
+
+
+def test_operations_names_every_reason_of_a_fault_and_no_other() -> None:
+    def kinds(root: type[Fault]) -> list[type[Fault]]:
+        return [root, *(kind for child in root.__subclasses__() for kind in kinds(child))]
+
+    reasons = {observability._fault_reason(error) for error in (ValueError(), *(kind() for kind in kinds(Fault)))}
+
+    assert set(words(table(OPERATIONS, "reason", under="Reasons of a fault"))) == reasons
+
+
+def test_operations_names_every_reason_of_a_rejection_and_no_other() -> None:
+    handler = text_of(ROOT / "functions" / "authorize" / "app.py")
+
+    reasons = set(re.findall(r'Outcome\.REJECTED, "(\w+)"', handler))
+
+    assert set(words(table(OPERATIONS, "reason", under="Reasons of a rejection"))) == reasons
+
+
+def test_operations_names_every_field_of_a_log_line_and_no_other() -> None:
+    of_every_request = set(observability._fields(Outcome.DENIED, "reason", Report(), {}))
+
+    assert set(words(table(OPERATIONS, "field"))) == (
+        of_every_request | WRITTEN_BY_THE_LOGGER | WRITTEN_BY_THE_HANDLER | WRITTEN_ON_SOME_LINES
+    )
+
+
+def test_the_example_lines_have_no_field_that_is_not_explained() -> None:
+    known = set(words(table(OPERATIONS, "field")))
+    lines = [json.loads(line) for line in text_of(OPERATIONS).splitlines() if line.startswith('{"level"')]
+
+    assert {line["outcome"] for line in lines} == {"authorized", "denied", "fault"}
+    assert all(line.keys() <= known for line in lines)
+
+
+def test_the_events_shown_exist() -> None:
+    shown = re.findall(r"^✓ .+ {2,}(\S+)$", text_of(README), re.MULTILINE)
+
+    assert shown
+    assert all((ROOT / "events" / "authorize" / f"{name}.json").is_file() for name in shown)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\((?!https?:)([^)\s]*)\)", text_of(page))
+
+    for target in targets:
+        file, _, anchor = target.partition("#")
+        goal = (page.parent / file).resolve() if file else page
+        assert goal.exists(), target
+        assert goal.is_relative_to(ROOT), target
+        assert not anchor or anchor in anchors_of(goal), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_make_target_named_is_one(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", text_of(ROOT / "Makefile"), re.MULTILINE))
+
+    assert set(re.findall(r"(?:^|\s)make ([a-z-]+)", code_of(page))) <= targets
+
+
+def test_every_decision_is_listed() -> None:
+    decisions = sorted(path.name for path in (ROOT / "docs" / "decisions").glob("*.md"))
+
+    listed = re.findall(r"^\d+\. \[.+\]\(decisions/(.+)\)$", text_of(ROOT / "docs" / "architecture.md"), re.MULTILINE)
+
+    assert listed == decisions
