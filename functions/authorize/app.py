@@ -14,16 +14,22 @@ from decimal import Decimal
 from functools import cache
 from http import HTTPStatus
 from typing import Any, Final
-from uuid import uuid4
 
-from auth_jwt.authorizer import Authorizer
 from auth_jwt.credentials import CredentialValue
 from auth_jwt.errors import Denied, Fault, Reason, Unreachable
 from auth_jwt.models import Authorized, Report
-from auth_jwt.observability import Journal, Outcome
-from auth_jwt.settings import Settings, near_misses
-from auth_jwt.wire import JSON, NotWellFormed, bearer_token, body_members, challenge, compact_json, problem
-from auth_jwt.wiring import authorizer_of
+from auth_jwt.observability import Journal, Outcome, milliseconds_since, request_id_of
+from auth_jwt.wire import (
+    JSON,
+    NotWellFormed,
+    bearer_token,
+    body_members,
+    challenge,
+    compact_json,
+    problem,
+    values_by_name,
+)
+from auth_jwt.wiring import Service, service_of
 
 Event = Mapping[str, Any]
 
@@ -45,14 +51,6 @@ def lambda_handler(event: object, context: object) -> dict[str, Any]:
     return _direct(event, context)
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
-    """What stands between requests: made at the first, kept while the process lives."""
-
-    settings: Settings
-    authorizer: Authorizer
-
-
 @cache
 def journal() -> Journal:
     """Return where this function writes what happened."""
@@ -66,9 +64,7 @@ def service() -> Service:
     Raises:
         BadSetting: a variable cannot be.
     """
-    settings = Settings.from_env(os.environ)
-    journal().warn_of_near_misses(near_misses(os.environ))
-    return Service(settings, authorizer_of(settings))
+    return service_of(os.environ, journal())
 
 
 # -- requests ---------------------------------------------------------------------------------------------------------
@@ -84,6 +80,7 @@ class Request:
         headers: values by lower-case name, in order.
         body: as sent, base64 undone; None when its base64 is broken.
         id: the id that the answer and the log carry.
+        gateway_id: the id that the gateway gave the request, for the log.
         is_alb: whether an ALB asks.
         is_multi_value: whether the ALB wants its answer's headers in lists.
     """
@@ -93,6 +90,7 @@ class Request:
     headers: Mapping[str, list[str]] = field(repr=False)
     body: bytes | None = field(repr=False)
     id: str
+    gateway_id: str | None
     is_alb: bool
     is_multi_value: bool
 
@@ -109,15 +107,19 @@ class Request:
                 path = path.removeprefix(stage)
         else:
             method, path, route = event.get("httpMethod"), event.get("path"), str(event.get("resource") or "")
+        proxied = event.get("pathParameters")
+        if isinstance(proxied, Mapping):
+            route = route.replace("{proxy+}", str(proxied.get("proxy")))
         if route.startswith("/") and "{" not in route:
             path = route  # free of stages and of a custom domain's base path
         is_alb = "elb" in about
         return cls(
             method=str(method),
             path=str(path),
-            headers=_headers(event),
+            headers=values_by_name(event.get("multiValueHeaders"), event.get("headers"), fold=str.lower),
             body=_body(event),
             id=request_id,
+            gateway_id=about["requestId"] if isinstance(about.get("requestId"), str) else None,
             is_alb=is_alb,
             is_multi_value=is_alb and "multiValueHeaders" in event,
         )
@@ -126,22 +128,7 @@ class Request:
         """Return the members of the body; NotWellFormed when it is neither JSON nor a form."""
         if self.body is None:
             raise NotWellFormed("the body is not what isBase64Encoded says")
-        return body_members(self.body, "".join(self.headers.get("content-type", [JSON])[:1]))
-
-
-def _headers(event: Event) -> dict[str, list[str]]:
-    headers: dict[str, list[str]] = {}
-    lists, singles = event.get("multiValueHeaders"), event.get("headers")
-    if isinstance(lists, Mapping):
-        for name, values in lists.items():
-            if isinstance(values, list):
-                headers.setdefault(str(name).lower(), []).extend(map(str, values))
-    if isinstance(singles, Mapping):
-        in_lists = set(headers)
-        for name, value in singles.items():
-            if str(name).lower() not in in_lists and value is not None:
-                headers.setdefault(str(name).lower(), []).append(str(value))
-    return headers
+        return body_members(self.body, "".join(self.headers.get("content-type", [])[:1]) or JSON)
 
 
 def _body(event: Event) -> bytes | None:
@@ -323,8 +310,12 @@ def _routed(request: Request, report: Report) -> Handled:
 def _http(event: Event, context: object) -> dict[str, Any]:
     started = time.perf_counter()
     report = Report()
-    request = Request.from_event(event, _request_id(context))
-    noted = {"request_id": request.id, "path": request.path if request.path in _ROUTES else None}
+    request = Request.from_event(event, request_id_of(context))
+    noted = {
+        "request_id": request.id,
+        "gateway_request_id": request.gateway_id,
+        "path": request.path if request.path in _ROUTES else None,
+    }
     try:
         service()
         handled = _routed(request, report)
@@ -334,7 +325,7 @@ def _http(event: Event, context: object) -> dict[str, Any]:
                 report,
                 reason=handled.reason,
                 status=handled.answer.status.value,
-                duration_ms=_milliseconds_since(started),
+                duration_ms=milliseconds_since(started),
                 **noted,
             )
         answer = handled.answer
@@ -353,7 +344,7 @@ def _direct(event: object, context: object) -> dict[str, Any]:
     """Decide on `{"jwt_token", "from_user", "from_domain", "call_id"}` for the SDK and `sam local invoke`."""
     started = time.perf_counter()
     report = Report()
-    noted = {"request_id": _request_id(context)}
+    noted = {"request_id": request_id_of(context)}
     fields = event if isinstance(event, Mapping) else {}
     reason = None
     try:
@@ -361,14 +352,14 @@ def _direct(event: object, context: object) -> dict[str, Any]:
     except Denied as denied:
         answer, reason = {"code": -1}, denied.reason.value
     except Fault as fault:
-        journal().record_fault(fault, report, duration_ms=_milliseconds_since(started), **noted)
+        journal().record_fault(fault, report, duration_ms=milliseconds_since(started), **noted)
         raise
     except Exception as error:  # noqa: BLE001 - see below
-        journal().record_fault(error, report, duration_ms=_milliseconds_since(started), **noted)
+        journal().record_fault(error, report, duration_ms=milliseconds_since(started), **noted)
         # The error itself may quote its input, and Lambda would show it to the caller.
         raise Fault("unforeseen error: its cause is in the log") from None
     outcome = Outcome.AUTHORIZED if reason is None else Outcome.DENIED
-    journal().record(outcome, report, reason=reason, duration_ms=_milliseconds_since(started), **noted)
+    journal().record(outcome, report, reason=reason, duration_ms=milliseconds_since(started), **noted)
     return answer
 
 
@@ -395,12 +386,4 @@ def _decided(fields: Mapping[str, Any], report: Report) -> dict[str, Any]:
 def _record_fault(
     error: Exception, report: Report, answer: Answer, started: float, noted: Mapping[str, object]
 ) -> None:
-    journal().record_fault(error, report, status=answer.status.value, duration_ms=_milliseconds_since(started), **noted)
-
-
-def _request_id(context: object) -> str:
-    return str(getattr(context, "aws_request_id", None) or uuid4())
-
-
-def _milliseconds_since(started: float) -> float:
-    return round((time.perf_counter() - started) * 1000, 3)
+    journal().record_fault(error, report, status=answer.status.value, duration_ms=milliseconds_since(started), **noted)

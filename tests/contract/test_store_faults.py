@@ -73,7 +73,14 @@ def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "code", ["ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded"]
+    "code",
+    [
+        "ProvisionedThroughputExceededException",
+        "ThrottlingException",
+        "RequestLimitExceeded",
+        "LimitExceededException",
+        "KMSThrottlingException",
+    ],
 )
 def test_throttling_is_an_outage_of_the_tag(code: str) -> None:
     with a_dynamodb(an_error(400, code)) as endpoint:
@@ -87,6 +94,18 @@ def test_throttling_is_an_outage_of_the_tag(code: str) -> None:
 def test_an_error_on_the_side_of_dynamodb_is_an_outage(status: int, code: str) -> None:
     with a_dynamodb(an_error(status, code)) as endpoint:
         assert type(failure_of(a_store(endpoint))) is Unreachable
+
+
+@pytest.mark.parametrize(("status", "kind"), [(429, Throttled), (408, Unreachable)])
+def test_a_status_says_it_too(status: int, kind: type[Fault]) -> None:
+    with a_dynamodb(lambda _operation: (status, b"")) as endpoint:
+        assert type(failure_of(a_store(endpoint))) is kind
+
+
+def test_throttling_is_told_from_silence_within_a_short_time() -> None:
+    """The SDK's own pauses between attempts would outlast the time there is."""
+    with a_dynamodb(an_error(400, "ThrottlingException")) as endpoint:
+        assert type(failure_of(a_store(endpoint, seconds=0.4), seconds=0.4)) is Throttled
 
 
 def test_an_error_page_of_something_in_between_is_an_outage() -> None:

@@ -1,6 +1,7 @@
 """No token, no secret, no credential value in any log line, metric, answer or exception: every denial, every fault."""
 
 import json
+import logging
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -140,6 +141,18 @@ def test_all_denials_look_alike(set_stage: SetStage, reason: Reason) -> None:
     }
 
 
+def test_no_library_logs_them_either(set_stage: SetStage, caplog: pytest.LogCaptureFixture) -> None:
+    """At DEBUG, the SDK would log what DynamoDB answers."""
+    attempt = Attempt()
+    stage, token = on_stage(set_stage, attempt), attempt.token()
+
+    with caplog.at_level(logging.DEBUG):
+        assert stage.ask(rest_event({"jwt_token": token})).status == 200
+
+    assert caplog.records
+    assert_nothing_leaks(caplog.text, token)
+
+
 def test_an_authorization_logs_no_credential(set_stage: SetStage) -> None:
     attempt = Attempt()
     stage, token = on_stage(set_stage, attempt), attempt.token()
@@ -149,6 +162,18 @@ def test_an_authorization_logs_no_credential(set_stage: SetStage) -> None:
     assert answer.member("credentials") == {"display_name": CREDENTIAL}
     assert answer.record["call_id"] == "abc@example.org"
     assert_nothing_leaks("\n".join(answer.lines), token)
+
+
+def test_every_unusable_secret_is_named_also_beside_one_that_verifies(set_stage: SetStage) -> None:
+    attempt = Attempt()
+    stage, token = on_stage(set_stage, attempt), attempt.token()
+    for number, text in (("z0", ""), ("z2", "arn:aws:ssm:eu-central-1:123456789012:parameter/x")):
+        stage.tables.put_item(TableName="jwt_secrets", Item={**ROW, "id": {"S": number}, "secret": {"S": text}})
+
+    answer = stage.ask(rest_event({"jwt_token": token}))
+
+    assert answer.record["secret_id"] == "z1"
+    assert sorted(answer.record["unusable_secrets"]) == ["z0", "z2"]
 
 
 @pytest.mark.parametrize(

@@ -187,6 +187,57 @@ class TestRenewing:
     def test_a_tag_that_was_never_recalled_can_be_renewed(self) -> None:
         assert a_memory(a_store("alice"), Clock()).renew("alice", DEADLINE) is not None
 
+    def test_once_a_second_holds_across_a_reading_in_between(self) -> None:
+        timer = Clock()
+        store = a_store("alice")
+        memory = a_memory(store, timer, ttl=1)
+        origin(memory, "alice")
+        timer.pass_by(0.9)
+        store.failure = Fault("refused")
+        with pytest.raises(Fault):
+            memory.renew("alice", DEADLINE)
+        store.failure = None
+        timer.pass_by(0.1)
+        assert origin(memory, "alice") == "table"
+        store.reads.clear()
+
+        with pytest.raises(Fault):
+            memory.renew("alice", DEADLINE)
+
+        assert store.reads == []
+
+    def test_it_reads_whatever_another_tag_has_seen_of_an_outage(self) -> None:
+        store, timer = a_store("alice", "bob"), Clock()
+        memory = a_memory(store, timer)
+        origin(memory, "alice")
+        timer.pass_by(TTL)
+        origin(memory, "bob")
+        store.failure = outage()
+        assert origin(memory, "alice") == "stale"
+
+        store.failure = None
+
+        assert memory.renew("bob", DEADLINE) is not None
+
+    def test_a_slow_reading_does_not_overtake_a_later_one(self) -> None:
+        """What was read first is forgotten, though it arrives last."""
+        timer = Clock()
+        fresh = a_store("alice")
+
+        class SlowStore(MemoryStore):
+            def read(self, tag: str, *, consistent: bool, deadline: Deadline) -> TagRows:
+                rows = super().read(tag, consistent=consistent, deadline=deadline)
+                if not consistent:  # another thread renews meanwhile, and sees two secrets
+                    timer.pass_by(0.1)
+                    self.secrets.append({**self.secrets[0], "id": "2"})
+                    memory.renew(tag, deadline)
+                return rows
+
+        memory = a_memory(SlowStore(fresh.profiles, fresh.secrets), timer)
+        origin(memory, "alice")
+
+        assert len(memory.recall("alice", DEADLINE).rows.secrets) == 2
+
 
 class TestOutage:
     def a_stale_memory(self, store: MemoryStore, timer: Clock, *tags: str) -> RowMemory:

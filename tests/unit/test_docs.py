@@ -10,18 +10,19 @@ from auth_jwt import observability
 from auth_jwt.errors import Fault, Reason
 from auth_jwt.models import Report
 from auth_jwt.observability import METRICS_NAMESPACE, Outcome
-from auth_jwt.settings import DEFAULTS
+from auth_jwt.settings import AUTHORIZER_DEFAULTS, DEFAULTS
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
+AUTHORIZER = ROOT / "docs" / "api-gateway-authorizer.md"
 PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
 MODULE_PARAMETERS = (
     *("db_url", "profiles_table", "secrets_table", "tag_column", "username_column", "secret_tag_column"),
     *("secret_column", "start_ts_column", "end_ts_column", "tag_claim", "load_credentials"),
 )
 WRITTEN_BY_THE_LOGGER = {"level", "message", "timestamp", "service", "xray_trace_id"}
-WRITTEN_BY_THE_HANDLER = {"status", "duration_ms", "request_id", "path"}
+WRITTEN_BY_THE_HANDLERS = {"status", "duration_ms", "request_id", "gateway_request_id", "path", "form", "dropped"}
 WRITTEN_ON_SOME_LINES = {"causes", "variable", "meant"}
 
 
@@ -50,6 +51,11 @@ def words(rows: list[list[str]]) -> list[str]:
     return [cell.removeprefix("`").removesuffix("`") for cell, *_ in rows]
 
 
+def words_in(page: Path) -> list[str]:
+    """Return everything in backticks, with them."""
+    return re.findall(r"`[^`\n]+`", text_of(page))
+
+
 def code_of(page: Path) -> str:
     """Return what *page* shows as code, in blocks and in lines."""
     text = text_of(page)
@@ -76,6 +82,30 @@ def test_the_readme_lists_every_setting_with_its_default_in_order() -> None:
     assert shown == list(DEFAULTS.items())
 
 
+def test_the_page_of_the_authorizer_lists_its_own_settings_with_their_defaults_in_order() -> None:
+    shown = {name.strip("`"): default.strip("`") for name, default, _ in table(AUTHORIZER, "variable")}
+
+    assert list(shown.items()) == list(AUTHORIZER_DEFAULTS.items())
+
+
+def test_it_names_what_an_integration_sees() -> None:
+    outcomes = json.loads(text_of(ROOT / "events" / "outcomes-gateway-authorizer.json"))
+    credentials = {"caller_name", "account_id", "video_allowed"}
+    context = outcomes["events"]["rest-token-allowed"]["answer"]["context"].keys()
+
+    shown = {name for name in words(table(AUTHORIZER, "name")) if not name.startswith("each ")}
+
+    assert shown == context - credentials
+
+
+def test_it_states_the_limits_of_the_code() -> None:
+    handler = text_of(ROOT / "functions" / "gateway_authorizer" / "app.py")
+    limits = re.findall(r"^MAX_\w*BYTES: Final = ([\d_]+)", handler, re.MULTILINE)
+
+    assert len(limits) == 2
+    assert all(f"{int(limit):,}" in text_of(AUTHORIZER) for limit in limits)
+
+
 def test_the_readme_names_the_modules_parameter_beside_its_variable() -> None:
     shown = {name.strip("`"): parameter for name, _, parameter, _ in table(README, "variable")}
 
@@ -96,7 +126,7 @@ def test_every_setting_named_anywhere_is_one() -> None:
 
     unknown = {
         name
-        for name in spelt - set(DEFAULTS) - examples
+        for name in spelt - set(DEFAULTS) - set(AUTHORIZER_DEFAULTS) - examples
         if "_" in name and not name.startswith(("POWERTOOLS_", "AWS_"))
     }
 
@@ -132,9 +162,9 @@ def test_operations_names_every_reason_of_a_fault_and_no_other() -> None:
 
 
 def test_operations_names_every_reason_of_a_rejection_and_no_other() -> None:
-    handler = text_of(ROOT / "functions" / "authorize" / "app.py")
+    handlers = "".join(map(text_of, (ROOT / "functions").glob("*/app.py")))
 
-    reasons = set(re.findall(r'Outcome\.REJECTED, "(\w+)"', handler))
+    reasons = set(re.findall(r'Outcome\.REJECTED, "(\w+)"', handlers))
 
     assert set(words(table(OPERATIONS, "reason", under="Reasons of a rejection"))) == reasons
 
@@ -143,7 +173,7 @@ def test_operations_names_every_field_of_a_log_line_and_no_other() -> None:
     of_every_request = set(observability._fields(Outcome.DENIED, "reason", Report(), {}))
 
     assert set(words(table(OPERATIONS, "field"))) == (
-        of_every_request | WRITTEN_BY_THE_LOGGER | WRITTEN_BY_THE_HANDLER | WRITTEN_ON_SOME_LINES
+        of_every_request | WRITTEN_BY_THE_LOGGER | WRITTEN_BY_THE_HANDLERS | WRITTEN_ON_SOME_LINES
     )
 
 
@@ -160,6 +190,16 @@ def test_the_events_shown_exist() -> None:
 
     assert shown
     assert all((ROOT / "events" / "authorize" / f"{name}.json").is_file() for name in shown)
+
+
+def test_every_event_function_and_module_of_the_events_readme_exists() -> None:
+    page = ROOT / "events" / "README.md"
+
+    files = re.findall(r"`(\w[\w-]*\.(?:py|json))`", text_of(page))
+
+    assert {"generate.py", "samples.py", "outcomes.json"} <= set(files)
+    assert all((page.parent / name).is_file() for name in files)
+    assert {f"`{path.parent.name}/*.json`" for path in page.parent.glob("*/*.json")} <= set(words_in(page))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -5,7 +5,18 @@ import pytest
 from auth_jwt.credentials import Credential
 from auth_jwt.errors import BadSetting
 from auth_jwt.models import Columns, Policy
-from auth_jwt.settings import DEFAULTS, Database, Settings, near_misses
+from auth_jwt.settings import (
+    AUTHORIZER_DEFAULTS,
+    DEFAULTS,
+    AuthorizerRefusal,
+    AuthorizerResponse,
+    AuthorizerSettings,
+    Database,
+    Settings,
+    SourceKind,
+    TokenSource,
+    near_misses,
+)
 from auth_jwt.tokens import ALGORITHMS, HeaderRules
 
 
@@ -118,6 +129,8 @@ def test_the_rest_has_its_variables() -> None:
         ("dynamodb+http://127.0.0.1:8000/eu-west-1", Database("eu-west-1", "http://127.0.0.1:8000")),
         ("dynamodb+http://[::1]:8000", Database(endpoint="http://[::1]:8000")),
         ("dynamodb+https://db.example.org:443/eu-west-1", Database("eu-west-1", "https://db.example.org:443")),
+        ("DynamoDB+HTTP://LOCALHOST:8000", Database(endpoint="http://LOCALHOST:8000")),
+        ("dynamodb+http://[0:0:0:0:0:0:0:1]:8000", Database(endpoint="http://[0:0:0:0:0:0:0:1]:8000")),
         ("dynamodb+http://db:8000?insecure=true", Database(endpoint="http://db:8000")),
         ("dynamodb+http://db:8000/eu-west-1?insecure=true", Database("eu-west-1", "http://db:8000")),
     ],
@@ -139,6 +152,8 @@ def test_database_url(url: str, database: Database) -> None:
         "dynamodb+http://db:8000",
         "dynamodb+http://db:8000?insecure=false",
         "dynamodb+http://127.0.0.1.example.org:8000",
+        "dynamodb+http://127.0.0.999:8000",
+        "dynamodb+https://db:٣",
         "dynamodb+https://db:8000?insecure=true",
         "dynamodb+http://localhost:8000/a/b",
         "dynamodb+ftp://localhost:8000",
@@ -151,8 +166,9 @@ def test_a_database_url_that_cannot_be(url: str) -> None:
     assert "dynamodb://[region]" in message
 
 
-def test_a_database_url_with_a_password_is_refused_and_not_repeated() -> None:
-    message = refusal(DB_URL="dynamodb+https://admin:hunter2@db.example.org:443")
+@pytest.mark.parametrize("url", ["dynamodb+https://admin:hunter2@db.example.org:443", "dynamodb://admin:hunter2"])
+def test_a_database_url_with_a_password_is_refused_and_not_repeated(url: str) -> None:
+    message = refusal(DB_URL=url)
 
     assert "IAM" in message
     assert "hunter2" not in message
@@ -219,7 +235,16 @@ def test_a_list_of_revoked_tokens_is_refused_as_not_supported_yet() -> None:
 
 @pytest.mark.parametrize(
     ("misspelt", "meant"),
-    [("TAG_COLUM", "TAG_COLUMN"), ("ISSUERS", "ISSUER"), ("LEEWAY_SECOND", "LEEWAY_SECONDS"), ("Db_Url", "DB_URL")],
+    [
+        ("TOKEN_SOURCE", "TOKEN_SOURCES"),
+        ("TAG_COLUM", "TAG_COLUMN"),
+        ("ISSUERS", "ISSUER"),
+        ("LEEWAY_SECOND", "LEEWAY_SECONDS"),
+        ("Db_Url", "DB_URL"),
+        ("CACHE_TTL", "CACHE_TTL_SECONDS"),
+        ("MAX_TOKEN_AGE", "MAX_TOKEN_AGE_SECONDS"),
+        ("SECRETS_TABLE_NAME", "SECRETS_TABLE"),
+    ],
 )
 def test_a_variable_that_nearly_spells_one_of_ours_is_noticed(misspelt: str, meant: str) -> None:
     assert near_misses({misspelt: "x", "TAG_CLAIM": "tag"}) == {misspelt: meant}
@@ -234,6 +259,64 @@ def test_what_lambda_itself_sets_is_not_taken_for_a_misspelling() -> None:
         POWERTOOLS_SERVICE_NAME POWERTOOLS_METRICS_NAMESPACE POWERTOOLS_LOG_LEVEL HOME USER LOGNAME HOSTNAME"""
 
     assert near_misses(dict.fromkeys(lambda_variables.split(), "x")) == {}
+
+
+@pytest.mark.parametrize("variable", [*DEFAULTS, *AUTHORIZER_DEFAULTS])
+def test_a_setting_of_either_function_is_no_misspelling(variable: str) -> None:
+    assert near_misses({variable: "x"}) == {}
+
+
+class TestAuthorizer:
+    """The variables of API Gateway's authorizer."""
+
+    def test_an_empty_environment_is_all_defaults(self) -> None:
+        assert AuthorizerSettings.from_env({}) == AuthorizerSettings(
+            response=AuthorizerResponse.SIMPLE,
+            refusal=AuthorizerRefusal.UNAUTHORIZED,
+            token_sources=(TokenSource(SourceKind.HEADER, "authorization"),),
+        )
+
+    def test_the_defaults_are_what_they_are_documented_to_be(self) -> None:
+        assert AuthorizerSettings.from_env(AUTHORIZER_DEFAULTS) == AuthorizerSettings.from_env({})
+
+    def test_words_may_be_in_any_case(self) -> None:
+        read = AuthorizerSettings.from_env({"AUTHORIZER_RESPONSE": " IAM", "AUTHORIZER_REFUSAL": "Deny"})
+
+        assert (read.response, read.refusal) == (AuthorizerResponse.IAM, AuthorizerRefusal.DENY)
+
+    def test_sources_keep_their_order_and_only_headers_lose_their_case(self) -> None:
+        read = AuthorizerSettings.from_env({"TOKEN_SOURCES": "cookie:Token, header: X-Token ,query:Access Token"})
+
+        assert read.token_sources == (
+            TokenSource(SourceKind.COOKIE, "Token"),
+            TokenSource(SourceKind.HEADER, "x-token"),
+            TokenSource(SourceKind.QUERY, "Access Token"),
+        )
+
+    @pytest.mark.parametrize(
+        ("variable", "value", "accepted"),
+        [
+            ("AUTHORIZER_RESPONSE", "policy", "simple or iam"),
+            ("AUTHORIZER_RESPONSE", "", "simple or iam"),
+            ("AUTHORIZER_REFUSAL", "401", "unauthorized or deny"),
+            ("TOKEN_SOURCES", "", "at least one"),
+            ("TOKEN_SOURCES", "header:authorization,", "an item is empty"),
+            ("TOKEN_SOURCES", "authorization", "header:NAME"),
+            ("TOKEN_SOURCES", "header:", "header:NAME"),
+            ("TOKEN_SOURCES", "body:token", "'body:token' is none of them"),
+            ("TOKEN_SOURCES", "header:my token", "'header:my token' is none of them"),
+            ("TOKEN_SOURCES", "cookie:a=b", "'cookie:a=b' is none of them"),
+            ("TOKEN_SOURCES", "header:Authorization,header:authorization", "one is given twice"),
+        ],
+    )
+    def test_a_value_that_cannot_be_is_named_with_what_is_accepted(
+        self, variable: str, value: str, accepted: str
+    ) -> None:
+        with pytest.raises(BadSetting) as caught:
+            AuthorizerSettings.from_env({variable: value})
+
+        assert str(caught.value).startswith(f"{variable}={value!r} is refused")
+        assert accepted in str(caught.value)
 
 
 def test_every_algorithm_may_be_listed() -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from auth_jwt.cache import RowMemory
 from auth_jwt.credentials import load_credentials
 from auth_jwt.decoded import decoded_token
-from auth_jwt.errors import Denied, Fault, InvalidKey, Reason
+from auth_jwt.errors import Denied, InvalidKey, Reason
 from auth_jwt.keys import VerificationKey, verification_keys
 from auth_jwt.models import Authorized, Policy, Profile, Report, Secret, TagRows
 from auth_jwt.ports import Deadline
@@ -123,7 +123,6 @@ class Authorizer:
         self, rows: TagRows, jws: UnverifiedJws, claims: dict[str, Any], now: float, report: Report
     ) -> tuple[Authorized, Profile]:
         report.secret_id = None
-        report.unusable_secrets.clear()
         secrets = _open_secrets(rows, now)
         secret = verify_signature(jws, secrets, self.policy.min_hmac_key_bytes, report)
         report.secret_id = secret.id
@@ -141,9 +140,7 @@ class Authorizer:
 
     def _expires_at(self, secret: Secret, claims: dict[str, Any]) -> int:
         policy = self.policy
-        if secret.end is None:  # an open secret has an end
-            raise Fault("a secret without an end verified")
-        ends: list[Decimal | int | float] = [secret.end]
+        ends: list[Decimal | int | float] = [] if secret.end is None else [secret.end]
         if policy.enforce_time_claims and "exp" in claims:
             ends.append(claims["exp"] + policy.leeway_seconds)
         if policy.max_token_age_seconds is not None:

@@ -94,7 +94,10 @@ class RowMemory:
                 raise
             self._wait_before_next_attempt(stale, outage)
             return Recalled(stale.rows, "stale")
-        self._keep(tag, _Entry(rows, asked_at))
+        read = _Entry(rows, asked_at)
+        if entry is not None:  # once a second is once a second, whatever is read in between
+            read.renewed_at, read.renewal_failed = entry.renewed_at, entry.renewal_failed
+        self._keep(tag, read)
         return Recalled(rows, "table")
 
     def renew(self, tag: str, deadline: Deadline) -> TagRows | None:
@@ -106,13 +109,16 @@ class RowMemory:
         asked_at = self._timer()
         entry = self._entry_of(tag)
         if entry is not None:
-            if self._is_waiting(entry, asked_at):
+            if asked_at < entry.retry_at:
                 raise Unreachable("the tables were unreachable a moment ago")
-            if asked_at < entry.renewed_at + SECONDS_BETWEEN_ATTEMPTS:
-                if entry.renewal_failed is not None:
-                    raise type(entry.renewal_failed)(*entry.renewal_failed.args) from entry.renewal_failed
+            with self._lock:
+                renewed_at, failure = entry.renewed_at, entry.renewal_failed
+                if asked_at >= renewed_at + SECONDS_BETWEEN_ATTEMPTS:
+                    entry.renewed_at, entry.renewal_failed = asked_at, None
+            if asked_at < renewed_at + SECONDS_BETWEEN_ATTEMPTS:
+                if failure is not None:
+                    raise type(failure)(*failure.args) from failure
                 return None
-            entry.renewed_at, entry.renewal_failed = asked_at, None
         try:
             rows = self._store.read(tag, consistent=True, deadline=deadline)
         except Fault as failure:
@@ -151,6 +157,9 @@ class RowMemory:
         if self._ttl <= 0:
             return
         with self._lock:
+            newer = self._known.get(tag) or self._unknown.get(tag)
+            if newer is not None and newer.read_at > entry.read_at:
+                return  # a slow read came back after a later one
             self._unknown.pop(tag, None)
             self._forget(tag)
             if not entry.rows.secrets:

@@ -5,6 +5,8 @@
     ├── InvalidKey       text that holds no usable key, for callers of the key helpers
     └── Fault            ours: an alarm, never a "no"
         ├── BadSetting   a variable that cannot be; names it, its value and what would be right
+        ├── UnknownEvent the function was given an event of no form it knows
+        ├── TooLarge     the answer would not pass the gateway
         └── Unreachable  the tables cannot be reached right now; remembered rows may serve
             └── Throttled  ... for this tag's partition only
 
@@ -62,6 +64,14 @@ class Fault(AuthJwtError):
 
 class BadSetting(Fault):
     """A variable of the environment cannot be; the message names it, its value and what is accepted."""
+
+
+class UnknownEvent(Fault):
+    """The function was given an event of no form it knows: it is attached to something it is not made for."""
+
+
+class TooLarge(Fault):
+    """The answer is larger than what it has to pass lets through; the message says by how much."""
 
 
 class Unreachable(Fault):

@@ -9,6 +9,7 @@ in whoever knows the public key (CVE-2022-29217 and its many relatives).
 import json
 import re
 from base64 import b64decode
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -20,20 +21,33 @@ if TYPE_CHECKING:
     from auth_jwt.asymmetric import PublicKey
 
 HMAC_ALGORITHMS: Final = frozenset({"HS256", "HS384", "HS512"})
+_PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
 
-_REFERENCE = re.compile(r"(?:arn:|https://)", re.IGNORECASE)
+# Whatever a person may take for nothing, zero-width characters and NUL among it.
+_BLANK = r"[\s\ufeff\u180e\u200b-\u200d\u2060\0]"
+_BLANKS = re.compile(f"{_BLANK}+")
+_REFERENCE = re.compile(f"{_BLANK}*(?:arn:|https://)", re.IGNORECASE)
 _PEM = re.compile(r"-----BEGIN", re.IGNORECASE)
-# Every repetition below is bounded: a key may come with a request, and no text may make the search slow.
-# RFC 4716, PuTTY, and PEM whose dashes were lost.
-_OTHER_BLOCK = re.compile(
-    r"--- ?BEGIN|PuTTY-User-Key-File|BEGIN (?:[A-Z0-9]{1,16} ){0,4}(?:KEY|CERTIFICATE)\b", re.IGNORECASE
-)
-_OPENSSH = re.compile(r"(?:ssh-|ecdsa-sha2-)\S{1,64}\s{1,64}AAAA", re.IGNORECASE)
+# Every repetition below is bounded or possessive: a key may come with a request, and no text may make the search slow.
+_SSH_TYPE = r"(?:ssh-(?:rsa|dss|ed25519|ed448)|ecdsa-sha2-nistp(?:256|384|521))"
+_OPENSSH = re.compile(rf"{_SSH_TYPE}\S{{0,32}}{_BLANK}++AAAA")
+_OTHER_BLOCK = re.compile(rf"{_BLANK}*+(?:---- ?BEGIN |PuTTY-User-Key-File-\d)", re.IGNORECASE)  # RFC 4716, PuTTY
 _KTY = re.compile(r"""["']kty\\{0,8}["']\s{0,64}:""")
-_BLANKS: Final = "\ufeff \t\r\n\v\f\0"
-_BLANKS_AND_COLONS = str.maketrans("", "", _BLANKS + ":")
-_BLANKS_AND_PADDING = str.maketrans("-_", "+/", _BLANKS + "=")
-_SSH_BLOB = re.compile(rb"\0\0\0.(?:sk-)?(?:ssh-|ecdsa-sha2-)", re.DOTALL)
+_BASE64_RUN = re.compile(r"[A-Za-z0-9+/_-]{16,}")
+_HEX_MARKS = re.compile(r"0x|\\x|[-:,]", re.IGNORECASE)
+
+# How a DER key or certificate begins (X.690): a SEQUENCE, and in it a SEQUENCE that begins with an object identifier
+# (SubjectPublicKeyInfo, encrypted PKCS#8), a version or a serial number (X.509); or a version and what follows it
+# (PKCS#8, PKCS#1 private, SEC 1); or a modulus (PKCS#1 public). The beginning is enough: cut short or with something
+# behind it, it is key material all the same. Random bytes begin like this about once in ten million.
+_LENGTH = rb"(?:[\x00-\x7f]|\x81.|\x82..|\x83...)"
+_DER_KEY = re.compile(
+    rb"\x30" + _LENGTH + rb"(?:\x30" + _LENGTH + rb"(?:\x06[\x03-\x10]|\xa0\x03\x02\x01|\x02[\x01-\x15])"
+    rb"|\x02\x01[\x00-\x03](?:\x30|\x02|\x04)"
+    rb"|\x02(?:[\x21-\x7f]|\x81.|\x82..)\x00?[\x40-\xff])",
+    re.DOTALL,
+)
+_SSH_BLOB = re.compile(rb"\0\0\0.(?:sk-)?(?:ssh-|ecdsa-sha2-)|openssh-key-v1\0", re.DOTALL)
 _STRICT_BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -63,7 +77,7 @@ def verification_keys(secret: object) -> tuple[VerificationKey, ...]:
     # A secret that reads as empty in C (the module stops at a NUL) is longer here: the whole text counts.
     if not secret:
         raise InvalidKey("empty")
-    if _REFERENCE.match(secret.lstrip(_BLANKS)):
+    if _REFERENCE.match(secret):
         raise InvalidKey("a reference, which this version does not resolve")
     if _PEM.search(secret):
         return _from_pem(secret)
@@ -130,8 +144,11 @@ def _from_jwk(jwk: object) -> VerificationKey:
 
 def _jwk_material(jwk: dict[str, Any]) -> "tuple[frozenset[str], bytes | PublicKey]":
     if jwk.get("kty") == "oct":
-        return HMAC_ALGORITHMS, _octets(jwk.get("k"))
-    if "d" in jwk:
+        octets = _octets(jwk.get("k"))
+        if _is_encoded_key(octets):
+            raise InvalidKey("an `oct` JWK that holds another key")
+        return HMAC_ALGORITHMS, octets
+    if not _PRIVATE_MEMBERS.isdisjoint(jwk):
         raise InvalidKey("a private JWK")
     from auth_jwt import asymmetric
 
@@ -152,7 +169,7 @@ def _json_document(text: str) -> Any:  # noqa: ANN401 - any JSON value, None whe
     except (ValueError, RecursionError):
         pass
     try:
-        document = json.loads(text.strip(_BLANKS))
+        document = json.loads(_BLANKS.sub(" ", text))
     except (ValueError, RecursionError):
         return None
     return [document]  # readable, but not strictly an object: whatever is in it is not a JWK
@@ -172,58 +189,37 @@ def _names_kty(document: object) -> bool:
 
 
 def _is_key_material(text: str) -> bool:
-    if _OPENSSH.search(text) or _OTHER_BLOCK.search(text):
+    """Tell whether *text* is key material in a form that is not read."""
+    if _OPENSSH.search(text) or _OTHER_BLOCK.match(text):
         return True
     return any(_is_encoded_key(octets) for octets in _decodings(text))
 
 
-def _decodings(text: str) -> list[bytes]:
-    """Return the bytes that *text* may stand for as hex, base64 or base64url, blanks aside."""
-    found = []
+def _decodings(text: str) -> Iterator[bytes]:
+    """Give the bytes that *text* may stand for: as hex, as base64 or base64url, blanks aside, whole or run by run."""
+    joined = _BLANKS.sub("", text)
     with suppress(ValueError):
-        found.append(bytes.fromhex(text.translate(_BLANKS_AND_COLONS)))
-    joined = text.replace("\\n", "").replace("\\r", "").translate(_BLANKS_AND_PADDING)
-    with suppress(ValueError):
-        found.append(b64decode(joined + "=" * (-len(joined) % 4), validate=True))
-    return found
+        yield bytes.fromhex(_HEX_MARKS.sub("", joined))
+    for run in {*_BASE64_RUN.findall(text), *_BASE64_RUN.findall(joined.replace("\\n", "").replace("\\r", ""))}:
+        yield _from_base64(run)
 
 
-def _is_encoded_key(octets: bytes) -> bool:
-    if _SSH_BLOB.match(octets) or _PEM.search(octets.decode("latin-1")) or _KTY.search(octets.decode("latin-1")):
+def _from_base64(run: str) -> bytes:
+    """Decode *run*; what is left over at its end is no whole byte."""
+    whole = run[: len(run) - (len(run) % 4 == 1)].translate(_TO_STANDARD_BASE64)
+    return b64decode(whole + "=" * (-len(whole) % 4))
+
+
+_TO_STANDARD_BASE64: Final = str.maketrans("-_", "+/")
+
+
+def _is_encoded_key(octets: bytes, *, again: bool = True) -> bool:
+    """Tell whether *octets* begin like a DER or SSH key, or are the text of a key, once more encoded perhaps."""
+    if _DER_KEY.match(octets) or _SSH_BLOB.match(octets):
         return True
-    return _is_der_key(octets)
-
-
-def _is_der_key(octets: bytes) -> bool:
-    """Tell whether *octets* begin with a DER SEQUENCE that is shaped like a key or a certificate.
-
-    Its elements must fill it exactly, be at least two, and the first be an INTEGER (PKCS#1, PKCS#8, SEC 1) or a
-    SEQUENCE (SubjectPublicKeyInfo, X.509, encrypted PKCS#8). Thirty-two random bytes are that about once in ten
-    million; a key is it always, whether or not this machine's library knows its algorithm.
-    """
-    outer = _der_element(octets, 0)
-    if outer is None or octets[0] != _DER_SEQUENCE:
+    if not octets.isascii():
         return False
-    at, end = outer
-    first, elements = octets[at] if at < end else 0, 0
-    while at < end:
-        inner = _der_element(octets, at)
-        if inner is None or inner[1] > end:
-            return False
-        at = inner[1]
-        elements += 1
-    return elements > 1 and first in (_DER_INTEGER, _DER_SEQUENCE)
-
-
-_DER_INTEGER, _DER_SEQUENCE = 0x02, 0x30
-
-
-def _der_element(octets: bytes, at: int) -> tuple[int, int] | None:
-    """Return where the content of the DER element at *at* starts and ends (X.690, section 8.1.3), or None."""
-    if at + 2 > len(octets):
-        return None
-    length, start = octets[at + 1], at + 2
-    if length >= 0x80:
-        count = length - 0x80
-        length, start = int.from_bytes(octets[start : start + count], "big"), start + count
-    return (start, start + length) if start + length <= len(octets) else None
+    text = octets.decode("ascii")
+    if _PEM.search(text) or _KTY.search(text) or _OPENSSH.search(text):
+        return True
+    return again and any(_is_encoded_key(inner, again=False) for inner in _decodings(text))

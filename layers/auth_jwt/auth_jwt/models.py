@@ -13,7 +13,7 @@ from typing import Self
 from auth_jwt.credentials import Credential, CredentialValue
 from auth_jwt.errors import InvalidKey
 from auth_jwt.keys import VerificationKey, verification_keys
-from auth_jwt.tokens import MAX_TOKEN_BYTES, HeaderRules
+from auth_jwt.tokens import ALGORITHMS, MAX_TOKEN_BYTES, HeaderRules
 
 Row = Mapping[str, object]
 
@@ -60,7 +60,7 @@ class Secret:
 
     Attributes:
         id: the row's sort key, fit for logs.
-        stored: what the secret column holds; never shown.
+        stored: the text that the secret column holds; never shown. None when it holds none.
         start: first second of the window, None when the row has no numeric one.
         end: first second after the window, likewise.
         algorithms: the algorithms the row allows, None for all that fit the key.
@@ -69,7 +69,7 @@ class Secret:
     """
 
     id: str
-    stored: object = field(repr=False)
+    stored: str | None = field(repr=False)
     start: Decimal | None
     end: Decimal | None
     algorithms: frozenset[str] | None = None
@@ -84,12 +84,16 @@ class Secret:
         for column, value in ((columns.alg, alg), (columns.kid, kid)):
             if column in row and not isinstance(value, str):
                 flaw = f"its {column!r} is not text"
+        algorithms = frozenset(name.strip() for name in alg.split(",")) if isinstance(alg, str) else None
+        if algorithms is not None and algorithms.isdisjoint(ALGORITHMS):
+            flaw = f"its {columns.alg!r} names no algorithm"
+        stored = row.get(columns.secret)
         return cls(
             id=str(row.get(SECRET_ID, "")),
-            stored=row.get(columns.secret),
+            stored=stored if isinstance(stored, str) else None,  # nothing else is worth remembering
             start=_number(row.get(columns.start)),
             end=_number(row.get(columns.end)),
-            algorithms=frozenset(name.strip() for name in alg.split(",")) if isinstance(alg, str) else None,
+            algorithms=algorithms,
             kid=kid if isinstance(kid, str) else None,
             flaw=flaw,
         )
@@ -161,7 +165,7 @@ class TagRows:
     @property
     def weight(self) -> int:
         """About how many bytes these rows occupy when remembered, parsed keys included."""
-        text = sum(len(secret.stored) for secret in self.secrets if isinstance(secret.stored, str))
+        text = sum(len(secret.stored or "") for secret in self.secrets)
         attributes = sum(len(str(value)) for value in self.profile.attributes.values()) if self.profile else 0
         return 1024 + 1024 * len(self.secrets) + 16 * text + 4 * attributes
 

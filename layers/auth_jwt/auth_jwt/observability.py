@@ -7,16 +7,18 @@ own messages, which hold no values, are shown.
 
 import logging
 import sys
+import time
 import traceback
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import PurePath
 from typing import Any, Final, TextIO
+from uuid import uuid4
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from auth_jwt.errors import AuthJwtError, BadSetting, Fault, Throttled, Unreachable
+from auth_jwt.errors import AuthJwtError, BadSetting, Fault, Throttled, TooLarge, UnknownEvent, Unreachable
 from auth_jwt.models import Report
 
 METRICS_NAMESPACE: Final = "AuthJwt"
@@ -86,6 +88,16 @@ class Journal:
         self._metrics.flush_metrics()
 
 
+def request_id_of(context: object) -> str:
+    """Return Lambda's id of the request whose *context* this is, or one of our own."""
+    return str(getattr(context, "aws_request_id", None) or uuid4())
+
+
+def milliseconds_since(started: float) -> float:
+    """Return the time passed since `time.perf_counter()` was *started*, as log lines show it."""
+    return round((time.perf_counter() - started) * 1000, 3)
+
+
 class _StandardOutput(logging.StreamHandler[TextIO]):
     """Writes to whatever standard output is at the time, as `print` does."""
 
@@ -117,6 +129,8 @@ def _fault_reason(error: BaseException) -> str:
         (Throttled, "throttled"),
         (Unreachable, "unreachable"),
         (BadSetting, "bad_setting"),
+        (UnknownEvent, "unknown_event"),
+        (TooLarge, "too_large"),
         (Fault, "unusable_store"),
     ):
         if isinstance(error, kind):

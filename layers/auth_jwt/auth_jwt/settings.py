@@ -8,6 +8,8 @@ import difflib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import ip_address
 from typing import Final, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -52,16 +54,24 @@ DEFAULTS: Final[Mapping[str, str]] = {
 }
 """Every variable and its default, in the order of the documentation."""
 
+AUTHORIZER_DEFAULTS: Final[Mapping[str, str]] = {
+    "AUTHORIZER_RESPONSE": "simple",
+    "AUTHORIZER_REFUSAL": "unauthorized",
+    "TOKEN_SOURCES": "header:authorization",
+}
+"""Those that only API Gateway's authorizer reads, on top of the others."""
+
 _MAX_NUMBER: Final = 10**9
 _MAX_DIGITS: Final = 20
-_LOOPBACK: Final = re.compile(r"localhost|127(?:\.\d{1,3}){3}|::1")
-_REGION: Final = re.compile(r"[a-z]{2,}(?:-[a-z]+)+-\d+")
+_REGION: Final = re.compile(r"[a-z]{2,}(?:-[a-z]+)+-[0-9]+")
 _TABLE: Final = re.compile(r"[A-Za-z0-9_.-]{3,255}|arn:[\w:/.-]{1,1000}")
+_FIELD_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # of headers and cookies: RFC 9110, RFC 6265
 _MAX_COLUMN_BYTES: Final = 255
 _DB_URL_FORMS: Final = "`dynamodb://[region]` or `dynamodb+http(s)://host:port[/region]`"
-_LIKENESS: Final = 0.85
+_LIKENESS: Final = 0.8
 
 _T = TypeVar("_T")
+_E = TypeVar("_E", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +104,7 @@ class Settings:
         Raises:
             BadSetting: a value cannot be; names the variable, the value and what is accepted.
         """
-        read = _Reader(env)
+        read = _Reader(env, DEFAULTS)
         if read("REVOCATIONS_TABLE", str.strip, "nothing"):
             raise BadSetting(
                 f"REVOCATIONS_TABLE={env['REVOCATIONS_TABLE']!r}: lists of revoked tokens are not supported by this"
@@ -114,13 +124,79 @@ class Settings:
         )
 
 
+class AuthorizerResponse(StrEnum):
+    """What HTTP APIs with payload 2.0 are answered; every other form knows IAM policies only."""
+
+    SIMPLE = "simple"
+    IAM = "iam"
+
+
+class AuthorizerRefusal(StrEnum):
+    """How an IAM form says no: by an exception, or by a policy that denies."""
+
+    UNAUTHORIZED = "unauthorized"
+    DENY = "deny"
+
+
+class SourceKind(StrEnum):
+    """The parts of a request that may hold a token."""
+
+    HEADER = "header"
+    QUERY = "query"
+    COOKIE = "cookie"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSource:
+    """A place of a request where a token may be; the name of a header is in lower case."""
+
+    kind: SourceKind
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizerSettings:
+    """What only API Gateway's authorizer asks of the environment.
+
+    Attributes:
+        response: how HTTP APIs with payload 2.0 are answered.
+        refusal: how an IAM form says no.
+        token_sources: where tokens may be, in order; a TOKEN event has a field of its own instead.
+    """
+
+    response: AuthorizerResponse
+    refusal: AuthorizerRefusal
+    token_sources: tuple[TokenSource, ...]
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Read *env*, taking the default of every variable that is not in it.
+
+        Raises:
+            BadSetting: a value cannot be; names the variable, the value and what is accepted.
+        """
+        read = _Reader(env, AUTHORIZER_DEFAULTS)
+        return cls(
+            response=read("AUTHORIZER_RESPONSE", *_one_of(AuthorizerResponse)),
+            refusal=read("AUTHORIZER_REFUSAL", *_one_of(AuthorizerRefusal)),
+            token_sources=read(
+                "TOKEN_SOURCES",
+                _token_sources,
+                "a comma list of header:NAME, query:NAME and cookie:NAME, each once, at least one",
+            ),
+        )
+
+
 def near_misses(env: Mapping[str, str]) -> dict[str, str]:
     """Return the variables of *env* that nearly spell one of ours, each with the one it nearly spells."""
+    known = {**DEFAULTS, **AUTHORIZER_DEFAULTS}
     found = {}
     for name in env:
-        if name in DEFAULTS or name.startswith(("AWS_", "POWERTOOLS_")):
+        if name in known or name.startswith(("AWS_", "POWERTOOLS_")):
             continue
-        close = difflib.get_close_matches(name.upper(), DEFAULTS, n=1, cutoff=_LIKENESS)
+        close = difflib.get_close_matches(name.upper(), known, n=1, cutoff=_LIKENESS) or [
+            ours for ours in known if "_" in name and ours.startswith(f"{name.upper()}_")
+        ]
         if close:
             found[name] = close[0]
     return found
@@ -129,11 +205,12 @@ def near_misses(env: Mapping[str, str]) -> dict[str, str]:
 class _Reader:
     """Reads one variable after another, turning what its parser cannot take into a `BadSetting`."""
 
-    def __init__(self, env: Mapping[str, str]) -> None:
+    def __init__(self, env: Mapping[str, str], defaults: Mapping[str, str]) -> None:
         self._env = env
+        self._defaults = defaults
 
     def __call__(self, variable: str, parse: Callable[[str], _T], accepted: str) -> _T:
-        text = self._env.get(variable, DEFAULTS[variable])
+        text = self._env.get(variable, self._defaults[variable])
         try:
             return parse(text)
         except _Unshowable as problem:
@@ -213,6 +290,32 @@ def _boolean(text: str) -> bool:
     return value
 
 
+def _one_of(words: type[_E]) -> tuple[Callable[[str], _E], str]:
+    def parse(text: str) -> _E:
+        word = text.strip().lower()
+        if word not in list(words):
+            raise ValueError
+        return words(word)
+
+    return parse, " or ".join(words)
+
+
+def _token_sources(text: str) -> tuple[TokenSource, ...]:
+    sources = tuple(map(_token_source, _list(text)))
+    if not sources:
+        raise ValueError("at least one is needed")
+    if len(set(sources)) != len(sources):
+        raise ValueError("one is given twice")
+    return sources
+
+
+def _token_source(item: str) -> TokenSource:
+    word, _, name = (part.strip() for part in item.partition(":"))
+    if word not in list(SourceKind) or not name or (word != SourceKind.QUERY and not _FIELD_NAME.fullmatch(name)):
+        raise ValueError(f"{item!r} is none of them")
+    return TokenSource(SourceKind(word), name.lower() if word == SourceKind.HEADER else name)
+
+
 def _list(text: str) -> tuple[str, ...]:
     if not text.strip():
         return ()
@@ -281,9 +384,10 @@ def _database(text: str) -> Database:
     """Read a `DB_URL` (the module's `db_url`, for a database that has no passwords)."""
     if not text:
         return Database()
-    if "@" in text:
-        raise _Unshowable("DynamoDB takes no user or password; give the function IAM permissions instead")
     scheme, separator, rest = text.partition("://")
+    if "@" in text or (scheme.lower() == "dynamodb" and ":" in rest):
+        raise _Unshowable("DynamoDB takes no user or password; give the function IAM permissions instead")
+    scheme = scheme.lower()
     if scheme == "dynamodb" and separator:
         return Database(region=_region(rest))
     transport = {"dynamodb+http": "http", "dynamodb+https": "https"}.get(scheme)
@@ -291,12 +395,19 @@ def _database(text: str) -> Database:
         raise ValueError
     insecure = transport == "http" and rest.endswith("?insecure=true")
     address, _, region = rest.removesuffix("?insecure=true" if insecure else "").partition("/")
-    host = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})", address)
+    host = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})", address)
     if host is None or not 0 < int(host[2]) < 65536:
         raise ValueError("host and port are needed")
-    if transport == "http" and not insecure and not _LOOPBACK.fullmatch(host[1].strip("[]")):
+    if transport == "http" and not insecure and not _is_loopback(host[1].strip("[]")):
         raise ValueError("plain http beyond this machine needs `?insecure=true` at the end")
     return Database(region=_region(region), endpoint=f"{transport}://{address}")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:  # a name
+        return host.lower() == "localhost"
 
 
 def _region(text: str) -> str | None:

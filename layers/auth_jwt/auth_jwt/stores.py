@@ -4,6 +4,9 @@ Both tables are read at the same time. Column names always travel as placeholder
 only ever a name; the tag is only ever a value.
 """
 
+import logging
+import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,17 +21,10 @@ from auth_jwt.ports import Deadline
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_THROTTLED: Final = frozenset(
-    {
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "ThrottlingException",
-        "ThrottledException",
-        "Throttling",
-        "TooManyRequestsException",
-    }
-)
-_MAX_ATTEMPTS: Final = 2
+_THROTTLED: Final = re.compile(r"Throttl|ThroughputExceeded|LimitExceeded|TooManyRequests")
+_TOO_MANY_REQUESTS: Final = 429
+_REQUEST_TIMEOUT: Final = 408
+_PAUSE_SECONDS: Final = 0.05
 _MAX_READERS: Final = 16
 _SERVER_ERROR: Final = 500
 
@@ -78,46 +74,48 @@ class DynamoDbStore:
         """Read the profile and all secrets of *tag*; see `auth_jwt.ports.RowsStore`."""
         client = self._client()
         deadline.seconds_left()  # from here on it runs
-        profile = self._readers.submit(self._read_profile, client, tag, consistent)
+        profile = self._readers.submit(self._read_profile, client, tag, consistent, deadline)
         secrets = self._readers.submit(self._read_secrets, client, tag, consistent, deadline)
         return TagRows(_awaited(profile, deadline), _awaited(secrets, deadline))
 
-    def _read_profile(self, client: "DynamoDBClient", tag: str, consistent: bool) -> Profile | None:
-        with _translated_errors(self._profiles_table, "dynamodb:GetItem"):
-            answer = client.get_item(
+    def _read_profile(self, client: "DynamoDBClient", tag: str, consistent: bool, deadline: Deadline) -> Profile | None:
+        answer = _asked(
+            f"dynamodb:GetItem on table {self._profiles_table!r}",
+            deadline,
+            lambda: client.get_item(
                 TableName=self._profiles_table,
                 Key={self._columns.tag: {"S": tag}},
                 ProjectionExpression=", ".join(self._profile_names),
                 ExpressionAttributeNames=self._profile_names,
                 ConsistentRead=consistent,
-            )
+            ),
+        )
         item = answer.get("Item")
         return None if item is None else Profile.from_row(_row(item), self._columns, self._credentials)
 
     def _read_secrets(
         self, client: "DynamoDBClient", tag: str, consistent: bool, deadline: Deadline
     ) -> tuple[Secret, ...]:
+        action = f"dynamodb:Query on table {self._secrets_table!r}"
+        question: Any = {
+            "TableName": self._secrets_table,
+            "KeyConditionExpression": f"{_placeholder_of(self._columns.secret_tag, self._secret_names)} = :tag",
+            "ExpressionAttributeValues": {":tag": {"S": tag}},
+            "ProjectionExpression": ", ".join(self._secret_names),
+            "ExpressionAttributeNames": self._secret_names,
+            "ConsistentRead": consistent,
+        }
         secrets: list[Secret] = []
-        page: dict[str, Any] = {}
         while True:
-            with _translated_errors(self._secrets_table, "dynamodb:Query"):
-                answer = client.query(
-                    TableName=self._secrets_table,
-                    KeyConditionExpression=f"{_placeholder_of(self._columns.secret_tag, self._secret_names)} = :tag",
-                    ExpressionAttributeValues={":tag": {"S": tag}},
-                    ProjectionExpression=", ".join(self._secret_names),
-                    ExpressionAttributeNames=self._secret_names,
-                    ConsistentRead=consistent,
-                    **page,
-                )
+            answer = _asked(action, deadline, lambda: client.query(**question))
             if "Items" not in answer:  # the SDK takes any 200 for an answer; a denial must not come of that
-                raise Fault(f"dynamodb:Query on table {self._secrets_table!r}: the answer is not DynamoDB's")
+                raise Fault(f"{action}: the answer is not DynamoDB's")
             secrets.extend(Secret.from_row(_row(item), self._columns) for item in answer["Items"])
             if "LastEvaluatedKey" not in answer:
                 return tuple(secrets)
             if not deadline.seconds_left():
-                raise Unreachable("the secrets of the tag have more pages than STORE_TIMEOUT_MS allows")
-            page = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+                raise Unreachable(f"{action}: more pages than STORE_TIMEOUT_MS allows")
+            question["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
 
 def dynamodb_client(*, region: str | None, endpoint: str | None, timeout_seconds: float) -> "DynamoDBClient":
@@ -126,8 +124,8 @@ def dynamodb_client(*, region: str | None, endpoint: str | None, timeout_seconds
     Args:
         region: AWS region; None leaves it to the SDK.
         endpoint: URL of the endpoint; None leaves it to the SDK.
-        timeout_seconds: what a request may spend; one attempt gets half, so that a lost connection leaves time for
-            another.
+        timeout_seconds: what a request may spend; connecting gets half of it, and so does waiting for an answer, so
+            that a lost connection leaves time for a second attempt.
 
     Raises:
         Fault: the SDK refuses its own configuration: no region, say.
@@ -136,10 +134,12 @@ def dynamodb_client(*, region: str | None, endpoint: str | None, timeout_seconds
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
 
+    # At DEBUG it logs what DynamoDB answers: secrets and all.
+    logging.getLogger("botocore").setLevel(logging.INFO)
     config = Config(
         connect_timeout=timeout_seconds / 2,
         read_timeout=timeout_seconds / 2,
-        retries={"mode": "standard", "total_max_attempts": _MAX_ATTEMPTS},
+        retries={"mode": "standard", "total_max_attempts": 1},  # its pauses know nothing of our deadline
         tcp_keepalive=True,
     )
     try:
@@ -147,6 +147,19 @@ def dynamodb_client(*, region: str | None, endpoint: str | None, timeout_seconds
         return boto3.Session().client("dynamodb", region_name=region, endpoint_url=endpoint, config=config)
     except (BotoCoreError, ValueError) as error:
         raise Fault(f"no DynamoDB client can be made: {error}") from error
+
+
+def _asked(action: str, deadline: Deadline, ask: Callable[[], _T]) -> _T:
+    """Return what *ask* returns, asking once more after an outage if there is time; with our errors for the SDK's."""
+    try:
+        with _translated_errors(action):
+            return ask()
+    except Unreachable:
+        if deadline.seconds_left() <= _PAUSE_SECONDS:
+            raise
+    time.sleep(_PAUSE_SECONDS)
+    with _translated_errors(action):
+        return ask()
 
 
 def _awaited(reading: "Future[_T]", deadline: Deadline) -> _T:
@@ -181,7 +194,7 @@ def _value(typed: Mapping[str, Any]) -> object:
 
 
 @contextmanager
-def _translated_errors(table: str, action: str) -> Iterator[None]:
+def _translated_errors(action: str) -> Iterator[None]:
     """Turn the SDK's errors into ours: unreachable for now, or unusable until an operator acts."""
     from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
     from botocore.exceptions import ConnectionError as BotoConnectionError
@@ -191,12 +204,12 @@ def _translated_errors(table: str, action: str) -> Iterator[None]:
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if code in _THROTTLED:
-            raise Throttled(f"{action} on table {table!r} is throttled ({code})") from error
-        if status >= _SERVER_ERROR:
-            raise Unreachable(f"{action} on table {table!r} failed on DynamoDB's side ({code})") from error
-        raise Fault(f"{action} on table {table!r} is refused: {code}") from error
+        if status == _TOO_MANY_REQUESTS or _THROTTLED.search(code):
+            raise Throttled(f"{action} is throttled ({code})") from error
+        if status >= _SERVER_ERROR or status == _REQUEST_TIMEOUT:
+            raise Unreachable(f"{action} failed on DynamoDB's side ({code})") from error
+        raise Fault(f"{action} is refused: {code}") from error
     except (BotoConnectionError, HTTPClientError) as error:
-        raise Unreachable(f"{action} on table {table!r}: no answer ({type(error).__name__})") from error
+        raise Unreachable(f"{action}: no answer ({type(error).__name__})") from error
     except BotoCoreError as error:
-        raise Fault(f"{action} on table {table!r} cannot be asked: {type(error).__name__}") from error
+        raise Fault(f"{action} cannot be asked: {type(error).__name__}") from error

@@ -5,7 +5,7 @@ until all have been tried, and no claim is looked at before one has verified.
 """
 
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeGuard
 
 from auth_jwt.errors import Denied, InvalidKey, Reason
@@ -19,7 +19,7 @@ _TIME_CLAIMS: Final = ("exp", "nbf", "iat")
 
 
 def verify_signature(
-    jws: UnverifiedJws, secrets: Iterable[Secret], min_hmac_key_bytes: int | None, report: Report
+    jws: UnverifiedJws, secrets: Sequence[Secret], min_hmac_key_bytes: int | None, report: Report
 ) -> Secret:
     """Return the first of *secrets* that signed *jws*.
 
@@ -29,9 +29,11 @@ def verify_signature(
     Raises:
         Denied: `bad_signature`: none of them did.
     """
+    report.unusable_secrets = {
+        secret.id: secret.unusable_because for secret in secrets if secret.unusable_because is not None
+    }
     for secret in secrets:
         if secret.unusable_because is not None:
-            report.unusable_secrets[secret.id] = secret.unusable_because
             continue
         if _differ(jws.kid, secret.kid):
             continue
@@ -111,15 +113,9 @@ def _differ(token_kid: str | None, own_kid: str | None) -> bool:
 
 
 def _is_too_short(key: VerificationKey, jws: UnverifiedJws, min_hmac_key_bytes: int | None) -> bool:
-    """Tell whether an HMAC key is below the size rule; what is set for legacy secrets is taken literally.
-
-    HMAC fills a key up with NULs (RFC 2104), so a key of nothing else is the empty key, whatever its length.
-    """
     if not isinstance(key.material, bytes):
         return False
-    if min_hmac_key_bytes is None:
-        return len(key.material) < _HASHES[jws.algorithm][1] or not any(key.material)
-    return len(key.material) < min_hmac_key_bytes
+    return len(key.material) < (min_hmac_key_bytes or _HASHES[jws.algorithm][1])
 
 
 def _verifies(key: VerificationKey, jws: UnverifiedJws) -> bool:

@@ -5,7 +5,7 @@ RFC 6750 and RFC 8898 (bearer tokens, in SIP too), RFC 9110 (`Authorization`), R
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, quote
@@ -14,10 +14,11 @@ from auth_jwt.tokens import strict_json_object
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
+_MAX_FORM_FIELDS = 64
 
 # RFC 9110, section 11.4: a credential is a scheme, then blanks, then what is its own; a parameter is `name=value`.
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+("|\\?\Z)', re.DOTALL)  # closed, or to the end
-_SCHEME = re.compile(r"\s*[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]+[^\s=]")
+_SCHEME = re.compile(r"\s*[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:[ \t]+[^\s=]|\s*\Z)")
 
 
 class NotWellFormed(ValueError):
@@ -39,6 +40,27 @@ def bearer_token(values: Sequence[str]) -> str | None:
         return None
     scheme, _, token = values[0].strip(" \t").replace("\t", " ").partition(" ")
     return token.strip(" ") if scheme.lower() == "bearer" else None
+
+
+def values_by_name(lists: object, singles: object, *, fold: Callable[[str], str] = str) -> dict[str, list[str]]:
+    """Bring together fields that a gateway gives as lists of values, as single values, or as both.
+
+    Args:
+        lists: a mapping of names to lists; anything else is none.
+        singles: a mapping of names to values, for names that are not in *lists*; anything else is none.
+        fold: what makes two names one.
+    """
+    values: dict[str, list[str]] = {}
+    if isinstance(lists, Mapping):
+        for name, several in lists.items():
+            if isinstance(several, list) and several:
+                values.setdefault(fold(str(name)), []).extend(map(str, several))
+    if isinstance(singles, Mapping):
+        in_lists = set(values)
+        for name, value in singles.items():
+            if fold(str(name)) not in in_lists and value is not None:
+                values.setdefault(fold(str(name)), []).append(str(value))
+    return values
 
 
 def challenge(realm: str, *, authz_server: str | None = None, error: str | None = None) -> str:
@@ -96,14 +118,16 @@ def compact_json(value: object) -> str:
 
 def _is_several(value: str) -> bool:
     """Tell whether *value* joins several credentials, and not just the parameters of one (Digest, AWS4)."""
-    if re.match(r"\s*bearer(?:[ \t]|$)", value, re.IGNORECASE):
+    if re.match(r"\s*bearer(?:[ \t,]|\Z)", value, re.IGNORECASE):
         return "," in value
     parts = _QUOTED.sub(lambda quoted: '""' if quoted[1] == '"' else quoted[0], value).split(",")
     return any(_SCHEME.match(part) for part in parts[1:])
 
 
 def _form_members(text: str) -> dict[str, Any]:
-    pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=True, errors="strict")
+    pairs = parse_qsl(
+        text, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=_MAX_FORM_FIELDS
+    )
     members: dict[str, Any] = dict(pairs)
     if len(members) != len(pairs):
         raise ValueError("a member is given twice")

@@ -1,0 +1,184 @@
+"""The import line: the decision knows no AWS, no environment and no logging, and imports point inward only."""
+
+import ast
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "layers" / "auth_jwt" / "auth_jwt"
+FUNCTIONS = ROOT / "functions"
+
+INWARD_TO_OUTWARD = (
+    *("errors", "tokens", "credentials", "decoded", "wire", "asymmetric", "keys", "models", "ports"),
+    *("verification", "cache", "authorizer"),
+    # -- the line: above it no AWS, no environment, no logging --
+    *("settings", "stores", "observability", "wiring"),
+)
+"""Every module of the package; each may import those before it, at most."""
+
+CORE = INWARD_TO_OUTWARD[: INWARD_TO_OUTWARD.index("authorizer") + 1]
+
+ONLY_IN = {
+    "boto3": {"stores"},
+    "botocore": {"stores"},
+    "mypy_boto3_dynamodb": {"stores", "wiring"},
+    "aws_lambda_powertools": {"observability"},
+    "logging": {"observability", "stores"},
+    "cryptography": {"asymmetric"},
+    "jwt": {"asymmetric"},
+    "hmac": {"verification"},
+    "os": set(),
+    "subprocess": set(),
+    "socket": set(),
+    "urllib.request": set(),
+    "http.client": set(),
+}
+"""What only these modules of the package may import, at the top or inside a function."""
+
+MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
+HANDLERS = sorted(path.relative_to(FUNCTIONS).as_posix() for path in FUNCTIONS.rglob("*.py"))
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
+@cache
+def imports_of(path: Path) -> set[str]:
+    """Everything that a file imports anywhere: modules, and names from them as `module.name`."""
+    found = set()
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            origin = "." * node.level + (node.module or "")
+            found |= {origin} | {f"{origin}.{alias.name}" for alias in node.names}
+    return found
+
+
+def own_imports_of(path: Path) -> set[str]:
+    """The modules of the package that a file imports."""
+    parts = [name.split(".") for name in imports_of(path)]
+    return {names[1] for names in parts if names[0] == "auth_jwt" and len(names) > 1 and names[1] in MODULES}
+
+
+def is_imported(library: str, by: Path) -> bool:
+    return any(name == library or name.startswith(f"{library}.") for name in imports_of(by))
+
+
+def reads_environment(path: Path) -> bool:
+    return any(
+        isinstance(node, ast.Attribute) and node.attr in {"environ", "environb", "getenv", "putenv"}
+        for node in ast.walk(tree_of(path))
+    ) or any(name.startswith("os.") and name != "os.path" for name in imports_of(path))
+
+
+def test_every_module_has_its_place() -> None:
+    assert sorted(INWARD_TO_OUTWARD) == MODULES
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_point_inward_only(module: str) -> None:
+    inner = INWARD_TO_OUTWARD[: INWARD_TO_OUTWARD.index(module)]
+
+    assert own_imports_of(PACKAGE / f"{module}.py") <= set(inner)
+
+
+@pytest.mark.parametrize("library", ONLY_IN)
+def test_a_library_is_known_to_one_room(library: str) -> None:
+    importers = {module for module in MODULES if is_imported(library, PACKAGE / f"{module}.py")}
+
+    assert importers <= ONLY_IN[library]
+
+
+@pytest.mark.parametrize("module", CORE)
+def test_the_core_imports_nothing_but_itself_and_the_standard_library(module: str) -> None:
+    """Only `asymmetric` needs more: what does the cryptography."""
+    outside = {
+        top
+        for name in imports_of(PACKAGE / f"{module}.py")
+        if (top := name.split(".")[0]) not in sys.stdlib_module_names | {"auth_jwt"}
+    }
+
+    assert outside <= ({"cryptography", "jwt"} if module == "asymmetric" else set())
+
+
+@pytest.mark.parametrize("module", [*MODULES, "__init__"])
+def test_no_module_of_the_package_reads_the_environment(module: str) -> None:
+    assert not reads_environment(PACKAGE / f"{module}.py")
+
+
+def test_of_the_functions_only_a_handler_reads_the_environment() -> None:
+    readers = {name for name in HANDLERS if reads_environment(FUNCTIONS / name)}
+
+    assert "authorize/app.py" in readers
+    assert {Path(name).name for name in readers} == {"app.py"}
+
+
+@pytest.mark.parametrize("name", HANDLERS)
+def test_no_function_imports_another(name: str) -> None:
+    others = {path.name for path in FUNCTIONS.iterdir() if path.is_dir() and path.name != Path(name).parts[0]}
+    imported = imports_of(FUNCTIONS / name)
+
+    assert not {origin for origin in imported if origin.split(".")[0] in others | {"functions"}}
+
+
+@pytest.mark.parametrize("name", HANDLERS)
+def test_no_function_talks_to_aws_by_itself(name: str) -> None:
+    assert not any(is_imported(library, FUNCTIONS / name) for library in ("boto3", "botocore", "cryptography", "jwt"))
+
+
+NOT_FROZEN = {"Report", "Deadline", "_Entry"}
+"""What is filled in as a request goes on, and what a memory notes beside the rows it keeps."""
+
+NOT_SLOTTED = {
+    "Secret": "its keys are parsed once and kept in the instance",
+    "Settings": "its defaults are read from the class",
+}
+
+
+def dataclasses_of(path: Path) -> dict[str, set[str]]:
+    """The options that each dataclass of a file sets to True."""
+    return {
+        node.name: {
+            keyword.arg
+            for keyword in decorator.keywords
+            if keyword.arg and isinstance(keyword.value, ast.Constant) and keyword.value.value is True
+        }
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.ClassDef)
+        for decorator in node.decorator_list
+        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "dataclass"
+    }
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_noun_is_frozen_and_slotted(module: str) -> None:
+    for name, options in dataclasses_of(PACKAGE / f"{module}.py").items():
+        assert ("frozen" in options) is (name not in NOT_FROZEN), name
+        assert ("slots" in options) is (name not in NOT_SLOTTED), name
+
+
+def test_nobody_prints() -> None:
+    """What is written is a log line, and those have one author."""
+    printing = [
+        path.name
+        for path in [*PACKAGE.glob("*.py"), *FUNCTIONS.rglob("*.py")]
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
+
+    assert printing == []
+
+
+def test_these_rules_see_imports_inside_functions(tmp_path: Path) -> None:
+    file = tmp_path / "module.py"
+    file.write_text("def f():\n    from os import environ\n    import boto3.session\n    from auth_jwt import keys\n")
+
+    assert is_imported("boto3", file)
+    assert reads_environment(file)
+    assert own_imports_of(file) == {"keys"}

@@ -1,0 +1,182 @@
+"""How a row becomes a noun: however odd the row, it is one; and what a noun shows of itself."""
+
+from decimal import Decimal
+
+import pytest
+
+from auth_jwt.authorizer import Authorizer
+from auth_jwt.credentials import Credential
+from auth_jwt.models import Columns, Policy, Profile, Secret, TagRows
+from tests.factories import HMAC_KEY, NOW, public_pem
+
+RENAMED = Columns(
+    username="user",
+    domain="realm",
+    disabled="off",
+    valid_after="since",
+    secret="key",
+    start="from",
+    end="until",
+    alg="algorithms",
+    kid="key_id",
+)
+
+
+def test_columns_are_named_as_in_the_modules_schema() -> None:
+    assert Columns() == Columns(
+        tag="tag",
+        username="sip_username",
+        domain="sip_domain",
+        disabled="disabled",
+        valid_after="tokens_valid_after",
+        secret_tag="corresponding_tag",
+        secret="secret",
+        start="start_ts",
+        end="end_ts",
+        alg="alg",
+        kid="kid",
+    )
+
+
+@pytest.mark.parametrize("noun", [Columns, Policy, Authorizer], ids=lambda noun: noun.__name__)
+def test_what_has_many_fields_alike_is_made_by_their_names(noun: type) -> None:
+    with pytest.raises(TypeError, match="takes 1 positional argument"):
+        noun("tag")
+
+
+# -- secrets ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_secret_is_read_from_the_columns_that_the_operator_named() -> None:
+    row = {
+        "id": "7",
+        "key": HMAC_KEY,
+        "from": Decimal(1),
+        "until": Decimal(2),
+        "algorithms": "HS256, HS512",
+        "key_id": "a",
+        # what the columns would be called otherwise
+        "secret": "x",
+        "start_ts": Decimal(3),
+        "end_ts": Decimal(4),
+        "alg": "x",
+        "kid": "x",
+    }
+
+    assert Secret.from_row(row, RENAMED) == Secret(
+        "7", HMAC_KEY, Decimal(1), Decimal(2), frozenset({"HS256", "HS512"}), "a", None
+    )
+
+
+def test_a_row_without_anything_is_a_secret_that_verifies_nothing() -> None:
+    secret = Secret.from_row({}, Columns())
+
+    assert secret == Secret("", None, None, None)
+    assert secret.unusable_because == "not text"
+    assert secret.keys == ()
+    assert not secret.is_open(NOW)
+
+
+@pytest.mark.parametrize("value", ["1", True, None, 1, 1.5, [Decimal(1)]], ids=repr)
+def test_only_the_stores_numbers_are_bounds(value: object) -> None:
+    secret = Secret.from_row({"start_ts": value, "end_ts": value}, Columns())
+
+    assert (secret.start, secret.end) == (None, None)
+
+
+@pytest.mark.parametrize("column", ["alg", "kid"])
+@pytest.mark.parametrize("value", [None, True, Decimal(1), {"a"}, ["HS256"]], ids=repr)
+def test_a_secret_whose_alg_or_kid_is_not_text_has_a_flaw_whatever_its_key(column: str, value: object) -> None:
+    secret = Secret.from_row({"secret": HMAC_KEY, column: value}, Columns())
+
+    assert secret.unusable_because == f"its '{column}' is not text"
+    assert (secret.algorithms, secret.kid) == (None, None)
+
+
+@pytest.mark.parametrize("alg", ["", " ", ",", "none", "hs256", "HS265", "HS256 HS384"], ids=repr)
+def test_an_alg_column_that_names_no_algorithm_is_a_flaw(alg: str) -> None:
+    secret = Secret.from_row({"secret": HMAC_KEY, "alg": alg}, Columns())
+
+    assert secret.unusable_because == "its 'alg' names no algorithm"
+
+
+def test_an_alg_column_may_name_others_beside_ours() -> None:
+    secret = Secret.from_row({"secret": HMAC_KEY, "alg": "ES256K, HS256"}, Columns())
+
+    assert secret.unusable_because is None
+    assert secret.algorithms == frozenset({"ES256K", "HS256"})
+
+
+@pytest.mark.parametrize("stored", [None, True, Decimal(1), b"key", ["key"]], ids=repr)
+def test_what_is_stored_but_is_not_text_is_not_even_remembered(stored: object) -> None:
+    assert Secret.from_row({"secret": stored}, Columns()).stored is None
+
+
+def test_a_secrets_keys_are_parsed_once() -> None:
+    secret = Secret("1", public_pem(), None, None)
+
+    assert secret.keys is secret.keys
+    assert secret.unusable_because is None
+
+
+@pytest.mark.parametrize(
+    ("start", "end"), [(None, Decimal(NOW + 1)), (Decimal(NOW - 1), None), (None, None)], ids=["start", "end", "both"]
+)
+def test_a_missing_bound_is_never_open(start: Decimal | None, end: Decimal | None) -> None:
+    assert not Secret("1", HMAC_KEY, start, end).is_open(NOW)
+
+
+def test_a_secret_does_not_show_what_it_holds() -> None:
+    assert HMAC_KEY not in repr(Secret("1", HMAC_KEY, None, None))
+
+
+# -- profiles ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_profile_is_read_from_the_columns_that_the_operator_named() -> None:
+    row = {
+        "user": "alice",
+        "realm": "example.com",
+        "off": True,
+        "since": Decimal(9),
+        "level": Decimal(3),
+        "sip_username": "x",
+        "sip_domain": "x",
+        "disabled": False,
+        "tokens_valid_after": Decimal(1),
+    }
+
+    assert Profile.from_row(row, RENAMED, (Credential("l", "level"),)) == Profile(
+        "alice", "example.com", disabled=True, valid_after=Decimal(9), attributes={"level": Decimal(3)}
+    )
+
+
+def test_a_row_without_anything_is_a_profile_of_nobody() -> None:
+    assert Profile.from_row({}, Columns(), ()) == Profile(None)
+
+
+def test_a_profile_keeps_only_what_is_asked_for() -> None:
+    row = {"sip_username": "alice", "password": "hunter2", "a": "x", "b": None}
+    asked = (Credential("one", "a"), Credential("two", "a"), Credential("three", "b"), Credential("four", "c"))
+
+    assert Profile.from_row(row, Columns(), asked).attributes == {"a": "x", "b": None}
+
+
+def test_a_profile_does_not_show_its_attributes() -> None:
+    profile = Profile("alice", attributes={"password": "hunter2"})
+
+    assert "hunter2" not in repr(profile)
+
+
+# -- weight -----------------------------------------------------------------------------------------------------------
+
+
+def test_rows_weigh_at_least_what_their_text_occupies() -> None:
+    """What bounds the memory: every secret, every byte of its text and of the attributes counts, with room to spare."""
+    profile = Profile("alice", attributes={"a": "x" * 100, "b": Decimal(12345)})
+    secrets = (Secret("1", "k" * 1100, None, None), Secret("2", None, None, None))
+
+    assert TagRows().weight == 1024
+    assert TagRows(secrets=secrets[1:]).weight == 2048
+    assert TagRows(profile=profile).weight == 1024 + 4 * 105
+    assert TagRows(profile, secrets).weight == 1024 + 2 * 1024 + 16 * 1100 + 4 * 105

@@ -1,0 +1,314 @@
+"""HTTP as it stands on the wire: Authorization values, challenges, bodies, problems."""
+
+import json
+import time
+from http import HTTPStatus
+
+import pytest
+
+from auth_jwt.wire import (
+    NotWellFormed,
+    bearer_token,
+    body_members,
+    challenge,
+    compact_json,
+    problem,
+    values_by_name,
+)
+from tests.factories import a_token
+
+TOKEN = a_token()
+AWS4 = (
+    "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20270115/eu-central-1/execute-api/aws4_request, "
+    "SignedHeaders=content-type;host;x-amz-date, Signature=" + "5d672d79c15b13162d9279b0855cfba6" * 2
+)
+DIGEST = 'Digest username="alice", realm="sip, \\"quoted\\", Bearer x", nonce="abc", uri="sip:example.com", qop=auth'
+
+# -- Authorization ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(f"Bearer {TOKEN}", id="as usual"),
+        pytest.param(f"bearer {TOKEN}", id="in small letters"),
+        pytest.param(f"BEARER {TOKEN}", id="in capitals"),
+        pytest.param(f"Bearer    {TOKEN}", id="several blanks"),
+        pytest.param(f"Bearer\t{TOKEN}", id="a tab"),
+        pytest.param(f"Bearer \t {TOKEN}", id="blanks and a tab"),
+        pytest.param(f" \tBearer {TOKEN}\t ", id="blanks around"),
+    ],
+)
+def test_the_token_of_a_bearer_value_is_found(value: str) -> None:
+    assert bearer_token([value]) == TOKEN
+
+
+@pytest.mark.parametrize("value", ["Bearer", "bearer ", " Bearer\t"])
+def test_bearer_alone_is_an_empty_token(value: str) -> None:
+    assert bearer_token([value]) == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "token"),
+    [
+        ("Bearer a b", "a b"),
+        ("Bearer Bearer x", "Bearer x"),
+        ('Bearer "x"', '"x"'),
+        ("Bearer \x00", "\x00"),
+        ("Bearer \xa0x", "\xa0x"),
+    ],
+)
+def test_what_follows_bearer_is_the_token_however_odd(value: str, token: str) -> None:
+    """The gate refuses it; the request is well-formed."""
+    assert bearer_token([value]) == token
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param([], id="no value"),
+        pytest.param([""], id="an empty value"),
+        pytest.param(["  "], id="blanks"),
+        pytest.param(["Basic YWxpY2U6c2VjcmV0"], id="Basic"),
+        pytest.param(["Basic"], id="Basic alone"),
+        pytest.param([TOKEN], id="no scheme"),
+        pytest.param([f"Bearer:{TOKEN}"], id="a colon for a blank"),
+        pytest.param([f"Bearer={TOKEN}"], id="an equals sign for a blank"),
+        pytest.param([f"Bearer\xa0{TOKEN}"], id="a blank that is none of HTTP's"),
+        pytest.param([f"Bearers {TOKEN}"], id="a longer scheme"),
+        pytest.param([f"JWT {TOKEN}"], id="another scheme"),
+        pytest.param([AWS4], id="the signature of an IAM caller, with its commas"),
+        pytest.param([AWS4.replace(", ", ",")], id="the same without blanks"),
+        pytest.param([DIGEST], id="Digest, with commas and a quoted one"),
+        pytest.param([DIGEST.replace("=", " = ")], id="Digest with blanks around its equals signs"),
+        pytest.param([DIGEST.replace("=", "\t=")], id="Digest with tabs before its equals signs"),
+    ],
+)
+def test_a_value_without_a_bearer_scheme_is_no_token(values: list[str]) -> None:
+    assert bearer_token(values) is None
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param([f"Bearer {TOKEN}"] * 2, id="the same twice"),
+        pytest.param([f"Bearer {TOKEN}", "Basic x"], id="a token and another scheme"),
+        pytest.param(["Basic x", "Basic y"], id="no token at all"),
+        pytest.param(["", ""], id="empty ones"),
+        pytest.param([f"Bearer {TOKEN}, Bearer {TOKEN}"], id="joined by a comma"),
+        pytest.param([f"Bearer {TOKEN},"], id="a comma behind"),
+        pytest.param(["Bearer a,b"], id="a comma inside"),
+        pytest.param(["bearer\ta,b"], id="a comma after a tab"),
+        pytest.param(["Bearer,"], id="a comma behind the scheme"),
+        pytest.param(["Bearer,Basic x"], id="Bearer alone before Basic"),
+        pytest.param(["Basic YWxpY2U6c2VjcmV0, Bearer"], id="Bearer alone behind Basic"),
+        pytest.param(["Basic YWxpY2U6c2VjcmV0,Negotiate \t"], id="another scheme alone behind Basic"),
+        pytest.param([f"Basic YWxpY2U6c2VjcmV0, Bearer {TOKEN}"], id="Bearer behind Basic"),
+        pytest.param([f"Basic YWxpY2U6c2VjcmV0,Bearer\t{TOKEN}"], id="Bearer behind Basic without a blank"),
+        pytest.param([f"{AWS4}, Bearer {TOKEN}"], id="Bearer behind an IAM signature"),
+        pytest.param([f"{DIGEST}, Bearer {TOKEN}"], id="Bearer behind Digest"),
+        pytest.param([f"{DIGEST}, Basic x"], id="Basic behind Digest"),
+        pytest.param([f'Digest username="a, Bearer {TOKEN}'], id="a quote that does not end hides nothing"),
+    ],
+)
+def test_more_than_one_value_is_not_well_formed(values: list[str]) -> None:
+    with pytest.raises(NotWellFormed, match=r"^more than one Authorization value$"):
+        bearer_token(values)
+
+
+def test_the_time_to_read_a_value_does_not_grow_with_its_square() -> None:
+    """Ten kilobytes, as much as API Gateway lets through, of a quoted string that never ends."""
+    value = 'Digest a="' + '\\"' * 5000
+    started = time.process_time()
+
+    assert bearer_token([value]) is None
+    assert time.process_time() - started < 0.1
+
+
+# -- fields, as gateways give them ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lists", "singles", "values"),
+    [
+        pytest.param(None, None, {}, id="none"),
+        pytest.param(None, {"A": "x"}, {"a": ["x"]}, id="single values"),
+        pytest.param({"A": ["x", "y"]}, None, {"a": ["x", "y"]}, id="lists"),
+        pytest.param({"A": ["x", "y"]}, {"A": "y", "B": "z"}, {"a": ["x", "y"], "b": ["z"]}, id="both"),
+        pytest.param({"A": ["x"]}, {"a": "y"}, {"a": ["x"]}, id="a list counts, however the name is written"),
+        pytest.param({"A": ["x"], "a": ["y"]}, {}, {"a": ["x", "y"]}, id="one name, two spellings, lists"),
+        pytest.param({}, {"A": "x", "a": "y"}, {"a": ["x", "y"]}, id="one name, two spellings, single values"),
+        pytest.param({"A": [], "B": None, "C": "x"}, {"A": "y"}, {"a": ["y"]}, id="what is no list of values"),
+        pytest.param({}, {"A": None, "B": ""}, {"b": [""]}, id="null is none, empty is one"),
+        pytest.param({1: [2]}, {3: 4}, {"1": ["2"], "3": ["4"]}, id="numbers are text on the wire"),
+        pytest.param([("A", ["x"])], "A: x", {}, id="what is no mapping"),
+    ],
+)
+def test_values_are_brought_together_by_name(lists: object, singles: object, values: dict[str, list[str]]) -> None:
+    assert values_by_name(lists, singles, fold=str.lower) == values
+
+
+def test_names_are_told_apart_unless_folded() -> None:
+    assert values_by_name({"A": ["x"]}, {"a": "y"}) == {"A": ["x"], "a": ["y"]}
+
+
+# -- challenges -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("realm", "more", "value"),
+    [
+        ("sip", {}, 'Bearer realm="sip"'),
+        ("sip", {"error": "invalid_token"}, 'Bearer realm="sip", error="invalid_token"'),
+        (
+            "sip",
+            {"error": "invalid_request", "authz_server": "https://login.example.com/"},
+            'Bearer realm="sip", authz_server="https://login.example.com/", error="invalid_request"',
+        ),
+        ("sip", {"authz_server": "https://a.example"}, 'Bearer realm="sip", authz_server="https://a.example"'),
+        ("sip", {"authz_server": "", "error": ""}, 'Bearer realm="sip"'),
+        ('a "quoted" \\ realm', {}, 'Bearer realm="a \\"quoted\\" \\\\ realm"'),
+        ('\\"', {}, 'Bearer realm="\\\\\\""'),
+        ("", {}, 'Bearer realm=""'),
+    ],
+)
+def test_a_challenge_names_realm_server_and_error(realm: str, more: dict[str, str], value: str) -> None:
+    assert challenge(realm, **more) == value
+
+
+# -- bodies -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain", ""])
+def test_an_empty_body_has_no_members(content_type: str) -> None:
+    assert body_members(b"", content_type) == {}
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/json",
+        "Application/JSON",
+        " application/json ; charset=utf-8",
+        "application/vnd.example+json",
+        "application/problem+json;x=y",
+    ],
+)
+def test_a_json_body_is_read(content_type: str) -> None:
+    body = ' {"jwt_token": "x", "n": [1, {"é": null}]} '.encode()
+
+    assert body_members(body, content_type) == {"jwt_token": "x", "n": [1, {"é": None}]}
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/x-www-form-urlencoded", "Application/X-WWW-Form-Urlencoded; charset=UTF-8"]
+)
+def test_a_form_is_read(content_type: str) -> None:
+    body = b"jwt_token=a.b.c&from_user=al%20ice+%C3%A9&empty="
+
+    assert body_members(body, content_type) == {"jwt_token": "a.b.c", "from_user": "al ice é", "empty": ""}
+
+
+@pytest.mark.parametrize(
+    "content_type", ["text/plain", "", "application/xml", "json", "application/json2", "+json/x", "multipart/form-data"]
+)
+def test_a_body_of_another_type_is_not_well_formed(content_type: str) -> None:
+    with pytest.raises(NotWellFormed, match=r"^the Content-Type is neither "):
+        body_members(b"{}", content_type)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"[]",
+        b'"x"',
+        b"null",
+        b" ",
+        b"{} {}",
+        b"\xff",
+        b'\xef\xbb\xbf{"a":1}',
+        b'{"jwt_token":"a","jwt_token":"b"}',
+        b'{"a":{"b":1,"b":1}}',
+        b'{"a":NaN}',
+        b'{"a":"\\ud800"}',
+        b'{"a":"\\u0000"}',
+        b"[" * 100_000,
+        b'{"a":' + b"9" * 10_000 + b"}",
+        b"jwt_token=x",
+    ],
+    ids=lambda body: ascii(body[:40]),
+)
+def test_a_body_that_is_no_strict_json_object_is_not_well_formed(body: bytes) -> None:
+    with pytest.raises(NotWellFormed, match=r"^the body is not a well-formed JSON object, or names a member twice$"):
+        body_members(body, "application/json")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"a=1&a=1",
+        b"a=1&b=2&a=3",
+        b"a=1&%61=2",
+        b"a",
+        b"a=1&b",
+        b"a=1&&b=2",
+        b"&",
+        b"a=%FF",
+        b"%ED%A0%80=1",
+        b"\xff=1",
+        b'{"jwt_token":"x"}',
+    ],
+)
+def test_a_form_with_a_member_twice_or_without_a_value_is_not_well_formed(body: bytes) -> None:
+    with pytest.raises(NotWellFormed, match=r"^the body is not a well-formed form, or names a member twice$"):
+        body_members(body, "application/x-www-form-urlencoded")
+
+
+@pytest.mark.parametrize(("count", "well_formed"), [(64, True), (65, False)])
+def test_a_form_has_at_most_64_members(count: int, well_formed: bool) -> None:
+    body = "&".join(f"f{number}=" for number in range(count)).encode()
+
+    if well_formed:
+        assert len(body_members(body, "application/x-www-form-urlencoded")) == count
+    else:
+        with pytest.raises(NotWellFormed):
+            body_members(body, "application/x-www-form-urlencoded")
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/x-www-form-urlencoded"])
+def test_why_a_body_is_refused_is_told_without_its_text(content_type: str) -> None:
+    with pytest.raises(NotWellFormed) as caught:
+        body_members(b"hunter2 \xff", content_type)
+
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+# -- problems ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_problem_has_the_members_of_rfc_9457() -> None:
+    assert json.loads(problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "r-1")) == {
+        "type": "urn:auth-jwt:problem:unavailable",
+        "title": "Service Unavailable",
+        "status": 503,
+        "instance": "urn:request:r-1",
+    }
+
+
+def test_a_problem_may_have_more_members() -> None:
+    text = problem(HTTPStatus.UNAUTHORIZED, "invalid-token", "r 1/é", code=-1, challenge='Bearer realm="sip"')
+
+    assert json.loads(text) | {"type": ""} == {
+        "type": "",
+        "title": "Unauthorized",
+        "status": 401,
+        "instance": "urn:request:r%201/%C3%A9",
+        "code": -1,
+        "challenge": 'Bearer realm="sip"',
+    }
+
+
+def test_json_is_written_without_blanks_and_in_utf8() -> None:
+    assert compact_json({"a": [1, "é", None], "b": {}}) == '{"a":[1,"é",null],"b":{}}'
