@@ -1,8 +1,8 @@
-"""Run every sample event through the real handler, DynamoDB in memory, and show what went in and came out.
+"""Run every sample event through the real handlers, DynamoDB in memory, and show what went in and came out.
 
 ``python -m events.demo`` (or ``make demo``) needs no AWS account and no network: moto plays DynamoDB inside this
 process, with the tables and settings of template.yaml and the rows of rows.json. What an event should be
-answered is in outcomes.json; an answer that differs is shown with the difference, and the exit code is 1.
+answered is in the files of outcomes; an answer that differs is shown with the difference, and the exit code is 1.
 """
 
 import argparse
@@ -12,12 +12,13 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from itertools import groupby
 
 from events.outcomes import differences
-from events.stage import HERE, Answer, Json, read_json, stage
+from events.stage import HERE, OUTCOMES, Answer, Json, read_json, stage
 from events.words import what_came_out, what_was_logged, what_went_in, without_tokens
 
 
@@ -32,6 +33,7 @@ class Screen:
     width: int
     """Of the column of titles."""
     decoded_before: set[str] = field(default_factory=set)
+    headed: set[str] = field(default_factory=set)
 
     def paint(self, text: str, code: str) -> str:
         """Return *text* in an ANSI colour, where there are colours."""
@@ -42,11 +44,14 @@ class Screen:
         rows = read_json(HERE / "rows.json")
         tables = ", ".join(f"{name} {len(items)} rows" for name, items in rows.items())
         print(self.paint("auth_jwt: whose token is it?", "1"))
-        print(f"Sample events ({events}) through the real handler. DynamoDB in memory: {tables}.")
+        print(f"Sample events ({events}) through the real handlers. DynamoDB in memory: {tables}.")
         print("\n".join(f"{name}={value}" for name, value in settings.items()), flush=True)
 
     def heading(self, form: str) -> None:
-        """Begin a form's events."""
+        """Begin a form's events, if they have not begun."""
+        if form in self.headed:
+            return
+        self.headed.add(form)
         print(f"\n{self.paint(form, '1;36')}")
 
     def event(self, name: str, expected: Json, event: Json, answer: Answer, wrong: Sequence[str]) -> None:
@@ -54,7 +59,9 @@ class Screen:
         mark = self.paint(self.marks[1], "1;31") if wrong else self.paint(self.marks[0], "32")
         print(f"{mark} {self.paint(expected['title'].ljust(self.width), '1')}  {self.paint(name, '2')}")
         self.line("in", what_went_in(event))
-        self.line("out", what_came_out(answer), "32" if answer.status == 200 or answer.member("code") == 1 else "33")
+        for variable, value in expected.get("settings", {}).items():
+            self.line("set", f"{variable}={value}")
+        self.line("out", what_came_out(answer), "32" if answer.is_good else "33")
         decoded = answer.member("decoded_token")
         if decoded and decoded not in self.decoded_before:
             self.decoded_before.add(decoded)
@@ -91,22 +98,47 @@ class Screen:
         print(self.paint(summary, "1;31" if wrong else "1;32"))
 
 
-def selected(outcomes: Json, only: str) -> dict[str, Json]:
-    """Return the events whose name contains *only*, and make sure that files and outcomes are the same set."""
-    events: dict[str, Json] = outcomes["events"]
-    files = {path.stem for path in (HERE / "authorize").glob("*.json")}
-    if files != events.keys():
-        odd = ", ".join(sorted(files ^ events.keys()))
-        sys.exit(f"outcomes.json and the files of authorize/ do not agree on: {odd}")
-    return {name: expected for name, expected in events.items() if only in name}
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A sample event, and what its function must answer."""
+
+    function: str
+    name: str
+    settings: Mapping[str, str]
+    expected: Json
+
+    def event(self) -> Json:
+        """Read the event."""
+        return read_json(HERE / self.function / f"{self.name}.json")
 
 
-def result_of(name: str, expected: Json, event: Json, answer: Answer, wrong: Sequence[str]) -> Json:
+def acts() -> list[Act]:
+    """Return all events of all functions, and make sure that files and outcomes are the same set."""
+    found = []
+    for function, file in OUTCOMES.items():
+        outcomes = read_json(HERE / file)
+        files = {path.stem for path in (HERE / function).glob("*.json")}
+        if files != outcomes["events"].keys():
+            odd = ", ".join(sorted(files ^ outcomes["events"].keys()))
+            sys.exit(f"{file} and the files of {function}/ do not agree on: {odd}")
+        for name, expected in outcomes["events"].items():
+            found.append(Act(function, name, {**outcomes["settings"], **expected.get("settings", {})}, expected))
+    return found
+
+
+def shared_settings(chosen: Sequence[Act]) -> dict[str, str]:
+    """Return the settings that all *chosen* events run with."""
+    return dict(set.intersection(*(set(act.settings.items()) for act in chosen)))
+
+
+def result_of(act: Act, event: Json, answer: Answer, wrong: Sequence[str]) -> Json:
     """Return what ``--json`` says of an event; the token is cut short here, too."""
     return {
-        "name": name,
-        "title": expected["title"],
-        "form": expected["form"],
+        "function": act.function,
+        "name": act.name,
+        "title": act.expected["title"],
+        "form": act.expected["form"],
+        "settings": act.expected.get("settings", {}),
         "in": what_went_in(event),
         "status": answer.status,
         "headers": answer.headers,
@@ -127,7 +159,7 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _screen(events: Mapping[str, Json], *, logs: bool) -> Screen:
+def _screen(chosen: Sequence[Act], *, logs: bool) -> Screen:
     coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     try:
         "✓✗…".encode(sys.stdout.encoding or "ascii")
@@ -136,40 +168,47 @@ def _screen(events: Mapping[str, Json], *, logs: bool) -> Screen:
         marks = ("ok", "XX")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
-    width = max(len(expected[member]) for expected in events.values() for member in ("title", "form"))
+    width = max(len(act.expected[member]) for act in chosen for member in ("title", "form"))
     return Screen(coloured, logs, marks, width)
+
+
+def _needs(act: Act) -> tuple[str, Mapping[str, str]]:
+    return act.function, act.settings
+
+
+def play(company: Sequence[Act], screen: Screen | None) -> Iterator[Json]:
+    """Run events that need the same stage; yield what came of each."""
+    function, settings = _needs(company[0])
+    with stage(settings, function) as ready:
+        for act in company:
+            event = act.event()
+            answer = ready.ask(event)
+            wrong = differences(event, act.expected, answer)
+            if screen:
+                screen.heading(act.expected["form"])
+                screen.event(act.name, act.expected, event, answer, wrong)
+            yield result_of(act, event, answer, wrong)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; return 0 when every answer is as expected."""
     chosen = options(arguments)
-    outcomes = read_json(HERE / "outcomes.json")
-    events = selected(outcomes, chosen.only)
-    if not events:
+    played = [act for act in acts() if chosen.only in act.name]
+    if not played:
         sys.exit(f"no event has {chosen.only!r} in its name")
-    screen = None if chosen.json else _screen(events, logs=chosen.logs)
+    settings = shared_settings(played)
+    screen = None if chosen.json else _screen(played, logs=chosen.logs)
     if screen:
-        screen.opening(outcomes["settings"], len(events))
+        screen.opening(settings, len(played))
     begun = time.perf_counter()
-    results, form = [], None
-    with stage(outcomes["settings"]) as ready:
-        for name, expected in events.items():
-            event = read_json(HERE / "authorize" / f"{name}.json")
-            answer = ready.ask(event)
-            wrong = differences(event, expected, answer)
-            results.append(result_of(name, expected, event, answer, wrong))
-            if screen and form != expected["form"]:
-                form = expected["form"]
-                screen.heading(form)
-            if screen:
-                screen.event(name, expected, event, answer, wrong)
+    results = [result for _, company in groupby(played, _needs) for result in play(list(company), screen)]
     seconds = time.perf_counter() - begun
     as_expected = sum(not result["differences"] for result in results)
     if screen:
         screen.closing(results, seconds)
     else:
         summary = {"events": len(results), "as_expected": as_expected}
-        document = {"settings": outcomes["settings"], "summary": summary, "events": results}
+        document = {"settings": settings, "summary": summary, "events": results}
         print(without_tokens(json.dumps(document, indent=2, default=str)))
     return 0 if as_expected == len(results) else 1
 

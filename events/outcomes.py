@@ -1,7 +1,8 @@
-"""Is an answer what outcomes.json says? And does nothing show where it never may?"""
+"""Is an answer what the file of outcomes says? And does nothing show where it never may?"""
 
 import json
 import re
+from collections.abc import Iterable
 from functools import cache
 
 from events.stage import HERE, Answer, Json, read_json
@@ -10,6 +11,8 @@ from events.words import TOKEN, body_text, shortened
 
 def differences(event: Json, expected: Json, answer: Answer) -> list[str]:
     """Return what is not as expected, one line each; empty when all is."""
+    if "answer" in expected:  # of an authorizer
+        return [*_unequal(_authorizer_pairs(expected, answer)), *leaks(event, answer)]
     if answer.raised:
         return [f"raised {answer.raised}"]
     pairs: list[tuple[str, object, object]] = [
@@ -28,10 +31,17 @@ def differences(event: Json, expected: Json, answer: Answer) -> list[str]:
         ]
     if expected["problem"]:
         pairs += _problem_pairs(expected, answer)
-    return [
-        *(f"{what}: expected {shortened(want)}, got {shortened(got)}" for what, want, got in pairs if want != got),
-        *leaks(event, answer),
-    ]
+    return [*_unequal(pairs), *leaks(event, answer)]
+
+
+def _unequal(pairs: Iterable[tuple[str, object, object]]) -> list[str]:
+    return [f"{what}: expected {shortened(want)}, got {shortened(got)}" for what, want, got in pairs if want != got]
+
+
+def _authorizer_pairs(expected: Json, answer: Answer) -> list[tuple[str, object, object]]:
+    raised = [("raised", expected["raised"], answer.raised)]
+    logged = [(name, expected[name], answer.record.get(name)) for name in ("outcome", "reason", "dropped")]
+    return [*raised, *_member_pairs(expected["answer"] or {}, answer.given or {}), *logged]
 
 
 def _member_pairs(want: Json, got: object) -> list[tuple[str, object, object]]:
@@ -61,10 +71,11 @@ def _header_member(message: Json) -> str:
 def leaks(event: Json, answer: Answer) -> list[str]:
     """Return a line for each token, secret or credential that shows where it never may."""
     tokens = set(re.findall(TOKEN, json.dumps(event) + body_text(event)))
-    credentials = answer.member("credentials") or {}
+    context = {**(answer.member("context") or {}), "sip_username": None}
+    credentials = answer.member("credentials") or context
     shown = {value for value in credentials.values() if isinstance(value, str)}
     log = "\n".join(answer.lines)
-    everything = log + json.dumps(answer.given, default=str)
+    everything = log + json.dumps(answer.given, default=str) + (answer.raised or "")
     return [
         *("a token is in the answer or the log" for text in tokens if text in everything),
         *("a secret is in the answer or the log" for text in sample_secrets() if text in everything),

@@ -1,4 +1,4 @@
-"""The real handler over DynamoDB in memory: the tables and settings of template.yaml, the rows of rows.json.
+"""The real handlers over DynamoDB in memory: the tables and settings of template.yaml, the rows of rows.json.
 
 For the demo and for the tests, which differ in what they look at and not in what they run.
 """
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 HERE: Final = Path(__file__).resolve().parent
 ROOT: Final = HERE.parent
 REGION: Final = "eu-central-1"
+
+OUTCOMES: Final = {"authorize": "outcomes.json", "gateway_authorizer": "outcomes-gateway-authorizer.json"}
+"""The functions, and the file that says what each of their events is answered."""
+
+RESOURCES: Final = {"authorize": "AuthorizeFunction", "gateway_authorizer": "GatewayAuthorizerFunction"}
 
 Json = dict[str, Any]
 Handler = Callable[[Json, object], Any]
@@ -59,10 +64,11 @@ def with_defaults(value: object, parameters: Json) -> Any:  # noqa: ANN401 - any
     return {name: with_defaults(item, parameters) for name, item in value.items()}
 
 
-def lambda_environment(stack: Json, settings: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables the deployed function has by default, with *settings* on top and no real account."""
-    function = stack["Resources"]["AuthorizeFunction"]["Properties"]
-    variables = with_defaults(function["Environment"]["Variables"], stack["Parameters"])
+def lambda_environment(stack: Json, settings: Mapping[str, str], function: str = "authorize") -> dict[str, str]:
+    """Return the variables the deployed *function* has by default, with *settings* on top and no real account."""
+    everywhere = stack["Globals"]["Function"]["Environment"]["Variables"]
+    own = stack["Resources"][RESOURCES[function]]["Properties"]["Environment"]["Variables"]
+    variables = with_defaults(everywhere | own, stack["Parameters"])
     fake = {
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
@@ -112,13 +118,13 @@ def read_json(path: Path) -> Json:
     return value
 
 
-def load_handler() -> Handler:
-    """Import functions/authorize/app.py as Lambda would: its folder and the layer on the path."""
-    source = ROOT / "functions" / "authorize" / "app.py"
+def load_handler(function: str = "authorize") -> Handler:
+    """Import a function's app.py as Lambda would: its folder and the layer on the path."""
+    source = ROOT / "functions" / function / "app.py"
     for folder in (str(source.parent), str(ROOT / "layers" / "auth_jwt")):
         if folder not in sys.path:
             sys.path.insert(0, folder)
-    spec = importlib.util.spec_from_file_location("authorize_app", source)
+    spec = importlib.util.spec_from_file_location(f"{function}_app", source)
     if spec is None or spec.loader is None:
         raise ImportError(f"cannot load {source}")
     module = importlib.util.module_from_spec(spec)
@@ -147,7 +153,7 @@ class LambdaContext:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the handler gave for an event, and what it wrote while it did."""
+    """What a handler gave for an event, and what it wrote while it did."""
 
     given: Any
     """The Lambda function's result, or None when it raised."""
@@ -157,7 +163,7 @@ class Answer:
 
     @property
     def is_http(self) -> bool:
-        """Whether this is an answer for a gateway, not a direct one."""
+        """Whether this is an HTTP answer."""
         return isinstance(self.given, dict) and "statusCode" in self.given
 
     @property
@@ -189,6 +195,23 @@ class Answer:
         return self.body.get(name) if isinstance(self.body, dict) else None
 
     @property
+    def effect(self) -> str | None:
+        """What an authorizer's answer says, and of which part of an API; None for other answers."""
+        if "isAuthorized" in (self.given or {}):
+            return f"isAuthorized: {json.dumps(self.given['isAuthorized'])}"
+        if not self.member("policyDocument"):
+            return None
+        (statement,) = self.given["policyDocument"]["Statement"]
+        resources = (str(resource).rpartition(":")[2] for resource in statement["Resource"])
+        return f"{statement['Effect']} {' '.join(resources)}"
+
+    @property
+    def is_good(self) -> bool:
+        """Whether somebody is let in, or nothing was asked that could be refused."""
+        allowed = self.effect is not None and self.effect.startswith(("Allow", "isAuthorized: true"))
+        return self.status == 200 or self.member("code") == 1 or allowed
+
+    @property
     def denial(self) -> str | None:
         """The reason in the log, when the outcome there is a denial; only those have stable reasons."""
         reason = self.record.get("reason")
@@ -211,10 +234,11 @@ def _json_or(text: str, otherwise: object) -> Any:  # noqa: ANN401
 
 @dataclass(slots=True)
 class Stage:
-    """The handler over tables in memory, its output kept off the screen."""
+    """A handler over tables in memory, its output kept off the screen."""
 
     handler: Handler
     tables: "DynamoDBClient"
+    function: str = "authorize"
     printed: io.StringIO = field(default_factory=io.StringIO)
     asked: int = 0
 
@@ -222,7 +246,7 @@ class Stage:
         """Give *event* to the handler."""
         given, raised = None, None
         self.asked += 1
-        context = LambdaContext(aws_request_id=f"00000000-0000-4000-8000-{self.asked:012}")
+        context = LambdaContext(function_name=self.function, aws_request_id=f"00000000-0000-4000-8000-{self.asked:012}")
         begun = time.perf_counter()
         with contextlib.redirect_stdout(self.printed):
             try:
@@ -237,10 +261,10 @@ class Stage:
 
 
 @contextlib.contextmanager
-def stage(settings: Mapping[str, str]) -> Iterator[Stage]:
-    """Set up tables, rows and handler in this process, and take them down again."""
+def stage(settings: Mapping[str, str], function: str = "authorize") -> Iterator[Stage]:
+    """Set up tables, rows and the handler of *function* in this process, and take them down again."""
     stack = template()
-    with environment(lambda_environment(stack, settings)):
+    with environment(lambda_environment(stack, settings, function)):
         import boto3
         from moto import mock_aws
 
@@ -248,4 +272,4 @@ def stage(settings: Mapping[str, str]) -> Iterator[Stage]:
             client = boto3.client("dynamodb", region_name=REGION)
             create_tables(client, stack)
             client.batch_write_item(RequestItems=read_json(HERE / "rows.json"))
-            yield Stage(load_handler(), client)
+            yield Stage(load_handler(function), client, function)

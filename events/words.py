@@ -91,6 +91,8 @@ def _field(name: str, value: object) -> str:
 
 def what_went_in(event: Json) -> str:
     """Return method, path, token and body of an event in a line."""
+    if event.get("type") in {"TOKEN", "REQUEST"}:
+        return _what_a_gateway_asks(event)
     if "requestContext" not in event:
         return "  ".join(["invoke", *(_field(name, value) for name, value in event.items())])
     http = event["requestContext"].get("http", {})
@@ -101,6 +103,21 @@ def what_went_in(event: Json) -> str:
         if name.lower() == "authorization":
             parts += [_credentials(one) for one in re.split(r",(?=Bearer )", value)]
     return "  ".join([*parts, *_body_parts(event)])
+
+
+def _what_a_gateway_asks(event: Json) -> str:
+    """Return form, method and everything that may hold a token of an authorizer's event in a line."""
+    arn = str(event.get("routeArn") or event.get("methodArn"))
+    headers = [(name, value) for name, value in _headers_of(event) if _tells_who(name, value)]
+    cookies = [("Cookie", "; ".join(event["cookies"]))] if "cookies" in event else []
+    alone = [("token", str(event["authorizationToken"]))] if event["type"] == "TOKEN" else []
+    queries = [("?" + name, value) for name, value in (event.get("queryStringParameters") or {}).items()]
+    shown = [f"{name}: {without_tokens(value)}" for name, value in (*alone, *headers, *cookies, *queries)]
+    return "  ".join([f"{event['type']} {event.get('version', '')}".strip(), arn.rpartition(":")[2], *shown])
+
+
+def _tells_who(name: str, value: str) -> bool:
+    return name.lower() in {"authorization", "cookie"} or re.search(TOKEN, value) is not None
 
 
 def _credentials(value: str) -> str:
@@ -114,6 +131,8 @@ def what_came_out(answer: Answer) -> str:
     """Return an answer in a line."""
     if answer.raised:
         return f"raised {answer.raised}"
+    if answer.effect:
+        return _what_a_gateway_is_told(answer)
     parts = [str(answer.status)] if answer.status else []
     parts += [name for name in [answer.member("sip_username")] if name]
     if answer.member("credentials"):
@@ -132,12 +151,22 @@ def what_came_out(answer: Answer) -> str:
     return "  ".join(parts if len(parts) > 1 or not answer.is_http else [*parts, shortened(answer.body)])
 
 
+def _what_a_gateway_is_told(answer: Answer) -> str:
+    """Return an authorizer's answer in a line; the decoded token is base64url, and as good as not readable."""
+    context = dict(answer.member("context") or {})
+    until = [f"until {date_of(context.pop('expires_at'))}"] if context else []
+    decoded = [f"decoded_token=({len(context.pop('decoded_token'))} bytes)"] if "decoded_token" in context else []
+    facts = [f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in context.items()]
+    return "  ".join([answer.effect or "", *([" ".join(facts)] if facts else []), *until, *decoded])
+
+
 def what_was_logged(answer: Answer) -> str:
     """Return outcome, reason and secret of the request's log line."""
     record = answer.record
     words = [str(record[name]) for name in ("outcome", "reason") if record.get(name)]
     words += [f"secret {record['secret_id']}"] if record.get("secret_id") else []
     words += [f"rows from {record['rows']}"] if record.get("rows") else []
+    words += [f"{record['dropped']} dropped"] if record.get("dropped") else []
     return ", ".join(words)
 
 

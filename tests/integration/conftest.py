@@ -1,4 +1,4 @@
-"""The real handler over DynamoDB in memory, set up as the demo sets it up."""
+"""The real handlers over DynamoDB in memory, set up as the demo sets them up."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -18,8 +18,9 @@ def _set_stage() -> Iterator[SetStage]:
     """Set a stage with settings of one's own; the environment is put back afterwards."""
     with ExitStack() as stack:
 
-        def set_stage(**settings: str) -> Stage:
-            return stack.enter_context(stage({**read_json(HERE / "outcomes.json")["settings"], **settings}))
+        def set_stage(function: str = "authorize", **settings: str) -> Stage:
+            usual = read_json(HERE / "outcomes.json")["settings"]
+            return stack.enter_context(stage({**usual, **settings}, function))
 
         yield set_stage
 

@@ -1,4 +1,4 @@
-"""Every file of events/ through the real handler, over DynamoDB in memory with the template's tables and settings."""
+"""Every file of events/authorize through the real handler, over DynamoDB in memory with the template's settings."""
 
 import subprocess
 import sys
@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from events.demo import acts
 from events.outcomes import differences
 from events.stage import HERE, ROOT, Stage, read_json, stage
+from events.stage import OUTCOMES as FILES
 
 OUTCOMES = read_json(HERE / "outcomes.json")
 
@@ -25,13 +27,27 @@ def test_an_event_is_answered_as_its_outcome_says(handler_on_stage: Stage, name:
     assert differences(event, OUTCOMES["events"][name], handler_on_stage.ask(event)) == []
 
 
-def test_every_event_has_an_outcome_and_every_outcome_an_event() -> None:
-    assert {path.stem for path in (HERE / "authorize").glob("*.json")} == OUTCOMES["events"].keys()
+@pytest.mark.parametrize("function", FILES)
+def test_every_event_has_an_outcome_and_every_outcome_an_event(function: str) -> None:
+    outcomes = read_json(HERE / FILES[function])["events"]
+
+    assert {path.stem for path in (HERE / function).glob("*.json")} == outcomes.keys()
+
+
+def test_every_function_has_sample_events_and_the_demo_shows_them_all() -> None:
+    with_events = {path.parent.name for path in HERE.glob("*/*.json")}
+
+    assert with_events == {path.parent.name for path in (ROOT / "functions").glob("*/app.py")}
+    assert with_events == {act.function for act in acts()}
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [["-m", "events.demo"], ["-m", "events.demo", "--json", "--only", "direct"], ["events/generate.py", "--check"]],
+    [
+        ["-m", "events.demo"],
+        ["-m", "events.demo", "--json", "--only", "websocket"],
+        ["-m", "events.generate", "--check"],
+    ],
     ids=["the demo shows all as expected", "the demo speaks JSON", "the files are what their generator writes"],
 )
 def test_what_the_documentation_runs(arguments: list[str]) -> None:

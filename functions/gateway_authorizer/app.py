@@ -1,0 +1,295 @@
+"""API Gateway asks this Lambda authorizer who sends a request to another API.
+
+Serves REST APIs (`TOKEN` and `REQUEST`), WebSocket APIs (`$connect`) and HTTP APIs (payload 1.0, and 2.0 with simple or
+IAM answers). Translates only; `auth_jwt` decides.
+"""
+
+import base64
+import json
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from functools import cache
+from typing import Any, Final
+
+from auth_jwt.authorizer import Authorizer
+from auth_jwt.credentials import CredentialValue
+from auth_jwt.errors import Denied, Fault, TooLarge, UnknownEvent
+from auth_jwt.models import Authorized, Report
+from auth_jwt.observability import Journal, Outcome, milliseconds_since, request_id_of
+from auth_jwt.settings import AuthorizerRefusal, AuthorizerResponse, AuthorizerSettings, SourceKind, TokenSource
+from auth_jwt.wire import values_by_name
+from auth_jwt.wiring import Service, service_of
+
+Event = Mapping[str, Any]
+Json = dict[str, Any]
+
+MAX_WEBSOCKET_BYTES: Final = 8000  # the quota is "8 KB", in whichever sense
+MAX_BYTES: Final = 6_000_000  # REST and HTTP APIs have no quota of their own, but Lambda has: 6 MB
+
+_SCHEME: Final = re.compile(r"\Abearer(?:[ \t]+|\Z)", re.IGNORECASE)
+_MAX_EXACT: Final = 2**53 - 1  # the largest integer that every reader of JSON reads as it is
+
+# Powertools has classes for these events and answers. Importing them takes a sixth longer, and their policies drop the
+# partition of the ARN, so that in China and GovCloud nobody would be let in: docs/decisions/0011.
+_METHOD_ARN: Final = re.compile(
+    r"(arn:aws[a-z-]{0,32}:execute-api:[a-z0-9-]{1,32}:[0-9]{12}:[A-Za-z0-9_-]{1,64}/(?:\$default|[A-Za-z0-9_-]{1,128}))"
+    r"/(.*)",
+    re.DOTALL,
+)
+
+
+class Unauthorized(Exception):
+    """The refusal that API Gateway answers with 401. It knows it by this text, and does not remember it."""
+
+    def __init__(self) -> None:
+        super().__init__("Unauthorized")
+
+
+def lambda_handler(event: object, context: object) -> Json:
+    """Answer an authorizer event with a policy, or with `isAuthorized`.
+
+    Raises:
+        Unauthorized: the token is refused or missing, and the form has no better way to say so.
+        Fault: it cannot be decided, so that API Gateway answers 500.
+    """
+    started = time.perf_counter()
+    report = Report()
+    noted: dict[str, object] = {"request_id": request_id_of(context)}
+    fault = None
+    try:
+        authorizer, rules = service().authorizer, settings()
+        request = Request.from_event(event, rules.token_sources)
+        noted |= {"gateway_request_id": request.gateway_id, "form": request.form.value}
+        handled = _handled(request, rules, authorizer, report)
+        noted["dropped"] = handled.dropped
+        journal().record(
+            handled.outcome, report, reason=handled.reason, duration_ms=milliseconds_since(started), **noted
+        )
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is no answer
+        journal().record_fault(error, report, duration_ms=milliseconds_since(started), **noted)
+        # An error of others may quote its input, and Lambda would show it.
+        fault = error if isinstance(error, Fault) else Fault("unforeseen error: its cause is in the log")
+    if fault is not None:  # out here, it drags no other error along
+        raise fault
+    if handled.answer is None:
+        raise Unauthorized
+    return handled.answer
+
+
+@cache
+def journal() -> Journal:
+    """Return where this function writes what happened."""
+    return Journal(os.environ.get("POWERTOOLS_SERVICE_NAME", "gateway_authorizer"))
+
+
+@cache
+def service() -> Service:
+    """Read the environment and wire the service.
+
+    Raises:
+        BadSetting: a variable cannot be.
+    """
+    return service_of(os.environ, journal())
+
+
+@cache
+def settings() -> AuthorizerSettings:
+    """Read the variables that this function alone has.
+
+    Raises:
+        BadSetting: one cannot be.
+    """
+    return AuthorizerSettings.from_env(os.environ)
+
+
+# -- requests ---------------------------------------------------------------------------------------------------------
+
+
+class Form(StrEnum):
+    """The forms of an authorizer event."""
+
+    REST_TOKEN = "rest_token"  # noqa: S105 - a form, not a password
+    REST_REQUEST = "rest_request"
+    WEBSOCKET = "websocket"
+    HTTP_1 = "http_1"
+    HTTP_2 = "http_2"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a gateway asks, whatever event it came in.
+
+    Attributes:
+        form: of the event.
+        stage: ARN of the API's stage, which answers are for.
+        tokens: the tokens that the request carries, each once.
+        gateway_id: the id that the gateway gave the request, for the log.
+    """
+
+    form: Form
+    stage: str
+    tokens: tuple[str, ...] = field(repr=False)
+    gateway_id: str | None = None
+
+    @classmethod
+    def from_event(cls, event: object, sources: tuple[TokenSource, ...]) -> "Request":
+        """Read any of the event forms, looking for tokens in the *sources*; odd parts are read as absent.
+
+        Raises:
+            UnknownEvent: it is none of the forms.
+        """
+        if not isinstance(event, Mapping):
+            raise UnknownEvent("the event is no object")
+        kind, version = event.get("type"), event.get("version")
+        arn = _METHOD_ARN.fullmatch(str(event.get("routeArn" if version == "2.0" else "methodArn")))
+        if kind not in ("TOKEN", "REQUEST") or version not in (None, "1.0", "2.0") or arn is None:
+            raise UnknownEvent("the event is no authorizer event of API Gateway: no known type, or no ARN of a method")
+        if kind == "TOKEN":
+            value = event.get("authorizationToken")
+            return cls(Form.REST_TOKEN, arn[1], _distinct(_without_scheme(_parts([value]))))
+        if version is not None:
+            form = Form.HTTP_2 if version == "2.0" else Form.HTTP_1
+        else:
+            form = Form.WEBSOCKET if arn[2] == "$connect" else Form.REST_REQUEST
+        tokens = _distinct(token for source in sources for token in _tokens_at(source, event))
+        about = event.get("requestContext")
+        gateway_id = about.get("requestId") if isinstance(about, Mapping) else None
+        return cls(form, arn[1], tokens, gateway_id if isinstance(gateway_id, str) else None)
+
+
+def _distinct(tokens: Iterator[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(tokens))
+
+
+def _tokens_at(source: TokenSource, event: Event) -> Iterator[str]:
+    if source.kind is SourceKind.HEADER:
+        return _without_scheme(_parts(_headers(event).get(source.name, [])))
+    if source.kind is SourceKind.QUERY:
+        lists, singles = event.get("multiValueQueryStringParameters"), event.get("queryStringParameters")
+        return _parts(values_by_name(lists, singles).get(source.name, []))
+    return _parts(_cookies(event).get(source.name, []))
+
+
+def _headers(event: Event) -> dict[str, list[str]]:
+    return values_by_name(event.get("multiValueHeaders"), event.get("headers"), fold=str.lower)
+
+
+def _cookies(event: Event) -> dict[str, list[str]]:
+    """Return the cookies by name, from the list of payload 2.0 and from the header of all others."""
+    cookies: dict[str, list[str]] = {}
+    listed = event.get("cookies")
+    for line in [*(listed if isinstance(listed, list) else []), *_headers(event).get("cookie", [])]:
+        for pair in str(line).split(";"):
+            name, _, value = pair.strip().partition("=")
+            cookies.setdefault(name, []).append(value)
+    return cookies
+
+
+def _parts(values: list[Any]) -> Iterator[str]:
+    """Take *values* apart at their commas: there gateways join what was sent several times, and no token has one."""
+    return (part.strip(" \t") for value in values if value is not None for part in str(value).split(","))
+
+
+def _without_scheme(values: Iterator[str]) -> Iterator[str]:
+    return (_SCHEME.sub("", value) for value in values)
+
+
+# -- answers ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """A request that came to an end: its answer, and what the log says of it.
+
+    Attributes:
+        answer: for the gateway; None for a refusal that has to be raised.
+        outcome: how it ended.
+        reason: why, in one stable word.
+        dropped: what was left out of the answer to make it fit.
+    """
+
+    answer: Json | None = field(repr=False)
+    outcome: Outcome
+    reason: str | None = None
+    dropped: str | None = None
+
+
+def _handled(request: Request, rules: AuthorizerSettings, authorizer: Authorizer, report: Report) -> Handled:
+    refusal = _refusal(request, rules)
+    if not request.tokens:
+        return Handled(refusal, Outcome.CHALLENGED)
+    if len(request.tokens) > 1:
+        return Handled(refusal, Outcome.REJECTED, "invalid_request")
+    try:
+        authorized = authorizer.authorize(request.tokens[0], report=report)
+    except Denied as denied:
+        return Handled(refusal, Outcome.DENIED, denied.reason.value)
+    context = _context(authorized)
+    answer, dropped = _permission(request, rules, context), None
+    if _size(answer) > _limit(request.form):
+        dropped = "decoded_token"
+        del context[dropped]
+        answer = _permission(request, rules, context)
+    if _size(answer) > _limit(request.form):
+        # A context with a part missing would be read as a user without it.
+        raise TooLarge(
+            f"an answer of {_size(answer)} bytes, without decoded_token, where {_limit(request.form)} may pass:"
+            " LOAD_CREDENTIALS asks for too much"
+        )
+    return Handled(answer, Outcome.AUTHORIZED, dropped=dropped)
+
+
+def _permission(request: Request, rules: AuthorizerSettings, context: Json) -> Json:
+    if _is_simple(request, rules):
+        return {"isAuthorized": True, "context": context}
+    return {**_policy("Allow", context["sip_username"], request.stage), "context": context}
+
+
+def _refusal(request: Request, rules: AuthorizerSettings) -> Json | None:
+    if _is_simple(request, rules):
+        return {"isAuthorized": False}
+    return _policy("Deny", "anonymous", request.stage) if rules.refusal is AuthorizerRefusal.DENY else None
+
+
+def _is_simple(request: Request, rules: AuthorizerSettings) -> bool:
+    return request.form is Form.HTTP_2 and rules.response is AuthorizerResponse.SIMPLE
+
+
+def _policy(effect: str, principal: str, stage: str) -> Json:
+    """Write the policy for a whole *stage*: gateways remember it and hold it against the user's next requests, too."""
+    statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": [f"{stage}/*"]}
+    return {"principalId": principal, "policyDocument": {"Version": "2012-10-17", "Statement": [statement]}}
+
+
+def _context(authorized: Authorized) -> Json:
+    """Write what integrations see; the decoded token in base64url, since JSON breaks in the gateway's memory."""
+    decoded = base64.urlsafe_b64encode(authorized.decoded_token.encode("utf-8")).rstrip(b"=")
+    return {
+        "sip_username": authorized.sip_username,
+        "expires_at": authorized.expires_at,
+        **{name: _scalar(value) for name, value in authorized.credentials.items()},
+        "decoded_token": decoded.decode("ascii"),
+    }
+
+
+def _scalar(value: CredentialValue) -> str | bool | int | float:
+    """Return a number as a number where every reader gets its very digits back, and as their text elsewhere."""
+    if not isinstance(value, Decimal):
+        return value
+    if str(value) == str(float(value)):
+        return float(value)
+    return int(value) if str(value).lstrip("-").isdecimal() and abs(value) <= _MAX_EXACT else str(value)
+
+
+def _limit(form: Form) -> int:
+    return MAX_WEBSOCKET_BYTES if form is Form.WEBSOCKET else MAX_BYTES
+
+
+def _size(answer: Json) -> int:
+    """Return the size of *answer* as the most wasteful of Lambda's runtimes writes it."""
+    return len(json.dumps(answer))
