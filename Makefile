@@ -8,9 +8,9 @@ export AWS_DEFAULT_REGION ?= eu-central-1
 export SAM_CLI_TELEMETRY := 0
 
 # The newest of 3.13, 3.12, 3.11 that runs and can make environments (a name on PATH may be a shim that fails).
-# PYTHON=/path/to/python overrides the search.
+# PYTHON=/path/to/python overrides the search. $(call find_python,13) takes no other than 3.13.
 define find_python
-for minor in 13 12 11; do \
+for minor in $(or $(1),13 12 11); do \
   for p in $(or $(PYTHON),python3.$$minor "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.$$minor.*/bin/python3 python3); do \
     "$$p" -c "import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, $$minor))" >/dev/null 2>&1 && { echo "$$p"; break 2; }; \
   done; \
@@ -19,7 +19,7 @@ endef
 
 .PHONY: help
 help: ## Show this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.installed: requirements-dev.txt $(LAYER)/requirements.txt
 	@python=$$($(find_python)); \
@@ -62,13 +62,84 @@ types: install ## Strict types
 	.venv-sam/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-sam.txt
 	@touch $@
 
+.venv-lint/.installed: requirements-lint.txt
+	@python=$$($(find_python)); echo "Installing cfn-lint and checkov into .venv-lint ..."; \
+	"$$python" -m venv --clear .venv-lint && \
+	.venv-lint/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-lint.txt
+	@touch $@
+
+# Python as Lambda has it: `sam build` wants a `python3.13` on PATH, and the end-to-end tests run the functions on it.
+.venv-e2e/.installed: requirements-e2e.txt
+	@python=$$($(call find_python,13)); \
+	if [ -z "$$python" ]; then echo "No Python 3.13 found, and the functions run on no other. Install it, or call: make $(MAKECMDGOALS) PYTHON=/path/to/python3.13" >&2; exit 1; fi; \
+	echo "Installing Lambda's runtime client into .venv-e2e ..."; \
+	"$$python" -m venv --clear .venv-e2e && \
+	.venv-e2e/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-e2e.txt
+	@touch $@
+
+# Each is silent about the network, and gets two minutes where there is a `timeout` (they need seconds).
+BOUNDED := $(if $(shell command -v timeout),timeout 120)
 .PHONY: template
-template: .venv-sam/.installed ## sam validate --lint
-	@.venv-sam/bin/sam validate --lint
+template: .venv-sam/.installed .venv-lint/.installed ## What SAM, cfn-lint and checkov say of template.yaml: nothing
+	@echo "sam validate --lint"; $(BOUNDED) .venv-sam/bin/sam validate --lint
+	@echo "cfn-lint, serverless rules"; $(BOUNDED) .venv-lint/bin/cfn-lint -t template.yaml -a cfn_lint_serverless.rules
+	@echo "checkov"; $(BOUNDED) .venv-lint/bin/checkov -f template.yaml --framework cloudformation --skip-download \
+	  --skip-results-upload --quiet --compact
+
+# Without SAM's cache: its key is what is in the folders, and Make knows that as well.
+ARTIFACTS := $(foreach architecture,x86_64 arm64,build/$(architecture)/artifact/template.yaml)
+$(ARTIFACTS): build/%/artifact/template.yaml: .venv-sam/.installed .venv-e2e/.installed template.yaml samconfig.toml \
+  $(shell find functions layers -name __pycache__ -prune -o -print)
+	@echo "sam build, $*"
+	@PATH="$(CURDIR)/.venv-e2e/bin:$$PATH" $(BOUNDED) .venv-sam/bin/sam build --no-cached \
+	  --parameter-overrides Architecture=$* --build-dir $(@D) > /dev/null # which is advice; errors and progress come by stderr
+
+.PHONY: build
+build: $(ARTIFACTS) ## Build layer and functions for both architectures, into build/
+
+# It takes half a minute; after four it is told to end, and ends what it started.
+.PHONY: e2e
+e2e: install build ## Run the built artifact under AWS's runtime emulator, every file of events/ (ARGS are passed on)
+	@$(if $(BOUNDED),timeout --foreground --kill-after=30 240) $(PY) -m pytest tests/e2e $(ARGS)
+
+# A published version keeps the code, layer and settings it was published with, and SAM sees no change of a setting. So
+# each release bears its own mark, in the functions' descriptions: docs/decisions/0012.
+BUILT := .aws-sam/build/template.yaml
+CONFIG_ENV := default
+RELEASE := $(shell date -u +%Y-%m-%dT%H:%M:%SZ)
+.PHONY: mark
+mark:
+	@grep -q '(unreleased)' $(BUILT) || { echo "No '(unreleased)' in $(BUILT)" >&2; exit 1; }
+	@sed 's/(unreleased)/(release $(RELEASE))/' $(BUILT) > $(BUILT).marked && mv $(BUILT).marked $(BUILT)
+
+# AWS_DEFAULT_REGION as set above is for tests; who deploys means the region of their profile, or their own variable.
+.PHONY: deploy
+deploy: .venv-sam/.installed ## Build a release and deploy it; needs an AWS account (CONFIG_ENV=test: of samconfig.toml)
+	@PATH="$(CURDIR)/.venv-sam/bin:$$PATH" sam build --config-env $(CONFIG_ENV)
+	@$(MAKE) --no-print-directory mark
+	@$(if $(filter file,$(origin AWS_DEFAULT_REGION)),env -u AWS_DEFAULT_REGION) .venv-sam/bin/sam deploy \
+	  --config-env $(CONFIG_ENV) $(ARGS)
 
 .PHONY: check
 check: lint types template ## Everything CI checks: format, lint, types, template, and all tests with their coverage
 	@$(MAKE) --no-print-directory test ARGS="-q --cov --cov-report=term --cov-fail-under=95"
+
+.venv-mutants/.installed: requirements-mutation.txt
+	@python=$$($(find_python)); echo "Installing cosmic-ray into .venv-mutants ..."; \
+	"$$python" -m venv --clear .venv-mutants && \
+	.venv-mutants/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-mutation.txt
+	@touch $@
+
+# On a copy, since mutants are written into the files. The tests must pass there first, or every mutant seems caught.
+.PHONY: mutants
+mutants: install .venv-mutants/.installed ## Mutate the modules that decide; below 90 % caught fails (about half an hour)
+	@copy=$$(mktemp -d) && bin=$(CURDIR)/.venv-mutants/bin && config=tests/mutation/cosmic-ray.toml && \
+	git ls-files -co --exclude-standard -z | xargs -0 cp --parents -t "$$copy" && ln -s "$(CURDIR)/$(VENV)" "$$copy/$(VENV)" && \
+	cd "$$copy" && $(PY) -m pytest -q tests/unit tests/conformance && \
+	"$$bin"/cosmic-ray init $$config session.sqlite && "$$bin"/cr-filter-operators session.sqlite $$config && \
+	"$$bin"/cosmic-ray exec $$config session.sqlite && \
+	"$$bin"/cr-report --surviving-only --show-diff session.sqlite && \
+	echo "survived, in per cent:" && "$$bin"/cr-rate --fail-over 10 session.sqlite && rm -rf "$$copy"
 
 .PHONY: bench
 bench: install ## Measure the handler, cold and warm, as ratios within one run
@@ -81,6 +152,8 @@ lock: install ## Write the pinned requirements anew from pyproject.toml
 	$$compile pyproject.toml -o $(LAYER)/requirements.txt && \
 	$$compile pyproject.toml --group dev -c $(LAYER)/requirements.txt -o requirements-dev.txt && \
 	$$compile --group sam -o requirements-sam.txt && \
+	$$compile --group lint -o requirements-lint.txt && \
+	$$compile --group e2e -o requirements-e2e.txt && \
 	$$compile --group mutation -o requirements-mutation.txt
 	@rm -rf .venv-lock
 

@@ -1,11 +1,14 @@
 """The import line: the decision knows no AWS, no environment and no logging, and imports point inward only."""
 
 import ast
+import subprocess
 import sys
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+from tests.factories import HMAC_KEY, a_token
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "layers" / "auth_jwt" / "auth_jwt"
@@ -173,6 +176,17 @@ def test_nobody_prints() -> None:
     ]
 
     assert printing == []
+
+
+def test_an_hmac_token_does_not_load_cryptography() -> None:
+    """It costs more than everything else at a cold start, so only a public key brings it in."""
+    program = f"import sys, auth_jwt; auth_jwt.verify_jws({a_token()!r}, {HMAC_KEY!r}); print(*sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=PACKAGE.parent, capture_output=True, text=True, check=True
+    )
+
+    assert "auth_jwt.keys" in run.stdout.split()
+    assert not {"cryptography", "jwt", "boto3", "botocore"} & set(run.stdout.split())
 
 
 def test_these_rules_see_imports_inside_functions(tmp_path: Path) -> None:

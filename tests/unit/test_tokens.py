@@ -363,12 +363,12 @@ def test_why_a_token_is_malformed_is_not_told_by_quoting_it() -> None:
 
 
 def test_the_time_to_refuse_a_payload_does_not_grow_with_its_square() -> None:
-    """Twelve kilobytes of an unfinished string, the most a token can bring, take no longer than other refusals."""
-    payload = b"[" * 65 + b'"' + b'\\"' * 6000
+    """An unfinished string of 192 kilobytes takes milliseconds of the processor; searched from every quote, minutes."""
+    payload = b"[" * 65 + b'"' + b'\\"' * 96_000
     started = time.process_time()
 
     assert refusal(lambda: unverified_object(payload)) is Reason.MALFORMED_TOKEN
-    assert time.process_time() - started < 0.1
+    assert time.process_time() - started < 2
 
 
 # -- the tag ----------------------------------------------------------------------------------------------------------

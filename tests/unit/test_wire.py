@@ -117,12 +117,12 @@ def test_more_than_one_value_is_not_well_formed(values: list[str]) -> None:
 
 
 def test_the_time_to_read_a_value_does_not_grow_with_its_square() -> None:
-    """Ten kilobytes, as much as API Gateway lets through, of a quoted string that never ends."""
-    value = 'Digest a="' + '\\"' * 5000
+    """A quoted string of 160 kilobytes that never ends takes milliseconds; searched from every quote, minutes."""
+    value = 'Digest a="' + '\\"' * 80_000
     started = time.process_time()
 
     assert bearer_token([value]) is None
-    assert time.process_time() - started < 0.1
+    assert time.process_time() - started < 2
 
 
 # -- fields, as gateways give them ------------------------------------------------------------------------------------
