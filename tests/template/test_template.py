@@ -2,15 +2,12 @@
 
 import json
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from auth_jwt.settings import DEFAULTS, Settings, near_misses
-
-Stack = dict[str, Any]
-Deploy = Callable[..., Stack]
+from auth_jwt.settings import AUTHORIZER_DEFAULTS, DEFAULTS, AuthorizerSettings, Settings, near_misses
+from tests.template.stack import Deploy, Stack, of_type, only, properties, stack_of
 
 PRIVATE = {"Gate": "private", "VpcEndpointId": "vpce-0abc"}
 GATES = [
@@ -34,33 +31,19 @@ METHODS = {
 }
 
 KEY_ARN = "arn:aws:kms:eu-central-1:123456789012:key/0000-1111"
-TABLE_ARN = "arn:aws:dynamodb:eu-central-1:123456789012:table/"
 
 # REVOCATIONS_TABLE comes with its table.
 SETTINGS = {name: default for name, default in DEFAULTS.items() if name != "REVOCATIONS_TABLE"}
+ALL_SETTINGS = {**SETTINGS, **AUTHORIZER_DEFAULTS}
+READERS = [
+    *(pytest.param(name, "AuthorizeFunction", id=f"{name}-authorize") for name in SETTINGS),
+    *(pytest.param(name, "GatewayAuthorizerFunction", id=f"{name}-gateway-authorizer") for name in ALL_SETTINGS),
+]
 
 
 def parameter_of(variable: str) -> str:
     """Return the parameter of a variable: DB_URL -> DbUrl."""
     return "".join(part.capitalize() for part in variable.split("_"))
-
-
-def of_type(stack: Stack, kind: str) -> dict[str, Any]:
-    """Return the resources of a type, by logical id."""
-    return {name: resource for name, resource in stack["Resources"].items() if resource["Type"] == kind}
-
-
-def only(stack: Stack, kind: str) -> dict[str, Any]:
-    """Return the properties of the one resource of a type."""
-    ((_, resource),) = of_type(stack, kind).items()
-    properties: dict[str, Any] = resource["Properties"]
-    return properties
-
-
-def table(stack: Stack, logical_id: str) -> dict[str, Any]:
-    """Return a table's properties."""
-    properties: dict[str, Any] = stack["Resources"][logical_id]["Properties"]
-    return properties
 
 
 def body(stack: Stack) -> dict[str, Any]:
@@ -74,16 +57,10 @@ def methods(stack: Stack) -> dict[tuple[str, str], dict[str, Any]]:
     return {(path, verb): spec for path, item in body(stack)["paths"].items() for verb, spec in item.items()}
 
 
-def environment(stack: Stack) -> dict[str, str]:
-    """Return the function's environment."""
-    variables: dict[str, str] = only(stack, "AWS::Lambda::Function")["Environment"]["Variables"]
+def environment(stack: Stack, function: str = "AuthorizeFunction") -> dict[str, str]:
+    """Return a function's environment."""
+    variables: dict[str, str] = properties(stack, function)["Environment"]["Variables"]
     return variables
-
-
-def statements(stack: Stack) -> list[dict[str, Any]]:
-    """Return all that the function's role allows, without the names of the statements."""
-    (policy,) = only(stack, "AWS::IAM::Role")["Policies"]
-    return [{k: v for k, v in s.items() if k != "Sid"} for s in policy["PolicyDocument"]["Statement"]]
 
 
 # --- The gate ---------------------------------------------------------------------------------------------------------
@@ -196,21 +173,13 @@ def test_the_key_has_a_daily_quota(deploy: Deploy, quota: str, made: dict[str, s
 
 @pytest.mark.parametrize("gate", EVERY_GATE)
 def test_every_method_is_answered_by_the_function(deploy: Deploy, gate: dict[str, str]) -> None:
-    """Unknown paths and methods, too: the function answers them with problems."""
-    function = "arn:aws:apigateway:eu-central-1:lambda:path/2015-03-31/functions/<AuthorizeFunction.Arn>/invocations"
+    """Unknown paths and methods, too: the function answers them with problems. `live` is the version that is out."""
+    function = (
+        "arn:aws:apigateway:eu-central-1:lambda:path/2015-03-31/functions/<AuthorizeFunction.Arn>:live/invocations"
+    )
     integrations = {method: spec["x-amazon-apigateway-integration"] for method, spec in methods(deploy(**gate)).items()}
 
     assert integrations == {method: {"type": "aws_proxy", "httpMethod": "POST", "uri": function} for method in METHODS}
-
-
-def test_only_this_stage_of_this_api_may_call_the_function(deploy: Deploy) -> None:
-    """The account's other APIs have no business with it."""
-    assert only(deploy(StageName="live"), "AWS::Lambda::Permission") == {
-        "FunctionName": "<AuthorizeFunction>",
-        "Action": "lambda:InvokeFunction",
-        "Principal": "apigateway.amazonaws.com",
-        "SourceArn": "arn:aws:execute-api:eu-central-1:123456789012:<Api>/live/*",
-    }
 
 
 def test_the_document_is_one_that_api_gateway_imports_whole(deploy: Deploy) -> None:
@@ -239,12 +208,12 @@ def test_there_is_one_stage_throttled_and_blind_to_contents(deploy: Deploy) -> N
     ]
 
 
-def test_another_gate_reaches_the_stage(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_gate_reaches_the_stage(template: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """A stage serves a deployment, which SAM makes anew only for changes it sees; a parameter's it does not."""
     served = []
     for second, gate in enumerate(["api-key", "iam"]):
         monkeypatch.setattr("samtranslator.model.apigateway.time.time", lambda second=second: 1_800_000_000 + second)
-        served.append(only(deploy(Gate=gate), "AWS::ApiGateway::Stage")["DeploymentId"])
+        served.append(only(stack_of(template, Gate=gate), "AWS::ApiGateway::Stage")["DeploymentId"])
 
     assert served[0] != served[1]
 
@@ -315,54 +284,13 @@ def test_who_asks_too_much_is_told_when_to_come_back(deploy: Deploy, kind: str) 
     )
 
 
-# --- Permissions ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("gate", EVERY_GATE)
-def test_the_function_may_do_exactly_what_it_does(deploy: Deploy, gate: dict[str, str]) -> None:
-    """Two calls on two tables, and its own log."""
-    assert statements(deploy(**gate, ProfilesTable="people", SecretsTable="keys")) == [
-        {"Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": f"{TABLE_ARN}people"},
-        {"Effect": "Allow", "Action": "dynamodb:Query", "Resource": f"{TABLE_ARN}keys"},
-        {
-            "Effect": "Allow",
-            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-            "Resource": "<AuthorizeLogGroup.Arn>",
-        },
-    ]
-
-
-def test_with_a_key_of_ones_own_the_function_may_decrypt_through_dynamodb(deploy: Deploy) -> None:
-    """Reading a table under a customer key needs the key, too."""
-    assert statements(deploy(KmsKeyArn=KEY_ARN))[3:] == [
-        {
-            "Effect": "Allow",
-            "Action": "kms:Decrypt",
-            "Resource": KEY_ARN,
-            "Condition": {"StringEquals": {"kms:ViaService": "dynamodb.eu-central-1.amazonaws.com"}},
-        }
-    ]
-
-
-def test_the_role_is_lambdas_and_takes_no_managed_policy(deploy: Deploy) -> None:
-    """SAM would add managed policies to a role of its own making."""
-    stack = deploy()
-    role = only(stack, "AWS::IAM::Role")
-
-    assert role.keys() == {"AssumeRolePolicyDocument", "Policies"}
-    assert role["AssumeRolePolicyDocument"]["Statement"] == [
-        {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    ]
-    assert only(stack, "AWS::Lambda::Function")["Role"] == "<AuthorizeRole.Arn>"
-
-
 # --- Tables -----------------------------------------------------------------------------------------------------------
 
 
 def test_the_tables_have_the_names_and_keys_of_the_settings(deploy: Deploy) -> None:
     """What the function asks for and what is there come from the same parameters."""
     stack = deploy(ProfilesTable="people", SecretsTable="keys", TagColumn="t", SecretTagColumn="st")
-    profiles, secrets = table(stack, "JwtProfiles"), table(stack, "JwtSecrets")
+    profiles, secrets = properties(stack, "JwtProfiles"), properties(stack, "JwtSecrets")
 
     assert profiles["TableName"] == "people"
     assert profiles["KeySchema"] == [{"AttributeName": "t", "KeyType": "HASH"}]
@@ -381,18 +309,18 @@ def test_the_tables_have_the_names_and_keys_of_the_settings(deploy: Deploy) -> N
 @pytest.mark.parametrize("logical_id", ["JwtProfiles", "JwtSecrets"])
 def test_a_table_is_protected_and_billed_on_demand(deploy: Deploy, logical_id: str) -> None:
     """Recoverable to any second, encrypted by a key one can audit, and not deleted by accident."""
-    properties = table(deploy(), logical_id)
+    made = properties(deploy(), logical_id)
 
-    assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
-    assert properties["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS"}
-    assert properties["DeletionProtectionEnabled"] is True
-    assert properties["BillingMode"] == "PAY_PER_REQUEST"
+    assert made["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert made["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS"}
+    assert made["DeletionProtectionEnabled"] is True
+    assert made["BillingMode"] == "PAY_PER_REQUEST"
 
 
 @pytest.mark.parametrize("logical_id", ["JwtProfiles", "JwtSecrets"])
 def test_a_table_takes_a_key_of_ones_own(deploy: Deploy, logical_id: str) -> None:
     """One parameter for both."""
-    assert table(deploy(KmsKeyArn=KEY_ARN), logical_id)["SSESpecification"] == {
+    assert properties(deploy(KmsKeyArn=KEY_ARN), logical_id)["SSESpecification"] == {
         "SSEEnabled": True,
         "SSEType": "KMS",
         "KMSMasterKeyId": KEY_ARN,
@@ -409,11 +337,27 @@ def test_a_table_outlives_its_stack(deploy: Deploy, logical_id: str) -> None:
 
 def test_tables_that_are_there_already_are_used_as_they_are(deploy: Deploy) -> None:
     """A second stack, or the first one again, would fail on names that are taken."""
-    stack = deploy(CreateTables="false", KmsKeyArn=KEY_ARN)
+    stack = deploy(CreateTables="false", KmsKeyArn=KEY_ARN, ProfilesTable="people")
+    read_profile, *_ = properties(stack, "ReadTheTables")["PolicyDocument"]["Statement"]
 
     assert of_type(stack, "AWS::DynamoDB::Table") == {}
-    assert [s["Resource"] for s in statements(stack)[:2]] == [f"{TABLE_ARN}jwt_profiles", f"{TABLE_ARN}jwt_secrets"]
-    assert environment(stack)["PROFILES_TABLE"] == "jwt_profiles"
+    assert read_profile["Resource"].endswith(":table/people")
+    assert environment(stack)["PROFILES_TABLE"] == "people"
+
+
+@pytest.mark.parametrize("logical_id", ["JwtProfiles", "JwtSecrets"])
+@pytest.mark.parametrize(
+    ("units", "bound"),
+    [
+        pytest.param("", None, id="none by default"),
+        pytest.param("500", {"MaxReadRequestUnits": "500"}, id="when asked"),
+    ],
+)
+def test_reading_a_table_has_an_upper_bound(
+    deploy: Deploy, logical_id: str, units: str, bound: dict[str, str] | None
+) -> None:
+    """On demand means without end, and somebody pays for it."""
+    assert properties(deploy(MaxReadUnits=units), logical_id).get("OnDemandThroughput") == bound
 
 
 @pytest.mark.parametrize(
@@ -424,40 +368,53 @@ def test_ended_secrets_delete_themselves_when_asked_to(deploy: Deploy, expire: s
     """Switched off it stays in place: CloudFormation refuses to remove a TTL that was on."""
     stack = deploy(ExpireSecrets=expire, EndTsColumn="until")
 
-    assert table(stack, "JwtSecrets")["TimeToLiveSpecification"] == {"AttributeName": "until", "Enabled": enabled}
-    assert "TimeToLiveSpecification" not in table(stack, "JwtProfiles")
+    assert properties(stack, "JwtSecrets")["TimeToLiveSpecification"] == {"AttributeName": "until", "Enabled": enabled}
+    assert "TimeToLiveSpecification" not in properties(stack, "JwtProfiles")
 
 
 # --- Settings ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("variable", SETTINGS)
+@pytest.mark.parametrize("variable", ALL_SETTINGS)
 def test_every_setting_has_a_parameter_with_its_default(template: dict[str, Any], variable: str) -> None:
     """Who deploys without parameters gets what the documentation says."""
-    assert str(template["Parameters"][parameter_of(variable)]["Default"]) == SETTINGS[variable]
+    assert str(template["Parameters"][parameter_of(variable)]["Default"]) == ALL_SETTINGS[variable]
 
 
-@pytest.mark.parametrize("variable", SETTINGS)
-def test_every_setting_reaches_the_function(deploy: Deploy, variable: str) -> None:
+@pytest.mark.parametrize(("variable", "function"), READERS)
+def test_every_setting_reaches_its_functions(deploy: Deploy, variable: str, function: str) -> None:
     """Under its own name, from its own parameter."""
-    assert environment(deploy(**{parameter_of(variable): "given"}))[variable] == "given"
+    assert environment(deploy(**{parameter_of(variable): "given"}), function)[variable] == "given"
 
 
-def test_the_environment_holds_nothing_but_settings_and_powertools(deploy: Deploy) -> None:
+@pytest.mark.parametrize(
+    ("function", "service", "settings"),
+    [
+        pytest.param("AuthorizeFunction", "authorize", SETTINGS, id="authorize"),
+        pytest.param("GatewayAuthorizerFunction", "gateway_authorizer", ALL_SETTINGS, id="gateway authorizer"),
+    ],
+)
+def test_the_environment_holds_nothing_but_settings_and_powertools(
+    deploy: Deploy, function: str, service: str, settings: dict[str, str]
+) -> None:
     """A variable that nobody reads is a mistake, or a setting's that was renamed."""
-    variables = environment(deploy(LogLevel="WARNING"))
+    variables = environment(deploy(LogLevel="WARNING"), function)
 
-    assert {name: value for name, value in variables.items() if name not in SETTINGS} == {
-        "POWERTOOLS_SERVICE_NAME": "authorize",
+    assert {name: value for name, value in variables.items() if name not in settings} == {
+        "POWERTOOLS_SERVICE_NAME": service,
         "POWERTOOLS_METRICS_NAMESPACE": "AuthJwt",
         "POWERTOOLS_LOG_LEVEL": "WARNING",
     }
     assert near_misses(variables) == {}
 
 
-def test_the_function_starts_with_the_default_parameters(deploy: Deploy) -> None:
+@pytest.mark.parametrize("function", ["AuthorizeFunction", "GatewayAuthorizerFunction"])
+def test_a_function_starts_with_the_default_parameters(deploy: Deploy, function: str) -> None:
     """They are settings it accepts, and the same as none at all."""
-    assert Settings.from_env(environment(deploy())) == Settings.from_env({})
+    variables = environment(deploy(), function)
+
+    assert Settings.from_env(variables) == Settings.from_env({})
+    assert AuthorizerSettings.from_env(variables) == AuthorizerSettings.from_env({})
 
 
 @pytest.mark.parametrize(
@@ -506,6 +463,16 @@ def test_the_function_starts_with_the_default_parameters(deploy: Deploy) -> None
         pytest.param("CHALLENGE_REALM", "zürich", False, id="a realm that no header can hold"),
         pytest.param("AUTHZ_SERVER", "https://login.example.com/", True, id="an authorization server"),
         pytest.param("AUTHZ_SERVER", "login.example.com", False, id="an authorization server without a scheme"),
+        pytest.param("AUTHORIZER_RESPONSE", "iam", True, id="policies for HTTP APIs"),
+        pytest.param("AUTHORIZER_RESPONSE", "policy", False, id="an unknown form of answer"),
+        pytest.param("AUTHORIZER_REFUSAL", "deny", True, id="policies that deny"),
+        pytest.param("AUTHORIZER_REFUSAL", "", False, id="no way to refuse"),
+        pytest.param("TOKEN_SOURCES", "header:X-Token , query:access token,cookie:t", True, id="three sources"),
+        pytest.param("TOKEN_SOURCES", "", False, id="no source"),
+        pytest.param("TOKEN_SOURCES", "body:token", False, id="an unknown source"),
+        pytest.param("TOKEN_SOURCES", "header:", False, id="a header without a name"),
+        pytest.param("TOKEN_SOURCES", "header:a b", False, id="a header with a blank"),
+        pytest.param("TOKEN_SOURCES", "header:a,", False, id="a source too few"),
     ],
 )
 def test_a_parameter_refuses_what_the_function_would(
@@ -528,7 +495,7 @@ def fits(parameter: dict[str, Any], value: str) -> bool:
 def is_setting(variable: str, value: str) -> bool:
     """Return whether the function starts with that value."""
     try:
-        Settings.from_env({variable: value})
+        (AuthorizerSettings if variable in AUTHORIZER_DEFAULTS else Settings).from_env({variable: value})
     except Exception:  # noqa: BLE001 - the settings' own tests say which
         return False
     return True
@@ -567,6 +534,18 @@ def test_every_parameter_stands_once_in_the_console_in_the_templates_order(templ
         pytest.param("LogRetentionDays", "30", True, id="a retention"),
         pytest.param("LogRetentionDays", "31", False, id="a retention CloudWatch does not know"),
         pytest.param("Architecture", "x86_64", True, id="an architecture"),
+        pytest.param("SnapStart", "None", True, id="no snapshots"),
+        pytest.param("ReservedConcurrency", "1", True, id="one request at a time"),
+        pytest.param("ReservedConcurrency", "0", False, id="no request ever"),
+        pytest.param("MaxReadUnits", "1", True, id="a read a second"),
+        pytest.param("MaxReadUnits", "0", False, id="no reads"),
+        pytest.param("LogKmsKeyArn", KEY_ARN, True, id="a key for the logs"),
+        pytest.param("LogKmsKeyArn", "alias/mine", False, id="an alias for the logs"),
+        pytest.param("AccessLogs", "account-role", True, id="access logs"),
+        pytest.param("AccessLogs", "true", False, id="access logs, but by which role?"),
+        pytest.param("AlarmTopicArn", "arn:aws:sns:eu-central-1:123456789012:on-call", True, id="a topic"),
+        pytest.param("AlarmTopicArn", "arn:aws:sns:eu-central-1:123456789012:on-call.fifo", False, id="a FIFO topic"),
+        pytest.param("AlarmTopicArn", "on-call", False, id="a topic without its ARN"),
     ],
 )
 def test_a_parameter_of_the_deployment_refuses_what_aws_would(
@@ -574,55 +553,6 @@ def test_a_parameter_of_the_deployment_refuses_what_aws_would(
 ) -> None:
     """And a wildcard never gets into a policy."""
     assert fits(template["Parameters"][name], value) is accepted
-
-
-# --- Function and logs ------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("architecture", ["arm64", "x86_64"])
-def test_function_and_layer_are_built_for_one_architecture(
-    deploy: Deploy, template: dict[str, Any], architecture: str
-) -> None:
-    """A layer built for the wrong one cannot load `cryptography`."""
-    stack = deploy(Architecture=architecture, MemorySize="1024")
-    function = only(stack, "AWS::Lambda::Function")
-    ((layer, made),) = of_type(stack, "AWS::Lambda::LayerVersion").items()
-
-    assert function["Layers"] == [f"<{layer}>"]
-    assert function["Architectures"] == made["Properties"]["CompatibleArchitectures"] == [architecture]
-    assert [function["Runtime"]] == made["Properties"]["CompatibleRuntimes"] == ["python3.13"]
-    assert function["MemorySize"] == "1024"
-    assert template["Resources"]["AuthJwtLayer"]["Metadata"] == {
-        "BuildMethod": "python3.13",
-        "BuildArchitecture": {"Ref": "Architecture"},
-    }
-
-
-def test_the_function_is_the_authorize_handler(deploy: Deploy) -> None:
-    """The code and the name that Lambda calls."""
-    function = only(deploy(), "AWS::Lambda::Function")
-
-    assert function["Code"] == {"S3Bucket": "bucket", "S3Key": "functions/authorize"}
-    assert function["Handler"] == "app.lambda_handler"
-
-
-def test_the_function_has_time_to_give_up_on_the_tables(deploy: Deploy) -> None:
-    """With the default settings it can still answer 503, and does so before API Gateway's 29 seconds."""
-    stack = deploy()
-
-    assert 2 * int(environment(stack)["STORE_TIMEOUT_MS"]) <= only(stack, "AWS::Lambda::Function")["Timeout"] * 1000
-    assert only(stack, "AWS::Lambda::Function")["Timeout"] < 29
-
-
-def test_the_log_is_kept_for_as_long_as_asked(deploy: Deploy) -> None:
-    """The function writes into a group of the stack's own, not one Lambda makes and keeps for ever."""
-    stack = deploy(LogRetentionDays="90")
-
-    assert only(stack, "AWS::Logs::LogGroup") == {
-        "LogGroupName": "/aws/lambda/auth-jwt-authorize",
-        "RetentionInDays": "90",
-    }
-    assert only(stack, "AWS::Lambda::Function")["LoggingConfig"] == {"LogGroup": "<AuthorizeLogGroup>"}
 
 
 # --- Outputs ----------------------------------------------------------------------------------------------------------
@@ -638,5 +568,6 @@ def test_the_stack_tells_where_everything_is(deploy: Deploy, gate: dict[str, str
         "ApiUrl": "https://<Api>.execute-api.eu-central-1.amazonaws.com/v1/authorize",
         "ProfilesTableName": "jwt_profiles",
         "SecretsTableName": "jwt_secrets",
-        "AuthorizeFunctionArn": "<AuthorizeFunction.Arn>",
+        "AuthorizeFunctionArn": "<AuthorizeFunctionAliaslive>",
+        "GatewayAuthorizerFunctionArn": "<GatewayAuthorizerFunctionAliaslive>",
     }

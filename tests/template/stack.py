@@ -1,0 +1,173 @@
+"""The template as CloudFormation would see it: translated by SAM's own library, parameters and conditions resolved."""
+
+import copy
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from samtranslator.translator.transform import transform  # type: ignore[import-untyped]
+from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
+
+Stack = dict[str, Any]
+"""`Resources` and `Outputs` of a stack, every condition decided and every reference written out."""
+Deploy = Callable[..., Stack]
+"""Makes a stack of template.yaml: values of parameters in."""
+
+TEMPLATE = Path(__file__).parents[2] / "template.yaml"
+
+
+PSEUDO_PARAMETERS = {
+    "AWS::AccountId": "123456789012",
+    "AWS::Partition": "aws",
+    "AWS::Region": "eu-central-1",
+    "AWS::StackName": "auth-jwt",
+    "AWS::URLSuffix": "amazonaws.com",
+}
+NOTHING = object()  # AWS::NoValue: what holds it leaves it out
+
+
+class NoManagedPolicies:
+    """The policies of AWS that SAM may attach: none, so naming one is an error."""
+
+    def load(self) -> dict[str, str]:
+        """Return no policy."""
+        return {}
+
+
+@dataclass(frozen=True)
+class Resolver:
+    """What CloudFormation makes of intrinsic functions, for one set of parameter values.
+
+    A reference to a resource becomes the text `<LogicalId>`, an attribute of one `<LogicalId.Attribute>`; a
+    reference to anything that the stack does not make is a KeyError.
+    """
+
+    parameters: dict[str, str]
+    conditions: dict[str, Any]
+    resources: dict[str, Any]
+
+    def holds(self, condition: str) -> bool:
+        """Return whether the condition of that name is true."""
+        return bool(self.resolve(self.conditions[condition]))
+
+    def resolve(self, node: Any) -> Any:
+        """Return *node* with every intrinsic function replaced by its value."""
+        if isinstance(node, list):
+            return [value for value in map(self.resolve, node) if value is not NOTHING]
+        if not isinstance(node, dict):
+            return node
+        if len(node) == 1:
+            ((name, argument),) = node.items()
+            if name in self.FUNCTIONS:
+                return self.FUNCTIONS[name](self, argument)
+        resolved = {key: self.resolve(value) for key, value in node.items()}
+        return {key: value for key, value in resolved.items() if value is not NOTHING}
+
+    def ref(self, name: str) -> Any:
+        """Ref."""
+        if name == "AWS::NoValue":
+            return NOTHING
+        known = PSEUDO_PARAMETERS | self.parameters
+        return known[name] if name in known else self._resource(name)
+
+    def get_att(self, argument: list[str] | str) -> str:
+        """Fn::GetAtt, as a list or dotted."""
+        name, _, attribute = argument.partition(".") if isinstance(argument, str) else (argument[0], "", argument[1])
+        return f"<{self._resource(name)[1:-1]}.{attribute}>"
+
+    def sub(self, text: str) -> str:
+        """Fn::Sub."""
+
+        def value(match: re.Match[str]) -> str:
+            return self.get_att(match[1]) if "." in match[1] else str(self.ref(match[1]))
+
+        return re.sub(r"\$\{([^}]+)\}", value, text)
+
+    def if_(self, argument: list[Any]) -> Any:
+        """Fn::If; only the chosen branch is looked at."""
+        condition, yes, no = argument
+        return self.resolve(yes if self.holds(condition) else no)
+
+    def equals(self, argument: list[Any]) -> bool:
+        """Fn::Equals, which compares text."""
+        left, right = self.resolve(argument)
+        return str(left) == str(right)
+
+    def _resource(self, name: str) -> str:
+        made = self.resources[name]
+        if "Condition" in made and not self.holds(made["Condition"]):
+            raise KeyError(name)
+        return f"<{name}>"
+
+    FUNCTIONS: ClassVar[dict[str, Callable[[Any, Any], Any]]] = {
+        "Ref": ref,
+        "Fn::GetAtt": get_att,
+        "Fn::Sub": sub,
+        "Fn::If": if_,
+        "Fn::Equals": equals,
+        "Fn::Not": lambda self, argument: not self.resolve(argument[0]),
+        "Fn::And": lambda self, argument: all(self.resolve(argument)),
+        "Condition": lambda self, argument: self.holds(argument),
+    }
+
+
+def sources(path: Path = TEMPLATE) -> dict[str, Any]:
+    """Return the template as written, but for code, which is where `sam package` would put it."""
+    template: dict[str, Any] = yaml_parse(path.read_text())
+    for resource in template["Resources"].values():
+        for uri in {"CodeUri", "ContentUri"} & resource["Properties"].keys():
+            resource["Properties"][uri] = f"s3://bucket/{resource['Properties'][uri]}"
+    return template
+
+
+def values_of(template: dict[str, Any], overrides: dict[str, str]) -> dict[str, str]:
+    """Return the value of every parameter of *template*: its default, or what *overrides* says."""
+    unknown = overrides.keys() - template["Parameters"].keys()
+    assert not unknown, f"no such parameters: {unknown}"
+    return {name: str(parameter["Default"]) for name, parameter in template["Parameters"].items()} | overrides
+
+
+def translated_by_sam(template: dict[str, Any], values: dict[str, str]) -> dict[str, Any]:
+    """Return *template* in plain CloudFormation, its parameters and conditions still open."""
+    plain: dict[str, Any] = transform(copy.deepcopy(template), dict(values), NoManagedPolicies())
+    return plain
+
+
+def stack_of(template: dict[str, Any], **overrides: str) -> Stack:
+    """Return the resources and outputs of a stack made of *template* with *overrides* of its parameters."""
+    values = values_of(template, overrides)
+    translated = translated_by_sam(template, values)
+    resolver = Resolver(values, translated["Conditions"], translated["Resources"])
+    for rule in translated["Rules"].values():
+        if resolver.resolve(rule["RuleCondition"]):
+            for assertion in rule["Assertions"]:
+                if not resolver.resolve(assertion["Assert"]):
+                    raise ValueError(assertion["AssertDescription"])
+    return {
+        section: {
+            name: resolver.resolve({key: value for key, value in item.items() if key != "Condition"})
+            for name, item in translated[section].items()
+            if "Condition" not in item or resolver.holds(item["Condition"])
+        }
+        for section in ("Resources", "Outputs")
+    }
+
+
+def of_type(stack: Stack, kind: str) -> dict[str, Any]:
+    """Return the resources of a type, by logical id."""
+    return {name: resource for name, resource in stack["Resources"].items() if resource["Type"] == kind}
+
+
+def only(stack: Stack, kind: str) -> dict[str, Any]:
+    """Return the properties of the one resource of a type."""
+    ((_, resource),) = of_type(stack, kind).items()
+    properties: dict[str, Any] = resource["Properties"]
+    return properties
+
+
+def properties(stack: Stack, logical_id: str) -> dict[str, Any]:
+    """Return the properties of a resource."""
+    found: dict[str, Any] = stack["Resources"][logical_id]["Properties"]
+    return found

@@ -1,0 +1,146 @@
+"""docs/api-gateway-authorizer.md: its templates are whole and leave nothing open, and its code does what it says."""
+
+import base64
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
+
+from auth_jwt.settings import AuthorizerSettings, SourceKind
+from events.stage import HERE, read_json
+from tests.template.stack import translated_by_sam
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "api-gateway-authorizer.md").read_text(encoding="utf-8")
+AUTHORIZER = "arn:aws:lambda:eu-central-1:123456789012:function:auth-jwt-authorizer:live"
+LINTERS = [path for path in (ROOT / venv / "bin" / "cfn-lint" for venv in (".venv-lint", ".venv-sam")) if path.exists()]
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+
+
+REST, HTTP, WEBSOCKET = blocks("yaml")
+SNIPPETS = pytest.mark.parametrize("snippet", [REST, HTTP, WEBSOCKET], ids=["rest", "http", "websocket"])
+
+
+def resources(snippet: str) -> dict[str, Any]:
+    """What CloudFormation is given, after SAM; `AuthorizerArn` is the one thing it has to be told."""
+    found: dict[str, Any] = translated_by_sam(yaml_parse(snippet), {"AuthorizerArn": AUTHORIZER})["Resources"]
+    return found
+
+
+def only(snippet: str, kind: str) -> dict[str, Any]:
+    ((_, resource),) = ((name, one) for name, one in resources(snippet).items() if one["Type"] == kind)
+    properties: dict[str, Any] = resource["Properties"]
+    return properties
+
+
+def names_the_authorizer(part: object) -> bool:
+    return any(name in json.dumps(part) for name in (AUTHORIZER, '"AuthorizerArn"'))
+
+
+def authorizer_of(api: dict[str, Any], kind: str) -> dict[str, Any]:
+    """The authorizer in the body of an API that SAM wrote, after a look at every method of it."""
+    body = api["Body"]
+    methods = [method for path in body["paths"].values() for method in path.values()]
+    assert methods
+    assert all(method["security"] == [{"AuthJwt": []}] for method in methods)
+    schemes = body.get("securityDefinitions") or body["components"]["securitySchemes"]
+    (scheme,) = schemes.values()
+    written: dict[str, Any] = scheme["x-amazon-apigateway-authorizer"]
+    assert written["type"] == kind
+    assert names_the_authorizer(written["authorizerUri"])
+    assert scheme.get("in", "header") == "header"
+    return {**written, "header": scheme["name"]}
+
+
+@SNIPPETS
+def test_a_snippet_is_a_template_that_sam_takes(snippet: str) -> None:
+    kinds = {resource["Type"] for resource in resources(snippet).values()}
+
+    assert "AWS::Lambda::Function" in kinds
+    assert not {kind for kind in kinds if kind.startswith("AWS::Serverless::")}
+
+
+@pytest.mark.skipif(not LINTERS, reason="no cfn-lint: `make template` installs it")
+@SNIPPETS
+def test_a_snippet_is_a_template_that_cfn_lint_takes(snippet: str, tmp_path: Path) -> None:
+    file = tmp_path / "template.yaml"
+    file.write_text(snippet)
+
+    done = subprocess.run([LINTERS[0], "-t", file, "-r", "eu-central-1"], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout
+
+
+@SNIPPETS
+def test_a_snippet_leaves_the_permission_to_this_stack(snippet: str) -> None:
+    permissions = [one for one in resources(snippet).values() if one["Type"] == "AWS::Lambda::Permission"]
+
+    assert permissions
+    assert not any(map(names_the_authorizer, permissions))
+
+
+@SNIPPETS
+def test_the_code_of_a_snippet_reads_the_context_of_its_api(snippet: str) -> None:
+    code = only(snippet, "AWS::Lambda::Function")["Code"]["ZipFile"]
+    context = read_json(HERE / "outcomes-gateway-authorizer.json")["events"]["rest-token-allowed"]["answer"]["context"]
+    user = {"lambda": context} if snippet == HTTP else context
+    names: dict[str, Any] = {}
+    exec(code, names)
+
+    answer = names["handler"]({"requestContext": {"authorizer": user}}, None)
+
+    assert answer["statusCode"] == 200
+    assert "alice until 4070908800" in answer.get("body", "alice until 4070908800")
+
+
+def test_the_rest_api_asks_by_the_source_that_is_read_and_forgets_within_a_minute() -> None:
+    authorizer = authorizer_of(only(REST, "AWS::ApiGateway::RestApi"), "token")
+
+    assert authorizer["header"] == "Authorization"
+    assert 0 < authorizer["authorizerResultTtlInSeconds"] <= 60
+
+
+def test_the_http_api_asks_by_the_source_that_is_read_and_forgets_within_a_minute() -> None:
+    authorizer = authorizer_of(only(HTTP, "AWS::ApiGatewayV2::Api"), "request")
+    (source,) = AuthorizerSettings.from_env({}).token_sources
+
+    assert [one.lower() for one in authorizer["identitySource"]] == [f"$request.header.{source.name}"]
+    assert authorizer["authorizerPayloadFormatVersion"] == "2.0"
+    assert authorizer["enableSimpleResponses"] is True  # as AUTHORIZER_RESPONSE is by default
+    assert 0 < authorizer["authorizerResultTtlInSeconds"] <= 60
+
+
+def test_the_websocket_api_asks_at_connect_by_the_source_the_page_tells_to_set() -> None:
+    authorizer, route = only(WEBSOCKET, "AWS::ApiGatewayV2::Authorizer"), only(WEBSOCKET, "AWS::ApiGatewayV2::Route")
+    (text,) = re.findall(r"`TOKEN_SOURCES=(\S+)`", PAGE)
+    (source,) = AuthorizerSettings.from_env({"TOKEN_SOURCES": text}).token_sources
+
+    assert (route["RouteKey"], route["AuthorizationType"]) == ("$connect", "CUSTOM")
+    assert route["AuthorizerId"] == {"Ref": "AuthJwt"}
+    assert authorizer["AuthorizerType"] == "REQUEST"
+    assert source.kind is SourceKind.QUERY
+    assert authorizer["IdentitySource"] == [f"route.request.querystring.{source.name}"]
+
+
+@pytest.mark.parametrize(
+    "name", ["rest-token-allowed", "http-simple-allowed-unusual-claims", "rest-token-allowed-bare"]
+)
+def test_the_code_for_the_decoded_token_reads_it(name: str) -> None:
+    (code,) = blocks("python")
+    context = read_json(HERE / "outcomes-gateway-authorizer.json")["events"][name]["answer"]["context"]
+    names: dict[str, Any] = {}
+    exec(code, names)
+
+    header, claims = names["decoded"](context)
+
+    assert (header["typ"], "tag" in claims) == ("JWT", True)
+    text = base64.urlsafe_b64decode(context["decoded_token"] + "==").decode()
+    assert text.startswith("{")
+    assert names["decoded"]({}) is None

@@ -1,0 +1,176 @@
+"""A release is what is asked from then on: code, layer and settings.
+
+Callers ask the alias `live`, which names a published version; a version keeps what it was published with, and is
+published when its logical id is new.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.template.stack import TEMPLATE, Deploy, Stack, of_type, properties, sources, stack_of
+
+ROOT = TEMPLATE.parent
+FUNCTIONS = {"AuthorizeFunction", "GatewayAuthorizerFunction"}
+LAYER = "layers/auth_jwt"
+LAYER_FILE = Path(LAYER, "auth_jwt", "settings.py")
+
+
+def packaged(checkout: Path) -> dict[str, Any]:
+    """Return the template as `sam package` leaves it: every folder of code replaced by the address of its contents."""
+    template = sources(checkout / "template.yaml")
+    for resource in template["Resources"].values():
+        for uri in {"CodeUri", "ContentUri"} & resource["Properties"].keys():
+            folder = checkout / resource["Properties"][uri].removeprefix("s3://bucket/")
+            digest = hashlib.sha256()
+            for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+                digest.update(file.relative_to(folder).as_posix().encode() + b"\0" + file.read_bytes())
+            resource["Properties"][uri] = f"s3://bucket/{digest.hexdigest()}"
+    return template
+
+
+def versions(stack: Stack) -> dict[str, str]:
+    """Return the version that each function's alias names."""
+    aliases = of_type(stack, "AWS::Lambda::Alias").values()
+    return {
+        alias["Properties"]["FunctionName"][1:-1]: alias["Properties"]["FunctionVersion"].removesuffix(".Version>")[1:]
+        for alias in aliases
+    }
+
+
+def make(*arguments: str, **variables: str) -> str:
+    """Run make in this checkout, with *variables* and nothing else of AWS in its environment; return what it prints."""
+    program = shutil.which("make")
+    assert program is not None
+    env = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | variables
+    command = [program, "--silent", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=env, check=True, timeout=60, text=True, stdout=subprocess.PIPE).stdout
+
+
+def marked(checkout: Path, release: str) -> None:
+    """Mark the template of *checkout*, as `make deploy` marks the built one."""
+    make("mark", f"BUILT={checkout / 'template.yaml'}", f"RELEASE={release}")
+
+
+@pytest.fixture(name="checkout")
+def _checkout(tmp_path: Path) -> Path:
+    """Return a folder with the template and what it deploys, to change."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    for folder in (LAYER, "functions"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignored)
+    shutil.copy(TEMPLATE, tmp_path)
+    return tmp_path
+
+
+def test_the_same_release_is_the_same_version(checkout: Path) -> None:
+    """Or the tests below would find differences that nobody made."""
+    assert versions(stack_of(packaged(checkout))) == versions(stack_of(packaged(checkout)))
+    assert versions(stack_of(packaged(checkout))).keys() == FUNCTIONS
+
+
+def test_a_changed_file_of_the_layer_makes_new_versions_of_all_functions(checkout: Path) -> None:
+    """The layer is where nearly all of the code is."""
+    before = versions(stack_of(packaged(checkout)))
+    with (checkout / LAYER_FILE).open("a") as file:
+        file.write("# changed\n")
+    after = versions(stack_of(packaged(checkout)))
+
+    assert {function for function in FUNCTIONS if before[function] != after[function]} == FUNCTIONS
+
+
+@pytest.mark.parametrize("function", ["authorize", "gateway_authorizer"])
+def test_a_changed_handler_makes_a_new_version_of_its_function(checkout: Path, function: str) -> None:
+    """And leaves the other alone."""
+    before = versions(stack_of(packaged(checkout)))
+    with (checkout / "functions" / function / "app.py").open("a") as file:
+        file.write("# changed\n")
+    after = versions(stack_of(packaged(checkout)))
+
+    changed = {name for name in FUNCTIONS if before[name] != after[name]}
+    assert [name.lower() for name in changed] == [f"{function.replace('_', '')}function"]
+
+
+def test_a_changed_setting_makes_new_versions_in_a_release_of_its_own(checkout: Path) -> None:
+    """Which `make deploy` makes of every deployment."""
+    marked(checkout, "2027-01-01T00:00:00Z")
+    before = stack_of(packaged(checkout), CacheTtlSeconds="60")
+    shutil.copy(TEMPLATE, checkout)
+    marked(checkout, "2027-01-01T00:00:01Z")
+    after = stack_of(packaged(checkout), CacheTtlSeconds="5")
+
+    assert {name for name in FUNCTIONS if versions(before)[name] != versions(after)[name]} == FUNCTIONS
+    assert properties(after, "AuthorizeFunction")["Environment"]["Variables"]["CACHE_TTL_SECONDS"] == "5"
+
+
+def test_a_changed_setting_alone_makes_no_new_version(deploy: Deploy) -> None:
+    """Hence the mark. When SAM comes to see it, this test tells that `make mark` is no longer needed."""
+    assert versions(deploy(CacheTtlSeconds="5")) == versions(deploy(CacheTtlSeconds="60"))
+
+
+def test_the_mark_is_in_every_functions_description(checkout: Path) -> None:
+    """Where Lambda sees a change, too: it publishes nothing that is the same as before. And people can read it."""
+    marked(checkout, "2027-01-01T00:00:00Z")
+    stack = stack_of(packaged(checkout))
+
+    for function in FUNCTIONS:
+        assert properties(stack, function)["Description"].endswith(" (release 2027-01-01T00:00:00Z)")
+
+
+def test_what_bears_a_mark_takes_no_other(checkout: Path) -> None:
+    """A template that was not built anew would be the old release under a new name."""
+    marked(checkout, "2027-01-01T00:00:00Z")
+
+    with pytest.raises(subprocess.CalledProcessError):
+        marked(checkout, "2027-01-01T00:00:01Z")
+
+
+def test_a_version_ends_with_the_release_after_it(deploy: Deploy) -> None:
+    """SAM would keep them all, and AWS bill their snapshots."""
+    policies = {version["DeletionPolicy"] for version in of_type(deploy(), "AWS::Lambda::Version").values()}
+
+    assert policies == {"Delete"}
+
+
+def test_every_alias_is_called_live(deploy: Deploy) -> None:
+    """The API and the outputs name it."""
+    aliases = of_type(deploy(), "AWS::Lambda::Alias")
+
+    assert aliases.keys() == {f"{function}Aliaslive" for function in FUNCTIONS}
+    assert {alias["Properties"]["Name"] for alias in aliases.values()} == {"live"}
+
+
+def deploying(*arguments: str, **variables: str) -> list[str]:
+    """Return the commands of `make deploy`, which are not run."""
+    return make("--dry-run", "deploy", *arguments, **variables).replace("\\\n", "").splitlines()
+
+
+def test_make_deploy_builds_then_marks_then_deploys() -> None:
+    """Every deployment is a release, and takes the region of the profile: make's own is for tests."""
+    build, _, grep, sed, deploy = deploying("ARGS=--no-confirm-changeset")[-5:]
+
+    assert build.endswith(" sam build --config-env default")
+    assert "(unreleased)" in grep
+    assert re.search(r"/\(release 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ\)/' \.aws-sam/build/template\.yaml ", sed)
+    assert deploy.split()[:4] == ["env", "-u", "AWS_DEFAULT_REGION", ".venv-sam/bin/sam"]
+    assert deploy.split()[4:] == ["deploy", "--config-env", "default", "--no-confirm-changeset"]
+
+
+def test_make_deploy_builds_and_deploys_by_one_section_of_the_configuration() -> None:
+    """A build for another architecture than the stack's would not start."""
+    build, *_, deploy = deploying("CONFIG_ENV=test")[-5:]
+
+    assert build.endswith(" sam build --config-env test")
+    assert deploy.split()[4:] == ["deploy", "--config-env", "test"]
+
+
+def test_make_deploy_takes_a_region_that_is_asked_for() -> None:
+    """In the environment, as with any tool of AWS's."""
+    *_, deploy = deploying(AWS_DEFAULT_REGION="eu-west-3")
+
+    assert deploy.split()[:2] == [".venv-sam/bin/sam", "deploy"]
