@@ -1,0 +1,137 @@
+"""What is in the artifacts: what requirements.txt pins and our own code, for the right machine, small enough."""
+
+import csv
+import re
+from email.parser import HeaderParser
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from events.stage import RESOURCES, ROOT
+from tests.e2e.artifact.built import Artifact, distributions_of, files_of, unzipped_bytes, zipped_bytes
+from tests.e2e.artifact.conftest import Tell
+
+MB = 1_000_000
+LAMBDA_LIMIT = 250 * MB
+"""Of a function and its layers, unzipped."""
+UNZIPPED_LIMIT, ZIPPED_LIMIT = 50 * MB, 27 * MB
+"""Of the layer. Measured: 43.4 and 23.5 MB. A new release of boto3 is welcome, another library is not."""
+FUNCTION_LIMIT = 50_000
+"""Of a function, unzipped: it translates, and what is large is in the layer."""
+
+LAYER_SOURCE = ROOT / "layers" / "auth_jwt"
+
+LAMBDA = {
+    "implementation_name": "cpython",
+    "os_name": "posix",
+    "platform_python_implementation": "CPython",
+    "platform_system": "Linux",
+    "python_full_version": "3.13.0",
+    "python_version": "3.13",
+    "sys_platform": "linux",
+}
+MACHINES = {"x86_64": 62, "arm64": 183}
+"""ELF's numbers for them (e_machine)."""
+GLIBC = (2, 34)
+"""Of Amazon Linux 2023, on which Lambda runs Python 3.13."""
+
+
+def pinned(artifact: Artifact) -> dict[str, str]:
+    """The versions that requirements.txt wants on Lambda, by name."""
+    text = (LAYER_SOURCE / "requirements.txt").read_text("utf-8")
+    lines = [line.partition("\\")[0].strip() for line in text.splitlines() if re.match(r"[A-Za-z0-9]", line)]
+    machine = {"x86_64": "x86_64", "arm64": "aarch64"}[artifact.architecture]
+    wanted = [Requirement(line) for line in lines]
+    assert wanted
+    return {
+        canonicalize_name(one.name): str(one.specifier).removeprefix("==")
+        for one in wanted
+        if one.marker is None or one.marker.evaluate({**LAMBDA, "platform_machine": machine})
+    }
+
+
+def shared_objects(folder: Path) -> dict[str, bytes]:
+    """The beginnings of all files with machine code in them, whatever they are called."""
+    found = {}
+    for name, path in files_of(folder).items():
+        with path.open("rb") as file:
+            head = file.read(20)
+        if head.startswith(b"\x7fELF"):
+            found[name] = head
+    return found
+
+
+def test_the_layer_installs_what_is_pinned_and_nothing_else(artifact: Artifact) -> None:
+    """Neither a test's package nor another version."""
+    metadata = [HeaderParser().parsestr((one / "METADATA").read_text()) for one in distributions_of(artifact.packages)]
+    installed = {canonicalize_name(one["Name"]): one["Version"] for one in metadata}
+
+    assert installed == pinned(artifact)
+
+
+def test_the_files_of_the_layer_are_ours_and_those_that_its_packages_declare(artifact: Artifact) -> None:
+    """A file that nobody declares came from somewhere else, and none is missing."""
+    records = [(one / "RECORD").read_text().splitlines() for one in distributions_of(artifact.packages)]
+    declared = {row[0] for record in records for row in csv.reader(record)}
+    ours = set(files_of(LAYER_SOURCE))
+    there = {path.relative_to(artifact.layer).as_posix() for path in artifact.layer.rglob("*") if path.is_file()}
+
+    assert there ^ {f"python/{name}" for name in declared | ours} == set()
+
+
+def test_our_code_in_the_artifact_is_that_of_the_tree(artifact: Artifact) -> None:
+    """Or something else is tested than what is deployed."""
+    sources = {artifact.packages: LAYER_SOURCE, **{artifact.function(f): ROOT / "functions" / f for f in RESOURCES}}
+    for there, here in sources.items():
+        names = files_of(here)
+        assert names
+        different = [name for name, path in names.items() if (there / name).read_bytes() != path.read_bytes()]
+        assert different == [], f"`make build` has not seen {different} in {here}"
+
+
+@pytest.mark.parametrize("function", RESOURCES)
+def test_a_function_is_its_folder(artifact: Artifact, function: str) -> None:
+    """What it needs besides is in the layer."""
+    folder = artifact.function(function)
+
+    assert {path.name for path in folder.rglob("*")} == files_of(ROOT / "functions" / function).keys()
+
+
+def test_every_shared_object_is_for_the_machine_built_for(artifact: Artifact) -> None:
+    """A layer for another machine builds and deploys without a word, and fails at the first request."""
+    found = shared_objects(artifact.folder)
+
+    assert any("cryptography" in name for name in found)
+    machines = {name: int.from_bytes(head[18:20], "little") for name, head in found.items()}
+    assert {name: machine for name, machine in machines.items() if machine != MACHINES[artifact.architecture]} == {}
+
+
+def test_every_package_fits_the_python_and_the_glibc_of_lambda(artifact: Artifact) -> None:
+    """Wheels for something newer install on a newer build machine."""
+    tags = {
+        tag: path.name
+        for path in distributions_of(artifact.packages)
+        for tag in re.findall(r"^Tag: (.*)$", (path / "WHEEL").read_text(), re.MULTILINE)
+    }
+    for tag, package in tags.items():
+        python, _, platform = tag.split("-")
+        assert python in {"py2", "py3", "cp313"} or "-abi3-" in tag, f"{package}: {tag}"
+        if newest := re.match(r"manylinux_(\d+)_(\d+)_", platform):
+            assert (int(newest[1]), int(newest[2])) <= GLIBC, f"{package}: {tag}"
+        else:
+            assert platform == "any" or platform.startswith("manylinux20"), f"{package}: {tag}"
+
+
+def test_the_artifact_is_small(artifact: Artifact, tell: Tell) -> None:
+    """What is loaded at a start is smaller still, but all of it is stored and fetched."""
+    functions = {name: unzipped_bytes(artifact.function(name)) for name in RESOURCES}
+    unzipped, zipped = unzipped_bytes(artifact.layer), zipped_bytes(artifact.layer)
+
+    sizes = ", ".join(f"{name} {size / 1000:.1f} kB" for name, size in functions.items())
+    tell(f"{artifact.architecture}: layer {unzipped / MB:.1f} MB, zipped {zipped / MB:.1f} MB; {sizes}")
+    assert unzipped < UNZIPPED_LIMIT
+    assert zipped < ZIPPED_LIMIT
+    assert max(functions.values()) < FUNCTION_LIMIT
+    assert unzipped + max(functions.values()) < LAMBDA_LIMIT

@@ -1,0 +1,17 @@
+"""Every file of events/ is answered by the built functions as it is by the code in the tree."""
+
+import pytest
+
+from events.demo import Act, acts
+from events.outcomes import differences
+from events.stage import HERE
+from tests.e2e.artifact.conftest import Running
+
+
+@pytest.mark.parametrize("act", acts(), ids=lambda act: f"{act.function}-{act.name}")
+def test_an_event_is_answered_as_its_outcome_says(running: Running, act: Act) -> None:
+    event = (HERE / act.function / f"{act.name}.json").read_bytes()
+
+    answer = running(act.function, act.settings).ask(event)
+
+    assert differences(act.event(), act.expected, answer) == []
