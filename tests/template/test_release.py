@@ -45,7 +45,7 @@ def versions(stack: Stack) -> dict[str, str]:
 
 
 def make(*arguments: str, **variables: str) -> str:
-    """Run make in this checkout, with *variables* and nothing else of AWS or of an outer make; return what it prints."""
+    """Run make in this checkout, with *variables* and nothing else of AWS or an outer make; return what it prints."""
     program = shutil.which("make")
     assert program is not None
     env = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MAKE", "MFLAGS", "ARGS"))}
