@@ -19,7 +19,7 @@ endef
 
 .PHONY: help
 help: ## Show this list
-	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.installed: requirements-dev.txt $(LAYER)/requirements.txt
 	@python=$$($(find_python)); \
@@ -35,6 +35,11 @@ install: $(VENV)/.installed ## Make .venv with everything pinned
 .PHONY: demo
 demo: install ## Run every file of events/ through the real handlers against DynamoDB in memory
 	@$(PY) -m events.demo
+
+# PORT, WORKERS, LOG, API_KEY, DB_URL and every setting, on the command line or in the environment: docs/local.md.
+.PHONY: serve
+serve: install ## Serve the API on 127.0.0.1:8080, with DynamoDB in memory and sample users (PORT=8081, ARGS=--help)
+	@exec $(PY) -m serve $(ARGS)
 
 .PHONY: test
 test: install ## Run the tests (ARGS="-k window" and the like are passed on)
@@ -102,6 +107,31 @@ build: $(ARTIFACTS) ## Build layer and functions for both architectures, into bu
 e2e: install build ## Run the built artifact under AWS's runtime emulator, every file of events/ (ARGS are passed on)
 	@$(if $(BOUNDED),timeout --foreground --kill-after=30 240) $(PY) -m pytest tests/e2e $(ARGS)
 
+.venv-api/.installed: requirements-api.txt
+	@python=$$($(find_python)); echo "Installing schemathesis into .venv-api ..."; \
+	"$$python" -m venv --clear .venv-api && \
+	.venv-api/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-api.txt
+	@touch $@
+
+# It takes 20 seconds.
+.PHONY: e2e-api
+e2e-api: install .venv-api/.installed ## Send make serve what schemathesis makes of openapi.yaml, and check every answer
+	@$(if $(BOUNDED),timeout --foreground --kill-after=30 240) $(PY) -m tests.e2e.serve.described
+
+# Containers of this machine's own architecture.
+MACHINE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
+.PHONY: docker-engine
+docker-engine: install
+	@$(PY) -m serve.sam_local check
+
+.PHONY: sam-local-invoke
+sam-local-invoke: docker-engine build/$(MACHINE)/artifact/template.yaml ## Give a file of events/ to the built function in a container (EVENT=events/...; needs Docker)
+	@exec $(PY) -m serve.sam_local invoke $(EVENT)
+
+.PHONY: sam-local-api
+sam-local-api: docker-engine build/$(MACHINE)/artifact/template.yaml ## Serve the API by built functions in containers (PORT=3000; needs Docker)
+	@exec $(PY) -m serve.sam_local api
+
 # A published version keeps the code, layer and settings it was published with, and SAM sees no change of a setting. So
 # each release bears its own mark, in the functions' descriptions: docs/decisions/0012.
 BUILT := .aws-sam/build/template.yaml
@@ -154,6 +184,7 @@ lock: install ## Write the pinned requirements anew from pyproject.toml
 	$$compile --group sam -o requirements-sam.txt && \
 	$$compile --group lint -o requirements-lint.txt && \
 	$$compile --group e2e -o requirements-e2e.txt && \
+	$$compile --group api -o requirements-api.txt && \
 	$$compile --group mutation -o requirements-mutation.txt
 	@rm -rf .venv-lock
 

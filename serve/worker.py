@@ -1,0 +1,178 @@
+"""One process of `make serve`: the real handler behind an HTTP server, on a socket that its parent listens on.
+
+Like an execution environment of Lambda it has its own memory and works on one request at a time. Its orders come as
+a line of JSON on standard input, which stays open as long as the parent lives.
+"""
+
+import asyncio
+import io
+import json
+import logging
+import os
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+from uuid import uuid4
+
+import uvicorn
+
+from events.stage import Handler, Json, LambdaContext, environment, load_handler
+from serve.gateway import MAX_BODY_BYTES, HttpAnswer, HttpRequest, RestApi
+
+READY: Final = "ready"
+_KEEP_ALIVE_SECONDS: Final = 75
+_GRACE_SECONDS: Final = 3
+_MAX_HEADER_BYTES: Final = 64 * 1024
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What a worker is told.
+
+    Attributes:
+        socket: file descriptor of the listening socket.
+        log: path of the file for everything the handler writes; empty: this process's standard error.
+        document: OpenAPI body of the API.
+        api_key: what callers must send; None: nothing.
+        variables: the function's environment.
+    """
+
+    socket: int
+    log: str
+    document: Json
+    api_key: str | None
+    variables: dict[str, str]
+
+    def to_json(self) -> str:
+        """Return the orders as one line."""
+        return json.dumps(asdict(self))
+
+
+class Application:
+    """The API as an ASGI application."""
+
+    def __init__(self, api: RestApi, handler: Handler) -> None:
+        self._api = api
+        self._handler = handler
+        self._environment = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lambda")
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        request = HttpRequest(
+            method=scope["method"],
+            path=scope["path"],
+            query=scope["query_string"].decode("latin-1"),
+            headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]],
+            body=await _body_of(receive),
+            client=scope["client"][0] if scope["client"] else "127.0.0.1",
+        )
+        answer = await asyncio.get_running_loop().run_in_executor(self._environment, self.answer, request)
+        headers = [*answer.headers, ("content-length", str(len(answer.body)))]
+        if len(request.body) > MAX_BODY_BYTES:
+            headers.append(("connection", "close"))  # the rest of the body was not read
+        await send(
+            {
+                "type": "http.response.start",
+                "status": answer.status,
+                "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers],
+            }
+        )
+        await send({"type": "http.response.body", "body": answer.body})
+
+    def answer(self, request: HttpRequest) -> HttpAnswer:
+        """Ask the function, unless the gateway answers by itself; write a line of access log."""
+        started = time.perf_counter()
+        request_id = str(uuid4())
+        answer = self._api.refusal_of(request, request_id) or self._asked(request, request_id)
+        line = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "request_id": request_id,
+            "method": request.method,
+            "resource": self._api.resource_of(request.path),  # not the path, which may hold anything
+            "status": answer.status,
+            "latency_ms": round((time.perf_counter() - started) * 1000, 1),
+        }
+        print(json.dumps({"access": line}))
+        return answer
+
+    def _asked(self, request: HttpRequest, request_id: str) -> HttpAnswer:
+        # Through JSON and back, as Lambda carries both.
+        event = json.loads(json.dumps(self._api.event_of(request, request_id)))
+        try:
+            given = json.loads(json.dumps(self._handler(event, LambdaContext(str(uuid4())))))
+            return self._api.answer_of(given, request_id)
+        except Exception:  # noqa: BLE001 - whatever it is, API Gateway answers 502
+            traceback.print_exc()
+            return self._api.own_answer("INTEGRATION_FAILURE", request_id)
+
+
+async def _body_of(receive: Receive) -> bytes:
+    """Read a body, but not much beyond what is too much."""
+    body = bytearray()
+    while len(body) <= MAX_BODY_BYTES:
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            break
+    return bytes(body)
+
+
+def _stop_without_parent(server: uvicorn.Server) -> None:
+    """End when the parent has, in whatever way: its end of standard input is then closed."""
+    sys.stdin.read()
+    server.should_exit = True
+
+
+def _redirect_output(log: str) -> None:
+    """Send what the handler writes to the log, whole lines at a time."""
+    if log:
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(descriptor, sys.stdout.fileno())
+        os.close(descriptor)
+    else:
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    orders = Orders(**json.loads(sys.stdin.readline()))
+    to_parent = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    _redirect_output(orders.log)
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # a client that sends no HTTP is told so
+    with environment(orders.variables):
+        app = Application(RestApi(orders.document, orders.api_key), load_handler())
+        config = uvicorn.Config(
+            app,
+            interface="asgi3",
+            http="h11",
+            ws="none",
+            loop="asyncio",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+            h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
+        )
+        server = uvicorn.Server(config)
+        threading.Thread(target=_stop_without_parent, args=(server,), daemon=True).start()
+        print(READY, file=to_parent, flush=True)
+        server.run(sockets=[socket.socket(fileno=orders.socket)])
+
+
+if __name__ == "__main__":
+    main()
