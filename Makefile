@@ -104,8 +104,9 @@ build: $(ARTIFACTS) ## Build layer and functions for both architectures, into bu
 
 # It takes half a minute; after four it is told to end, and ends what it started.
 .PHONY: e2e
-e2e: install build ## Run the built artifact under AWS's runtime emulator, every file of events/ (ARGS are passed on)
+e2e: install build ## Run the built artifact under AWS's runtime emulator and make serve for real (ARGS go to pytest)
 	@$(if $(BOUNDED),timeout --foreground --kill-after=30 240) $(PY) -m pytest tests/e2e $(ARGS)
+	@$(MAKE) --no-print-directory e2e-api
 
 .venv-api/.installed: requirements-api.txt
 	@python=$$($(find_python)); echo "Installing schemathesis into .venv-api ..."; \
