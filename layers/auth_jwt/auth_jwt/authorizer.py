@@ -71,9 +71,8 @@ class Authorizer:
         now = self.clock()
         jws, claims = self._unverified(token)
         report.algorithm = jws.algorithm
-        tag = unverified_tag(claims, self.policy.tag_claim)
-        report.tag = tag
-        answer, profile = self._decide_by_rows(tag, jws, claims, now, report)
+        report.tag = tag = unverified_tag(claims, self.policy.tag_claim)
+        answer, profile = self._decide(_Attempt(tag, jws, claims, now, report))
         if from_user is not None and from_user != answer.sip_username:
             raise Denied(Reason.USERNAME_MISMATCH)
         if from_domain is not None and not _same_domain(from_domain, profile.domain):
@@ -101,40 +100,36 @@ class Authorizer:
         jws = unverified_jws(token, self.policy.header, max_bytes=self.policy.max_token_bytes)
         return jws, unverified_object(jws.payload)
 
-    def _decide_by_rows(
-        self, tag: str, jws: UnverifiedJws, claims: dict[str, Any], now: float, report: Report
-    ) -> tuple[Authorized, Profile]:
+    def _decide(self, attempt: "_Attempt") -> tuple[Authorized, Profile]:
         """Decide by remembered rows, and once more by fresh ones where those could decide otherwise."""
         deadline = Deadline(self.store_seconds)
-        recalled = self.memory.recall(tag, deadline)
-        report.rows = recalled.origin
+        recalled = self.memory.recall(attempt.tag, deadline)
+        attempt.report.rows = recalled.origin
         try:
-            return self._decide(recalled.rows, jws, claims, now, report)
+            return self._decide_by(recalled.rows, attempt)
         except Denied as denied:
             if not recalled.remembered or denied.reason not in WORTH_A_SECOND_LOOK:
                 raise
-            renewed = self.memory.renew(tag, deadline)
+            renewed = self.memory.renew(attempt.tag, deadline)
             if renewed is None:
                 raise
-        report.rows = "table"
-        return self._decide(renewed, jws, claims, now, report)
+        attempt.report.begin_anew("table")
+        return self._decide_by(renewed, attempt)
 
-    def _decide(
-        self, rows: TagRows, jws: UnverifiedJws, claims: dict[str, Any], now: float, report: Report
-    ) -> tuple[Authorized, Profile]:
-        report.secret_id = None
-        secrets = _open_secrets(rows, now)
-        secret = verify_signature(jws, secrets, self.policy.min_hmac_key_bytes, report)
+    def _decide_by(self, rows: TagRows, attempt: "_Attempt") -> tuple[Authorized, Profile]:
+        report = attempt.report
+        secrets = _open_secrets(rows, attempt.now)
+        secret = verify_signature(attempt.jws, secrets, self.policy.min_hmac_key_bytes, report)
         report.secret_id = secret.id
-        check_claims(claims, self.policy, now)
+        check_claims(attempt.claims, self.policy, attempt.now)
         profile, username = _usable_profile(rows)
-        _check_revocation(profile, claims)
+        _check_revocation(profile, attempt.claims)
         credentials, report.unusable_credentials = load_credentials(self.policy.credentials, profile.attributes)
         answer = Authorized(
             sip_username=username,
-            decoded_token=decoded_token(jws.header, claims),
+            decoded_token=decoded_token(attempt.jws.header, attempt.claims),
             credentials=credentials,
-            expires_at=self._expires_at(secret, claims),
+            expires_at=self._expires_at(secret, attempt.claims),
         )
         return answer, profile
 
@@ -146,6 +141,17 @@ class Authorizer:
         if policy.max_token_age_seconds is not None:
             ends.append(claims["iat"] + policy.max_token_age_seconds + policy.leeway_seconds)
         return floor(min(ends))
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """A token that was read and not verified, at the instant it is judged by."""
+
+    tag: str
+    jws: UnverifiedJws
+    claims: dict[str, Any]
+    now: float
+    report: Report
 
 
 def _open_secrets(rows: TagRows, now: float) -> list[Secret]:

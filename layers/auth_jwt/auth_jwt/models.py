@@ -209,6 +209,10 @@ class Report:
     unusable_credentials: list[str] = field(default_factory=list)
     call_id: str | None = None
 
+    def begin_anew(self, rows: str) -> None:
+        """Forget what a first look at the rows showed, before a second one at others."""
+        self.rows, self.secret_id, self.unusable_secrets = rows, None, {}
+
 
 _ABSENT = object()
 
