@@ -643,3 +643,14 @@ def test_script_authorize_finds_the_last_of_16_candidates() -> None:
     keys = a_jwks(*[an_oct_jwk(OTHER_KEY.encode())] * 15, an_oct_jwk())
 
     assert script(a_token(), keys)[0] == 1
+
+
+def test_after_a_second_look_the_report_tells_of_that_one_alone() -> None:
+    """A secret that verified by remembered rows, and is gone, has verified nothing."""
+    store = MemoryStore(profiles=[], secrets=[a_secret("", id="0"), a_secret(id="1")])
+    authorizer, report = an_authorizer(store=store, ttl=60), Report()
+    assert refusal(lambda: authorizer.authorize(a_token())) is Reason.UNKNOWN_PROFILE
+    store.secrets.clear()
+
+    assert refusal(lambda: authorizer.authorize(a_token(), report=report)) is Reason.UNKNOWN_TAG
+    assert report == Report(tag=TAG, algorithm="HS256", rows="table")

@@ -16,6 +16,7 @@ from tests.e2e.serve.serving import ROOT, Serving, environment, serving
 SCHEMATHESIS: Final = ROOT / ".venv-api" / "bin" / "schemathesis"
 SEED: Final = 20250615
 RUN_SECONDS: Final = 100
+ITS_OWN: Final = {"NO_COLOR": "1", "PYTHONPATH": str(ROOT), "SCHEMATHESIS_HOOKS": "tests.e2e.serve.formats"}
 API_KEY: Final = "sample-api-key-never-use-it"
 
 RUNS: Final[Sequence[tuple[str, dict[str, str], list[str]]]] = (
@@ -34,9 +35,7 @@ def findings_of(service: Serving, options: Sequence[str], folder: Path) -> int:
         *options,
     ]
     print(f"$ {' '.join(command)}", flush=True)
-    return subprocess.run(
-        command, cwd=folder, env=environment(NO_COLOR="1"), check=False, timeout=RUN_SECONDS
-    ).returncode
+    return subprocess.run(command, cwd=folder, env=environment(**ITS_OWN), check=False, timeout=RUN_SECONDS).returncode
 
 
 def main() -> int:
