@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from auth_jwt.cache import MAX_UNKNOWN_TAGS, RowMemory
+from auth_jwt.cache import MAX_UNKNOWN_TAGS, UNKNOWN_TAG_SECONDS, RowMemory
 from auth_jwt.errors import Fault, Throttled, Unreachable
 from auth_jwt.models import TagRows
 from auth_jwt.ports import Deadline
@@ -54,6 +54,21 @@ class TestRemembering:
         timer.pass_by(seconds)
 
         assert origin(memory, "alice") == expected
+
+    @pytest.mark.parametrize(("tag", "seconds"), [("alice", TTL), ("nobody", UNKNOWN_TAG_SECONDS)])
+    def test_after_a_miss_no_table_is_read_until_its_time_is_over(self, tag: str, seconds: int) -> None:
+        timer = Clock()
+        store = a_store("alice")
+        memory = a_memory(store, timer)
+        for _ in range(seconds):
+            for _ in range(3):
+                origin(memory, tag)
+            timer.pass_by(1)
+        assert store.reads == [(tag, False)]
+
+        origin(memory, tag)
+
+        assert store.reads == [(tag, False)] * 2
 
     def test_time_counts_from_before_the_read(self) -> None:
         """What changed while a slow read was under way must not live longer for it."""

@@ -3,13 +3,17 @@
 Callers choose the tags, so everything here is bounded, and tags that turned out unknown live apart from those that
 exist: no flood of inventions pushes out a real user. Windows, claims and signatures are judged anew at every
 request; no verdict is remembered.
+
+Of a burst of requests for one tag, one reads and the others wait for what it gets. One lock guards all of it, and
+nobody holds it while reading.
 """
 
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from threading import Lock
+from threading import Event, Lock
+from typing import Final
 
 from auth_jwt.errors import Fault, Throttled, Unreachable
 from auth_jwt.models import TagRows
@@ -20,14 +24,8 @@ MAX_UNKNOWN_TAGS = 4096
 UNKNOWN_TAG_SECONDS = 5
 SECONDS_BETWEEN_ATTEMPTS = 1
 
-
-@dataclass(slots=True)
-class _Entry:
-    rows: TagRows
-    read_at: float
-    renewed_at: float = float("-inf")
-    renewal_failed: Fault | None = None
-    retry_at: float = float("-inf")
+_UNKNOWN: Final = TagRows()
+"""That a tag has no secrets is all there is to know about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +41,43 @@ class Recalled:
         return self.origin != "table"
 
 
+@dataclass(slots=True)
+class _Entry:
+    recalled: Recalled  # as it is given out, made once
+    weight: int
+    read_at: float
+    fresh_until: float
+    retry_at: float = float("-inf")
+
+
+class _Reading:
+    """One read of a tag, for the request that does it and for all who wait for its outcome."""
+
+    __slots__ = ("began_at", "ended", "failure", "rows")
+
+    def __init__(self, began_at: float) -> None:
+        self.began_at = began_at
+        self.rows = _UNKNOWN
+        self.failure: BaseException | None = None
+        self.ended = Event()
+
+    def outcome(self, deadline: Deadline) -> TagRows:
+        """Return the rows that somebody else reads or has read, waiting until *deadline* at most."""
+        if not self.ended.wait(deadline.seconds_left()):
+            raise Unreachable("another request's reading of the tables did not end in time (STORE_TIMEOUT_MS)")
+        if isinstance(self.failure, Fault):  # a copy: one exception raised in two threads is a mess
+            raise type(self.failure)(*self.failure.args) from self.failure
+        if self.failure is not None:
+            raise Fault("another request's reading of the tables broke off") from self.failure
+        return self.rows
+
+
 class RowMemory:
     """The rows of a tag, remembered for *ttl* seconds, and for *stale_for* more while the store is unreachable.
 
     Args:
         store: where rows are read.
-        ttl: seconds; 0 remembers nothing at all, for any purpose.
+        ttl: seconds; 0 remembers nothing at all, for any purpose, and shares nothing.
         stale_for: seconds beyond *ttl*.
         timer: a clock that never goes back, in seconds.
         max_bytes: what the remembered rows may weigh together.
@@ -71,109 +100,147 @@ class RowMemory:
         self._known: OrderedDict[str, _Entry] = OrderedDict()
         self._unknown: OrderedDict[str, _Entry] = OrderedDict()
         self._bytes = 0
+        self._under_way: dict[str, _Reading] = {}
+        self._renewals: OrderedDict[str, _Reading] = OrderedDict()  # of the last second: what one second can read
         self._retry_at = float("-inf")
         self._lock = Lock()
 
     def recall(self, tag: str, deadline: Deadline) -> Recalled:
         """Return the rows of *tag*, from memory when it is fresh enough, otherwise read by *deadline*.
 
+        Who comes while another request reads them waits for that, and gets them as remembered: that reading began
+        before, so a write may have overtaken it.
+
         Raises:
             Fault: the read failed, and memory has nothing that may serve in its place.
         """
-        asked_at = self._timer()
-        entry = self._entry_of(tag)
-        if entry is not None and asked_at < entry.read_at + self._lifetime(entry):
-            return Recalled(entry.rows, "memory")
-        stale = self._usable_when_stale(entry, asked_at)
-        if stale is not None and self._is_waiting(stale, asked_at):
-            return Recalled(stale.rows, "stale")
+        with self._lock:
+            asked_at = self._timer()
+            entry = self._entry_of(tag)
+            if entry is not None and asked_at < entry.fresh_until:
+                return entry.recalled
+            stale = self._usable_when_stale(entry, asked_at)
+            if stale is not None and asked_at < max(stale.retry_at, self._retry_at):
+                return Recalled(stale.recalled.rows, "stale")
+            reading = self._under_way.get(tag)
+            joins = reading is not None and asked_at < reading.began_at + self._ttl
+            if reading is None or not joins:
+                reading = self._under_way[tag] = _Reading(asked_at)
         try:
-            rows = self._store.read(tag, consistent=False, deadline=deadline)
-        except Unreachable as outage:
+            if joins:
+                return Recalled(reading.outcome(deadline), "memory")
+            return Recalled(self._carried_out(reading, tag, deadline, consistent=False, stale=stale), "table")
+        except Unreachable:
             if stale is None:
                 raise
-            self._wait_before_next_attempt(stale, outage)
-            return Recalled(stale.rows, "stale")
-        read = _Entry(rows, asked_at)
-        if entry is not None:  # once a second is once a second, whatever is read in between
-            read.renewed_at, read.renewal_failed = entry.renewed_at, entry.renewal_failed
-        self._keep(tag, read)
-        return Recalled(rows, "table")
+            return Recalled(stale.recalled.rows, "stale")
 
-    def renew(self, tag: str, deadline: Deadline) -> TagRows | None:
-        """Return the rows of *tag* read anew, strongly consistent; None when that was done within the last second.
+    def renew(self, tag: str, deadline: Deadline, *, instead_of: TagRows | None = None) -> TagRows | None:
+        """Return the rows of *tag* read anew, strongly consistent, at most once a second.
+
+        Within that second everybody shares the outcome of the one read, rows or failure, waiting for it if need be.
+        Nothing that a `recall` reads will do, since that may lag behind a write.
+
+        Args:
+            tag: whose rows.
+            deadline: when to give up.
+            instead_of: the rows that were found wanting; None when that is not said.
+
+        Returns:
+            The rows; None when there is nothing new to look at: they are *instead_of* itself, or, where that is not
+            said, the read had ended before.
 
         Raises:
             Fault: they could not be read, now or at the attempt within the last second.
         """
-        asked_at = self._timer()
-        entry = self._entry_of(tag)
-        if entry is not None:
-            if asked_at < entry.retry_at:
+        with self._lock:
+            asked_at = self._timer()
+            entry = self._entry_of(tag)
+            if entry is not None and asked_at < entry.retry_at:
                 raise Unreachable("the tables were unreachable a moment ago")
-            with self._lock:
-                renewed_at, failure = entry.renewed_at, entry.renewal_failed
-                if asked_at >= renewed_at + SECONDS_BETWEEN_ATTEMPTS:
-                    entry.renewed_at, entry.renewal_failed = asked_at, None
-            if asked_at < renewed_at + SECONDS_BETWEEN_ATTEMPTS:
-                if failure is not None:
-                    raise type(failure)(*failure.args) from failure
-                return None
+            while self._renewals and asked_at >= _oldest(self._renewals).began_at + SECONDS_BETWEEN_ATTEMPTS:
+                self._renewals.popitem(last=False)
+            renewal = self._renewals.get(tag)
+            joins = renewal is not None
+            if renewal is None:
+                renewal = _Reading(asked_at)
+                if self._ttl > 0:
+                    self._renewals[tag] = renewal
+        if not joins:
+            return self._carried_out(renewal, tag, deadline, consistent=True)
+        nothing_new = instead_of is None and renewal.ended.is_set()
+        rows = renewal.outcome(deadline)
+        return None if nothing_new or rows is instead_of else rows
+
+    def _carried_out(
+        self, reading: _Reading, tag: str, deadline: Deadline, *, consistent: bool, stale: _Entry | None = None
+    ) -> TagRows:
+        """Read and remember; whatever happens, nobody is left waiting."""
         try:
-            rows = self._store.read(tag, consistent=True, deadline=deadline)
-        except Fault as failure:
-            if entry is not None:
-                entry.renewal_failed = failure
+            rows = self._store.read(tag, consistent=consistent, deadline=deadline)
+            reading.rows = rows if rows.secrets else _UNKNOWN
+            self._keep(tag, reading)
+        except BaseException as failure:
+            reading.failure = failure
+            if stale is not None and isinstance(failure, Unreachable):
+                self._wait_before_next_attempt(stale, failure)
             raise
-        self._keep(tag, _Entry(rows, asked_at, renewed_at=asked_at))
-        return rows
+        finally:
+            with self._lock:
+                if self._under_way.get(tag) is reading:
+                    del self._under_way[tag]
+            reading.ended.set()
+        return reading.rows
 
     def _entry_of(self, tag: str) -> _Entry | None:
-        with self._lock:
-            for shelf in (self._known, self._unknown):
-                if tag in shelf:
-                    shelf.move_to_end(tag)
-                    return shelf[tag]
-        return None
-
-    def _lifetime(self, entry: _Entry) -> float:
-        return self._ttl if entry.rows.secrets else min(self._ttl, UNKNOWN_TAG_SECONDS)
+        shelf = self._known
+        entry = shelf.get(tag)
+        if entry is None:
+            shelf = self._unknown
+            entry = shelf.get(tag)
+        if entry is not None:
+            shelf.move_to_end(tag)
+        return entry
 
     def _usable_when_stale(self, entry: _Entry | None, now: float) -> _Entry | None:
-        if entry is None or not entry.rows.secrets or now >= entry.read_at + self._ttl + self._stale_for:
+        if entry is None or not entry.recalled.rows.secrets or now >= entry.read_at + self._ttl + self._stale_for:
             return None
         return entry
 
-    def _is_waiting(self, entry: _Entry, now: float) -> bool:
-        return now < max(entry.retry_at, self._retry_at)
-
     def _wait_before_next_attempt(self, entry: _Entry, outage: Unreachable) -> None:
         # From the end of the failed attempt on. One throttled tag says nothing about the others.
-        entry.retry_at = self._timer() + SECONDS_BETWEEN_ATTEMPTS
-        if not isinstance(outage, Throttled):
-            self._retry_at = entry.retry_at
+        with self._lock:
+            entry.retry_at = self._timer() + SECONDS_BETWEEN_ATTEMPTS
+            if not isinstance(outage, Throttled):
+                self._retry_at = entry.retry_at
 
-    def _keep(self, tag: str, entry: _Entry) -> None:
+    def _keep(self, tag: str, reading: _Reading) -> None:
         if self._ttl <= 0:
             return
+        rows, began_at = reading.rows, reading.began_at
+        lifetime = self._ttl if rows.secrets else min(self._ttl, UNKNOWN_TAG_SECONDS)
+        entry = _Entry(Recalled(rows, "memory"), rows.weight, began_at, began_at + lifetime)
         with self._lock:
             newer = self._known.get(tag) or self._unknown.get(tag)
             if newer is not None and newer.read_at > entry.read_at:
                 return  # a slow read came back after a later one
             self._unknown.pop(tag, None)
             self._forget(tag)
-            if not entry.rows.secrets:
-                entry.rows = TagRows()  # that it is unknown is all there is to remember
+            if not rows.secrets:
                 self._unknown[tag] = entry
                 if len(self._unknown) > MAX_UNKNOWN_TAGS:
                     self._unknown.popitem(last=False)
-            elif entry.rows.weight <= self._max_bytes:
+            elif entry.weight <= self._max_bytes:
                 self._known[tag] = entry
-                self._bytes += entry.rows.weight
+                self._bytes += entry.weight
                 while self._bytes > self._max_bytes:
                     self._forget(next(iter(self._known)))
 
     def _forget(self, tag: str) -> None:
         entry = self._known.pop(tag, None)
         if entry is not None:
-            self._bytes -= entry.rows.weight
+            self._bytes -= entry.weight
+
+
+def _oldest(readings: "OrderedDict[str, _Reading]") -> _Reading:
+    return next(iter(readings.values()))
