@@ -1,24 +1,60 @@
-"""DynamoDB in memory, with tables of any column names."""
+"""DynamoDB in memory, behind a real socket, with tables of any column names; and the lanes that lead to it."""
 
+import logging
+import os
+import urllib.request
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import boto3
 import pytest
-from moto import mock_aws
+from moto.server import ThreadedMotoServer
+
+from tests.contract.clients import ENVIRONMENT, LANES, REGION
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
-@pytest.fixture(name="dynamodb")
-def _dynamodb(monkeypatch: pytest.MonkeyPatch) -> "Iterator[DynamoDBClient]":
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_SESSION_TOKEN": "testing",
-        "AWS_DEFAULT_REGION": "eu-central-1",
-    }.items():
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that this machine says about AWS."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    with mock_aws():
-        yield boto3.client("dynamodb")
+
+
+@pytest.fixture(name="lane", params=LANES)
+def _lane(request: pytest.FixtureRequest) -> str:
+    lane: str = request.param
+    return lane
+
+
+@pytest.fixture(name="moto_endpoint", scope="session")
+def _moto_endpoint() -> Iterator[str]:
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # or it reports each request
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    yield "http://{}:{}".format(*server.get_host_and_port())
+    server.stop()
+
+
+@pytest.fixture(name="operator", scope="session")
+def _operator(moto_endpoint: str) -> "Iterator[DynamoDBClient]":
+    client = boto3.client(
+        "dynamodb",
+        endpoint_url=moto_endpoint,
+        region_name=REGION,
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+    )
+    yield client
+    client.close()
+
+
+@pytest.fixture(name="dynamodb")
+def _dynamodb(operator: "DynamoDBClient", moto_endpoint: str) -> "Iterator[DynamoDBClient]":
+    """A client to make tables with; they are gone afterwards."""
+    yield operator
+    urllib.request.urlopen(urllib.request.Request(f"{moto_endpoint}/moto-api/reset", method="POST")).close()

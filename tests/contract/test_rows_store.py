@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +11,8 @@ from boto3.dynamodb.types import TypeSerializer
 from auth_jwt.credentials import Credential
 from auth_jwt.models import Columns, Profile, TagRows
 from auth_jwt.ports import Deadline, RowsStore
-from auth_jwt.stores import DynamoDbStore
+from auth_jwt.stores import Client, DynamoDbStore
+from tests.contract.clients import LANES, a_client
 from tests.fakes import MemoryStore
 
 if TYPE_CHECKING:
@@ -42,21 +44,38 @@ def typed(row: Mapping[str, object]) -> dict[str, Any]:
     return {column: value if isinstance(value, dict) else serialize(value) for column, value in row.items()}
 
 
+@cache
+def the_client(lane: str, endpoint: str) -> Client:
+    return a_client(lane, endpoint, seconds=30)
+
+
 @pytest.fixture(name="columns", params=[PLAIN, ODD], ids=["plain columns", "odd columns"])
 def _columns(request: pytest.FixtureRequest) -> Columns:
     columns: Columns = request.param
     return columns
 
 
-@pytest.fixture(name="store_of", params=["memory", "DynamoDB"])
+@pytest.fixture(name="store_of", params=["memory", *LANES])
 def _store_of(request: pytest.FixtureRequest, columns: Columns) -> StoreOf:
     if request.param == "memory":
         return lambda profiles, secrets: MemoryStore(profiles, secrets, columns, CREDENTIALS)
-    client: DynamoDBClient = request.getfixturevalue("dynamodb")
-    return lambda profiles, secrets: a_dynamodb_store(client, columns, profiles, secrets)
+    tables: DynamoDBClient = request.getfixturevalue("dynamodb")
+    client = the_client(request.param, request.getfixturevalue("moto_endpoint"))
+
+    def store_of(profiles: Rows, secrets: Rows) -> RowsStore:
+        fill(tables, columns, profiles, secrets)
+        return DynamoDbStore(
+            lambda: client,
+            profiles_table="profiles",
+            secrets_table="secrets",
+            columns=columns,
+            credentials=CREDENTIALS,
+        )
+
+    return store_of
 
 
-def a_dynamodb_store(client: "DynamoDBClient", columns: Columns, profiles: Rows, secrets: Rows) -> DynamoDbStore:
+def fill(client: "DynamoDBClient", columns: Columns, profiles: Rows, secrets: Rows) -> None:
     client.create_table(
         TableName="profiles",
         AttributeDefinitions=[{"AttributeName": columns.tag, "AttributeType": "S"}],
@@ -78,13 +97,6 @@ def a_dynamodb_store(client: "DynamoDBClient", columns: Columns, profiles: Rows,
     for table, rows in (("profiles", profiles), ("secrets", secrets)):
         for row in rows:
             client.put_item(TableName=table, Item=typed(row))
-    return DynamoDbStore(
-        lambda: client,
-        profiles_table="profiles",
-        secrets_table="secrets",
-        columns=columns,
-        credentials=CREDENTIALS,
-    )
 
 
 def read(store: RowsStore, tag: str, *, consistent: bool = False) -> TagRows:

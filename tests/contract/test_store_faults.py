@@ -1,15 +1,12 @@
-"""What the DynamoDB store makes of everything that DynamoDB, the network and the SDK may answer instead of rows.
+"""What the DynamoDB store makes of everything that DynamoDB and the network may answer instead of rows.
 
-A server on this machine plays DynamoDB's part, so the SDK's own parsing, time-outs and retries are in play.
+A server on this machine plays DynamoDB's part, so each client's own parsing, time-outs and retries are in play.
 """
 
 import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -18,44 +15,12 @@ from auth_jwt.errors import Fault, Throttled, Unreachable
 from auth_jwt.models import Columns
 from auth_jwt.ports import Deadline
 from auth_jwt.stores import DynamoDbStore, dynamodb_client
-
-Reply = Callable[[str], tuple[int, bytes]]
-
-
-@contextmanager
-def a_dynamodb(reply: Reply) -> Iterator[str]:
-    """A server that gives *reply* to each operation; its address."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            status, body = reply(self.headers["X-Amz-Target"].partition(".")[2])
-            self.send_response(status)
-            self.send_header("Content-Type", "application/x-amz-json-1.0")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+from tests.contract.clients import a_client
+from tests.contract.servers import a_dynamodb, an_error, rows
 
 
-def an_error(status: int, code: str) -> Reply:
-    body = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "no"}
-    return lambda _operation: (status, json.dumps(body).encode())
-
-
-def rows(_operation: str) -> tuple[int, bytes]:
-    return 200, b'{"Items": [], "Count": 0, "ScannedCount": 0}'
-
-
-def a_store(endpoint: str, *, seconds: float = 5) -> DynamoDbStore:
-    client = dynamodb_client(region="eu-central-1", endpoint=endpoint, timeout_seconds=seconds)
+def a_store(lane: str, endpoint: str, *, seconds: float = 5) -> DynamoDbStore:
+    client = a_client(lane, endpoint, seconds=seconds)
     return DynamoDbStore(lambda: client, profiles_table="profiles", secrets_table="secrets", columns=Columns())
 
 
@@ -63,13 +28,6 @@ def failure_of(store: DynamoDbStore, *, seconds: float = 5) -> Fault:
     with pytest.raises(Fault) as caught:
         store.read("alice", consistent=False, deadline=Deadline(seconds))
     return caught.value
-
-
-@pytest.fixture(autouse=True)
-def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
 
 
 @pytest.mark.parametrize(
@@ -82,35 +40,35 @@ def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
         "KMSThrottlingException",
     ],
 )
-def test_throttling_is_an_outage_of_the_tag(code: str) -> None:
+def test_throttling_is_an_outage_of_the_tag(lane: str, code: str) -> None:
     with a_dynamodb(an_error(400, code)) as endpoint:
-        failure = failure_of(a_store(endpoint))
+        failure = failure_of(a_store(lane, endpoint))
 
     assert type(failure) is Throttled
     assert code in str(failure)
 
 
 @pytest.mark.parametrize(("status", "code"), [(500, "InternalServerError"), (503, "ServiceUnavailable")])
-def test_an_error_on_the_side_of_dynamodb_is_an_outage(status: int, code: str) -> None:
+def test_an_error_on_the_side_of_dynamodb_is_an_outage(lane: str, status: int, code: str) -> None:
     with a_dynamodb(an_error(status, code)) as endpoint:
-        assert type(failure_of(a_store(endpoint))) is Unreachable
+        assert type(failure_of(a_store(lane, endpoint))) is Unreachable
 
 
 @pytest.mark.parametrize(("status", "kind"), [(429, Throttled), (408, Unreachable)])
-def test_a_status_says_it_too(status: int, kind: type[Fault]) -> None:
+def test_a_status_says_it_too(lane: str, status: int, kind: type[Fault]) -> None:
     with a_dynamodb(lambda _operation: (status, b"")) as endpoint:
-        assert type(failure_of(a_store(endpoint))) is kind
+        assert type(failure_of(a_store(lane, endpoint))) is kind
 
 
-def test_throttling_is_told_from_silence_within_a_short_time() -> None:
+def test_throttling_is_told_from_silence_within_a_short_time(lane: str) -> None:
     """The SDK's own pauses between attempts would outlast the time there is."""
     with a_dynamodb(an_error(400, "ThrottlingException")) as endpoint:
-        assert type(failure_of(a_store(endpoint, seconds=0.4), seconds=0.4)) is Throttled
+        assert type(failure_of(a_store(lane, endpoint, seconds=0.4), seconds=0.4)) is Throttled
 
 
-def test_an_error_page_of_something_in_between_is_an_outage() -> None:
+def test_an_error_page_of_something_in_between_is_an_outage(lane: str) -> None:
     with a_dynamodb(lambda _operation: (502, b"<html>Bad Gateway</html>")) as endpoint:
-        assert type(failure_of(a_store(endpoint))) is Unreachable
+        assert type(failure_of(a_store(lane, endpoint))) is Unreachable
 
 
 @pytest.mark.parametrize(
@@ -118,9 +76,9 @@ def test_an_error_page_of_something_in_between_is_an_outage() -> None:
     ["ResourceNotFoundException", "AccessDeniedException", "ValidationException", "UnrecognizedClientException",
      "ExpiredTokenException"],
 )  # fmt: skip
-def test_what_only_an_operator_can_mend_is_a_fault_that_says_which_table_and_call(code: str) -> None:
+def test_what_only_an_operator_can_mend_is_a_fault_that_says_which_table_and_call(lane: str, code: str) -> None:
     with a_dynamodb(an_error(400, code)) as endpoint:
-        failure = failure_of(a_store(endpoint))
+        failure = failure_of(a_store(lane, endpoint))
 
     assert type(failure) is Fault
     assert code in str(failure)
@@ -128,22 +86,22 @@ def test_what_only_an_operator_can_mend_is_a_fault_that_says_which_table_and_cal
     assert "dynamodb:GetItem" in str(failure)
 
 
-def test_an_answer_that_is_no_json_is_a_fault() -> None:
+def test_an_answer_that_is_no_json_is_a_fault(lane: str) -> None:
     with a_dynamodb(lambda _operation: (200, b"hello")) as endpoint:
-        assert type(failure_of(a_store(endpoint))) is Fault
+        assert type(failure_of(a_store(lane, endpoint))) is Fault
 
 
-def test_one_failing_table_is_enough() -> None:
+def test_one_failing_table_is_enough(lane: str) -> None:
     def only_secrets_fail(operation: str) -> tuple[int, bytes]:
         return rows(operation) if operation == "GetItem" else an_error(400, "AccessDeniedException")(operation)
 
     with a_dynamodb(only_secrets_fail) as endpoint:
-        failure = failure_of(a_store(endpoint))
+        failure = failure_of(a_store(lane, endpoint))
 
     assert "dynamodb:Query on table 'secrets'" in str(failure)
 
 
-def test_one_bad_moment_is_got_over() -> None:
+def test_one_bad_moment_is_got_over(lane: str) -> None:
     """The SDK tries once more, within the time there is."""
     seen: dict[str, int] = {}
 
@@ -152,33 +110,33 @@ def test_one_bad_moment_is_got_over() -> None:
         return an_error(500, "InternalServerError")(operation) if seen[operation] == 1 else rows(operation)
 
     with a_dynamodb(first_fails) as endpoint:
-        a_store(endpoint).read("alice", consistent=False, deadline=Deadline(5))
+        a_store(lane, endpoint).read("alice", consistent=False, deadline=Deadline(5))
 
     assert seen == {"GetItem": 2, "Query": 2}
 
 
-def test_a_server_that_takes_too_long_is_an_outage_when_the_time_is_over() -> None:
+def test_a_server_that_takes_too_long_is_an_outage_when_the_time_is_over(lane: str) -> None:
     def slowly(operation: str) -> tuple[int, bytes]:
         time.sleep(1)
         return rows(operation)
 
     with a_dynamodb(slowly) as endpoint:
         started = time.monotonic()
-        failure = failure_of(a_store(endpoint, seconds=0.2), seconds=0.2)
+        failure = failure_of(a_store(lane, endpoint, seconds=0.2), seconds=0.2)
 
         assert time.monotonic() - started < 0.9
     assert type(failure) is Unreachable
 
 
-def test_nobody_there_is_an_outage() -> None:
+def test_nobody_there_is_an_outage(lane: str) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        failure = failure_of(a_store(f"http://127.0.0.1:{unused.getsockname()[1]}"))
+        failure = failure_of(a_store(lane, f"http://127.0.0.1:{unused.getsockname()[1]}"))
 
     assert type(failure) is Unreachable
 
 
-def test_more_pages_than_the_time_allows_are_an_outage() -> None:
+def test_more_pages_than_the_time_allows_are_an_outage(lane: str) -> None:
     """However fast each page comes: the time is for all of them."""
     page: dict[str, Any] = {"Items": [], "LastEvaluatedKey": {"corresponding_tag": {"S": "alice"}, "id": {"S": "1"}}}
     begun, served = time.monotonic(), []
@@ -188,7 +146,7 @@ def test_more_pages_than_the_time_allows_are_an_outage() -> None:
         return 200, json.dumps(page if operation == "Query" else {}).encode()
 
     with a_dynamodb(endless) as endpoint:
-        failure = failure_of(a_store(endpoint), seconds=0.3)
+        failure = failure_of(a_store(lane, endpoint), seconds=0.3)
         time.sleep(0.2)
         when_given_up = len(served)
         time.sleep(0.3)
@@ -199,13 +157,12 @@ def test_more_pages_than_the_time_allows_are_an_outage() -> None:
 
 
 def test_no_credentials_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has none is not served by the express lane: boto3 knows more places to look."""
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
     with a_dynamodb(rows) as endpoint:
-        failure = failure_of(a_store(endpoint))
+        failure = failure_of(a_store("boto3", endpoint))
 
     assert type(failure) is Fault
     assert "NoCredentialsError" in str(failure)
@@ -217,3 +174,19 @@ def test_no_region_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(Fault, match="region"):
         dynamodb_client(region=None, endpoint=None, timeout_seconds=1)
+
+
+def test_a_process_that_can_start_no_thread_is_an_outage_and_stays_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As often as there may be readers, and once more."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with a_dynamodb(rows) as endpoint:
+        store = a_store("express", endpoint)
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", refuse)
+            for _ in range(17):
+                assert "no thread" in str(failure_of(store))
+
+        assert store.read("alice", consistent=False, deadline=Deadline(5)).secrets == ()

@@ -153,7 +153,8 @@ def performance(function: str, variant: Variant) -> Performance:
             result.permissions.append(stack.permissions(function))
             if number == 0:
                 client("dynamodb").batch_write_item(RequestItems=rows(renamed=bool(values)))
-            with environment(stack.environment(function)):
+            # moto in this process is put between boto3 and its sockets.
+            with environment({**stack.environment(function), "DYNAMODB_CLIENT": "boto3"}):
                 stage = Stage(load_handler(function), client("dynamodb"), function)
                 for act in group:
                     event = act.event()

@@ -19,6 +19,7 @@ from tests.template.stack import TEMPLATE, Deploy, Stack, of_type, properties, s
 ROOT = TEMPLATE.parent
 FUNCTIONS = {"AuthorizeFunction", "GatewayAuthorizerFunction"}
 LAYER = "layers/auth_jwt"
+BUILT_FOR_X86 = "build/x86_64/artifact/template.yaml"
 LAYER_FILE = Path(LAYER, "auth_jwt", "settings.py")
 
 
@@ -151,11 +152,12 @@ def deploying(*arguments: str, **variables: str) -> list[str]:
     return make("--dry-run", "deploy", *arguments, **variables).replace("\\\n", "").splitlines()
 
 
-def test_make_deploy_builds_then_marks_then_deploys() -> None:
+def test_make_deploy_builds_then_compiles_then_marks_then_deploys() -> None:
     """Every deployment is a release, and takes the region of the profile: make's own is for tests."""
-    build, _, grep, sed, deploy = deploying("ARGS=--no-confirm-changeset")[-5:]
+    build, compile_, _, grep, sed, deploy = deploying("ARGS=--no-confirm-changeset")[-6:]
 
-    assert build.endswith(" sam build --config-env default")
+    assert build.endswith(" .venv-sam/bin/sam build --config-env default")
+    assert "compileall" in compile_
     assert "(unreleased)" in grep
     assert re.search(r"/\(release 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ\)/' \.aws-sam/build/template\.yaml ", sed)
     assert deploy.split()[:4] == ["env", "-u", "AWS_DEFAULT_REGION", ".venv-sam/bin/sam"]
@@ -164,10 +166,20 @@ def test_make_deploy_builds_then_marks_then_deploys() -> None:
 
 def test_make_deploy_builds_and_deploys_by_one_section_of_the_configuration() -> None:
     """A build for another architecture than the stack's would not start."""
-    build, *_, deploy = deploying("CONFIG_ENV=test")[-5:]
+    build, *_, deploy = deploying("CONFIG_ENV=test")[-6:]
 
-    assert build.endswith(" sam build --config-env test")
+    assert build.endswith(" .venv-sam/bin/sam build --config-env test")
     assert deploy.split()[4:] == ["deploy", "--config-env", "test"]
+
+
+def test_make_deploy_compiles_what_it_deploys_for_where_that_will_lie() -> None:
+    """By the command that `make build` has, too, and whose results `tests/e2e/artifact` looks at."""
+    deployed, built = (
+        next(line for line in made if "compileall" in line)
+        for made in (deploying(), make("--dry-run", "--always-make", BUILT_FOR_X86).splitlines())
+    )
+
+    assert deployed.replace(".aws-sam/build/", str(Path(BUILT_FOR_X86).parent) + "/") == built
 
 
 def test_make_deploy_takes_a_region_that_is_asked_for() -> None:

@@ -458,6 +458,8 @@ def test_a_function_starts_with_the_default_parameters(deploy: Deploy, function:
         pytest.param("STALE_IF_ERROR_SECONDS", "", False, id="a number left empty"),
         pytest.param("STORE_TIMEOUT_MS", "1", True, id="a millisecond"),
         pytest.param("STORE_TIMEOUT_MS", "0", False, id="no time at all"),
+        pytest.param("DYNAMODB_CLIENT", "boto3", True, id="always boto3"),
+        pytest.param("DYNAMODB_CLIENT", "aws", False, id="an unknown client"),
         pytest.param("CHALLENGE_REALM", "sip.example.com", True, id="a realm"),
         pytest.param("CHALLENGE_REALM", "", False, id="an empty realm"),
         pytest.param("CHALLENGE_REALM", "zürich", False, id="a realm that no header can hold"),

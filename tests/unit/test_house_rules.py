@@ -18,7 +18,8 @@ INWARD_TO_OUTWARD = (
     *("errors", "tokens", "credentials", "decoded", "wire", "asymmetric", "keys", "models", "ports"),
     *("verification", "cache", "authorizer"),
     # -- the line: above it no AWS, no environment, no logging --
-    *("settings", "stores", "observability", "wiring"),
+    *("settings", "signature", "connections", "identity", "stores", "express"),
+    *("observability", "snapshot", "wiring"),
 )
 """Every module of the package; each may import those before it, at most."""
 
@@ -27,17 +28,23 @@ CORE = INWARD_TO_OUTWARD[: INWARD_TO_OUTWARD.index("authorizer") + 1]
 ONLY_IN = {
     "boto3": {"stores"},
     "botocore": {"stores"},
-    "mypy_boto3_dynamodb": {"stores", "wiring"},
+    "mypy_boto3_dynamodb": {"stores"},
     "aws_lambda_powertools": {"observability"},
     "logging": {"observability", "stores"},
     "cryptography": {"asymmetric"},
     "jwt": {"asymmetric"},
-    "hmac": {"verification"},
+    "hmac": {"verification", "signature", "keys"},
     "os": set(),
+    "random": {"snapshot"},
+    "snapshot_restore_py": {"snapshot"},
     "subprocess": set(),
-    "socket": set(),
+    "socket": {"connections"},
+    "select": {"connections"},
+    "ssl": {"connections", "snapshot"},
     "urllib.request": set(),
-    "http.client": set(),
+    "http.client": {"connections"},
+    "threading": {"cache", "identity", "stores"},
+    "concurrent.futures": set(),
 }
 """What only these modules of the package may import, at the top or inside a function."""
 
@@ -140,6 +147,7 @@ NOT_FROZEN = {"Report", "Deadline", "_Entry"}
 
 NOT_SLOTTED = {
     "Secret": "its keys are parsed once and kept in the instance",
+    "VerificationKey": "an HMAC key is taken in once and kept in the instance",
     "Settings": "its defaults are read from the class",
 }
 

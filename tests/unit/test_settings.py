@@ -12,6 +12,7 @@ from auth_jwt.settings import (
     AuthorizerResponse,
     AuthorizerSettings,
     Database,
+    DynamoDbClient,
     Settings,
     SourceKind,
     TokenSource,
@@ -40,6 +41,7 @@ def test_an_empty_environment_is_all_defaults() -> None:
         cache_ttl=60,
         stale_if_error=300,
         store_timeout=1.5,
+        dynamodb_client=DynamoDbClient.EXPRESS,
         challenge_realm="sip",
         authz_server=None,
     )
@@ -108,6 +110,7 @@ def test_the_rest_has_its_variables() -> None:
         CACHE_TTL_SECONDS="0",
         STALE_IF_ERROR_SECONDS="0",
         STORE_TIMEOUT_MS="250",
+        DYNAMODB_CLIENT=" Boto3 ",
         CHALLENGE_REALM='say "hi"',
         AUTHZ_SERVER="https://login.example.org/authorize?x=1",
     )
@@ -115,6 +118,7 @@ def test_the_rest_has_its_variables() -> None:
     assert read.profiles_table == "p.1"
     assert read.secrets_table.endswith("table/secrets")
     assert (read.cache_ttl, read.stale_if_error, read.store_timeout) == (0, 0, 0.25)
+    assert read.dynamodb_client is DynamoDbClient.BOTO3
     assert read.challenge_realm == 'say "hi"'
     assert read.authz_server == "https://login.example.org/authorize?x=1"
 
@@ -212,6 +216,8 @@ def test_an_authorization_server_with_a_password_is_refused_and_not_repeated() -
         ("CACHE_TTL_SECONDS", "", "a whole number from 0"),
         ("STALE_IF_ERROR_SECONDS", "five", "a whole number from 0"),
         ("STORE_TIMEOUT_MS", "0", "a whole number from 1"),
+        ("DYNAMODB_CLIENT", "", "express or boto3"),
+        ("DYNAMODB_CLIENT", "botocore", "express or boto3"),
         ("CHALLENGE_REALM", "", "printable ASCII"),
         ("CHALLENGE_REALM", "a\r\nX: y", "printable ASCII"),
         ("CHALLENGE_REALM", "smörgås", "printable ASCII"),

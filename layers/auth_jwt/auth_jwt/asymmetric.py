@@ -11,6 +11,7 @@ from typing import Any, Final
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import (
+    ECDSA,
     SECP256R1,
     SECP384R1,
     SECP521R1,
@@ -19,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 from jwt.algorithms import Algorithm, ECAlgorithm, OKPAlgorithm, RSAAlgorithm, RSAPSSAlgorithm
 from jwt.utils import base64url_decode
@@ -54,6 +56,11 @@ _JWK_NUMBERS: Final = {"RSA": ("n", "e"), "EC": ("x", "y"), "OKP": ("x",)}
 _BLOCK = re.compile(r"-----BEGIN ((?:RSA )?PUBLIC KEY|(?:X509 )?CERTIFICATE)-----")
 _BEGIN = re.compile(r"(?=-----BEGIN )")
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def load_the_rest() -> None:
+    """Load what `cryptography` itself loads only at the first signature by an elliptic curve."""
+    ECDSA(SHA256())
 
 
 def public_keys_in_pem(text: str) -> list[PublicKey]:

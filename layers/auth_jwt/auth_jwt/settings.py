@@ -45,6 +45,7 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "CACHE_TTL_SECONDS": "60",
     "STALE_IF_ERROR_SECONDS": "300",
     "STORE_TIMEOUT_MS": "1500",
+    "DYNAMODB_CLIENT": "express",
     "DOMAIN_COLUMN": "sip_domain",
     "DISABLED_COLUMN": "disabled",
     "VALID_AFTER_COLUMN": "tokens_valid_after",
@@ -82,6 +83,13 @@ class Database:
     endpoint: str | None = None
 
 
+class DynamoDbClient(StrEnum):
+    """Who asks DynamoDB: the express lane where it serves, or boto3 whatever it costs."""
+
+    EXPRESS = "express"
+    BOTO3 = "boto3"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """The environment, read and checked. Durations are seconds."""
@@ -94,6 +102,7 @@ class Settings:
     cache_ttl: int
     stale_if_error: int
     store_timeout: float
+    dynamodb_client: DynamoDbClient
     challenge_realm: str
     authz_server: str | None
 
@@ -119,6 +128,7 @@ class Settings:
             cache_ttl=read("CACHE_TTL_SECONDS", *_number(0)),
             stale_if_error=read("STALE_IF_ERROR_SECONDS", *_number(0)),
             store_timeout=read("STORE_TIMEOUT_MS", *_number(1)) / 1000,
+            dynamodb_client=read("DYNAMODB_CLIENT", *_one_of(DynamoDbClient)),
             challenge_realm=read("CHALLENGE_REALM", _realm, "printable ASCII text, not empty"),
             authz_server=read("AUTHZ_SERVER", _authz_server, "empty, or an absolute https URL"),
         )

@@ -1,17 +1,17 @@
-"""The tables in DynamoDB: the only module that talks to AWS.
+"""The tables in DynamoDB: tables, columns, rows, deadlines, the one retry, whoever carries the questions.
 
 Both tables are read at the same time. Column names always travel as placeholders, so any name an operator chose is
-only ever a name; the tag is only ever a value.
+only ever a name; the tag is only ever a value. Two clients carry the questions: boto3, made here, and the express lane
+of `auth_jwt.express`. They tell of failures in the same words, so that what these mean is decided here, once.
 """
 
-import logging
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from threading import Semaphore, Thread
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 from auth_jwt.credentials import Credential
 from auth_jwt.errors import Fault, Throttled, Unreachable
@@ -31,6 +31,36 @@ _SERVER_ERROR: Final = 500
 _T = TypeVar("_T")
 
 
+class Refused(Exception):
+    """DynamoDB answered with an error, or something on the way did.
+
+    Attributes:
+        status: of HTTP.
+        code: DynamoDB's word for it, or the status as text.
+    """
+
+    def __init__(self, status: int, code: str) -> None:
+        super().__init__(f"{status} {code}")
+        self.status = status
+        self.code = code
+
+
+class Client(Protocol):
+    """Two calls of DynamoDB, with the arguments and the answers of its API.
+
+    Both raise `Refused` for an answer that is an error, `Unreachable` when no whole answer came, and `Fault` when
+    asking is of no use: no credentials, or an answer that is not DynamoDB's. The messages do not say of which table.
+    """
+
+    def get_item(self, **question: Any) -> Mapping[str, Any]:  # noqa: ANN401 - DynamoDB's own
+        """Read one item by its key."""
+        ...
+
+    def query(self, **question: Any) -> Mapping[str, Any]:  # noqa: ANN401
+        """Read a page of the items that share a partition key."""
+        ...
+
+
 class DynamoDbStore:
     """The port `RowsStore` over DynamoDB.
 
@@ -44,7 +74,7 @@ class DynamoDbStore:
 
     def __init__(
         self,
-        client: "Callable[[], DynamoDBClient]",
+        client: Callable[[], Client],
         *,
         profiles_table: str,
         secrets_table: str,
@@ -56,7 +86,7 @@ class DynamoDbStore:
         self._secrets_table = secrets_table
         self._columns = columns
         self._credentials = credentials
-        self._readers = ThreadPoolExecutor(max_workers=_MAX_READERS, thread_name_prefix="dynamodb")
+        self._readers = Semaphore(_MAX_READERS)
         self._profile_names = _placeholders(
             [
                 *(columns.tag, columns.username, columns.domain, columns.disabled, columns.valid_after),
@@ -74,11 +104,11 @@ class DynamoDbStore:
         """Read the profile and all secrets of *tag*; see `auth_jwt.ports.RowsStore`."""
         client = self._client()
         deadline.seconds_left()  # from here on it runs
-        profile = self._readers.submit(self._read_profile, client, tag, consistent, deadline)
-        secrets = self._readers.submit(self._read_secrets, client, tag, consistent, deadline)
-        return TagRows(_awaited(profile, deadline), _awaited(secrets, deadline))
+        profile = _Reading(self._readers, deadline, lambda: self._read_profile(client, tag, consistent, deadline))
+        secrets = _Reading(self._readers, deadline, lambda: self._read_secrets(client, tag, consistent, deadline))
+        return TagRows(profile.result(deadline), secrets.result(deadline))
 
-    def _read_profile(self, client: "DynamoDBClient", tag: str, consistent: bool, deadline: Deadline) -> Profile | None:
+    def _read_profile(self, client: Client, tag: str, consistent: bool, deadline: Deadline) -> Profile | None:
         answer = _asked(
             f"dynamodb:GetItem on table {self._profiles_table!r}",
             deadline,
@@ -93,9 +123,7 @@ class DynamoDbStore:
         item = answer.get("Item")
         return None if item is None else Profile.from_row(_row(item), self._columns, self._credentials)
 
-    def _read_secrets(
-        self, client: "DynamoDBClient", tag: str, consistent: bool, deadline: Deadline
-    ) -> tuple[Secret, ...]:
+    def _read_secrets(self, client: Client, tag: str, consistent: bool, deadline: Deadline) -> tuple[Secret, ...]:
         action = f"dynamodb:Query on table {self._secrets_table!r}"
         question: Any = {
             "TableName": self._secrets_table,
@@ -118,8 +146,81 @@ class DynamoDbStore:
             question["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
 
-def dynamodb_client(*, region: str | None, endpoint: str | None, timeout_seconds: float) -> "DynamoDBClient":
-    """Make a client that never outlasts a request by much.
+class _Reading(Generic[_T]):
+    """A read in a thread of its own, so that who waits for it waits no longer than the deadline.
+
+    Threads that were given up end by their clients' time limits. (`concurrent.futures` would do as well, but loads
+    logging at every cold start.)
+    """
+
+    def __init__(self, readers: Semaphore, deadline: Deadline, read: Callable[[], _T]) -> None:
+        self._readers = readers
+        self._read = read
+        self._error: BaseException | None = None
+        if not readers.acquire(timeout=deadline.seconds_left()):
+            raise Unreachable("the tables did not answer earlier reads in time (STORE_TIMEOUT_MS)")
+        self._thread = Thread(target=self._run, name="dynamodb", daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            readers.release()
+            raise Unreachable("no thread can be started to read the tables") from error
+
+    def result(self, deadline: Deadline) -> _T:
+        self._thread.join(deadline.seconds_left())
+        if self._thread.is_alive():
+            raise Unreachable("the tables did not answer in time (STORE_TIMEOUT_MS)")
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+    def _run(self) -> None:
+        try:
+            self._result = self._read()
+        except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
+            self._error = error
+        finally:
+            self._readers.release()
+
+
+class SdkClient:
+    """boto3's client, with its errors told in the words of `Client`."""
+
+    def __init__(self, client: "DynamoDBClient") -> None:
+        self._client = client
+
+    def get_item(self, **question: Any) -> Mapping[str, Any]:  # noqa: ANN401
+        """Ask DynamoDB's GetItem; see `Client`."""
+        return self._asked(self._client.get_item, question)
+
+    def query(self, **question: Any) -> Mapping[str, Any]:  # noqa: ANN401
+        """Ask DynamoDB's Query; see `Client`."""
+        return self._asked(self._client.query, question)
+
+    def _asked(self, ask: Callable[..., Any], question: dict[str, Any]) -> Mapping[str, Any]:
+        from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+        from botocore.exceptions import ConnectionError as BotoConnectionError
+
+        try:
+            answer: Mapping[str, Any] = ask(**question)
+        except ClientError as error:
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            raise Refused(status, error.response.get("Error", {}).get("Code", "")) from error
+        except (BotoConnectionError, HTTPClientError) as error:
+            raise Unreachable(type(error).__name__) from error
+        except BotoCoreError as error:
+            raise Fault(type(error).__name__) from error
+        return answer
+
+
+def load_sdk() -> None:
+    """Load boto3 and make nothing of it: a client would fetch credentials as soon as it is made."""
+    import boto3  # noqa: F401
+    import botocore.config  # noqa: F401
+
+
+def dynamodb_client(*, region: str | None, endpoint: str | None, timeout_seconds: float) -> SdkClient:
+    """Make a client by boto3 that never outlasts a request by much.
 
     Args:
         region: AWS region; None leaves it to the SDK.
@@ -130,6 +231,8 @@ def dynamodb_client(*, region: str | None, endpoint: str | None, timeout_seconds
     Raises:
         Fault: the SDK refuses its own configuration: no region, say.
     """
+    import logging
+
     import boto3
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
@@ -144,13 +247,14 @@ def dynamodb_client(*, region: str | None, endpoint: str | None, timeout_seconds
     )
     try:
         # A session of its own: nobody else's defaults, and safe to make in a thread.
-        return boto3.Session().client("dynamodb", region_name=region, endpoint_url=endpoint, config=config)
+        client = boto3.Session().client("dynamodb", region_name=region, endpoint_url=endpoint, config=config)
     except (BotoCoreError, ValueError) as error:
         raise Fault(f"no DynamoDB client can be made: {error}") from error
+    return SdkClient(client)
 
 
 def _asked(action: str, deadline: Deadline, ask: Callable[[], _T]) -> _T:
-    """Return what *ask* returns, asking once more after an outage if there is time; with our errors for the SDK's."""
+    """Return what *ask* returns, asking once more after an outage if there is time; *action* is in its errors."""
     try:
         with _translated_errors(action):
             return ask()
@@ -160,14 +264,6 @@ def _asked(action: str, deadline: Deadline, ask: Callable[[], _T]) -> _T:
     time.sleep(_PAUSE_SECONDS)
     with _translated_errors(action):
         return ask()
-
-
-def _awaited(reading: "Future[_T]", deadline: Deadline) -> _T:
-    try:
-        return reading.result(timeout=deadline.seconds_left())
-    except TimeoutError:
-        reading.cancel()
-        raise Unreachable("the tables did not answer in time (STORE_TIMEOUT_MS)") from None
 
 
 def _placeholders(columns: list[str]) -> dict[str, str]:
@@ -195,21 +291,21 @@ def _value(typed: Mapping[str, Any]) -> object:
 
 @contextmanager
 def _translated_errors(action: str) -> Iterator[None]:
-    """Turn the SDK's errors into ours: unreachable for now, or unusable until an operator acts."""
-    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
-    from botocore.exceptions import ConnectionError as BotoConnectionError
-
+    """Turn a client's errors into ours: unreachable for now, or unusable until an operator acts."""
     try:
         yield
-    except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if status == _TOO_MANY_REQUESTS or _THROTTLED.search(code):
-            raise Throttled(f"{action} is throttled ({code})") from error
-        if status >= _SERVER_ERROR or status == _REQUEST_TIMEOUT:
-            raise Unreachable(f"{action} failed on DynamoDB's side ({code})") from error
-        raise Fault(f"{action} is refused: {code}") from error
-    except (BotoConnectionError, HTTPClientError) as error:
-        raise Unreachable(f"{action}: no answer ({type(error).__name__})") from error
-    except BotoCoreError as error:
-        raise Fault(f"{action} cannot be asked: {type(error).__name__}") from error
+    except Refused as error:
+        raise _failure(action, error.status, error.code) from error
+    except Unreachable as error:
+        raise Unreachable(f"{action}: no answer ({error})") from error
+    except Fault as error:
+        raise Fault(f"{action} cannot be done: {error}") from error
+
+
+def _failure(action: str, status: int, code: str) -> Fault:
+    """Return what an error of DynamoDB means: HTTP *status* and *code*, whichever client was told."""
+    if status == _TOO_MANY_REQUESTS or _THROTTLED.search(code):
+        return Throttled(f"{action} is throttled ({code})")
+    if status >= _SERVER_ERROR or status == _REQUEST_TIMEOUT:
+        return Unreachable(f"{action} failed on DynamoDB's side ({code})")
+    return Fault(f"{action} is refused: {code}")

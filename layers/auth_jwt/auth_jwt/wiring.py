@@ -1,26 +1,41 @@
 """Settings -> authorizer. The only place that names concrete classes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
 
 from auth_jwt.authorizer import Authorizer
 from auth_jwt.cache import RowMemory
+from auth_jwt.express import express_client, why_not
 from auth_jwt.observability import Journal
-from auth_jwt.settings import Settings, near_misses
-from auth_jwt.stores import DynamoDbStore, dynamodb_client
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+from auth_jwt.settings import DynamoDbClient, Settings, near_misses
+from auth_jwt.stores import Client, DynamoDbStore, dynamodb_client, load_sdk
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What stands between requests: made at the first, kept while the process lives."""
+    """What stands between requests: made at the first, kept while the process lives.
+
+    Attributes:
+        settings: the environment, read and checked.
+        authorizer: decides.
+        load_client: loads what reading the tables needs, and opens no connection.
+    """
 
     settings: Settings
     authorizer: Authorizer
+    load_client: Callable[[], object] = object  # which does nothing
+
+    def prepare(self) -> None:
+        """Load what a first answer needs and every answer alike, asking nobody and reading no clock.
+
+        Raises:
+            Fault: no client for the tables can be made.
+        """
+        from auth_jwt.asymmetric import load_the_rest
+
+        load_the_rest()  # whichever keys the tables hold
+        self.load_client()
 
 
 def service_of(env: Mapping[str, str], journal: Journal) -> Service:
@@ -31,20 +46,27 @@ def service_of(env: Mapping[str, str], journal: Journal) -> Service:
     """
     settings = Settings.from_env(env)
     journal.warn_of_near_misses(near_misses(env))
-    return Service(settings, authorizer_of(settings))
-
-
-def authorizer_of(settings: Settings) -> Authorizer:
-    """Wire an authorizer over DynamoDB as the *settings* say; the client is made when a table is first read."""
 
     @cache
-    def client() -> "DynamoDBClient":
-        return dynamodb_client(
-            region=settings.database.region,
-            endpoint=settings.database.endpoint,
-            timeout_seconds=settings.store_timeout,
-        )
+    def client() -> Client:
+        return client_of(settings, env)
 
+    def load_client() -> None:
+        if _is_express(settings, env):
+            client()
+        else:  # boto3's would fetch credentials as soon as it is made
+            load_sdk()
+
+    return Service(settings, authorizer_of(settings, client), load_client)
+
+
+def authorizer_of(settings: Settings, client: Callable[[], Client]) -> Authorizer:
+    """Wire an authorizer over DynamoDB as the *settings* say.
+
+    Args:
+        settings: the service's.
+        client: makes the client, and is called when a table is first read.
+    """
     store = DynamoDbStore(
         client,
         profiles_table=settings.profiles_table,
@@ -54,3 +76,24 @@ def authorizer_of(settings: Settings) -> Authorizer:
     )
     memory = RowMemory(store, ttl=settings.cache_ttl, stale_for=settings.stale_if_error)
     return Authorizer(memory=memory, policy=settings.policy, store_seconds=settings.store_timeout)
+
+
+def client_of(settings: Settings, env: Mapping[str, str]) -> Client:
+    """Make the client for DynamoDB: the express lane where it is wanted and serves, otherwise boto3.
+
+    Raises:
+        Fault: none can be made.
+    """
+    region, endpoint = settings.database.region, settings.database.endpoint
+    if _is_express(settings, env):
+        return express_client(env, region=region, endpoint=endpoint, timeout_seconds=settings.store_timeout)
+    return dynamodb_client(region=region, endpoint=endpoint, timeout_seconds=settings.store_timeout)
+
+
+def _is_express(settings: Settings, env: Mapping[str, str]) -> bool:
+    region, endpoint = settings.database.region, settings.database.endpoint
+    tables = (settings.profiles_table, settings.secrets_table)
+    return (
+        settings.dynamodb_client is DynamoDbClient.EXPRESS
+        and why_not(env, region=region, endpoint=endpoint, tables=tables) is None
+    )

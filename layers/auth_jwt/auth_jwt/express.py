@@ -1,0 +1,217 @@
+"""The express lane: DynamoDB's GetItem and Query by the standard library, for a fast cold start.
+
+boto3 costs a cold start more than everything else together. This client answers the same two calls with the same
+plain data, for the usual case: one region of AWS or an endpoint of one's own, credentials from the environment or the
+container endpoint, no proxy, no configuration files. Whatever else boto3 knows, boto3 does: `why_not` tells.
+"""
+
+import binascii
+import json
+import re
+import time
+import zlib
+from collections.abc import Callable, Mapping
+from posixpath import expanduser
+from typing import Any, Final
+
+from auth_jwt.connections import Connections, HttpAnswer
+from auth_jwt.errors import Fault, Unreachable
+from auth_jwt.identity import AwsIdentity, identity_of
+from auth_jwt.signature import signed
+from auth_jwt.stores import Refused
+
+_SUFFIXES: Final = {
+    re.compile(r"(?:us|eu|ap|sa|ca|me|af|il|mx)-[a-z]+-[0-9]+"): "amazonaws.com",
+    re.compile(r"cn-[a-z]+-[0-9]+"): "amazonaws.com.cn",
+}
+"""The regions whose endpoints follow from their names, as botocore's partitions have them."""
+
+_HARMLESS: Final = frozenset(
+    {
+        *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"),
+        *("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
+        *("AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
+        *("AWS_DEFAULT_REGION", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"),  # looked at
+        *("AWS_REGION", "AWS_EXECUTION_ENV", "AWS_ACCESS_KEY", "AWS_SECRET_KEY"),  # Lambda's; not botocore's to read
+        *("AWS_SAM_LOCAL", "AWS_ACCOUNT_ID"),  # those of `sam local`; the last one is looked at
+        "AWS_EC2_METADATA_DISABLED",  # nobody asks it
+    }
+)
+"""The variables `AWS_...` that do not change how boto3 would connect, besides those that begin with these:"""
+_HARMLESS_BEGINNINGS: Final = ("AWS_LAMBDA_", "AWS_XRAY_")
+_MEANT_FOR_BOTO3: Final = re.compile(r"(?:HTTPS?|ALL)_PROXY|REQUESTS_CA_BUNDLE|SSLKEYLOGFILE|BOTO.*", re.IGNORECASE)
+
+_TARGET: Final = "DynamoDB_20120810"
+_ERROR_CODE: Final = re.compile(r"\w{1,100}", re.ASCII)
+_OK: Final = 200
+
+
+def why_not(env: Mapping[str, str], *, region: str | None, endpoint: str | None, tables: tuple[str, ...]) -> str | None:
+    """Return why boto3 has to be asked instead, in a few words; None when the express lane serves.
+
+    Args:
+        env: the environment. Nothing of it is kept.
+        region: of the settings; None leaves it to the environment.
+        endpoint: of the settings; None is the region's own.
+        tables: what the tables are called.
+    """
+    for name, value in env.items():
+        if name.startswith("AWS_") and name not in _HARMLESS and not name.startswith(_HARMLESS_BEGINNINGS):
+            return f"{name} is set"
+        if value and _MEANT_FOR_BOTO3.fullmatch(name):
+            return f"{name} is set"
+    if endpoint_of(region or env.get("AWS_DEFAULT_REGION", "")) is None:
+        return "no region, or one whose endpoint does not follow from its name"
+    if endpoint is None and ("AWS_ACCOUNT_ID" in env or any(table.startswith("arn:") for table in tables)):
+        return "the account has an endpoint of its own"
+    if identity_of(env) is None:
+        return "the credentials are neither in the environment nor at a container endpoint"
+    return next((f"{path} is there" for path in _configuration_files(env) if _has_content(path)), None)
+
+
+def express_client(
+    env: Mapping[str, str], *, region: str | None, endpoint: str | None, timeout_seconds: float
+) -> "ExpressClient":
+    """Make a client for what `why_not` says nothing against. It opens no connection and reads no credentials yet.
+
+    Args:
+        env: the environment; credentials are taken from it when they are needed.
+        region: AWS region; None takes the environment's.
+        endpoint: URL of the endpoint; None is the region's.
+        timeout_seconds: what a request may spend; connecting gets half of it, and so does waiting for an answer, so
+            that a lost connection leaves time for a second attempt.
+
+    Raises:
+        Fault: it cannot be made.
+    """
+    region = region or env.get("AWS_DEFAULT_REGION", "")
+    url, identity = endpoint or endpoint_of(region), identity_of(env)
+    if url is None or identity is None:
+        raise Fault("no region or no credentials for a DynamoDB client")
+    connections = Connections(url, wait_seconds=timeout_seconds / 2, answer_seconds=timeout_seconds)
+    return ExpressClient(identity, region, connections)
+
+
+class ExpressClient:
+    """Two of the calls of boto3's client, with the same arguments and the same answers, less `ResponseMetadata`.
+
+    Args:
+        identity: gives the credentials, at each request.
+        region: whom requests are signed for.
+        connections: to DynamoDB.
+        clock: UNIX seconds, for the signatures.
+    """
+
+    def __init__(
+        self,
+        identity: AwsIdentity,
+        region: str,
+        connections: Connections,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._identity = identity
+        self._region = region
+        self._connections = connections
+        self._clock = clock
+
+    def get_item(self, **question: Any) -> Mapping[str, Any]:  # noqa: ANN401 - DynamoDB's own
+        """Ask DynamoDB's GetItem; see `auth_jwt.stores.Client`."""
+        return self._asked("GetItem", question)
+
+    def query(self, **question: Any) -> Mapping[str, Any]:  # noqa: ANN401
+        """Ask DynamoDB's Query; see `auth_jwt.stores.Client`."""
+        return self._asked("Query", question)
+
+    def _asked(self, operation: str, question: Mapping[str, Any]) -> Mapping[str, Any]:
+        body = json.dumps(question).encode("ascii")
+        headers = {
+            "Host": self._connections.host,
+            "Content-Type": "application/x-amz-json-1.0",
+            "X-Amz-Target": f"{_TARGET}.{operation}",
+        }
+        headers = signed(headers, body, credentials=self._identity(), region=self._region, now=self._clock())
+        headers |= {"Content-Length": str(len(body)), "Accept-Encoding": "identity", "User-Agent": "auth_jwt"}
+        answer = self._connections.ask("POST", "/", headers, body)
+        _check_sum(answer)
+        if answer.status != _OK:
+            raise Refused(answer.status, _error_code(answer))
+        return _parsed(answer.body)
+
+
+def endpoint_of(region: str) -> str | None:
+    """Return the URL of DynamoDB in *region*; None when that does not follow from the region's name."""
+    for pattern, suffix in _SUFFIXES.items():
+        if pattern.fullmatch(region):
+            return f"https://dynamodb.{region}.{suffix}"
+    return None
+
+
+def _configuration_files(env: Mapping[str, str]) -> list[str]:
+    """Return what botocore would read."""
+    home = env.get("HOME") or expanduser("~")
+    return [
+        env.get("AWS_CONFIG_FILE", f"{home}/.aws/config"),
+        env.get("AWS_SHARED_CREDENTIALS_FILE", f"{home}/.aws/credentials"),
+        *(f"{home}/.boto", "/etc/boto.cfg", f"{home}/.aws/models"),
+    ]
+
+
+def _has_content(path: str) -> bool:
+    """Tell whether there is a file that is not empty, or what cannot be read just so."""
+    if "~" in path or "$" in path:  # botocore would put something in their place
+        return True
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - no need to load pathlib
+            return bool(file.read(1))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+
+
+def _check_sum(answer: HttpAnswer) -> None:
+    stated = answer.headers.get("x-amz-crc32")
+    if stated is not None and stated.strip() != str(zlib.crc32(answer.body)):
+        raise Unreachable("x-amz-crc32 differs")
+
+
+def _error_code(answer: HttpAnswer) -> str:
+    """Return DynamoDB's word for an error, or the status where there is none; as botocore's parser does."""
+    try:
+        kind = json.loads(answer.body)["__type"]
+        code = kind.split(":")[0].rpartition("#")[2]
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
+        code = ""
+    return code if _ERROR_CODE.fullmatch(code) else str(answer.status)
+
+
+def _parsed(body: bytes) -> Mapping[str, Any]:
+    parsed: Any
+    try:
+        parsed = json.loads(body, object_hook=_with_binary_values)
+    except (ValueError, TypeError, RecursionError):
+        parsed = None
+    if not _is_dynamodbs(parsed):  # here, so that no other error hangs on to it, whose text may quote the answer
+        raise Fault("the answer is not DynamoDB's")
+    return parsed  # type: ignore[no-any-return]
+
+
+def _is_dynamodbs(parsed: object) -> bool:
+    """Tell whether an answer holds items where items belong: objects of attribute values, each of one type."""
+    if not isinstance(parsed, dict) or not isinstance(items := parsed.get("Items", []), list):
+        return False
+    items = [parsed.get("Item", {}), parsed.get("LastEvaluatedKey", {}), *items]
+    return all(isinstance(item, dict) for item in items) and all(
+        isinstance(value, dict) and len(value) == 1 for item in items for value in item.values()
+    )
+
+
+def _with_binary_values(value: dict[str, Any]) -> dict[str, Any]:
+    """Turn the base64 text of a binary attribute value into bytes. An attribute called B or BS holds an object."""
+    if len(value) == 1:
+        if isinstance(text := value.get("B"), str):
+            return {"B": binascii.a2b_base64(text)}
+        if isinstance(texts := value.get("BS"), list):
+            return {"BS": [binascii.a2b_base64(text) for text in texts]}
+    return value

@@ -1,0 +1,102 @@
+"""Servers on this machine that play DynamoDB's part, well or badly."""
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+Reply = Callable[[str], tuple[int, bytes]]
+
+
+@contextmanager
+def a_dynamodb(reply: Reply) -> Iterator[str]:
+    """A server that gives *reply* to each operation; its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            status, body = reply(self.headers["X-Amz-Target"].partition(".")[2])
+            self.send_response(status)
+            self.send_header("Content-Type", "application/x-amz-json-1.0")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def an_error(status: int, code: str) -> Reply:
+    body = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "no"}
+    return lambda _operation: (status, json.dumps(body).encode())
+
+
+def rows(_operation: str) -> tuple[int, bytes]:
+    return 200, b'{"Items": [], "Count": 0, "ScannedCount": 0}'
+
+
+Talk = Callable[[socket.socket, int], None]
+
+
+@contextmanager
+def a_server(talk: Talk) -> Iterator[str]:
+    """A server that gives each connection, and its number from 0, to *talk*, and closes it afterwards; its address."""
+    open_connections: list[socket.socket] = []
+
+    def serve(connection: socket.socket, number: int) -> None:
+        with connection, suppress(OSError):
+            talk(connection, number)
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                open_connections.append(connection)
+                threading.Thread(target=serve, args=(connection, len(open_connections) - 1), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        accepting = threading.Thread(target=accept, daemon=True)
+        accepting.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+        accepting.join()
+        for connection in open_connections:
+            connection.close()
+
+
+def answering(answer: bytes) -> AbstractContextManager[str]:
+    """A server that gives this *answer*, as it stands, to every question; its address."""
+
+    def talk(connection: socket.socket, _: int) -> None:
+        while read_question(connection):
+            connection.sendall(answer)
+
+    return a_server(talk)
+
+
+def read_question(connection: socket.socket) -> bytes:
+    """The next request on a connection, its head and its body; empty when there is none."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        if not (more := connection.recv(65536)):
+            return b""
+        received += more
+    head, _, body = received.partition(b"\r\n\r\n")
+    length = next(
+        (int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0
+    )
+    while len(body) < length:
+        body += connection.recv(65536)
+    return head + b"\r\n\r\n" + body
+
+
+def an_answer(body: bytes = b'{"Items": []}', *, status: str = "200 OK", headers: str = "") -> bytes:
+    """An HTTP answer, all of it."""
+    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{headers}\r\n".encode() + body
