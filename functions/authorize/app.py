@@ -19,6 +19,7 @@ from auth_jwt.credentials import CredentialValue
 from auth_jwt.errors import Denied, Fault, Reason, Unreachable
 from auth_jwt.models import Authorized, Report
 from auth_jwt.observability import Journal, Outcome, milliseconds_since, request_id_of
+from auth_jwt.snapshot import prepare_for_snapshots
 from auth_jwt.wire import (
     JSON,
     NotWellFormed,
@@ -27,11 +28,11 @@ from auth_jwt.wire import (
     challenge,
     compact_json,
     problem,
-    values_by_name,
+    values_of,
 )
 from auth_jwt.wiring import Service, service_of
 
-Event = Mapping[str, Any]
+Event = dict[str, Any]
 
 MAX_CALL_ID_CHARACTERS: Final = 128
 MAX_SCRIPT_KEY_BYTES: Final = 16384
@@ -46,7 +47,7 @@ def lambda_handler(event: object, context: object) -> dict[str, Any]:
     Raises:
         Fault: a direct invocation that cannot be decided, so that Lambda reports an error.
     """
-    if isinstance(event, Mapping) and isinstance(event.get("requestContext"), Mapping):
+    if isinstance(event, dict) and isinstance(event.get("requestContext"), dict):
         return _http(event, context)
     return _direct(event, context)
 
@@ -54,7 +55,7 @@ def lambda_handler(event: object, context: object) -> dict[str, Any]:
 @cache
 def journal() -> Journal:
     """Return where this function writes what happened."""
-    return Journal(os.environ.get("POWERTOOLS_SERVICE_NAME", "authorize"))
+    return Journal("authorize", os.environ)
 
 
 @cache
@@ -67,6 +68,9 @@ def service() -> Service:
     return service_of(os.environ, journal())
 
 
+prepare_for_snapshots(os.environ, lambda: service().prepare())
+
+
 # -- requests ---------------------------------------------------------------------------------------------------------
 
 
@@ -75,71 +79,64 @@ class Request:
     """An HTTP request, whatever event it came in.
 
     Attributes:
+        event: as it came.
         method: as sent.
         path: without the stage.
-        headers: values by lower-case name, in order.
-        body: as sent, base64 undone; None when its base64 is broken.
         id: the id that the answer and the log carry.
-        gateway_id: the id that the gateway gave the request, for the log.
-        is_alb: whether an ALB asks.
-        is_multi_value: whether the ALB wants its answer's headers in lists.
     """
 
+    event: Event = field(repr=False)
     method: str
     path: str
-    headers: Mapping[str, list[str]] = field(repr=False)
-    body: bytes | None = field(repr=False)
     id: str
-    gateway_id: str | None
-    is_alb: bool
-    is_multi_value: bool
 
     @classmethod
     def from_event(cls, event: Event, request_id: str) -> "Request":
         """Read any of the event forms; parts that are missing or odd are read as absent."""
-        about = event["requestContext"]
-        http = about.get("http")
-        if isinstance(http, Mapping):  # payload 2.0
+        http = event["requestContext"].get("http")
+        if isinstance(http, dict):  # payload 2.0
             method, path = http.get("method"), event.get("rawPath")
             _, _, route = str(event.get("routeKey", "")).partition(" ")
-            stage = f"/{about.get('stage')}"
+            stage = f"/{event['requestContext'].get('stage')}"
             if isinstance(path, str) and path.startswith(f"{stage}/"):
                 path = path.removeprefix(stage)
         else:
             method, path, route = event.get("httpMethod"), event.get("path"), str(event.get("resource") or "")
         proxied = event.get("pathParameters")
-        if isinstance(proxied, Mapping):
+        if isinstance(proxied, dict):
             route = route.replace("{proxy+}", str(proxied.get("proxy")))
         if route.startswith("/") and "{" not in route:
             path = route  # free of stages and of a custom domain's base path
-        is_alb = "elb" in about
-        return cls(
-            method=str(method),
-            path=str(path),
-            headers=values_by_name(event.get("multiValueHeaders"), event.get("headers"), fold=str.lower),
-            body=_body(event),
-            id=request_id,
-            gateway_id=about["requestId"] if isinstance(about.get("requestId"), str) else None,
-            is_alb=is_alb,
-            is_multi_value=is_alb and "multiValueHeaders" in event,
-        )
+        return cls(event, str(method), str(path), request_id)
+
+    @property
+    def gateway_id(self) -> str | None:
+        """The id that the gateway gave the request, for the log."""
+        given = self.event["requestContext"].get("requestId")
+        return given if isinstance(given, str) else None
+
+    @property
+    def is_alb(self) -> bool:
+        """Whether an ALB asks."""
+        return "elb" in self.event["requestContext"]
+
+    def header(self, name: str) -> list[str]:
+        """Return the values of a header, in order; *name* in small letters."""
+        return values_of(name, self.event.get("multiValueHeaders"), self.event.get("headers"), fold=str.lower)
 
     def members(self) -> dict[str, Any]:
         """Return the members of the body; NotWellFormed when it is neither JSON nor a form."""
-        if self.body is None:
-            raise NotWellFormed("the body is not what isBase64Encoded says")
-        return body_members(self.body, "".join(self.headers.get("content-type", [])[:1]) or JSON)
+        if not self.event.get("body"):
+            return {}
+        return body_members(_octets(self.event), "".join(self.header("content-type")[:1]) or JSON)
 
 
-def _body(event: Event) -> bytes | None:
-    body = event.get("body")
-    if body is None:
-        return b""
+def _octets(event: Event) -> bytes:
     try:
-        octets = str(body).encode("utf-8")
+        octets = str(event["body"]).encode("utf-8")
         return base64.b64decode(octets, validate=True) if event.get("isBase64Encoded") is True else octets
     except ValueError:
-        return None
+        raise NotWellFormed("the body is not what isBase64Encoded says") from None
 
 
 def _text(fields: Mapping[str, Any], name: str) -> str | None:
@@ -159,7 +156,7 @@ def _call_id(fields: Mapping[str, Any]) -> str | None:
 
 def _token(request: Request, fields: Mapping[str, Any]) -> str | None:
     """Return the one token of the request, from its header or its body, never from its query string."""
-    in_header = bearer_token(request.headers.get("authorization", []))
+    in_header = bearer_token(request.header("authorization"))
     in_body = _text(fields, "jwt_token")
     if in_header is not None and in_body is not None and in_header != in_body:
         raise NotWellFormed("two different tokens, one in the header and one in the body")
@@ -180,14 +177,15 @@ class Answer:
     def to_event_sender(self, request: Request) -> dict[str, Any]:
         """Return the Lambda proxy response."""
         headers = {"Cache-Control": "no-store", **self.headers}
+        is_multi_value = request.is_alb and "multiValueHeaders" in request.event
         response: dict[str, Any] = {
-            "statusCode": self.status.value,
+            "statusCode": int(self.status),
             "body": self.body,
             "isBase64Encoded": False,
         }
         if request.is_alb:
-            response["statusDescription"] = f"{self.status.value} {self.status.phrase}"
-        if request.is_multi_value:
+            response["statusDescription"] = f"{self.status} {self.status.phrase}"
+        if is_multi_value:
             response["multiValueHeaders"] = {name: [value] for name, value in headers.items()}
         else:
             response["headers"] = headers
@@ -219,8 +217,10 @@ def _challenged(status: HTTPStatus, name: str, request: Request, error: str | No
 def _authorized_json(answer: Authorized) -> str:
     """Render the 200 body; numbers keep the digits the table gave."""
     credentials = ",".join(
-        f"{compact_json(name)}:{value if isinstance(value, Decimal) else compact_json(value)}"
-        for name, value in answer.credentials.items()
+        [
+            f"{compact_json(name)}:{value if isinstance(value, Decimal) else compact_json(value)}"
+            for name, value in answer.credentials.items()
+        ]
     )
     return (
         f'{{"code":1,"sip_username":{compact_json(answer.sip_username)},"decoded_token":{compact_json(answer.decoded_token)},'
@@ -324,7 +324,7 @@ def _http(event: Event, context: object) -> dict[str, Any]:
                 handled.outcome,
                 report,
                 reason=handled.reason,
-                status=handled.answer.status.value,
+                status=int(handled.answer.status),
                 duration_ms=milliseconds_since(started),
                 **noted,
             )
@@ -345,7 +345,7 @@ def _direct(event: object, context: object) -> dict[str, Any]:
     started = time.perf_counter()
     report = Report()
     noted = {"request_id": request_id_of(context)}
-    fields = event if isinstance(event, Mapping) else {}
+    fields = event if isinstance(event, dict) else {}
     reason = None
     try:
         answer = _decided(fields, report)

@@ -22,7 +22,8 @@ from auth_jwt.errors import Denied, Fault, TooLarge, UnknownEvent
 from auth_jwt.models import Authorized, Report
 from auth_jwt.observability import Journal, Outcome, milliseconds_since, request_id_of
 from auth_jwt.settings import AuthorizerRefusal, AuthorizerResponse, AuthorizerSettings, SourceKind, TokenSource
-from auth_jwt.wire import values_by_name
+from auth_jwt.snapshot import prepare_for_snapshots
+from auth_jwt.wire import values_of
 from auth_jwt.wiring import Service, service_of
 
 Event = Mapping[str, Any]
@@ -84,7 +85,7 @@ def lambda_handler(event: object, context: object) -> Json:
 @cache
 def journal() -> Journal:
     """Return where this function writes what happened."""
-    return Journal(os.environ.get("POWERTOOLS_SERVICE_NAME", "gateway_authorizer"))
+    return Journal("gateway_authorizer", os.environ)
 
 
 @cache
@@ -105,6 +106,14 @@ def settings() -> AuthorizerSettings:
         BadSetting: one cannot be.
     """
     return AuthorizerSettings.from_env(os.environ)
+
+
+def _prepare() -> None:
+    settings()
+    service().prepare()
+
+
+prepare_for_snapshots(os.environ, _prepare)
 
 
 # -- requests ---------------------------------------------------------------------------------------------------------
@@ -168,22 +177,22 @@ def _distinct(tokens: Iterator[str]) -> tuple[str, ...]:
 
 def _tokens_at(source: TokenSource, event: Event) -> Iterator[str]:
     if source.kind is SourceKind.HEADER:
-        return _without_scheme(_parts(_headers(event).get(source.name, [])))
+        return _without_scheme(_parts(_header(event, source.name)))
     if source.kind is SourceKind.QUERY:
         lists, singles = event.get("multiValueQueryStringParameters"), event.get("queryStringParameters")
-        return _parts(values_by_name(lists, singles).get(source.name, []))
+        return _parts(values_of(source.name, lists, singles))
     return _parts(_cookies(event).get(source.name, []))
 
 
-def _headers(event: Event) -> dict[str, list[str]]:
-    return values_by_name(event.get("multiValueHeaders"), event.get("headers"), fold=str.lower)
+def _header(event: Event, name: str) -> list[str]:
+    return values_of(name, event.get("multiValueHeaders"), event.get("headers"), fold=str.lower)
 
 
 def _cookies(event: Event) -> dict[str, list[str]]:
     """Return the cookies by name, from the list of payload 2.0 and from the header of all others."""
     cookies: dict[str, list[str]] = {}
     listed = event.get("cookies")
-    for line in [*(listed if isinstance(listed, list) else []), *_headers(event).get("cookie", [])]:
+    for line in [*(listed if isinstance(listed, list) else []), *_header(event, "cookie")]:
         for pair in str(line).split(";"):
             name, _, value = pair.strip().partition("=")
             cookies.setdefault(name, []).append(value)

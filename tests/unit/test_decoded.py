@@ -3,15 +3,22 @@
 import pytest
 
 from auth_jwt.decoded import decoded_token
+from auth_jwt.tokens import UnverifiedHeader
+
+
+def header_of(**members: object) -> UnverifiedHeader:
+    return UnverifiedHeader(members, "HS256", None)
 
 
 def rendered(value: object) -> str:
     """The text of *value* as the member `a` of the payload."""
-    return decoded_token({}, {"a": value}).partition(".")[2].removeprefix('{"a":').removesuffix("}")
+    return decoded_token(header_of(), {"a": value}).partition(".")[2].removeprefix('{"a":').removesuffix("}")
 
 
 def test_header_and_payload_are_joined_by_a_dot() -> None:
-    assert decoded_token({"typ": "JWT", "alg": "HS256"}, {"tag": "t1"}) == '{"alg":"HS256","typ":"JWT"}.{"tag":"t1"}'
+    header = header_of(typ="JWT", alg="HS256")
+
+    assert decoded_token(header, {"tag": "t1"}) == '{"alg":"HS256","typ":"JWT"}.{"tag":"t1"}'
 
 
 @pytest.mark.parametrize(
@@ -28,14 +35,15 @@ def test_header_and_payload_are_joined_by_a_dot() -> None:
     ],
 )
 def test_typ_is_shown_as_jwt_when_absent_or_any_case_of_it(header: dict[str, object], shown: str) -> None:
-    assert decoded_token(header, {}) == f"{shown}.{{}}"
+    assert decoded_token(header_of(**header), {}) == f"{shown}.{{}}"
 
 
 def test_rendering_changes_nothing() -> None:
-    header = {"typ": "jwt"}
-    decoded_token(header, {})
+    header, claims = header_of(typ="jwt"), {"b": 1, "a": 2}
+    decoded_token(header, claims)
 
-    assert header == {"typ": "jwt"}
+    assert header.members == {"typ": "jwt"}
+    assert list(claims) == ["b", "a"]
 
 
 @pytest.mark.parametrize(

@@ -314,6 +314,11 @@ NOISE_LIKE_DER = {
     "a sequence of a small number and text": b"\x30\x1e\x02\x01\x01\x0c\x19" + bytes(range(25)),
     "a sequence of a version that no key has": b"\x30\x1e\x02\x01\x09\x30\x19" + bytes(range(25)),
     "a sequence of indefinite length": b"\x30\x80\x30\x80\x06\x03" + bytes(range(26)),
+    "a short modulus longer than the sequence": bytes.fromhex(
+        "30050274eaedbe08f206eb297b91610e645cfae5d54029a9b001aa8760fcd2c8"
+    ),
+    "a short modulus and two octets": b"\x30\x26\x02\x22\x00\x80" + bytes(range(34)),
+    "a short modulus and eleven octets": b"\x30\x2f\x02\x22\x00\x80" + bytes(range(43)),
     "a set": b"\x31\x1e\x30\x1c\x06\x03" + bytes(range(26)),
     "a number": b"\x02\x1e" + bytes(range(30)),
     "one octet": b"\x30",
@@ -426,6 +431,9 @@ OTHER_FORMS = {
     "base64url of DER": base64.urlsafe_b64encode(DER).decode(),
     "base64url of DER without padding": segment(EC_DER),
     "base64 of PKCS#1": "".join(pkcs1_pem().splitlines()[1:-1]),
+    "hex of PKCS#1, 512 bits": "3048024100" + "c1" * 64 + "0203010001",
+    "hex of PKCS#1, 512 bits, the shortest exponent": "3046024100" + "c1" * 64 + "020103",
+    "hex of PKCS#1, 960 bits, the longest exponent": "307f0277" + "61" * 119 + "0206010000000001",
     "base64 of a private key": "".join(private_pem().splitlines()[1:-1]),
     "base64 of a certificate": "".join(certificate_pem().splitlines()[1:-1]),
     "base64 of Ed25519's DER": base64.b64encode(public_der("ed25519")).decode(),

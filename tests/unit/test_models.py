@@ -176,7 +176,13 @@ def test_rows_weigh_at_least_what_their_text_occupies() -> None:
     profile = Profile("alice", attributes={"a": "x" * 100, "b": Decimal(12345)})
     secrets = (Secret("1", "k" * 1100, None, None), Secret("2", None, None, None))
 
-    assert TagRows().weight == 1024
-    assert TagRows(secrets=secrets[1:]).weight == 2048
-    assert TagRows(profile=profile).weight == 1024 + 4 * 105
-    assert TagRows(profile, secrets).weight == 1024 + 2 * 1024 + 16 * 1100 + 4 * 105
+    assert TagRows().weight == 1280
+    assert TagRows(secrets=secrets[1:]).weight == 1280 + 1024
+    assert TagRows(profile=profile).weight == 1280 + 4 * 105
+    assert TagRows(profile, secrets).weight == 1280 + 2 * 1024 + 8 * 1100 + 4 * 105
+
+
+@pytest.mark.parametrize("text", ['{"keys":[]}', ' \n{"kty":"oct"}'])
+def test_a_key_set_weighs_more_than_other_text(text: str) -> None:
+    """Its keys become objects larger than what it says of them."""
+    assert TagRows(secrets=(Secret("1", text, None, None),)).weight == 1280 + 1024 + 18 * len(text)

@@ -71,8 +71,8 @@ class Authorizer:
         now = self.clock()
         jws, claims = self._unverified(token)
         report.algorithm = jws.algorithm
-        report.tag = tag = unverified_tag(claims, self.policy.tag_claim)
-        answer, profile = self._decide(_Attempt(tag, jws, claims, now, report))
+        report.tag = unverified_tag(claims, self.policy.tag_claim)
+        answer, profile = self._decide(report.tag, jws, claims, now, report)
         if from_user is not None and from_user != answer.sip_username:
             raise Denied(Reason.USERNAME_MISMATCH)
         if from_domain is not None and not _same_domain(from_domain, profile.domain):
@@ -100,38 +100,35 @@ class Authorizer:
         jws = unverified_jws(token, self.policy.header, max_bytes=self.policy.max_token_bytes)
         return jws, unverified_object(jws.payload)
 
-    def _decide(self, attempt: "_Attempt") -> tuple[Authorized, Profile]:
+    def _decide(
+        self, tag: str, jws: UnverifiedJws, claims: dict[str, Any], now: float, report: Report
+    ) -> tuple[Authorized, Profile]:
         """Decide by remembered rows, and once more by fresh ones where those could decide otherwise."""
         deadline = Deadline(self.store_seconds)
-        recalled = self.memory.recall(attempt.tag, deadline)
-        attempt.report.rows = recalled.origin
+        recalled = self.memory.recall(tag, deadline)
+        report.rows = recalled.origin
         try:
-            return self._decide_by(recalled.rows, attempt)
+            return self._decide_by(recalled.rows, jws, claims, now, report)
         except Denied as denied:
             if not recalled.remembered or denied.reason not in WORTH_A_SECOND_LOOK:
                 raise
-            renewed = self.memory.renew(attempt.tag, deadline)
+            renewed = self.memory.renew(tag, deadline, instead_of=recalled.rows)
             if renewed is None:
                 raise
-        attempt.report.begin_anew("table")
-        return self._decide_by(renewed, attempt)
+        report.begin_anew("table")
+        return self._decide_by(renewed, jws, claims, now, report)
 
-    def _decide_by(self, rows: TagRows, attempt: "_Attempt") -> tuple[Authorized, Profile]:
-        report = attempt.report
-        secrets = _open_secrets(rows, attempt.now)
-        secret = verify_signature(attempt.jws, secrets, self.policy.min_hmac_key_bytes, report)
+    def _decide_by(
+        self, rows: TagRows, jws: UnverifiedJws, claims: dict[str, Any], now: float, report: Report
+    ) -> tuple[Authorized, Profile]:
+        secret = verify_signature(jws, _open_secrets(rows, now), self.policy.min_hmac_key_bytes, report)
         report.secret_id = secret.id
-        check_claims(attempt.claims, self.policy, attempt.now)
+        check_claims(claims, self.policy, now)
         profile, username = _usable_profile(rows)
-        _check_revocation(profile, attempt.claims)
+        _check_revocation(profile, claims)
         credentials, report.unusable_credentials = load_credentials(self.policy.credentials, profile.attributes)
-        answer = Authorized(
-            sip_username=username,
-            decoded_token=decoded_token(attempt.jws.header, attempt.claims),
-            credentials=credentials,
-            expires_at=self._expires_at(secret, attempt.claims),
-        )
-        return answer, profile
+        expires_at = self._expires_at(secret, claims)
+        return Authorized(username, decoded_token(jws.header, claims), credentials, expires_at), profile
 
     def _expires_at(self, secret: Secret, claims: dict[str, Any]) -> int:
         policy = self.policy
@@ -141,17 +138,6 @@ class Authorizer:
         if policy.max_token_age_seconds is not None:
             ends.append(claims["iat"] + policy.max_token_age_seconds + policy.leeway_seconds)
         return floor(min(ends))
-
-
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    """A token that was read and not verified, at the instant it is judged by."""
-
-    tag: str
-    jws: UnverifiedJws
-    claims: dict[str, Any]
-    now: float
-    report: Report
 
 
 def _open_secrets(rows: TagRows, now: float) -> list[Secret]:

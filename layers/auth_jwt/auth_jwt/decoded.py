@@ -5,42 +5,37 @@ Python's strings too; text stays raw UTF-8; reals are C's `%.17g`, made to look 
 """
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from json.encoder import encode_basestring
+from typing import Any, Final
 
-_ESCAPED = re.compile(r'["\\\x00-\x1f]')
-_ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-_LITERALS = {True: "true", False: "false", None: "null"}
+from auth_jwt.tokens import UnverifiedHeader
+
+_CONTROL = re.compile(r"\\u00([0-9a-f]{2})|\\\\")
 
 
-def decoded_token(header: Mapping[str, Any], claims: Mapping[str, Any]) -> str:
+def decoded_token(header: UnverifiedHeader, claims: Mapping[str, Any]) -> str:
     """Render *header* and *claims* as the module does; `typ` is shown as `JWT` when absent or any case of JWT."""
-    if str(header.get("typ", "JWT")).upper() == "JWT":
-        header = {**header, "typ": "JWT"}
-    return f"{_rendered(header)}.{_rendered(claims)}"
+    return f"{_shown_header(header)}.{_object(claims)}"
 
 
-def _rendered(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    if isinstance(value, str):
-        return _text(value)
-    if value is None or isinstance(value, bool):
-        return _LITERALS[value]
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float):
-        return _real(value)
-    if isinstance(value, list):
-        return f"[{','.join(map(_rendered, value))}]"
-    return "{%s}" % ",".join(f"{_text(name)}:{_rendered(value[name])}" for name in sorted(value))  # noqa: UP031
+@lru_cache(maxsize=128)  # the tokens of an issuer share their header
+def _shown_header(header: UnverifiedHeader) -> str:
+    members = header.members
+    if str(members.get("typ", "JWT")).upper() == "JWT":
+        members = {**members, "typ": "JWT"}
+    return _object(members)
 
 
 def _text(value: str) -> str:
-    return f'"{_ESCAPED.sub(_escape, value)}"'
+    # The standard library escapes what the module does, but for the case of the digits in \u00XX.
+    text = encode_basestring(value)
+    return _CONTROL.sub(_with_upper_case_digits, text) if "\\u00" in text else text
 
 
-def _escape(match: re.Match[str]) -> str:
-    character = match[0]
-    return _ESCAPES.get(character) or f"\\u{ord(character):04X}"
+def _with_upper_case_digits(escape: re.Match[str]) -> str:
+    return f"\\u00{escape[1].upper()}" if escape[1] else escape[0]
 
 
 def _real(value: float) -> str:
@@ -48,3 +43,24 @@ def _real(value: float) -> str:
     if exponent_mark:
         return f"{digits}e{int(exponent)}"
     return digits if "." in digits else f"{digits}.0"
+
+
+def _array(value: list[Any]) -> str:
+    return f"[{','.join([_RENDERERS[type(item)](item) for item in value])}]"
+
+
+def _object(value: Mapping[str, Any]) -> str:
+    members = [f"{_text(name)}:{_RENDERERS[type(value[name])](value[name])}" for name in sorted(value)]
+    return f"{{{','.join(members)}}}"
+
+
+_RENDERERS: Final[Mapping[type, Callable[[Any], str]]] = {
+    str: _text,
+    int: str,
+    float: _real,
+    bool: {True: "true", False: "false"}.__getitem__,
+    type(None): lambda _: "null",
+    list: _array,
+    dict: _object,
+}
+"""How each type that JSON is read as is written."""

@@ -12,12 +12,15 @@ from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from auth_jwt.errors import InvalidKey
 from auth_jwt.tokens import strict_json_object
 
 if TYPE_CHECKING:
+    from hmac import HMAC
+
     from auth_jwt.asymmetric import PublicKey
 
 HMAC_ALGORITHMS: Final = frozenset({"HS256", "HS384", "HS512"})
@@ -39,19 +42,22 @@ _HEX_MARKS = re.compile(r"0x|\\x|[-:,]", re.IGNORECASE)
 # How a DER key or certificate begins (X.690): a SEQUENCE, and in it a SEQUENCE that begins with an object identifier
 # (SubjectPublicKeyInfo, encrypted PKCS#8), a version or a serial number (X.509); or a version and what follows it
 # (PKCS#8, PKCS#1 private, SEC 1); or a modulus (PKCS#1 public). The beginning is enough: cut short or with something
-# behind it, it is key material all the same. Random bytes begin like this about once in ten million.
+# behind it, it is key material all the same. Random bytes begin like this about once in five million, given that of a
+# short modulus the length has to fit.
 _LENGTH = rb"(?:[\x00-\x7f]|\x81.|\x82..|\x83...)"
 _DER_KEY = re.compile(
     rb"\x30" + _LENGTH + rb"(?:\x30" + _LENGTH + rb"(?:\x06[\x03-\x10]|\xa0\x03\x02\x01|\x02[\x01-\x15])"
     rb"|\x02\x01[\x00-\x03](?:\x30|\x02|\x04)"
-    rb"|\x02(?:[\x21-\x7f]|\x81.|\x82..)\x00?[\x40-\xff])",
+    rb"|\x02(?:\x81.|\x82..)\x00?[\x40-\xff])",
     re.DOTALL,
 )
+_SHORT_RSA_KEY = re.compile(rb"\x30([\x26-\x7f])\x02([\x21-\x7a])\x00?[\x40-\xff]")
+_EXPONENT_BYTES: Final = range(3, 11)  # tag, length, and an exponent of at most 64 bits
 _SSH_BLOB = re.compile(rb"\0\0\0.(?:sk-)?(?:ssh-|ecdsa-sha2-)|openssh-key-v1\0", re.DOTALL)
 _STRICT_BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: cached_property keeps what was prepared in the instance
 class VerificationKey:
     """One candidate: what it may verify, and the key itself, which no `repr` shows.
 
@@ -64,6 +70,11 @@ class VerificationKey:
     algorithms: frozenset[str]
     material: "bytes | PublicKey" = field(repr=False)
     kid: str | None = None
+
+    @cached_property
+    def prepared(self) -> "dict[str, HMAC]":
+        """HMAC keys as `hmac` has taken them in, by algorithm (RFC 2104, section 4); filled by who verifies."""
+        return {}
 
 
 def verification_keys(secret: object) -> tuple[VerificationKey, ...]:
@@ -217,6 +228,10 @@ def _is_encoded_key(octets: bytes, *, again: bool = True) -> bool:
     """Tell whether *octets* begin like a DER or SSH key, or are the text of a key, once more encoded perhaps."""
     if _DER_KEY.match(octets) or _SSH_BLOB.match(octets):
         return True
+    if short := _SHORT_RSA_KEY.match(octets):
+        whole, modulus = short[1][0], short[2][0]
+        if whole - 2 - modulus in _EXPONENT_BYTES:
+            return True
     if not octets.isascii():
         return False
     text = octets.decode("ascii")

@@ -1,27 +1,32 @@
-"""Logger and metrics: one structured line and one count per request, and what may be in them.
+"""Log and metrics: one structured line per request, and what may be in it.
 
 A tag, a row's `id`, an algorithm, a reason: yes. A token, a secret, a credential's value: never. Foreign exceptions
 are logged as their types and their places in the code, since their texts may quote what they were given; only our
 own messages, which hold no values, are shown.
+
+A request that was answered gets one line, log record and embedded metrics in one (docs/decisions/0018). Faults and
+warnings are rare, and written by Powertools, which is loaded for the first of them.
 """
 
-import logging
 import sys
 import time
-import traceback
 from collections.abc import Mapping
 from enum import StrEnum
-from pathlib import PurePath
-from typing import Any, Final, TextIO
-from uuid import uuid4
-
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from functools import cached_property, lru_cache
+from json.encoder import encode_basestring
+from typing import TYPE_CHECKING, Any, Final
 
 from auth_jwt.errors import AuthJwtError, BadSetting, Fault, Throttled, TooLarge, UnknownEvent, Unreachable
 from auth_jwt.models import Report
+from auth_jwt.wire import compact_json
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger, Metrics
 
 METRICS_NAMESPACE: Final = "AuthJwt"
+UNUSABLE_SECRET: Final = "UnusableSecret"  # noqa: S105 - a metric's name
+UNUSABLE_CREDENTIAL: Final = "UnusableCredential"
+_SILENT_ABOUT_ANSWERS: Final = frozenset({"WARN", "WARNING", "ERROR", "CRITICAL", "FATAL"})  # Lambda has its own words
 _MAX_CAUSES: Final = 8
 
 
@@ -41,13 +46,15 @@ class Journal:
     """Writes what happened: to the log for people, to CloudWatch's embedded metrics for alarms.
 
     Args:
-        service: the name both carry.
+        service: the name both carry, unless `POWERTOOLS_SERVICE_NAME` says another.
+        env: the process's variables, which Lambda goes on to change: the trace is in one.
     """
 
-    def __init__(self, service: str) -> None:
-        self._service = service
-        self._logger = Logger(service=service, use_rfc3339=True, logger_handler=_StandardOutput(), location=None)
-        self._metrics = Metrics(service=service, namespace=METRICS_NAMESPACE)
+    def __init__(self, service: str, env: Mapping[str, str]) -> None:
+        self._service = env.get("POWERTOOLS_SERVICE_NAME") or service
+        self._env = env
+        level = env.get("AWS_LAMBDA_LOG_LEVEL") or env.get("POWERTOOLS_LOG_LEVEL") or env.get("LOG_LEVEL") or "INFO"
+        self._shows_answers = level.upper() not in _SILENT_ABOUT_ANSWERS
 
     def warn_of_near_misses(self, near_misses: Mapping[str, str]) -> None:
         """Say which variables are ignored, but nearly spell one of ours."""
@@ -57,7 +64,7 @@ class Journal:
             )
 
     def record(self, outcome: Outcome, report: Report, *, reason: str | None = None, **fields: object) -> None:
-        """Write the one line and the one count of a request that was answered.
+        """Write the one line of a request that was answered, which counts it, too.
 
         Args:
             outcome: how it ended.
@@ -65,32 +72,67 @@ class Journal:
             reason: why, in one stable word.
             fields: what else the handler knows; None is left out.
         """
-        self._logger.info(outcome.value, **_fields(outcome, reason, report, fields))
-        self._count(outcome, reason, report)
+        now = int(time.time() * 1000)
+        second, millisecond = divmod(now, 1000)
+        rows = _unusable_rows(report)
+        shown = ""
+        if self._shows_answers:
+            trace = self._env.get("_X_AMZN_TRACE_ID")
+            members = _fields(report, fields)
+            members["xray_trace_id"] = trace and trace.partition(";")[0].removeprefix("Root=")
+            texts = [
+                f',"{name}":{encode_basestring(value) if type(value) is str else compact_json(value)}'
+                for name, value in members.items()
+                if value is not None
+            ]
+            shown = f',"timestamp":"{_second(second)}.{millisecond:03}+00:00"{"".join(texts)}'
+        head, tail = _frame(self._service, outcome, reason, tuple(rows), self._shows_answers)
+        for name, count in rows.items():
+            tail += f',"{name}":{count}'
+        _write(f'{{{head}{shown},"_aws":{{"Timestamp":{now},{tail}}}\n')
 
     def record_fault(self, error: BaseException, report: Report, **fields: object) -> None:
-        """Write the one line and the one count of a request that we failed, with the chain of causes."""
+        """Write the line of a request that we failed, with the chain of causes, and count it."""
         reason = _fault_reason(error)
-        self._logger.error(Outcome.FAULT.value, **_fields(Outcome.FAULT, reason, report, fields), causes=_causes(error))
-        self._count(Outcome.FAULT, reason, report)
-
-    def _count(self, outcome: Outcome, reason: str | None, report: Report) -> None:
-        name = outcome.value.title().replace("_", "")
-        self._metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
-        if report.unusable_secrets:
-            self._metrics.add_metric(name="UnusableSecret", unit=MetricUnit.Count, value=len(report.unusable_secrets))
-        if report.unusable_credentials:
-            self._metrics.add_metric(
-                name="UnusableCredential", unit=MetricUnit.Count, value=len(report.unusable_credentials)
-            )
-        if reason is not None:
-            self._metrics.add_dimensions(service=self._service, reason=reason)
+        outcome = Outcome.FAULT.value
+        self._logger.error(outcome, outcome=outcome, reason=reason, **_fields(report, fields), causes=_causes(error))
+        for name, count in {_metric(Outcome.FAULT): 1, **_unusable_rows(report)}.items():
+            self._metrics.add_metric(name=name, unit="Count", value=count)
+        self._metrics.add_dimensions(service=self._service, reason=reason)
         self._metrics.flush_metrics()
+
+    @cached_property
+    def _logger(self) -> "Logger":
+        import logging
+
+        from aws_lambda_powertools import Logger
+
+        class StandardOutput(logging.StreamHandler[Any]):
+            """Writes to whatever standard output is at the time, as `print` does."""
+
+            def emit(self, record: logging.LogRecord) -> None:
+                self.stream = sys.stdout
+                super().emit(record)
+
+        return Logger(
+            service=self._service, use_rfc3339=True, utc=True, logger_handler=StandardOutput(sys.stdout), location=None
+        )
+
+    @cached_property
+    def _metrics(self) -> "Metrics":
+        from aws_lambda_powertools import Metrics
+
+        return Metrics(service=self._service, namespace=METRICS_NAMESPACE)
 
 
 def request_id_of(context: object) -> str:
     """Return Lambda's id of the request whose *context* this is, or one of our own."""
-    return str(getattr(context, "aws_request_id", None) or uuid4())
+    given = getattr(context, "aws_request_id", None)
+    if given:
+        return str(given)
+    from uuid import uuid4
+
+    return str(uuid4())
 
 
 def milliseconds_since(started: float) -> float:
@@ -98,21 +140,56 @@ def milliseconds_since(started: float) -> float:
     return round((time.perf_counter() - started) * 1000, 3)
 
 
-class _StandardOutput(logging.StreamHandler[TextIO]):
-    """Writes to whatever standard output is at the time, as `print` does."""
-
-    def __init__(self) -> None:
-        super().__init__(sys.stdout)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.stream = sys.stdout
-        super().emit(record)
+def _write(line: str) -> None:
+    try:
+        sys.stdout.write(line)
+    except UnicodeEncodeError:  # half a character, in an id that no gateway made
+        sys.stdout.write(line.encode("ascii", "replace").decode("ascii"))
+    sys.stdout.flush()
 
 
-def _fields(outcome: Outcome, reason: str | None, report: Report, fields: Mapping[str, object]) -> dict[str, Any]:
+@lru_cache(maxsize=1)
+def _second(second: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+
+
+def _unusable_rows(report: Report) -> dict[str, int]:
+    """Return how many rows a request could not use, by the name of the metric; mostly nothing."""
+    counts = {}
+    if report.unusable_secrets:
+        counts[UNUSABLE_SECRET] = len(report.unusable_secrets)
+    if report.unusable_credentials:
+        counts[UNUSABLE_CREDENTIAL] = len(report.unusable_credentials)
+    return counts
+
+
+def _metric(outcome: Outcome) -> str:
+    return outcome.value.title().replace("_", "")
+
+
+@lru_cache
+def _frame(
+    service: str, outcome: Outcome, reason: str | None, more_metrics: tuple[str, ...], shows_answers: bool
+) -> tuple[str, str]:
+    """Write what all lines of a kind share: how they begin, and how they end after the time, up to other counts.
+
+    The end says which members are metrics and dimensions, in CloudWatch's embedded metric format, which counts under
+    every set of dimensions.
+    """
+    first = {"level": "INFO", "message": outcome.value, "service": service, "outcome": outcome.value, "reason": reason}
+    head = {name: value for name, value in first.items() if value is not None}
+    if not shows_answers:
+        head = {name: head[name] for name in ("service", "reason") if name in head}
+    directive = {
+        "Namespace": METRICS_NAMESPACE,
+        "Dimensions": [["service"], ["service", "reason"]] if reason is not None else [["service"]],
+        "Metrics": [{"Name": name, "Unit": "Count"} for name in (_metric(outcome), *more_metrics)],
+    }
+    return compact_json(head)[1:-1], f'"CloudWatchMetrics":{compact_json([directive])}}},"{_metric(outcome)}":1'
+
+
+def _fields(report: Report, fields: Mapping[str, object]) -> dict[str, Any]:
     return {
-        "outcome": outcome.value,
-        "reason": reason,
         "tag": report.tag,
         "secret_id": report.secret_id,
         "algorithm": report.algorithm,
@@ -140,6 +217,9 @@ def _fault_reason(error: BaseException) -> str:
 
 def _causes(error: BaseException | None) -> list[dict[str, str]]:
     """Return the chain of *error* and its causes, each as its type, its place and, when it is ours, its message."""
+    import traceback
+    from pathlib import PurePath
+
     causes: list[dict[str, str]] = []
     while error is not None and len(causes) < _MAX_CAUSES:
         cause = {"type": f"{type(error).__module__}.{type(error).__qualname__}"}

@@ -7,8 +7,9 @@ in the one way that no two parsers can disagree about.
 
 import json
 import re
-from base64 import urlsafe_b64decode
+from binascii import a2b_base64
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from auth_jwt.errors import Denied, Reason
@@ -25,6 +26,8 @@ ALGORITHMS = (
 MAX_TOKEN_BYTES = 16384
 MAX_TAG_CHARACTERS = 128
 MAX_DEPTH = 64
+_MAX_REMEMBERED_HEADERS = 128
+_MAX_REMEMBERED_CHARACTERS = 512
 _INT64 = range(-(2**63), 2**63)
 _INT64_CHARACTERS = 20
 
@@ -37,6 +40,9 @@ _LAST_CHARACTERS = {
     2: frozenset("AQgw"),
     3: frozenset("AEIMQUYcgkosw048"),
 }
+_PADDING = (b"", b"", b"==", b"=")
+_TO_STANDARD_BASE64 = bytes.maketrans(b"-_", b"+/")
+_BLANKS = " \t\n\r"
 # Unclosed ones run to the end, or hostile text could have it search on from every quote.
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 
@@ -54,16 +60,36 @@ class HeaderRules:
     types: frozenset[str] | None = frozenset({"jwt"})
 
 
+_ANY_JWT = HeaderRules()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UnverifiedHeader:
+    """A header that keeps the rules, and of which nothing may be trusted yet; equal to no other but itself."""
+
+    members: dict[str, Any] = field(repr=False)
+    algorithm: str
+    kid: str | None = field(repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class UnverifiedJws:
     """A well-formed token of which nothing may be trusted yet."""
 
-    header: dict[str, Any] = field(repr=False)
+    header: UnverifiedHeader
     payload: bytes = field(repr=False)
     signing_input: bytes = field(repr=False)
     signature: bytes = field(repr=False)
-    algorithm: str
-    kid: str | None = field(repr=False)
+
+    @property
+    def algorithm(self) -> str:
+        """The header's `alg`."""
+        return self.header.algorithm
+
+    @property
+    def kid(self) -> str | None:
+        """The header's `kid`."""
+        return self.header.kid
 
 
 def unverified_jws(
@@ -74,18 +100,18 @@ def unverified_jws(
     Raises:
         Denied: `malformed_token`, `unsupported_algorithm`, `unsupported_type` or `unsupported_critical_header`.
     """
-    rules = rules or HeaderRules()
+    rules = rules or _ANY_JWT
     # One character of what the pattern admits is one byte, so the count of characters is the count of bytes.
     if not isinstance(token, str) or len(token) > max_bytes:
         raise Denied(Reason.MALFORMED_TOKEN)
     segments = _COMPACT.fullmatch(token)
     if segments is None:
         raise Denied(Reason.MALFORMED_TOKEN)
-    header_bytes, payload, signature = map(_decoded_segment, segments.groups())
-    header = unverified_object(header_bytes)
-    algorithm, kid = _checked_header(header, rules)
-    signing_input = token[: segments.end(2)].encode("ascii")
-    return UnverifiedJws(header, payload, signing_input, signature, algorithm, kid)
+    header, payload, signature = segments.groups()
+    payload, signature = _decoded_segment(payload), _decoded_segment(signature)
+    read = _remembered_header if len(header) <= _MAX_REMEMBERED_CHARACTERS else _unverified_header
+    members = read(header, rules.algorithms, rules.types)
+    return UnverifiedJws(members, payload, token[: segments.end(2)].encode("ascii"), signature)
 
 
 def unverified_object(text: bytes) -> dict[str, Any]:
@@ -121,7 +147,9 @@ def strict_json_object(text: str) -> dict[str, Any]:
     # Counting brackets costs nothing and settles almost every text; only one with many is measured.
     if text.count("{") + text.count("[") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
         raise ValueError("nested too deep")
-    value = _DECODER.decode(text)
+    value, end = _DECODER.raw_decode(text, len(text) - len(text.lstrip(_BLANKS)))
+    if text[end:].strip(_BLANKS):
+        raise ValueError("text after the value")
     if not isinstance(value, dict):
         raise ValueError("not an object")  # noqa: TRY004 - one error for every kind of malformed text
     if "\\u" in text:  # only an escape can bring in what valid UTF-8 cannot
@@ -130,29 +158,35 @@ def strict_json_object(text: str) -> dict[str, Any]:
 
 
 def _decoded_segment(segment: str) -> bytes:
-    if segment[-1] not in _LAST_CHARACTERS[len(segment) % 4]:
+    beyond = len(segment) % 4
+    if segment[-1] not in _LAST_CHARACTERS[beyond]:
         raise Denied(Reason.MALFORMED_TOKEN)
-    return urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
+    return a2b_base64(segment.encode("ascii").translate(_TO_STANDARD_BASE64) + _PADDING[beyond])
 
 
-def _checked_header(header: dict[str, Any], rules: HeaderRules) -> tuple[str, str | None]:
-    """Return the `alg` and the `kid` of a header that keeps the *rules* (RFC 7515, section 4.1; RFC 7797)."""
+def _unverified_header(segment: str, algorithms: frozenset[str], types: frozenset[str] | None) -> UnverifiedHeader:
+    """Read a header and hold it against the rules (RFC 7515, section 4.1; RFC 7797)."""
+    header = unverified_object(_decoded_segment(segment))
     algorithm, kid = header.get("alg"), header.get("kid")
     if not isinstance(algorithm, str):
         raise Denied(Reason.MALFORMED_TOKEN)
-    if algorithm not in rules.algorithms:
+    if algorithm not in algorithms:
         raise Denied(Reason.UNSUPPORTED_ALGORITHM)
-    if rules.types is not None and "typ" in header:
+    if types is not None and "typ" in header:
         kind = header["typ"]
         if not isinstance(kind, str):
             raise Denied(Reason.MALFORMED_TOKEN)
-        if kind.lower() not in rules.types:
+        if kind.lower() not in types:
             raise Denied(Reason.UNSUPPORTED_TYPE)
     if "kid" in header and not isinstance(kid, str):
         raise Denied(Reason.MALFORMED_TOKEN)
     if "crit" in header or header.get("b64", True) is not True:
         raise Denied(Reason.UNSUPPORTED_CRITICAL_HEADER)
-    return algorithm, kid
+    return UnverifiedHeader(header, algorithm, kid)
+
+
+# The tokens of an issuer have one header, or one for each key. A header is not yet a token: its reading is no verdict.
+_remembered_header = lru_cache(maxsize=_MAX_REMEMBERED_HEADERS)(_unverified_header)
 
 
 def _depth(text: str) -> int:

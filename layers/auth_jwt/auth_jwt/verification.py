@@ -5,13 +5,17 @@ until all have been tried, and no claim is looked at before one has verified.
 """
 
 import hmac
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, TypeGuard
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from auth_jwt.errors import Denied, InvalidKey, Reason
 from auth_jwt.keys import VerificationKey, verification_keys
 from auth_jwt.models import Policy, Report, Secret
 from auth_jwt.tokens import HeaderRules, UnverifiedJws, unverified_jws
+
+if TYPE_CHECKING:
+    from auth_jwt.asymmetric import PublicKey
 
 # RFC 7518, section 3.2: a key at least as long as the hash output.
 _HASHES: Final = {"HS256": ("sha256", 32), "HS384": ("sha384", 48), "HS512": ("sha512", 64)}
@@ -32,17 +36,16 @@ def verify_signature(
     report.unusable_secrets = {
         secret.id: secret.unusable_because for secret in secrets if secret.unusable_because is not None
     }
+    algorithm, kid = jws.algorithm, jws.kid
     for secret in secrets:
-        if secret.unusable_because is not None:
+        if secret.unusable_because is not None or _differ(kid, secret.kid):
             continue
-        if _differ(jws.kid, secret.kid):
-            continue
-        if secret.algorithms is not None and jws.algorithm not in secret.algorithms:
+        if secret.algorithms is not None and algorithm not in secret.algorithms:
             continue
         if is_signed_by(jws, secret.keys, min_hmac_key_bytes):
             return secret
-        if any(_fits(key, jws) and _is_too_short(key, jws, min_hmac_key_bytes) for key in secret.keys):
-            report.unusable_secrets[secret.id] = f"too short for {jws.algorithm}"
+        if any(_fits(key, jws) and _is_too_short(key, algorithm, min_hmac_key_bytes) for key in secret.keys):
+            report.unusable_secrets[secret.id] = f"too short for {algorithm}"
     raise Denied(Reason.BAD_SIGNATURE)
 
 
@@ -89,19 +92,21 @@ def verify_jws(token: str, key: str, *, min_hmac_key_bytes: int | None = None) -
         raise Denied(Reason.BAD_SIGNATURE) from None
     if not is_signed_by(jws, keys, min_hmac_key_bytes):
         raise Denied(Reason.BAD_SIGNATURE)
-    return jws.header, jws.payload
+    return jws.header.members, jws.payload
 
 
 def is_signed_by(jws: UnverifiedJws, keys: Iterable[VerificationKey], min_hmac_key_bytes: int | None) -> bool:
     """Tell whether any of *keys* that fit the token's algorithm and `kid` signed *jws*."""
-    return any(
-        _verifies(key, jws) for key in keys if _fits(key, jws) and not _is_too_short(key, jws, min_hmac_key_bytes)
-    )
+    algorithm = jws.algorithm
+    for key in keys:
+        if _fits(key, jws) and not _is_too_short(key, algorithm, min_hmac_key_bytes) and _verifies(key, jws):
+            return True
+    return False
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
     """Tell whether a claim's *value* is a number; JSON's booleans are not."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _fits(key: VerificationKey, jws: UnverifiedJws) -> bool:
@@ -112,19 +117,32 @@ def _differ(token_kid: str | None, own_kid: str | None) -> bool:
     return token_kid is not None and own_kid is not None and token_kid != own_kid
 
 
-def _is_too_short(key: VerificationKey, jws: UnverifiedJws, min_hmac_key_bytes: int | None) -> bool:
+def _is_too_short(key: VerificationKey, algorithm: str, min_hmac_key_bytes: int | None) -> bool:
     if not isinstance(key.material, bytes):
         return False
-    return len(key.material) < (min_hmac_key_bytes or _HASHES[jws.algorithm][1])
+    return len(key.material) < (min_hmac_key_bytes or _HASHES[algorithm][1])
 
 
 def _verifies(key: VerificationKey, jws: UnverifiedJws) -> bool:
     if isinstance(key.material, bytes):
-        expected = hmac.digest(key.material, jws.signing_input, _HASHES[jws.algorithm][0])
-        return hmac.compare_digest(expected, jws.signature)
-    from auth_jwt import asymmetric
+        return hmac.compare_digest(_mac(key.material, key.prepared, jws), jws.signature)
+    return _by_public_key()(key.material, jws.algorithm, jws.signing_input, jws.signature)
 
-    return asymmetric.verifies(key.material, jws.algorithm, jws.signing_input, jws.signature)
+
+@cache  # an import statement takes its time even for what is loaded
+def _by_public_key() -> "Callable[[PublicKey, str, bytes, bytes], bool]":
+    from auth_jwt.asymmetric import verifies
+
+    return verifies
+
+
+def _mac(material: bytes, prepared: dict[str, hmac.HMAC], jws: UnverifiedJws) -> bytes:
+    mac = prepared.get(jws.algorithm)
+    if mac is None:  # taking a key in costs as much as the rest
+        mac = prepared[jws.algorithm] = hmac.new(material, digestmod=_HASHES[jws.algorithm][0])
+    mac = mac.copy()
+    mac.update(jws.signing_input)
+    return mac.digest()
 
 
 def _needed(claims: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - any JSON value
@@ -134,13 +152,13 @@ def _needed(claims: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - any 
 
 
 def _check_times(claims: Mapping[str, Any], leeway: int, now: float) -> None:
-    times = {name: claims[name] for name in _TIME_CLAIMS if name in claims}
-    if not all(map(is_number, times.values())):
-        raise Denied(Reason.MALFORMED_CLAIM)
-    if "exp" in times and now >= times["exp"] + leeway:
+    for name in _TIME_CLAIMS:
+        if name in claims and not is_number(claims[name]):
+            raise Denied(Reason.MALFORMED_CLAIM)
+    if "exp" in claims and now >= claims["exp"] + leeway:
         raise Denied(Reason.TOKEN_EXPIRED)
     for name in ("nbf", "iat"):
-        if name in times and now < times[name] - leeway:
+        if name in claims and now < claims[name] - leeway:
             raise Denied(Reason.TOKEN_NOT_YET_VALID)
 
 

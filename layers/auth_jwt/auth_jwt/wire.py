@@ -5,8 +5,9 @@ RFC 6750 and RFC 8898 (bearer tokens, in SIP too), RFC 9110 (`Authorization`), R
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
+from json.encoder import encode_basestring
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
@@ -19,6 +20,9 @@ _MAX_FORM_FIELDS = 64
 # RFC 9110, section 11.4: a credential is a scheme, then blanks, then what is its own; a parameter is `name=value`.
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+("|\\?\Z)', re.DOTALL)  # closed, or to the end
 _SCHEME = re.compile(r"\s*[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:[ \t]+[^\s=]|\s*\Z)")
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class NotWellFormed(ValueError):
@@ -34,7 +38,7 @@ def bearer_token(values: Sequence[str]) -> str | None:
     Raises:
         NotWellFormed: there is more than one value, or values are joined by commas.
     """
-    if len(values) > 1 or any(map(_is_several, values)):
+    if len(values) > 1 or (values and "," in values[0] and _is_several(values[0])):
         raise NotWellFormed("more than one Authorization value")
     if not values:
         return None
@@ -42,24 +46,26 @@ def bearer_token(values: Sequence[str]) -> str | None:
     return token.strip(" ") if scheme.lower() == "bearer" else None
 
 
-def values_by_name(lists: object, singles: object, *, fold: Callable[[str], str] = str) -> dict[str, list[str]]:
-    """Bring together fields that a gateway gives as lists of values, as single values, or as both.
+def values_of(name: str, lists: object, singles: object, *, fold: Callable[[str], str] = str) -> list[str]:
+    """Return the values of a field that a gateway gives as a list of values, as a single value, or as both.
 
     Args:
-        lists: a mapping of names to lists; anything else is none.
-        singles: a mapping of names to values, for names that are not in *lists*; anything else is none.
+        name: of the field, folded.
+        lists: a dict of names to lists; anything else is none.
+        singles: a dict of names to values, asked when the *lists* have no such name; anything else is none.
         fold: what makes two names one.
     """
-    values: dict[str, list[str]] = {}
-    if isinstance(lists, Mapping):
-        for name, several in lists.items():
-            if isinstance(several, list) and several:
-                values.setdefault(fold(str(name)), []).extend(map(str, several))
-    if isinstance(singles, Mapping):
-        in_lists = set(values)
-        for name, value in singles.items():
-            if fold(str(name)) not in in_lists and value is not None:
-                values.setdefault(fold(str(name)), []).append(str(value))
+    values: list[str] = []
+    if isinstance(lists, dict):
+        for other in lists:
+            if len(other) == len(name) and fold(other) == name and isinstance(lists[other], list):
+                values.extend(map(str, lists[other]))
+    if not values and isinstance(singles, dict):
+        values = [
+            str(value)
+            for other, value in singles.items()
+            if len(other) == len(name) and fold(other) == name and value is not None
+        ]
     return values
 
 
@@ -113,7 +119,11 @@ def problem(status: HTTPStatus, name: str, request_id: str, **members: object) -
 
 def compact_json(value: object) -> str:
     """Write *value* as JSON without blanks, in UTF-8."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if type(value) is str:
+        return encode_basestring(value)
+    if type(value) in (int, float):  # the encoder would take ten times as long for one
+        return repr(value)
+    return _ENCODER.encode(value)
 
 
 def _is_several(value: str) -> bool:

@@ -1,0 +1,182 @@
+"""The one line of a request that was answered, and the two that Powertools writes of one that failed."""
+
+import io
+import json
+from contextlib import redirect_stdout
+from typing import Any
+
+import pytest
+from aws_lambda_powertools import Logger, Metrics
+
+from auth_jwt import observability
+from auth_jwt.errors import Reason, Unreachable
+from auth_jwt.models import Report
+from auth_jwt.observability import Journal, Outcome
+
+NOON = 1_795_435_200.0  # 2026-11-23T12:00:00Z
+TRACE = "Root=1-684e9fe8-c535c344b12b4a32da2c26dc;Parent=53995c3f42cd8ad8;Sampled=1"
+REPORT = Report(tag="t1", algorithm="HS256", rows="memory", secret_id="1")
+SEEN: dict[str, Any] = {"status": 200, "duration_ms": 0.125, "request_id": "r-1", "path": None}
+
+
+def written(journal: Journal, outcome: Outcome, report: Report = REPORT, **fields: Any) -> list[dict[str, Any]]:
+    """What the *journal* writes of a request, line by line."""
+    with redirect_stdout(io.StringIO()) as out:
+        journal.record(outcome, report, **fields)
+    assert out.getvalue().endswith("\n")
+    return [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+@pytest.fixture(name="noon", autouse=True)
+def _noon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.time", lambda: NOON + 0.042)
+
+
+def test_a_request_is_one_line_that_is_log_record_and_metrics_in_one() -> None:
+    (line,) = written(Journal("authorize", {}), Outcome.AUTHORIZED, **SEEN)
+
+    assert line == {
+        "level": "INFO",
+        "message": "authorized",
+        "timestamp": "2026-11-23T12:00:00.042+00:00",
+        "service": "authorize",
+        "outcome": "authorized",
+        "tag": "t1",
+        "secret_id": "1",
+        "algorithm": "HS256",
+        "rows": "memory",
+        "status": 200,
+        "duration_ms": 0.125,
+        "request_id": "r-1",
+        "_aws": {
+            "Timestamp": 1795435200042,
+            "CloudWatchMetrics": [
+                {
+                    "Namespace": "AuthJwt",
+                    "Dimensions": [["service"]],
+                    "Metrics": [{"Name": "Authorized", "Unit": "Count"}],
+                }
+            ],
+        },
+        "Authorized": 1,
+    }
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+@pytest.mark.parametrize("reason", [None, Reason.BAD_SIGNATURE.value])
+@pytest.mark.parametrize("trace", [{}, {"_X_AMZN_TRACE_ID": TRACE}], ids=["untraced", "traced"])
+def test_the_line_has_the_fields_that_powertools_gives_its_two(
+    monkeypatch: pytest.MonkeyPatch, outcome: Outcome, reason: str | None, trace: dict[str, str]
+) -> None:
+    """Whoever reads these lines by Powertools' documentation finds what it promises, in the same words."""
+    for name, value in trace.items():
+        monkeypatch.setenv(name, value)
+    service = f"compared-{outcome}-{reason}-{len(trace)}"  # Powertools keeps a logger for each
+    report = Report(tag="tëg", unusable_secrets={"2": "not text"}, unusable_credentials=["a", "b"])
+    out = io.StringIO()
+    with redirect_stdout(out):
+        logger = Logger(service=service, stream=out, use_rfc3339=True, utc=True, location=None)
+        logger.info(outcome.value, outcome=outcome.value, reason=reason, **observability._fields(report, SEEN))
+        metrics = Metrics(service=service, namespace="AuthJwt")
+        for name, count in {
+            observability._metric(outcome): 1,
+            **observability._unusable_rows(report),
+        }.items():
+            metrics.add_metric(name=name, unit="Count", value=count)
+        if reason is not None:
+            metrics.add_dimensions(service=service, reason=reason)
+        metrics.flush_metrics()
+    record, counts = map(json.loads, out.getvalue().splitlines())
+    (theirs,) = counts["_aws"]["CloudWatchMetrics"]
+
+    (line,) = written(Journal(service, trace), outcome, report, reason=reason, **SEEN)
+    (ours,) = line["_aws"]["CloudWatchMetrics"]
+
+    record["timestamp"] = line["timestamp"]  # theirs is the logging module's own clock
+    assert {name: value for name, value in line.items() if name in record} == record
+    assert line.keys() - record.keys() == counts.keys() - {"service", "reason"}
+    assert all(counts[name] == [line[name]] for name in counts.keys() - {"_aws", "service", "reason"})
+    assert ours["Namespace"] == theirs["Namespace"]
+    assert ours["Metrics"] == theirs["Metrics"]
+    assert sorted(map(sorted, ours["Dimensions"])) == sorted(map(sorted, theirs["Dimensions"]))
+
+
+@pytest.mark.parametrize(
+    ("variables", "shows"),
+    [
+        pytest.param({}, True, id="by default"),
+        pytest.param({"POWERTOOLS_LOG_LEVEL": "INFO"}, True, id="INFO"),
+        pytest.param({"POWERTOOLS_LOG_LEVEL": "debug"}, True, id="below INFO, in small letters"),
+        pytest.param({"POWERTOOLS_LOG_LEVEL": "WARNING"}, False, id="WARNING"),
+        pytest.param({"POWERTOOLS_LOG_LEVEL": "critical"}, False, id="CRITICAL"),
+        pytest.param({"LOG_LEVEL": "ERROR"}, False, id="by its old name"),
+        pytest.param({"POWERTOOLS_LOG_LEVEL": "INFO", "AWS_LAMBDA_LOG_LEVEL": "WARN"}, False, id="by Lambda's own"),
+    ],
+)
+def test_a_level_above_info_leaves_only_the_metrics(variables: dict[str, str], shows: bool) -> None:
+    (line,) = written(Journal("authorize", variables), Outcome.DENIED, reason="bad_signature", **SEEN)
+
+    assert ("message" in line) is shows
+    if not shows:
+        assert line.keys() == {"service", "reason", "_aws", "Denied"}
+
+
+def test_the_service_can_be_named_otherwise() -> None:
+    (line,) = written(Journal("authorize", {"POWERTOOLS_SERVICE_NAME": "blue"}), Outcome.AUTHORIZED)
+
+    assert line["service"] == "blue"
+
+
+def test_the_trace_is_the_one_of_the_request() -> None:
+    """Lambda changes the variable from one invocation to the next."""
+    variables = {"_X_AMZN_TRACE_ID": TRACE}
+    journal = Journal("authorize", variables)
+    (first,) = written(journal, Outcome.AUTHORIZED)
+    variables["_X_AMZN_TRACE_ID"] = "Root=1-00000000-0"
+    (second,) = written(journal, Outcome.AUTHORIZED)
+
+    assert first["xray_trace_id"] == "1-684e9fe8-c535c344b12b4a32da2c26dc"
+    assert second["xray_trace_id"] == "1-00000000-0"
+
+
+@pytest.mark.parametrize(
+    ("later", "shown"),
+    [(0.9994, "12:00:00.999"), (1.0, "12:00:01.000"), (86_400.0, "12:00:00.000"), (-1.0, "11:59:59.000")],
+)
+def test_no_line_bears_the_second_of_another(monkeypatch: pytest.MonkeyPatch, later: float, shown: str) -> None:
+    """A second's text is kept under that second, and clocks jump: they do when a snapshot is resumed."""
+    journal = Journal("authorize", {})
+    written(journal, Outcome.AUTHORIZED)
+    monkeypatch.setattr("time.time", lambda: NOON + later)
+    (line,) = written(journal, Outcome.AUTHORIZED)
+
+    assert line["timestamp"].partition("T")[2] == f"{shown}+00:00"
+    assert line["timestamp"].startswith("2026-11-24" if later == 86_400.0 else "2026-11-23")
+
+
+def test_what_would_break_the_line_is_escaped() -> None:
+    report = Report(tag='"\n\\', call_id="ü", unusable_secrets={'"': "\t"})
+    (line,) = written(Journal("authorize", {}), Outcome.DENIED, report, reason="bad_signature")
+
+    assert (line["tag"], line["call_id"], line["unusable_secrets"]) == ('"\n\\', "ü", {'"': "\t"})
+
+
+def test_an_id_that_no_gateway_made_does_not_cost_the_line(tmp_path: Any) -> None:
+    """JSON can name half a character, which no file takes."""
+    path = tmp_path / "log"
+    with path.open("w", encoding="utf-8") as file, redirect_stdout(file):
+        Journal("authorize", {}).record(Outcome.AUTHORIZED, REPORT, gateway_request_id="\ud800")
+
+    assert json.loads(path.read_text("utf-8"))["gateway_request_id"] == "?"
+
+
+def test_a_fault_is_a_record_with_its_causes_and_a_count() -> None:
+    with redirect_stdout(io.StringIO()) as out:
+        Journal("authorize", {}).record_fault(Unreachable("no answer"), REPORT, **SEEN)
+    record, counts = map(json.loads, out.getvalue().splitlines())
+
+    assert (record["level"], record["outcome"], record["reason"]) == ("ERROR", "fault", "unreachable")
+    assert record["timestamp"].endswith("+00:00")
+    assert record["causes"] == [{"type": "auth_jwt.errors.Unreachable", "message": "no answer"}]
+    assert counts["Fault"] == [1.0]
+    assert counts["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["service"], ["service", "reason"]]
