@@ -1,5 +1,6 @@
 # One door: everything a developer or CI does is a target here. `make help` lists them.
 .DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
 SHELL := /bin/bash
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -91,18 +92,24 @@ template: .venv-sam/.installed .venv-lint/.installed ## What SAM, cfn-lint and c
 	@echo "checkov"; $(BOUNDED) .venv-lint/bin/checkov -f template.yaml --framework cloudformation --skip-download \
 	  --skip-results-upload --quiet --compact
 
+# $(call byte-code,TEMPLATE) compiles what `sam build` wrote beside TEMPLATE, for the places where Lambda unpacks it and
+# lets nobody write: docs/decisions/0016.
+COMPILE := .venv-e2e/bin/python -m compileall -q --invalidation-mode unchecked-hash
+byte-code = $(COMPILE) -d /opt/python $(dir $(1))*Layer/python && $(COMPILE) -d /var/task $(dir $(1))*Function
+
 # Without SAM's cache: its key is what is in the folders, and Make knows that as well.
 ARTIFACTS := $(foreach architecture,x86_64 arm64,build/$(architecture)/artifact/template.yaml)
 $(ARTIFACTS): build/%/artifact/template.yaml: .venv-sam/.installed .venv-e2e/.installed template.yaml samconfig.toml \
-  $(shell find functions layers -name __pycache__ -prune -o -print)
+  Makefile $(shell find functions layers -name __pycache__ -prune -o -print)
 	@echo "sam build, $*"
 	@PATH="$(CURDIR)/.venv-e2e/bin:$$PATH" $(BOUNDED) .venv-sam/bin/sam build --no-cached \
 	  --parameter-overrides Architecture=$* --build-dir $(@D) > /dev/null # which is advice; errors and progress come by stderr
+	@$(call byte-code,$@)
 
 .PHONY: build
 build: $(ARTIFACTS) ## Build layer and functions for both architectures, into build/
 
-# It takes half a minute; after four it is told to end, and ends what it started.
+# It takes a minute; after four it is told to end, and ends what it started.
 .PHONY: e2e
 e2e: install build ## Run the built artifact under AWS's runtime emulator and make serve for real (ARGS go to pytest)
 	@$(if $(BOUNDED),timeout --foreground --kill-after=30 240) $(PY) -m pytest tests/e2e $(ARGS)
@@ -145,8 +152,9 @@ mark:
 
 # AWS_DEFAULT_REGION as set above is for tests; who deploys means the region of their profile, or their own variable.
 .PHONY: deploy
-deploy: .venv-sam/.installed ## Build a release and deploy it; needs an AWS account (CONFIG_ENV=test: of samconfig.toml)
-	@PATH="$(CURDIR)/.venv-sam/bin:$$PATH" sam build --config-env $(CONFIG_ENV)
+deploy: .venv-sam/.installed .venv-e2e/.installed ## Build a release and deploy it; needs an AWS account (CONFIG_ENV=test: of samconfig.toml)
+	@PATH="$(CURDIR)/.venv-e2e/bin:$$PATH" .venv-sam/bin/sam build --config-env $(CONFIG_ENV)
+	@$(call byte-code,$(BUILT))
 	@$(MAKE) --no-print-directory mark
 	@$(if $(filter file,$(origin AWS_DEFAULT_REGION)),env -u AWS_DEFAULT_REGION) .venv-sam/bin/sam deploy \
 	  --config-env $(CONFIG_ENV) $(ARGS)
@@ -172,9 +180,32 @@ mutants: install .venv-mutants/.installed ## Mutate the modules that decide; bel
 	"$$bin"/cr-report --surviving-only --show-diff session.sqlite && \
 	echo "survived, in per cent:" && "$$bin"/cr-rate --fail-over 10 session.sqlite && rm -rf "$$copy"
 
+.venv-bench/.installed: requirements-bench.txt
+	@python=$$($(find_python)); echo "Installing what the benchmarks compare with into .venv-bench ..."; \
+	"$$python" -m venv --clear .venv-bench && \
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
+	@touch $@
+
+PEERS := tests/benchmarks/peers
+$(PEERS)/node_modules/.package-lock.json: $(PEERS)/package-lock.json
+	@if command -v npm > /dev/null; then npm ci --prefix $(PEERS) --no-audit --no-fund --loglevel=error && touch $@; \
+	else echo "No npm, so no peers of node's: the run says what is left out"; fi
+
+# It takes ten minutes. A part alone takes fewer and writes nothing, and only the emulator's needs what was built.
+BENCHED := $(if $(filter warm cold --page --profile --help,$(ARGS)),,build/$(MACHINE)/artifact/template.yaml)
 .PHONY: bench
-bench: install ## Measure the handler, cold and warm, as ratios within one run
-	@$(PY) -m tests.benchmarks.handler $(ARGS)
+bench: .venv-bench/.installed $(PEERS)/node_modules/.package-lock.json $(BENCHED) ## Measure beside peers, and write docs/benchmarks (ARGS="--only warm", ARGS=--help)
+	@.venv-bench/bin/python -m tests.benchmarks $(ARGS)
+
+# It takes a quarter of an hour with a million users and a million tags; ARGS=--quick takes two minutes.
+.PHONY: bench-scale
+bench-scale: .venv-bench/.installed $(PEERS)/node_modules/.package-lock.json ## Measure large tables, floods of tags and bursts, and write docs/benchmarks (ARGS=--help)
+	@.venv-bench/bin/python -m tests.benchmarks.scale $(ARGS)
+
+# Half a minute. The results, the tables of the page and the plots: all of it from docs/capacity/inputs.toml.
+.PHONY: capacity
+capacity: .venv-bench/.installed ## Compute docs/capacity anew: what authorizations cost, and what must be raised
+	@.venv-bench/bin/python -m docs.capacity --simulate --write
 
 .PHONY: lock
 lock: install ## Write the pinned requirements anew from pyproject.toml
@@ -186,7 +217,8 @@ lock: install ## Write the pinned requirements anew from pyproject.toml
 	$$compile --group lint -o requirements-lint.txt && \
 	$$compile --group e2e -o requirements-e2e.txt && \
 	$$compile --group api -o requirements-api.txt && \
-	$$compile --group mutation -o requirements-mutation.txt
+	$$compile --group mutation -o requirements-mutation.txt && \
+	$$compile pyproject.toml --group bench -c requirements-dev.txt -o requirements-bench.txt
 	@rm -rf .venv-lock
 
 .PHONY: clean

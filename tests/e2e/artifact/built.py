@@ -1,6 +1,7 @@
 """What `make build` built, by architecture, and what of it is in the tree that it was built from."""
 
 import platform
+import shutil
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -20,14 +21,26 @@ NATIVE: Final = {"x86_64": "x86_64", "aarch64": "arm64"}.get(platform.machine())
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A folder that `sam build` wrote, and `sam deploy` would upload."""
+    """A folder that `make build` wrote, and `sam deploy` would upload.
+
+    Attributes:
+        architecture: what it was built for.
+        root: the folder of the artifacts.
+    """
 
     architecture: str
+    root: Path = ROOT / "build"
 
     @property
     def folder(self) -> Path:
         """Where it is."""
-        return ROOT / "build" / self.architecture / "artifact"
+        return self.root / self.architecture / "artifact"
+
+    def without_byte_code(self, root: Path) -> "Artifact":
+        """Return a copy below *root* of what `sam build` alone would have written."""
+        copy = Artifact(self.architecture, root)
+        shutil.copytree(self.folder, copy.folder, ignore=shutil.ignore_patterns("__pycache__"))
+        return copy
 
     @property
     def template(self) -> Path:
@@ -50,7 +63,7 @@ class Artifact:
 
 
 def files_of(folder: Path) -> dict[str, Path]:
-    """Return all files below *folder*, by their path from there; what Python leaves behind is none."""
+    """Return all files below *folder*, by their path from there; byte code is none."""
     found = (path for path in sorted(folder.rglob("*")) if path.is_file() and "__pycache__" not in path.parts)
     return {path.relative_to(folder).as_posix(): path for path in found}
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 
 import boto3
 import pytest
@@ -14,6 +15,7 @@ from tests.e2e.artifact.deployed import ACCOUNT, deployed
 from tests.e2e.artifact.emulator import LOOPBACK, Emulator, emulated
 
 Settings = Mapping[str, str]
+Start = Callable[[Artifact, str, Settings], AbstractContextManager[Emulator]]
 Run = Callable[[str, Settings], AbstractContextManager[Emulator]]
 Running = Callable[[str, Settings], Emulator]
 Tell = Callable[[str], None]
@@ -63,11 +65,19 @@ def _db_url() -> Iterator[str]:
         server.stop()
 
 
-@pytest.fixture(name="run", scope="session")
-def _run(native: Artifact, db_url: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Start a function with settings of one's own, as a context that ends it."""
+@pytest.fixture(name="start", scope="session")
+def _start(db_url: str, tmp_path_factory: pytest.TempPathFactory) -> Start:
+    """Start a function of an artifact with settings of one's own, as a context that ends it."""
     logs = tmp_path_factory.mktemp("emulators")
-    return lambda function, settings: emulated(deployed(native, function, {**settings, "DB_URL": db_url}), logs)
+    return lambda artifact, function, settings: emulated(
+        deployed(artifact, function, {**settings, "DB_URL": db_url}), logs
+    )
+
+
+@pytest.fixture(name="run", scope="session")
+def _run(native: Artifact, start: Start) -> Run:
+    """Start a function of the artifact that this machine can run."""
+    return partial(start, native)
 
 
 @pytest.fixture(name="running", scope="session")

@@ -1,7 +1,9 @@
-"""What is in the artifacts: what requirements.txt pins and our own code, for the right machine, small enough."""
+"""What is in the artifacts: what requirements.txt pins and our code, compiled, for the right machine, small enough."""
 
 import csv
+import json
 import re
+import subprocess
 from email.parser import HeaderParser
 from pathlib import Path
 
@@ -10,15 +12,17 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from events.stage import RESOURCES, ROOT
+from tests.e2e.artifact import byte_code
 from tests.e2e.artifact.built import Artifact, distributions_of, files_of, unzipped_bytes, zipped_bytes
 from tests.e2e.artifact.conftest import Tell
+from tests.e2e.artifact.emulator import PYTHON
 
 MB = 1_000_000
 LAMBDA_LIMIT = 250 * MB
 """Of a function and its layers, unzipped."""
-UNZIPPED_LIMIT, ZIPPED_LIMIT = 50 * MB, 27 * MB
-"""Of the layer. Measured: 43.4 and 23.5 MB. A new release of boto3 is welcome, another library is not."""
-FUNCTION_LIMIT = 50_000
+UNZIPPED_LIMIT, ZIPPED_LIMIT = 58 * MB, 31 * MB
+"""Of the layer. Measured: 50.4 and 26.6 MB. A new release of boto3 is welcome, another library is not."""
+FUNCTION_LIMIT = 100_000
 """Of a function, unzipped: it translates, and what is large is in the layer."""
 
 LAYER_SOURCE = ROOT / "layers" / "auth_jwt"
@@ -76,7 +80,7 @@ def test_the_files_of_the_layer_are_ours_and_those_that_its_packages_declare(art
     records = [(one / "RECORD").read_text().splitlines() for one in distributions_of(artifact.packages)]
     declared = {row[0] for record in records for row in csv.reader(record)}
     ours = set(files_of(LAYER_SOURCE))
-    there = {path.relative_to(artifact.layer).as_posix() for path in artifact.layer.rglob("*") if path.is_file()}
+    there = set(files_of(artifact.layer))
 
     assert there ^ {f"python/{name}" for name in declared | ours} == set()
 
@@ -94,9 +98,39 @@ def test_our_code_in_the_artifact_is_that_of_the_tree(artifact: Artifact) -> Non
 @pytest.mark.parametrize("function", RESOURCES)
 def test_a_function_is_its_folder(artifact: Artifact, function: str) -> None:
     """What it needs besides is in the layer."""
-    folder = artifact.function(function)
+    there, sources = files_of(artifact.function(function)), files_of(ROOT / "functions" / function)
 
-    assert {path.name for path in folder.rglob("*")} == files_of(ROOT / "functions" / function).keys()
+    assert there.keys() == sources.keys()
+
+
+def test_every_source_has_its_byte_code_for_where_it_lies_on_lambda(artifact: Artifact) -> None:
+    """Nobody can write there, so what is not compiled here is compiled at every cold start.
+
+    It is loaded without a look at its source (flags 1: by hash, unchecked; PEP 552), so it must not be of another one.
+    The place is in it for tracebacks, and saves Python from correcting it at every import.
+    """
+    for folder, place in {
+        artifact.packages: "/opt/python",
+        **{artifact.function(name): "/var/task" for name in RESOURCES},
+    }.items():
+        found = {
+            Path(one.pop("source")).relative_to(folder).as_posix(): one
+            for one in json.loads(subprocess.check_output([PYTHON, "-I", byte_code.__file__, folder]))
+        }
+        assert found == {
+            name: {"is_of_this_python": True, "flags": 1, "is_of_its_source": True, "filename": f"{place}/{name}"}
+            for name in files_of(folder)
+            if name.endswith(".py")
+        }
+
+
+def test_there_is_no_byte_code_beyond_that_and_nothing_else_in_its_folders(artifact: Artifact) -> None:
+    """One file for each source, so the tests above that pass over these folders miss nothing."""
+    files = [path for path in artifact.folder.rglob("*") if path.is_file()]
+    aside = [path for path in files if path.suffix == ".pyc" or "__pycache__" in path.parts]
+    sources = [path for path in files if path.suffix == ".py"]
+
+    assert sorted(aside) == sorted(path.parent / "__pycache__" / f"{path.stem}.cpython-313.pyc" for path in sources)
 
 
 def test_every_shared_object_is_for_the_machine_built_for(artifact: Artifact) -> None:
