@@ -17,7 +17,7 @@ from typing import Final
 from events.stage import ROOT
 from tests.benchmarks.figures import ALGORITHMS, BOTO3, OBVIOUS, OURS, Comparison, measured
 from tests.benchmarks.tables import service_environment
-from tests.benchmarks.warm import EVENTS, OBVIOUS_APP, SAMPLE_SETTINGS, obvious_environment, rest_event
+from tests.benchmarks.warm import EVENTS, OBVIOUS_APP, obvious_environment, rest_event
 
 BARE: Final = "bare interpreter"
 PROGRAM: Final = Path(__file__).resolve().parent / "first_answer.py"
@@ -118,7 +118,7 @@ def cold(address: str, rounds: int, say: Callable[[str], None]) -> dict[str, Com
 
 def _subjects(address: str, algorithm: str) -> dict[str, Subject]:
     event = rest_event(EVENTS[algorithm])
-    ours = service_environment(address, SAMPLE_SETTINGS)
+    ours = service_environment(address)
     subjects = {OURS: Subject(OUR_FOLDERS, ours, event, [])}
     if "DYNAMODB_CLIENT" in ours:
         subjects[BOTO3] = Subject(OUR_FOLDERS, {**ours, "DYNAMODB_CLIENT": "boto3"}, event, [])

@@ -14,7 +14,7 @@ from typing import Final
 
 from tests.benchmarks.figures import BOTO3, OBVIOUS, OURS, Comparison, measured
 from tests.benchmarks.tables import database
-from tests.benchmarks.warm import EVENTS, OBVIOUS_APP, SAMPLE_SETTINGS, obvious_environment, rest_event
+from tests.benchmarks.warm import EVENTS, OBVIOUS_APP, obvious_environment, rest_event
 from tests.e2e.artifact.built import NATIVE, Artifact
 from tests.e2e.artifact.deployed import Deployed, deployed
 from tests.e2e.artifact.emulator import EmulatorError, emulated
@@ -65,7 +65,7 @@ def emulator(address: str, rounds: int, say: Callable[[str], None]) -> dict[str,
 
 
 def _functions(artifact: Artifact, address: str, folder: Path) -> dict[str, Deployed]:
-    settings = {**SAMPLE_SETTINGS, "DB_URL": database(address)}
+    settings = {"DB_URL": database(address)}
     ours = _as_in_lambda(deployed(artifact, "authorize", settings))
     functions = {OURS: ours}
     if "DYNAMODB_CLIENT" in ours.environment:

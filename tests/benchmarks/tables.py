@@ -91,12 +91,14 @@ def database(address: str) -> str:
     return f"dynamodb+{address}/{REGION}"
 
 
-def service_environment(address: str, settings: Mapping[str, str], function: str = "authorize") -> dict[str, str]:
+def service_environment(
+    address: str, settings: Mapping[str, str] | None = None, function: str = "authorize"
+) -> dict[str, str]:
     """Return the variables that *function* has in Lambda, its tables being those at *address*.
 
     Unlike tests, Lambda does not say where the SDK's files would be; there simply are none.
     """
-    found = lambda_environment(template(), {"DB_URL": database(address), **settings}, function)
+    found = lambda_environment(template(), {"DB_URL": database(address), **(settings or {})}, function)
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_EC2_METADATA_DISABLED"):
         del found[name]
     return {**found, "HOME": "/nonexistent"}

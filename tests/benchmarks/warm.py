@@ -32,8 +32,8 @@ from tests.benchmarks.figures import ALGORITHMS, DECODE, OBVIOUS, ONE_SECRET, OU
 from tests.benchmarks.node import AwsJwtVerify, NoNodeError, aws_jwt_verify
 from tests.benchmarks.tables import NUMBERS_OF_SECRETS, service_environment, token_with
 
-CALLS: Final = 20  # in a block: a millisecond or two, so that what disturbs one disturbs the others beside it
-PRIMING_CALLS: Final = 2  # before the clock runs: collecting garbage leaves the processor's caches cold
+CALLS: Final = 100  # in a block: some milliseconds, so that what disturbs one disturbs the others beside it
+PRIMING_CALLS: Final = 5  # before the clock runs: collecting garbage leaves the processor's caches cold
 WARMING_CALLS: Final = 200
 PROCESSES: Final = 5
 JOSERFC: Final = "joserfc"
@@ -149,16 +149,16 @@ def joserfc_decode(token: str, algorithm: str) -> Call | None:
 
 def authorizer(address: str, event: Json) -> Call:
     """Return a call of the Lambda authorizer with *event*, which it allows."""
-    with environment(service_environment(address, SAMPLE_SETTINGS, "gateway_authorizer")):
+    with environment(service_environment(address, function="gateway_authorizer")):
         call = partial(load_handler("gateway_authorizer"), event, LambdaContext("00000000-0000-4000-8000-000000000001"))
         if "policyDocument" not in str(call()):
             raise RuntimeError("the authorizer gives no policy")
     return call
 
 
-def obvious_handler(address: str) -> Handler:
-    """Load tests/benchmarks/obvious over the tables at *address*."""
-    with environment(obvious_environment(address)):
+def obvious_handler(address: str, settings: Mapping[str, str] | None = None) -> Handler:
+    """Load tests/benchmarks/obvious over the tables at *address*, with *settings* beside the defaults."""
+    with environment({**obvious_environment(address), **(settings or {})}):
         spec = importlib.util.spec_from_file_location("obvious_app", OBVIOUS_APP)
         if spec is None or spec.loader is None:
             raise ImportError(f"cannot load {OBVIOUS_APP}")
@@ -172,7 +172,7 @@ def obvious_handler(address: str) -> Handler:
 def obvious_environment(address: str) -> dict[str, str]:
     """Return the service's variables, with those that the obvious implementation has of its own."""
     return {
-        **service_environment(address, SAMPLE_SETTINGS),
+        **service_environment(address),
         "AWS_ENDPOINT_URL_DYNAMODB": address,
         "POWERTOOLS_SERVICE_NAME": "obvious",  # loggers of the same name would share what writes them
         "POWERTOOLS_METRICS_NAMESPACE": "Obvious",
@@ -228,9 +228,6 @@ def blocks_of(calls: Mapping[str, Call | None]) -> dict[str, Block]:
 
 # -- the part ---------------------------------------------------------------------------------------------------------
 
-SAMPLE_SETTINGS: Final = {"LOAD_CREDENTIALS": "$avp(caller_name)=display_name;account_id;video_allowed"}
-"""What the sample events are answered with; everything else has its default."""
-
 
 @dataclass(frozen=True, slots=True)
 class Taken:
@@ -284,7 +281,7 @@ def taken_in_one_process(address: str, rounds: int, with_node: bool) -> dict[str
     found = {}
     with ExitStack() as stack:
         node = stack.enter_context(aws_jwt_verify()) if with_node else None
-        stack.enter_context(environment(service_environment(address, SAMPLE_SETTINGS)))
+        stack.enter_context(environment(service_environment(address)))
         stack.enter_context(output_to_a_file())
         for key, title, base, blocks in _comparisons(address, node):
             gc.collect()
@@ -338,7 +335,7 @@ PROFILE_LINES: Final = 25
 
 def profile(address: str) -> str:
     """Return where the time of a warm HS256 request goes: the functions that take most themselves."""
-    with environment(service_environment(address, SAMPLE_SETTINGS)), output_to_a_file():
+    with environment(service_environment(address)), output_to_a_file():
         call = authorize(load_handler(), rest_event(EVENTS["HS256"]))
         for _ in repeat(None, WARMING_CALLS):
             call()

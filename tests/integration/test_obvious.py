@@ -35,7 +35,7 @@ SERVED = (
 @pytest.fixture(name="handler", scope="module")
 def _handler() -> Iterator[Handler]:
     with tables() as address:
-        yield obvious_handler(address)
+        yield obvious_handler(address, {"LOAD_CREDENTIALS": "$avp(caller_name)=display_name;account_id;video_allowed"})
 
 
 @pytest.mark.parametrize("name", SERVED)

@@ -67,7 +67,7 @@ def load_credentials(
         value = attributes.get(credential.column)
         if value is None or value == "":
             continue
-        if isinstance(value, CredentialValue):
+        if isinstance(value, (str, bool, Decimal)):
             loaded[credential.name] = value
         else:
             unusable.append(credential.name)

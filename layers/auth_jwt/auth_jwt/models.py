@@ -172,7 +172,7 @@ class TagRows:
         return 1280 + sum(1024 + _text_weight(secret.stored or "") for secret in self.secrets) + 4 * attributes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one is made for every request, and that would take four times as long
 class Authorized:
     """The answer to a token that is good.
 

@@ -72,7 +72,7 @@ class UnverifiedHeader:
     kid: str | None = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one is made for every request, and that would take four times as long
 class UnverifiedJws:
     """A well-formed token of which nothing may be trusted yet."""
 
