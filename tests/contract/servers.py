@@ -98,5 +98,7 @@ def read_question(connection: socket.socket) -> bytes:
 
 
 def an_answer(body: bytes = b'{"Items": []}', *, status: str = "200 OK", headers: str = "") -> bytes:
-    """An HTTP answer, all of it."""
+    """An HTTP answer, all of it, of DynamoDB's type unless *headers* say another."""
+    if "content-type:" not in headers.lower():
+        headers = f"Content-Type: application/x-amz-json-1.0\r\n{headers}"
     return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{headers}\r\n".encode() + body

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from ipaddress import ip_address
@@ -262,6 +262,27 @@ class TestAnswers:
             ask(some_connections(url))
 
         assert type(caught.value) is Fault
+
+    @pytest.mark.parametrize("size", [b"-1", b"-5"])
+    def test_a_chunk_of_negative_size_is_no_way_around_the_bound(
+        self, size: bytes, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The library reads -1 as: whatever comes."""
+        monkeypatch.setattr(connections, "MAX_ANSWER_BYTES", 100_000)
+        sent = 0
+
+        def endless(connection: socket.socket) -> None:
+            nonlocal sent
+            read_question(connection)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + size + b"\r\n")
+            with suppress(OSError):
+                while True:
+                    sent += connection.send(b"x" * 10_000)
+
+        with a_server(Talk(endless)) as url:
+            cause_of_no_answer(some_connections(url))
+
+        assert sent < 20_000_000  # what the kernels' buffers take, and no more
 
     @pytest.mark.parametrize("size", [100_000, 100_001])
     def test_the_bound_is_the_last_that_fits(self, size: int, monkeypatch: pytest.MonkeyPatch) -> None:

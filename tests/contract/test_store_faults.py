@@ -16,7 +16,7 @@ from auth_jwt.models import Columns
 from auth_jwt.ports import Deadline
 from auth_jwt.stores import DynamoDbStore, dynamodb_client
 from tests.contract.clients import a_client
-from tests.contract.servers import a_dynamodb, an_error, rows
+from tests.contract.servers import a_dynamodb, an_answer, an_error, answering, rows
 
 
 def a_store(lane: str, endpoint: str, *, seconds: float = 5) -> DynamoDbStore:
@@ -89,6 +89,20 @@ def test_what_only_an_operator_can_mend_is_a_fault_that_says_which_table_and_cal
 def test_an_answer_that_is_no_json_is_a_fault(lane: str) -> None:
     with a_dynamodb(lambda _operation: (200, b"hello")) as endpoint:
         assert type(failure_of(a_store(lane, endpoint))) is Fault
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(an_answer(b"<html>Hello</html>", headers="Content-Type: text/html\r\n"), id="a page"),
+        pytest.param(an_answer(b"", headers="Content-Type: text/html\r\n"), id="an empty page"),
+        pytest.param(an_answer(b"", status="204 No Content"), id="no content"),
+    ],
+)
+def test_what_stands_between_and_answers_itself_is_a_fault_and_no_empty_table(lane: str, answer: bytes) -> None:
+    """Taken for a table without the profile, it would refuse every user."""
+    with answering(answer) as endpoint:
+        assert isinstance(failure_of(a_store(lane, endpoint)), Fault)
 
 
 def test_one_failing_table_is_enough(lane: str) -> None:

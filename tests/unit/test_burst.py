@@ -391,6 +391,16 @@ class TestRenewing:
 
         assert len(memory._renewals) == 4
 
+    def test_whoever_asks_for_anything_has_them_forgotten(self) -> None:
+        """They hold rows, and beside what is remembered those would count nowhere."""
+        store, timer = a_store("alice", "bob", held=frozenset()), Clock()
+        memory = a_memory(store, timer)
+        memory.renew("alice", Deadline(1))
+        timer.pass_by(1)
+        memory.recall("bob", Deadline(1))
+
+        assert not memory._renewals
+
 
 def test_whatever_the_threads_do_reads_are_rare_and_the_books_balance() -> None:
     """Threads at random among a few tags, of which not all fit, switching as often as Python lets them."""

@@ -123,5 +123,15 @@ def test_keys_are_sorted_by_their_utf8_bytes_at_every_level() -> None:
     assert rendered(value) == '{"":3,"B":6,"a":[{"c":9,"d":8}],"b":{"a":2,"z":1},"é":7,"ﬁ":4,"😀":5}'
 
 
+def test_a_header_is_rendered_once_and_its_text_goes_with_it() -> None:
+    """Kept anywhere else, it would stay when the header is gone."""
+    header = header_of(alg="HS256")
+    first = decoded_token(header, {})
+
+    assert header.rendered == '{"alg":"HS256","typ":"JWT"}'
+    assert decoded_token(header, {}) == first == f"{header.rendered}.{{}}"
+    assert header.rendered not in repr(header)
+
+
 def test_lists_keep_their_order() -> None:
     assert rendered([3, 1, 2]) == "[3,1,2]"

@@ -185,4 +185,4 @@ def test_rows_weigh_at_least_what_their_text_occupies() -> None:
 @pytest.mark.parametrize("text", ['{"keys":[]}', ' \n{"kty":"oct"}'])
 def test_a_key_set_weighs_more_than_other_text(text: str) -> None:
     """Its keys become objects larger than what it says of them."""
-    assert TagRows(secrets=(Secret("1", text, None, None),)).weight == 1280 + 1024 + 18 * len(text)
+    assert TagRows(secrets=(Secret("1", text, None, None),)).weight == 1280 + 1024 + 32 * len(text)

@@ -8,9 +8,10 @@ import pytest
 
 import auth_jwt
 from auth_jwt.errors import Reason
+from auth_jwt.keys import verification_keys
 from auth_jwt.models import Columns, Policy, Report, Secret
 from auth_jwt.tokens import unverified_jws
-from auth_jwt.verification import check_claims, is_number, verify_jws, verify_signature
+from auth_jwt.verification import check_claims, is_number, is_signed_by, verify_jws, verify_signature
 from tests.factories import (
     HMAC_KEY,
     NOW,
@@ -543,3 +544,22 @@ def test_verify_jws_lets_the_least_length_of_hmac_keys_be_set() -> None:
 
     assert verify_jws(token, "short", min_hmac_key_bytes=5)[0]["alg"] == "HS256"
     assert refusal(lambda: verify_jws(token, "short", min_hmac_key_bytes=6)) is Reason.BAD_SIGNATURE
+
+
+def test_what_a_caller_does_to_a_header_of_verify_jws_is_no_other_tokens() -> None:
+    """Tokens with the same header share its reading."""
+    header, _ = verify_jws(a_token(header={"x": {"y": 1}}), HMAC_KEY)
+    header["alg"] = "none"
+    header["x"]["y"] = 2
+
+    assert verify_jws(a_token(header={"x": {"y": 1}}), HMAC_KEY)[0] == {"alg": "HS256", "typ": "JWT", "x": {"y": 1}}
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
+def test_a_key_is_kept_ready_for_one_algorithm(algorithm: str) -> None:
+    """Whoever asks for all of them, signed or not, does not make it heavier."""
+    (key,) = verification_keys("k" * 64)
+    for alg in ("HS256", "HS384", "HS512", algorithm):
+        assert is_signed_by(unverified_jws(a_token(alg=alg, key="k" * 64)), [key], None)
+
+    assert set(key.prepared) == {algorithm}

@@ -116,6 +116,8 @@ class RowMemory:
         """
         with self._lock:
             asked_at = self._timer()
+            if self._renewals:
+                self._forget_renewals(asked_at)
             entry = self._entry_of(tag)
             if entry is not None and asked_at < entry.fresh_until:
                 return entry.recalled
@@ -158,8 +160,7 @@ class RowMemory:
             entry = self._entry_of(tag)
             if entry is not None and asked_at < entry.retry_at:
                 raise Unreachable("the tables were unreachable a moment ago")
-            while self._renewals and asked_at >= _oldest(self._renewals).began_at + SECONDS_BETWEEN_ATTEMPTS:
-                self._renewals.popitem(last=False)
+            self._forget_renewals(asked_at)
             renewal = self._renewals.get(tag)
             joins = renewal is not None
             if renewal is None:
@@ -191,6 +192,10 @@ class RowMemory:
                     del self._under_way[tag]
             reading.ended.set()
         return reading.rows
+
+    def _forget_renewals(self, now: float) -> None:
+        while self._renewals and now >= _oldest(self._renewals).began_at + SECONDS_BETWEEN_ATTEMPTS:
+            self._renewals.popitem(last=False)
 
     def _entry_of(self, tag: str) -> _Entry | None:
         shelf = self._known

@@ -133,7 +133,7 @@ class Connections:
                 keep = not response.will_close
                 return HttpAnswer(response.status, response.headers, body)
             cause = "IncompleteRead"
-        except (OSError, HTTPException) as error:
+        except (OSError, HTTPException, ValueError) as error:
             cause = type(error).__name__
             if not incoming.has_begun and not isinstance(error, TimeoutError):
                 failure = _ClosedMeanwhile
@@ -156,7 +156,7 @@ class _Incoming(io.RawIOBase):
         self._connection = connection
         self._wait = wait
         self._ends_at = time.monotonic() + whole
-        self.has_begun = False
+        self._bytes = 0
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         return io.BufferedReader(self)
@@ -170,8 +170,14 @@ class _Incoming(io.RawIOBase):
             raise TimeoutError
         self._connection.settimeout(min(left, self._wait))
         count = self._connection.recv_into(buffer)
-        self.has_begun = self.has_begun or count > 0
+        self._bytes += count
+        if self._bytes > 2 * MAX_ANSWER_BYTES:  # whatever the library asks for: it takes chunks of negative size
+            raise OSError("too much")
         return count
+
+    @property
+    def has_begun(self) -> bool:
+        return self._bytes > 0
 
 
 def _has_something_to_say(connection: socket.socket) -> bool:

@@ -6,7 +6,6 @@ Python's strings too; text stays raw UTF-8; reals are C's `%.17g`, made to look 
 
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any, Final
 
@@ -17,15 +16,12 @@ _CONTROL = re.compile(r"\\u00([0-9a-f]{2})|\\\\")
 
 def decoded_token(header: UnverifiedHeader, claims: Mapping[str, Any]) -> str:
     """Render *header* and *claims* as the module does; `typ` is shown as `JWT` when absent or any case of JWT."""
-    return f"{_shown_header(header)}.{_object(claims)}"
-
-
-@lru_cache(maxsize=128)  # the tokens of an issuer share their header
-def _shown_header(header: UnverifiedHeader) -> str:
-    members = header.members
-    if str(members.get("typ", "JWT")).upper() == "JWT":
-        members = {**members, "typ": "JWT"}
-    return _object(members)
+    if header.rendered is None:
+        members = header.members
+        if str(members.get("typ", "JWT")).upper() == "JWT":
+            members = {**members, "typ": "JWT"}
+        header.rendered = _object(members)
+    return f"{header.rendered}.{_object(claims)}"
 
 
 def _text(value: str) -> str:

@@ -48,7 +48,8 @@ _LENGTH = rb"(?:[\x00-\x7f]|\x81.|\x82..|\x83...)"
 _DER_KEY = re.compile(
     rb"\x30" + _LENGTH + rb"(?:\x30" + _LENGTH + rb"(?:\x06[\x03-\x10]|\xa0\x03\x02\x01|\x02[\x01-\x15])"
     rb"|\x02\x01[\x00-\x03](?:\x30|\x02|\x04)"
-    rb"|\x02(?:\x81.|\x82..)\x00?[\x40-\xff])",
+    rb"|\x02(?:\x81.|\x82..)\x00?[\x40-\xff])"
+    rb"|\x30\x81[\x80-\x8c]\x02[\x72-\x7f]\x00?[\x40-\xff]",  # the sequence just too long for a short length
     re.DOTALL,
 )
 _SHORT_RSA_KEY = re.compile(rb"\x30([\x26-\x7f])\x02([\x21-\x7a])\x00?[\x40-\xff]")
@@ -73,7 +74,7 @@ class VerificationKey:
 
     @cached_property
     def prepared(self) -> "dict[str, HMAC]":
-        """HMAC keys as `hmac` has taken them in, by algorithm (RFC 2104, section 4); filled by who verifies."""
+        """An HMAC key as `hmac` has taken it in, under the algorithm last asked for (RFC 2104, section 4)."""
         return {}
 
 

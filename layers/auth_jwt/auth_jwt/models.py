@@ -221,7 +221,7 @@ _FAR_AWAY = 2**63
 
 
 def _text_weight(text: str) -> int:
-    return (18 if text.lstrip().startswith("{") else 8) * len(text)
+    return (32 if text.lstrip().startswith("{") else 8) * len(text)
 
 
 def _instant(value: object) -> int | Decimal | None:

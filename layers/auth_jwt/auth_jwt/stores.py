@@ -27,6 +27,8 @@ _REQUEST_TIMEOUT: Final = 408
 _PAUSE_SECONDS: Final = 0.05
 _MAX_READERS: Final = 16
 _SERVER_ERROR: Final = 500
+_OK: Final = 200
+_DYNAMODB_JSON: Final = "application/x-amz-json-1.0"
 
 _T = TypeVar("_T")
 
@@ -210,6 +212,9 @@ class SdkClient:
             raise Unreachable(type(error).__name__) from error
         except BotoCoreError as error:
             raise Fault(type(error).__name__) from error
+        told = answer["ResponseMetadata"]
+        if told["HTTPStatusCode"] != _OK or told["HTTPHeaders"].get("content-type") != _DYNAMODB_JSON:
+            raise Fault("the answer is not DynamoDB's")  # the SDK takes a page of HTML for an empty one
         return answer
 
 

@@ -8,6 +8,7 @@ in the one way that no two parsers can disagree about.
 import json
 import re
 from binascii import a2b_base64
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NoReturn
@@ -63,13 +64,21 @@ class HeaderRules:
 _ANY_JWT = HeaderRules()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True)
 class UnverifiedHeader:
-    """A header that keeps the rules, and of which nothing may be trusted yet; equal to no other but itself."""
+    """A header that keeps the rules, and of which nothing may be trusted yet. Many tokens may share one.
 
-    members: dict[str, Any] = field(repr=False)
+    Attributes:
+        members: of the JSON object.
+        algorithm: its `alg`.
+        kid: its `kid`.
+        rendered: its text in a decoded token, once `auth_jwt.decoded` has made it.
+    """
+
+    members: Mapping[str, Any] = field(repr=False)
     algorithm: str
     kid: str | None = field(repr=False)
+    rendered: str | None = field(default=None, repr=False)
 
 
 @dataclass(slots=True)  # not frozen: one is made for every request, and that would take four times as long

@@ -6,6 +6,7 @@ until all have been tried, and no claim is looked at before one has verified.
 
 import hmac
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
@@ -92,7 +93,7 @@ def verify_jws(token: str, key: str, *, min_hmac_key_bytes: int | None = None) -
         raise Denied(Reason.BAD_SIGNATURE) from None
     if not is_signed_by(jws, keys, min_hmac_key_bytes):
         raise Denied(Reason.BAD_SIGNATURE)
-    return jws.header.members, jws.payload
+    return deepcopy(dict(jws.header.members)), jws.payload  # the header may be another token's, too
 
 
 def is_signed_by(jws: UnverifiedJws, keys: Iterable[VerificationKey], min_hmac_key_bytes: int | None) -> bool:
@@ -139,7 +140,9 @@ def _by_public_key() -> "Callable[[PublicKey, str, bytes, bytes], bool]":
 def _mac(material: bytes, prepared: dict[str, hmac.HMAC], jws: UnverifiedJws) -> bytes:
     mac = prepared.get(jws.algorithm)
     if mac is None:  # taking a key in costs as much as the rest
-        mac = prepared[jws.algorithm] = hmac.new(material, digestmod=_HASHES[jws.algorithm][0])
+        mac = hmac.new(material, digestmod=_HASHES[jws.algorithm][0])
+        prepared.clear()  # a kilobyte each
+        prepared[jws.algorithm] = mac
     mac = mac.copy()
     mac.update(jws.signing_input)
     return mac.digest()
