@@ -73,13 +73,13 @@ class Flood:
 
 FLOODS: Final = (
     Flood(kind="forged", title="forged tags", full_after=5_000, share=1, at_most_mib=8),
-    Flood(kind="valid", title="users with an HMAC secret", full_after=25_000, share=1, at_most_mib=64),
-    Flood(kind="rsa", title="users with an RSA key", full_after=10_000, share=0.05, at_most_mib=64),
+    Flood(kind="valid", title="users with an HMAC secret", full_after=30_000, share=1, at_most_mib=64),
+    Flood(kind="rsa", title="users with an RSA key", full_after=15_000, share=0.05, at_most_mib=64),
     Flood(kind="forged-handler", title="forged tags, whole handler", full_after=5_000, share=0.1, at_most_mib=8),
     Flood(
         kind="valid-handler",
         title="users with an HMAC secret, whole handler",
-        full_after=25_000,
+        full_after=30_000,
         share=0.1,
         at_most_mib=64,
     ),
@@ -215,7 +215,7 @@ def draw(floods: Mapping[str, Json], folder: Path = FOLDER) -> Path:
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axes.set_xlabel("distinct tags asked for")
         axes.set_ylabel("resident memory, MiB")
-        axes.set_title("Memory is full after some 20,000 users, and forged tags hardly take any")
+        axes.set_title("Memory is full after some 25,000 users, and forged tags hardly take any")
         axes.legend(loc="center right")
         path = folder / PLOT
         nothing = {"Date": None, "Creator": None}
