@@ -201,6 +201,7 @@ bench: .venv-bench/.installed $(PEERS)/node_modules/.package-lock.json $(BENCHED
 .PHONY: bench-scale
 bench-scale: .venv-bench/.installed $(PEERS)/node_modules/.package-lock.json ## Measure large tables, floods of tags and bursts, and write docs/benchmarks (ARGS=--help)
 	@.venv-bench/bin/python -m tests.benchmarks.scale $(ARGS)
+	@.venv-bench/bin/python -m tests.benchmarks --page
 
 # Half a minute. The results, the tables of the page and the plots: all of it from docs/capacity/inputs.toml.
 .PHONY: capacity

@@ -19,7 +19,7 @@ from events.stage import ROOT, Json
 from tests.benchmarks import page, plots
 from tests.benchmarks.cold import cold
 from tests.benchmarks.emulator import emulator
-from tests.benchmarks.figures import COLD, EMULATOR, WARM, Comparison, judged
+from tests.benchmarks.figures import COLD, EMULATOR, WARM, Comparison, judged, report
 from tests.benchmarks.tables import tables
 from tests.benchmarks.warm import profile, warm
 
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.only is None:
         page.save(results)
         _write_page()
-    print(json.dumps(results, indent=2) if chosen.json else _report(results))
+    print(json.dumps(results, indent=2) if chosen.json else report(_all_goals(results, chosen.only)))
     return 1 if chosen.check and not all(goal["met"] for goal in results["goals"]) else 0
 
 
@@ -119,12 +119,11 @@ def _write_page() -> None:
     plots.draw(page.comparisons_of(page.results_in()), page.FOLDER)
 
 
-def _report(results: Json) -> str:
-    goals = [
-        [goal["name"], goal["goal"], goal["figure"], "met" if goal["met"] else "MISSED"] for goal in results["goals"]
-    ]
-    widths = [max(map(len, column)) for column in zip(*goals, strict=True)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in goals)
+def _all_goals(results: Json, only: str | None) -> list[Json]:
+    """Return the goals of a run; after a complete one with those of scale, as `make bench-scale` last found them."""
+    scale = page.scale_in() if only is None else {"goals": []}
+    older = [{**goal, "name": f"{goal['name']} (make bench-scale, {scale['date']})"} for goal in scale["goals"]]
+    return [*results["goals"], *older]
 
 
 if __name__ == "__main__":

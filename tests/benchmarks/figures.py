@@ -168,3 +168,10 @@ GOALS: Final = (
 def judged(parts: Mapping[str, Part]) -> list[Json]:
     """Return every goal of the parts that were run."""
     return [goal.judged(parts[goal.part]) for goal in GOALS if goal.part in parts]
+
+
+def report(goals: Sequence[Mapping[str, Any]]) -> str:
+    """Return *goals* as lines, each beside its figure."""
+    lines = [[goal["name"], goal["goal"], goal["figure"], "met" if goal["met"] else "MISSED"] for goal in goals]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)

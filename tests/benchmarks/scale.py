@@ -16,10 +16,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from events.stage import ROOT, Json
-from tests.benchmarks.figures import Spread
+from tests.benchmarks.figures import Spread, report
 from tests.benchmarks.plots import COLOURS, INK, STYLE
 
 FOLDER: Final = ROOT / "docs" / "benchmarks"
@@ -240,7 +240,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         FOLDER.mkdir(exist_ok=True)
         (FOLDER / RESULTS).write_text(_saved(results), "utf-8")
         draw(results["series"][MEMORY])
-    print(json.dumps(results, indent=2) if chosen.json else _report(results["goals"]))
+    print(json.dumps(results, indent=2) if chosen.json else report(results["goals"]))
     return 1 if chosen.check and not all(goal["met"] for goal in results["goals"]) else 0
 
 
@@ -282,12 +282,6 @@ def _measured(chosen: argparse.Namespace) -> Json:
 def _saved(results: Json) -> str:
     pair = re.compile(r"\[\s+(\d+),\s+(\d+)\s+\]")  # a point of a series on one line
     return pair.sub(r"[\1, \2]", json.dumps(results, indent=1)) + "\n"
-
-
-def _report(goals: Sequence[Mapping[str, Any]]) -> str:
-    lines = [[goal["name"], goal["goal"], goal["figure"], "met" if goal["met"] else "MISSED"] for goal in goals]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
 
 
 def _say(line: str) -> None:

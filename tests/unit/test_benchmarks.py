@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.benchmarks import page
-from tests.benchmarks.figures import GOALS, OBVIOUS, OURS, Comparison, Goal, Part, Spread, judged, measured
+from tests.benchmarks.figures import GOALS, OBVIOUS, OURS, Comparison, Goal, Part, Spread, judged, measured, report
 from tests.benchmarks.page import PageError
 
 GOAL = Goal("cold", "cold", "HS256", OURS, OBVIOUS, 0.6)
@@ -157,3 +157,15 @@ def test_writing_a_page_twice_changes_nothing_more() -> None:
 def test_a_page_with_no_one_place_for_a_table_is_refused(text: str) -> None:
     with pytest.raises(PageError):
         page.written(text, results_of(part_with(0.5)), {"goals": []})
+
+
+def test_a_report_shows_every_goal_beside_its_figure() -> None:
+    goals = [
+        {"name": "one", "goal": "at most 2 x", "figure": "1.00 x", "met": True},
+        {"name": "the other", "goal": "at most 3 x", "figure": "10.00 x", "met": False},
+    ]
+
+    assert report(goals).splitlines() == [
+        "one        at most 2 x  1.00 x   met   ",
+        "the other  at most 3 x  10.00 x  MISSED",
+    ]
