@@ -15,9 +15,10 @@ from botocore.endpoint_provider import EndpointProvider
 
 from auth_jwt.errors import Fault
 from auth_jwt.express import ExpressClient, endpoint_of, express_client, why_not
+from auth_jwt.observability import Journal
 from auth_jwt.settings import Settings
 from auth_jwt.stores import SdkClient
-from auth_jwt.wiring import client_of
+from auth_jwt.wiring import client_of, service_of
 
 LAYER = Path(__file__).parents[2] / "layers" / "auth_jwt"
 
@@ -210,6 +211,30 @@ def test_the_wiring_takes_the_lane_that_serves(
         monkeypatch.setenv(name, value)
 
     assert type(client_of(Settings.from_env(env), env)) is kind
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        pytest.param({}, [], id="served"),
+        pytest.param({"DYNAMODB_CLIENT": "boto3"}, [], id="switched off, as everybody knows"),
+        pytest.param({"AWS_USE_FIPS_ENDPOINT": "false"}, ["AWS_USE_FIPS_ENDPOINT is set"], id="left to boto3"),
+    ],
+)
+def test_the_log_tells_once_why_the_lane_stands_aside(
+    more: Mapping[str, str], told: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever wonders why cold starts take longer finds it there."""
+    env = {**LAMBDA, **more}
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    service = service_of(env, Journal("authorize", env))
+    for _ in range(2):
+        service.authorizer.memory._store._client()  # type: ignore[attr-defined]
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["message"].partition(": ")[2] for line in lines] == told
+    assert all(line["level"] == "INFO" and "outcome" not in line for line in lines)
 
 
 @pytest.mark.parametrize("env", [{}, {"AWS_DEFAULT_REGION": "eu-central-1"}, {**LAMBDA, "AWS_DEFAULT_REGION": ""}])

@@ -63,6 +63,10 @@ class Journal:
                 f"{variable} is ignored: no such variable; did you mean {meant}?", variable=variable, meant=meant
             )
 
+    def tell_of_boto3(self, reason: str) -> None:
+        """Say why the tables are read by boto3, though the express lane was asked for: cold starts take longer."""
+        self._logger.info(f"DynamoDB is asked by boto3, not by the express lane: {reason}")
+
     def record(self, outcome: Outcome, report: Report, *, reason: str | None = None, **fields: object) -> None:
         """Write the one line of a request that was answered, which counts it, too.
 

@@ -39,7 +39,9 @@ class Service:
 
 
 def service_of(env: Mapping[str, str], journal: Journal) -> Service:
-    """Wire the service as *env* says, and tell the *journal* of variables that nearly spell a setting.
+    """Wire the service as *env* says.
+
+    The *journal* is told of variables that nearly spell a setting, and where the express lane has to stand aside.
 
     Raises:
         BadSetting: a variable cannot be.
@@ -49,10 +51,13 @@ def service_of(env: Mapping[str, str], journal: Journal) -> Service:
 
     @cache
     def client() -> Client:
+        reason = _why_boto3(settings, env)
+        if reason is not None and settings.dynamodb_client is DynamoDbClient.EXPRESS:
+            journal.tell_of_boto3(reason)
         return client_of(settings, env)
 
     def load_client() -> None:
-        if _is_express(settings, env):
+        if _why_boto3(settings, env) is None:
             client()
         else:  # boto3's would fetch credentials as soon as it is made
             load_sdk()
@@ -85,15 +90,13 @@ def client_of(settings: Settings, env: Mapping[str, str]) -> Client:
         Fault: none can be made.
     """
     region, endpoint = settings.database.region, settings.database.endpoint
-    if _is_express(settings, env):
+    if _why_boto3(settings, env) is None:
         return express_client(env, region=region, endpoint=endpoint, timeout_seconds=settings.store_timeout)
     return dynamodb_client(region=region, endpoint=endpoint, timeout_seconds=settings.store_timeout)
 
 
-def _is_express(settings: Settings, env: Mapping[str, str]) -> bool:
+def _why_boto3(settings: Settings, env: Mapping[str, str]) -> str | None:
+    if settings.dynamodb_client is DynamoDbClient.BOTO3:
+        return "a setting says so"
     region, endpoint = settings.database.region, settings.database.endpoint
-    tables = (settings.profiles_table, settings.secrets_table)
-    return (
-        settings.dynamodb_client is DynamoDbClient.EXPRESS
-        and why_not(env, region=region, endpoint=endpoint, tables=tables) is None
-    )
+    return why_not(env, region=region, endpoint=endpoint, tables=(settings.profiles_table, settings.secrets_table))
