@@ -16,7 +16,7 @@ from auth_jwt.models import Columns
 from auth_jwt.ports import Deadline
 from auth_jwt.stores import DynamoDbStore, dynamodb_client
 from tests.contract.clients import a_client
-from tests.contract.servers import a_dynamodb, an_answer, an_error, answering, rows
+from tests.contract.servers import a_dynamodb, a_server, an_answer, an_error, read_question, rows
 
 
 def a_store(lane: str, endpoint: str, *, seconds: float = 5) -> DynamoDbStore:
@@ -100,9 +100,14 @@ def test_an_answer_that_is_no_json_is_a_fault(lane: str) -> None:
     ],
 )
 def test_what_stands_between_and_answers_itself_is_a_fault_and_no_empty_table(lane: str, answer: bytes) -> None:
-    """Taken for a table without the profile, it would refuse every user."""
-    with answering(answer) as endpoint:
-        assert isinstance(failure_of(a_store(lane, endpoint)), Fault)
+    """Taken for a table without the profile, it would refuse every user, though their secrets are read."""
+
+    def talk(connection: socket.socket, _: int) -> None:
+        while question := read_question(connection):
+            connection.sendall(answer if b".GetItem" in question else an_answer())
+
+    with a_server(talk) as endpoint:
+        assert "dynamodb:GetItem" in str(failure_of(a_store(lane, endpoint)))
 
 
 def test_one_failing_table_is_enough(lane: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from auth_jwt import tokens
 from auth_jwt.errors import Denied, Reason
 from auth_jwt.tokens import (
     ALGORITHMS,
@@ -197,6 +198,17 @@ def test_an_algorithm_that_the_rules_leave_out_is_unsupported() -> None:
 )
 def test_a_header_with_a_member_missing_or_of_the_wrong_type_is_malformed(header: dict[str, Any] | bytes) -> None:
     assert refusal(lambda: header_of(header)) is Reason.MALFORMED_TOKEN
+
+
+@pytest.mark.parametrize(("octets", "characters", "kept"), [(384, 512, 1), (385, 514, 0)])
+def test_only_headers_of_usual_size_are_remembered(octets: int, characters: int, kept: int) -> None:
+    """Whoever sends headers chooses them, and what they say takes more room than its text."""
+    header = segment(b'{"alg":"HS256"}'.ljust(octets))
+    tokens._remembered_header.cache_clear()
+
+    assert unverified_jws(f"{header}.e30.e30").algorithm == "HS256"
+    assert len(header) == characters
+    assert tokens._remembered_header.cache_info().currsize == kept
 
 
 @pytest.mark.parametrize("kind", ["JWT", "jwt", "Jwt"])
