@@ -27,11 +27,12 @@ $(VENV)/.installed: requirements-dev.txt $(LAYER)/requirements.txt
 	if [ -z "$$python" ]; then echo "No Python 3.11, 3.12 or 3.13 found. Install one, or call: make $(MAKECMDGOALS) PYTHON=/path/to/python3.13" >&2; exit 1; fi; \
 	echo "Installing into $(VENV) with $$("$$python" --version) ..."; \
 	"$$python" -m venv --clear $(VENV) && \
-	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt && \
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .PHONY: install
-install: $(VENV)/.installed ## Make .venv with everything pinned
+install: $(VENV)/.installed ## Make .venv with everything pinned, the command auth-jwt included
 
 .PHONY: demo
 demo: install ## Run every file of events/ through the real handlers against DynamoDB in memory
@@ -213,7 +214,8 @@ lock: install ## Write the pinned requirements anew from pyproject.toml
 	@$(PY) -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv==0.13.9
 	@compile="env -u PIP_FIND_LINKS .venv-lock/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --upgrade"; \
 	$$compile pyproject.toml -o $(LAYER)/requirements.txt && \
-	$$compile pyproject.toml --group dev -c $(LAYER)/requirements.txt -o requirements-dev.txt && \
+	$$compile pyproject.toml --extra cli --group dev --group provisioning -c $(LAYER)/requirements.txt -o requirements-dev.txt && \
+	$$compile --group provisioning -c requirements-dev.txt -o functions/provisioning/requirements.txt && \
 	$$compile --group sam -o requirements-sam.txt && \
 	$$compile --group lint -o requirements-lint.txt && \
 	$$compile --group e2e -o requirements-e2e.txt && \
