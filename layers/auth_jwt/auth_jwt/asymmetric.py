@@ -4,6 +4,8 @@ It is imported when a secret first needs it, since it costs more than everything
 The cryptography itself is done by PyJWT's algorithm objects.
 """
 
+import hashlib
+import json
 import re
 import warnings
 from typing import Any, Final
@@ -23,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPubli
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 from jwt.algorithms import Algorithm, ECAlgorithm, OKPAlgorithm, RSAAlgorithm, RSAPSSAlgorithm
-from jwt.utils import base64url_decode
+from jwt.utils import base64url_decode, base64url_encode
 
 from auth_jwt.errors import InvalidKey
 
@@ -34,6 +36,7 @@ _MIN_EXTRACTED_RSA_BITS: Final = 512
 
 _RSA: Final = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"})
 _CURVES: Final = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
+_CURVE_NAMES: Final = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 _ALGORITHMS: Final[dict[str, Algorithm]] = {
     "RS256": RSAAlgorithm(RSAAlgorithm.SHA256),
     "RS384": RSAAlgorithm(RSAAlgorithm.SHA384),
@@ -108,6 +111,33 @@ def algorithms_of(key: PublicKey) -> frozenset[str]:
         algorithm = _CURVES.get(key.curve.name)
         return frozenset({algorithm} if algorithm else ())
     return frozenset({"EdDSA"})
+
+
+def kind_of(key: PublicKey) -> str:
+    """Name the kind of *key*, for people: `RSA 2048`, `EC P-256`, `Ed25519`."""
+    if isinstance(key, RSAPublicKey):
+        return f"RSA {key.key_size}"
+    if isinstance(key, EllipticCurvePublicKey):
+        return f"EC {_CURVE_NAMES.get(key.curve.name, key.curve.name)}"
+    return "Ed25519" if isinstance(key, Ed25519PublicKey) else "Ed448"
+
+
+def thumbprint(key: PublicKey) -> str:
+    """Return the JWK thumbprint of *key*: SHA-256, unpadded base64url (RFC 7638; RFC 8037, appendix A.3)."""
+    if isinstance(key, RSAPublicKey):
+        jwk = RSAAlgorithm.to_jwk(key, as_dict=True)
+    elif isinstance(key, EllipticCurvePublicKey):
+        jwk = ECAlgorithm.to_jwk(key, as_dict=True)
+    else:
+        jwk = OKPAlgorithm.to_jwk(key, as_dict=True)
+    needed = {member: jwk[member] for member in ("crv", "e", "kty", "n", "x", "y") if member in jwk}
+    text = json.dumps(needed, sort_keys=True, separators=(",", ":"))
+    return base64url_encode(hashlib.sha256(text.encode("ascii")).digest()).decode("ascii")
+
+
+def public_pem(key: PublicKey) -> str:
+    """Return *key* as a `PUBLIC KEY` block, the form that a secret should have."""
+    return _pem(key)
 
 
 def verifies(key: PublicKey, algorithm: str, signing_input: bytes, signature: bytes) -> bool:

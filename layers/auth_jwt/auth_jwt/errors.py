@@ -1,8 +1,13 @@
-"""What can go wrong, in two branches that must never be confused.
+"""What can go wrong, in branches that must never be confused.
 
     AuthJwtError
     ├── Denied           the caller's token is refused: a normal answer, counted by reason
     ├── InvalidKey       text that holds no usable key, for callers of the key helpers
+    ├── Rejected         an operator asked for what cannot be done; the message tells the operator why
+    │   ├── Invalid      what was given would not work
+    │   ├── NotFound     there is no such profile, secret or revocation
+    │   └── Conflict     the tables hold something else than the request supposes
+    │       └── Stale    ... than the version that the request names
     └── Fault            ours: an alarm, never a "no"
         ├── BadSetting   a variable that cannot be; names it, its value and what would be right
         ├── UnknownEvent the function was given an event of no form it knows
@@ -56,6 +61,26 @@ class Denied(AuthJwtError):
 
 class InvalidKey(AuthJwtError):
     """The text given holds no usable key. The message says why and never holds the text."""
+
+
+class Rejected(AuthJwtError):
+    """An operator asked for what cannot be done, and nothing was written. The message says why, and holds no key."""
+
+
+class Invalid(Rejected):
+    """What was given would not work: a secret that could never verify, a tag that no token can name."""
+
+
+class NotFound(Rejected):
+    """There is no such profile, secret or revocation."""
+
+
+class Conflict(Rejected):
+    """The tables hold something else than the request supposes: it exists already, or somebody else was faster."""
+
+
+class Stale(Conflict):
+    """The row was changed since the version that the request names."""
 
 
 class Fault(AuthJwtError):

@@ -105,6 +105,11 @@ def is_signed_by(jws: UnverifiedJws, keys: Iterable[VerificationKey], min_hmac_k
     return False
 
 
+def usable_algorithms(key: VerificationKey, min_hmac_key_bytes: int | None) -> frozenset[str]:
+    """Return what *key* may verify, its size considered."""
+    return frozenset(name for name in key.algorithms if not _is_too_short(key, name, min_hmac_key_bytes))
+
+
 def is_number(value: object) -> TypeGuard[int | float]:
     """Tell whether a claim's *value* is a number; JSON's booleans are not."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -1,0 +1,164 @@
+"""What a row of the secrets table is good for: the rules of verification, told to an operator.
+
+Shows everything about a secret but its value. The same judgement admits a new secret, lists those there are, and
+finds what is wrong in a table that somebody moves in with.
+"""
+
+import hashlib
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+
+from auth_jwt.keys import VerificationKey
+from auth_jwt.models import Policy, Secret
+from auth_jwt.tokens import ALGORITHMS
+from auth_jwt.verification import usable_algorithms
+
+_SALT: Final = b"auth_jwt fingerprint"
+
+
+class SecretState(StrEnum):
+    """Where a secret stands at some instant."""
+
+    FUTURE = "future"
+    OPEN = "open"
+    CLOSED = "closed"
+    UNUSABLE = "unusable"  # whatever its window
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """One key of a secret.
+
+    Attributes:
+        kind: `HMAC, 64 bytes`, `RSA 2048`, `EC P-256`, `Ed25519`, `Ed448`.
+        algorithms: what it may verify here, its size and the settings considered, in the settings' order.
+        kid: its own id, as a JWK has one.
+    """
+
+    kind: str
+    algorithms: tuple[str, ...]
+    kid: str | None
+    key: VerificationKey
+
+    @property
+    def fingerprint(self) -> str:
+        """By which two keys are told apart: see `fingerprint_of`."""
+        return fingerprint_of(self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRecord:
+    """A secret as operators see it: everything but its value.
+
+    Attributes:
+        tag: whose.
+        id: the row's sort key.
+        keys: the keys in it; none when it is unreadable.
+        algorithms: what it may verify.
+        kid: the row's key id.
+        start: first second of its window, None when the row has no numeric one.
+        end: first second after it, likewise.
+        state: at the instant asked.
+        unusable_because: why it can verify nothing, ever; None when it can.
+    """
+
+    tag: str
+    id: str
+    keys: tuple[KeyRecord, ...]
+    algorithms: tuple[str, ...]
+    kid: str | None
+    start: int | Decimal | None
+    end: int | Decimal | None
+    state: SecretState
+    unusable_because: str | None
+
+    @property
+    def kind(self) -> str:
+        """The kinds of its keys, for people."""
+        return ", ".join(dict.fromkeys(key.kind for key in self.keys)) or "unknown"
+
+
+def inspected(secret: Secret, tag: str, policy: Policy, now: float) -> SecretRecord:
+    """Return what *secret* is good for at the instant *now*, by the rules that verification follows."""
+    allowed = policy.header.algorithms & (
+        secret.algorithms if secret.algorithms is not None else policy.header.algorithms
+    )
+    keys = tuple(
+        KeyRecord(_kind_of(key), _in_order(usable_algorithms(key, policy.min_hmac_key_bytes) & allowed), key.kid, key)
+        for key in secret.keys
+    )
+    algorithms = _in_order(frozenset(name for key in keys for name in key.algorithms))
+    flaw = _flaw_of(secret, algorithms, policy, now)
+    return SecretRecord(
+        tag=tag,
+        id=secret.id,
+        keys=keys,
+        algorithms=algorithms,
+        kid=secret.kid,
+        start=secret.start,
+        end=secret.end,
+        state=_state_of(secret, flaw, now),
+        unusable_because=flaw,
+    )
+
+
+def fingerprint_of(key: VerificationKey) -> str:
+    """Return by which *key* is told apart from others, anywhere: on the issuer's side, too.
+
+    Of a public key, its thumbprint (RFC 7638). Of an HMAC key, which may be a word somebody chose, a digest that is
+    slow to try words against (scrypt, RFC 7914).
+    """
+    if not isinstance(key.material, bytes):
+        from auth_jwt import asymmetric
+
+        return f"sha256:{asymmetric.thumbprint(key.material)}"
+    digest = hashlib.scrypt(key.material, salt=_SALT, n=2**13, r=8, p=1, dklen=12)
+    return f"scrypt:{urlsafe_b64encode(digest).decode('ascii')}"
+
+
+def _flaw_of(secret: Secret, algorithms: tuple[str, ...], policy: Policy, now: float) -> str | None:
+    if secret.unusable_because is not None:
+        return secret.unusable_because
+    if not algorithms:
+        return _why_no_algorithm(secret, policy)
+    for bound, name in ((secret.start, "start"), (secret.end, "end")):
+        if bound is None:
+            return f"its window has no {name} that is a number, so it never opens"
+    if secret.start is not None and secret.end is not None and now < secret.end <= secret.start:
+        return "its window ends before it starts, so it never opens"
+    return None
+
+
+def _why_no_algorithm(secret: Secret, policy: Policy) -> str:
+    possible = frozenset(name for key in secret.keys for name in key.algorithms)
+    own = possible if secret.algorithms is None else possible & secret.algorithms
+    if not own:
+        return f"its key verifies {', '.join(_in_order(possible))}, and its `alg` column allows none of them"
+    allowed = own & policy.header.algorithms
+    if not allowed:
+        return f"its key verifies {', '.join(_in_order(own))}, and ALLOWED_ALGORITHMS allows none of them"
+    longest = max(len(key.material) for key in secret.keys if isinstance(key.material, bytes))
+    return f"an HMAC key of {longest} bytes, too short for {', '.join(_in_order(allowed))}"
+
+
+def _state_of(secret: Secret, flaw: str | None, now: float) -> SecretState:
+    if flaw is not None:
+        return SecretState.UNUSABLE
+    if secret.is_open(now):
+        return SecretState.OPEN
+    return SecretState.FUTURE if secret.start is not None and now < secret.start else SecretState.CLOSED
+
+
+def _kind_of(key: VerificationKey) -> str:
+    if isinstance(key.material, bytes):
+        return f"HMAC, {len(key.material)} bytes"
+    from auth_jwt import asymmetric
+
+    return asymmetric.kind_of(key.material)
+
+
+def _in_order(algorithms: frozenset[str]) -> tuple[str, ...]:
+    return tuple(name for name in ALGORITHMS if name in algorithms)

@@ -1,0 +1,309 @@
+"""Profiles: who a tag speaks for."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Final
+
+from auth_jwt.errors import Conflict, Invalid, NotFound, Stale
+from auth_jwt.models import SECRET_ID, Columns, Row
+from auth_jwt.provisioning.changes import (
+    ABSENT,
+    ANYTHING,
+    MAX_CHANGES,
+    MISSING,
+    PRESENT,
+    Change,
+    Delete,
+    Expected,
+    Key,
+    Missing,
+    Overtaken,
+    Page,
+    Put,
+    Table,
+    Update,
+)
+from auth_jwt.provisioning.registry import Registry, checked_tag, checked_text
+from auth_jwt.provisioning.secrets import Added, NewSecret, added, prepared
+
+MAX_PAGE: Final = 100
+_MAX_COLUMN_BYTES: Final = 255
+_MAX_ROW_BYTES: Final = 350_000  # DynamoDB's limit is 400 kB, names and overhead included
+
+AttributeValue = str | int | Decimal | bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRecord:
+    """A profile as operators see it.
+
+    Attributes:
+        tag: what tokens name it by.
+        sip_username: whom it speaks for; None when the row has no text there.
+        sip_domain: the SIP domain of the username, if any.
+        disabled: whether nobody may use it.
+        tokens_valid_after: UNIX seconds; tokens issued earlier are revoked. None when there is no such bound.
+        attributes: all other columns, which credentials are picked from.
+        version: another one whenever any column holds something else.
+    """
+
+    tag: str
+    sip_username: str | None
+    sip_domain: str | None
+    disabled: bool
+    tokens_valid_after: object
+    attributes: Row = field(repr=False)
+    version: str
+
+    @classmethod
+    def from_row(cls, row: Row, columns: Columns) -> "ProfileRecord":
+        """Make a record of a *row*, however odd."""
+        username, domain = row.get(columns.username), row.get(columns.domain)
+        disabled = row.get(columns.disabled, False)
+        return cls(
+            tag=str(row[columns.tag]),
+            sip_username=username if isinstance(username, str) and username else None,
+            sip_domain=domain if isinstance(domain, str) and domain else None,
+            disabled=not (isinstance(disabled, bool | Decimal) and disabled == 0),
+            tokens_valid_after=row.get(columns.valid_after),
+            attributes={name: value for name, value in row.items() if name not in own_columns(columns)},
+            version=version_of(row),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ProfilePage:
+    """Some profiles of many; *next* is the tag after which to go on, None after the last."""
+
+    profiles: tuple[ProfileRecord, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A profile that was created, with its first secret if that was asked for."""
+
+    profile: ProfileRecord
+    secret: Added | None = None
+
+
+class Profiles:
+    """What an operator does to profiles."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._store = registry.store
+        self._columns = registry.columns
+
+    def create(
+        self,
+        tag: str,
+        username: str,
+        *,
+        domain: str | None = None,
+        disabled: bool = False,
+        attributes: Mapping[str, AttributeValue] | None = None,
+        secret: NewSecret | None = None,
+    ) -> Created:
+        """Create a profile, and its first *secret* with it if one is given.
+
+        A second time with the same values, it changes nothing and returns the same.
+
+        Raises:
+            Invalid: a value would not work.
+            Conflict: there is another profile of that tag, or a secret of that id.
+        """
+        checked_tag(tag)
+        row = self._row(username, domain, disabled, attributes or {})
+        changes: list[Change] = [Put(Key(Table.PROFILES, tag), row, ABSENT)]
+        details: dict[str, object] = {"columns": sorted(row)}
+        first = None
+        if secret is not None:
+            new = prepared(self._registry, tag, secret, others=())
+            changes.append(Put(Key(Table.SECRETS, tag, new.id), new.columns, ABSENT))
+            details["secrets"] = [new.id]
+            first = added(new, secret)
+        try:
+            self._registry.write("profile.create", tag, *changes, details=details)
+        except Overtaken as overtaken:
+            if overtaken.key.table is Table.SECRETS:
+                raise Conflict(f"{tag!r} has a secret {overtaken.key.id!r} already") from None
+            existing = self._store.profile(tag)
+            if existing is None or dict(existing) != {self._columns.tag: tag, **row} or secret is not None:
+                raise Conflict(f"there is a profile {tag!r} already") from None
+        return Created(self.show(tag), first)
+
+    def show(self, tag: str) -> ProfileRecord:
+        """Return a profile.
+
+        Raises:
+            NotFound: there is none.
+        """
+        return ProfileRecord.from_row(self._existing(tag), self._columns)
+
+    def page(self, *, after: str | None = None, limit: int = MAX_PAGE) -> ProfilePage:
+        """Return up to *limit* profiles (100 at most), in the table's order, those after the tag *after*."""
+        if not 1 <= limit <= MAX_PAGE:
+            raise Invalid(f"a page has 1 to {MAX_PAGE} profiles, not {limit}")
+        page: Page = self._store.profiles(after=after, limit=limit)
+        return ProfilePage(tuple(ProfileRecord.from_row(row, self._columns) for row in page.rows), page.next)
+
+    def change(
+        self,
+        tag: str,
+        *,
+        username: str | None = None,
+        domain: str | Missing | None = None,
+        attributes: Mapping[str, AttributeValue | None] | None = None,
+        disabled: bool | None = None,
+        if_version: str | None = None,
+    ) -> ProfileRecord:
+        """Change what is given of a profile, and leave the rest.
+
+        Args:
+            tag: whose.
+            username: the new SIP username.
+            domain: the new SIP domain; `MISSING` takes it away.
+            attributes: other columns; None takes one away.
+            disabled: whether nobody may use it from now on.
+            if_version: change it only if it is still this version.
+
+        Raises:
+            Invalid: a value would not work.
+            NotFound: there is no such profile.
+            Stale: it is another version by now.
+        """
+        columns: dict[str, object] = {}
+        if username is not None:
+            columns[self._columns.username] = checked_text("the username", username)
+        if domain is not None:
+            columns[self._columns.domain] = MISSING if domain is MISSING else checked_text("the domain", domain)
+        if disabled is not None:
+            columns[self._columns.disabled] = True if disabled else MISSING
+        for name, value in self._checked_attributes(attributes or {}).items():
+            columns[name] = MISSING if value is None else value
+        if not columns:
+            raise Invalid("nothing to change is given")
+        self._update("profile.change", tag, columns, if_version)
+        return self.show(tag)
+
+    def disable(self, tag: str) -> ProfileRecord:
+        """Let nobody use a profile. It works where the service reads the table anew: see `CACHE_TTL_SECONDS`.
+
+        Raises:
+            NotFound: there is no such profile.
+        """
+        self._update("profile.disable", tag, {self._columns.disabled: True}, None)
+        return self.show(tag)
+
+    def enable(self, tag: str) -> ProfileRecord:
+        """Let a profile be used again.
+
+        Raises:
+            NotFound: there is no such profile.
+        """
+        self._update("profile.enable", tag, {self._columns.disabled: MISSING}, None)
+        return self.show(tag)
+
+    def delete(self, tag: str, *, if_version: str | None = None) -> int:
+        """Delete a profile and all its secrets; return how many secrets there were.
+
+        The profile goes first, which ends all logins; what an interruption leaves, the next attempt takes away.
+
+        Raises:
+            NotFound: there is neither a profile nor a secret.
+            Stale: it is another version by now.
+        """
+        profile = self._store.profile(tag)
+        secrets = self._store.secrets(tag)
+        if profile is None and not secrets:
+            raise NotFound(f"there is no profile {tag!r}")
+        expected = ANYTHING if if_version is None else self._as_read(profile, if_version)
+        changes: list[Change] = [Delete(Key(Table.PROFILES, tag), expected)]
+        ids = [str(row[SECRET_ID]) for row in secrets]
+        changes += [Delete(Key(Table.SECRETS, tag, secret_id)) for secret_id in ids]
+        for first in range(0, len(changes), MAX_CHANGES):
+            some = changes[first : first + MAX_CHANGES]
+            gone = [change.key.id for change in some if change.key.id is not None]
+            try:
+                self._registry.write("profile.delete", tag, *some, details={"secrets": gone})
+            except Overtaken:
+                raise _stale(tag) from None
+        return len(ids)
+
+    def _existing(self, tag: str) -> Row:
+        row = self._store.profile(checked_tag(tag))
+        if row is None:
+            raise NotFound(f"there is no profile {tag!r}")
+        return row
+
+    def _update(self, action: str, tag: str, columns: Row, if_version: str | None) -> None:
+        checked_tag(tag)
+        expected = PRESENT if if_version is None else self._as_read(self._store.profile(tag), if_version)
+        try:
+            self._registry.write(
+                action,
+                tag,
+                Update(Key(Table.PROFILES, tag), columns, expected),
+                details={"columns": sorted(columns)} if action == "profile.change" else None,
+            )
+        except Overtaken:
+            if if_version is None or self._store.profile(tag) is None:
+                raise NotFound(f"there is no profile {tag!r}") from None
+            raise _stale(tag) from None
+
+    def _as_read(self, row: Row | None, version: str) -> Expected:
+        """Expect the row to stay what it was when it was that version."""
+        if row is None or version_of(row) != version:
+            raise _stale(self._columns.tag if row is None else str(row[self._columns.tag]))
+        return Expected(True, {name: value for name, value in row.items() if name != self._columns.tag})
+
+    def _row(
+        self, username: str, domain: str | None, disabled: bool, attributes: Mapping[str, AttributeValue]
+    ) -> dict[str, object]:
+        row: dict[str, object] = dict(self._checked_attributes(attributes))
+        row[self._columns.username] = checked_text("the username", username)
+        if domain is not None:
+            row[self._columns.domain] = checked_text("the domain", domain)
+        if disabled:
+            row[self._columns.disabled] = True
+        return row
+
+    def _checked_attributes(
+        self, attributes: Mapping[str, AttributeValue | None]
+    ) -> Mapping[str, AttributeValue | None]:
+        size = 0
+        for name, value in attributes.items():
+            checked_text("the name of a column", name)
+            if len(name.encode()) > _MAX_COLUMN_BYTES:
+                raise Invalid(f"the name of a column has at most {_MAX_COLUMN_BYTES} bytes")
+            if name in own_columns(self._columns):
+                raise Invalid(f"the column {name!r} has an option of its own")
+            if value == "":
+                raise Invalid(f"the column {name!r} is empty: leave it out")
+            if isinstance(value, str):
+                checked_text(f"the column {name!r}", value)
+            elif isinstance(value, float) or not isinstance(value, bool | int | Decimal | None):
+                raise Invalid(f"the column {name!r} is neither text, a number, true nor false")
+            size += len(name.encode()) + len(str(value).encode())
+        if size > _MAX_ROW_BYTES:
+            raise Invalid(f"the columns take {size} bytes, more than the {_MAX_ROW_BYTES} that fit")
+        return attributes
+
+
+def own_columns(columns: Columns) -> frozenset[str]:
+    """Return the columns of a profile that the decision itself reads."""
+    return frozenset({columns.tag, columns.username, columns.domain, columns.disabled, columns.valid_after})
+
+
+def version_of(row: Row) -> str:
+    """Return a word that is another whenever the *row* holds something else."""
+    described = {name: [type(value).__name__, str(value)] for name, value in row.items()}
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _stale(tag: str) -> Stale:
+    return Stale(f"the profile {tag!r} was changed meanwhile: look at it again")

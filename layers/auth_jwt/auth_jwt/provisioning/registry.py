@@ -1,0 +1,99 @@
+"""What all operations share: the tables, the rules, the clock, and the audit of every write."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import floor
+from typing import Any
+
+from auth_jwt.authorizer import Authorizer
+from auth_jwt.errors import Invalid, Unreachable
+from auth_jwt.models import Columns, Policy, Row, Secret
+from auth_jwt.provisioning.audit import Audit, AuditEntry, WriteOutcome
+from auth_jwt.provisioning.changes import Change, ProvisioningStore
+from auth_jwt.provisioning.inspection import SecretRecord, inspected
+from auth_jwt.tokens import MAX_TAG_CHARACTERS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registry:
+    """The tables as operators work on them.
+
+    Attributes:
+        store: the tables.
+        columns: what their columns are called.
+        policy: the rules of a decision, by which secrets are judged.
+        authorizer: decides as the service does, by rows just read.
+        audit: told of every write.
+        actor: who is at work, for the audit.
+        clock: UNIX seconds.
+    """
+
+    store: ProvisioningStore
+    columns: Columns
+    policy: Policy
+    authorizer: Authorizer
+    audit: Audit
+    actor: str
+    clock: Callable[[], float] = time.time
+
+    def now(self) -> int:
+        """Return the current second."""
+        return floor(self.clock())
+
+    def inspected(self, row: Row) -> SecretRecord:
+        """Return what a *row* of the secrets table is good for, now."""
+        tag = str(row.get(self.columns.secret_tag, ""))
+        return inspected(Secret.from_row(row, self.columns), tag, self.policy, self.clock())
+
+    def write(
+        self,
+        action: str,
+        tag: str,
+        *changes: Change,
+        id: str | None = None,  # noqa: A002 - the column's name
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Make all of *changes* or none, and tell the audit.
+
+        Raises:
+            Overtaken: a row is not as expected; nothing was written.
+        """
+        outcome: WriteOutcome | None = None
+        try:
+            self.store.write(*changes)
+            outcome = WriteOutcome.DONE
+        except Unreachable:
+            outcome = WriteOutcome.UNKNOWN
+            raise
+        finally:
+            if outcome is not None:
+                self.audit(AuditEntry(self.now(), self.actor, action, tag, id, outcome, details or {}))
+
+
+def checked_tag(tag: str) -> str:
+    """Return *tag* if a token may name it.
+
+    Raises:
+        Invalid: none may.
+    """
+    if not tag or len(tag) > MAX_TAG_CHARACTERS:
+        raise Invalid(f"a tag has 1 to {MAX_TAG_CHARACTERS} characters, this one {len(tag)}")
+    return checked_text("the tag", tag)
+
+
+def checked_text(name: str, text: str) -> str:
+    """Return *text* if it can be kept and looked up.
+
+    Raises:
+        Invalid: it is empty, or no valid Unicode.
+    """
+    if not text:
+        raise Invalid(f"{name} is empty")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise Invalid(f"{name} is not valid Unicode") from None
+    if "\0" in text:
+        raise Invalid(f"{name} holds a NUL, which no token may")
+    return text

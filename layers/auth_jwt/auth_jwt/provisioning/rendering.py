@@ -1,0 +1,87 @@
+"""Records as JSON, for the API and for `--json` alike: the same members, and never a secret's value."""
+
+from base64 import b64encode
+from decimal import Decimal
+from typing import Any
+
+from auth_jwt.provisioning.inspection import SecretRecord
+from auth_jwt.provisioning.profiles import ProfileRecord
+from auth_jwt.provisioning.revocations import Revocation
+from auth_jwt.provisioning.secrets import Rotated
+from auth_jwt.provisioning.tokens import Minted
+
+Json = dict[str, Any]
+
+
+def profile_json(profile: ProfileRecord) -> Json:
+    """Return the members of a profile."""
+    return {
+        "tag": profile.tag,
+        "sip_username": profile.sip_username,
+        "sip_domain": profile.sip_domain,
+        "disabled": profile.disabled,
+        "tokens_valid_after": _plain(profile.tokens_valid_after),
+        "attributes": {name: _plain(value) for name, value in sorted(profile.attributes.items())},
+    }
+
+
+def secret_json(secret: SecretRecord) -> Json:
+    """Return the members of a secret: everything but its value."""
+    return {
+        "tag": secret.tag,
+        "id": secret.id,
+        "kind": secret.kind,
+        "algorithms": list(secret.algorithms),
+        "kid": secret.kid,
+        "start_ts": _plain(secret.start),
+        "end_ts": _plain(secret.end),
+        "state": secret.state.value,
+        "unusable_because": secret.unusable_because,
+        "keys": [
+            {
+                "kind": key.kind,
+                "algorithms": list(key.algorithms),
+                "kid": key.kid,
+                "fingerprint": key.fingerprint,
+            }
+            for key in secret.keys
+        ],
+    }
+
+
+def rotated_json(rotated: Rotated) -> Json:
+    """Return the members of a rotation, without the value of its new secret."""
+    return {"secret": secret_json(rotated.secret), "closing": [secret_json(secret) for secret in rotated.closing]}
+
+
+def minted_json(minted: Minted) -> Json:
+    """Return the members of a minted token, the token among them."""
+    return {
+        "token": minted.token,
+        "tag": minted.tag,
+        "sip_username": minted.answer.sip_username,
+        "secret_id": minted.secret_id,
+        "jti": minted.jti,
+        "expires_at": minted.expires_at,
+    }
+
+
+def revocation_json(revocation: Revocation) -> Json:
+    """Return the members of a revoked token."""
+    return {
+        "tag": revocation.tag,
+        "jti": revocation.jti,
+        "revoked_at": revocation.revoked_at,
+        "expires_at": revocation.expires_at,
+    }
+
+
+def _plain(value: object) -> Any:  # noqa: ANN401 - any JSON value
+    """Turn what a column holds into JSON; whole numbers as they are, DynamoDB's other types in its own notation."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, dict):
+        return {name: _plain(member) for name, member in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(member) for member in value]
+    return b64encode(value).decode("ascii") if isinstance(value, bytes) else value

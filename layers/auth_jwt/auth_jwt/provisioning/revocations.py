@@ -1,0 +1,217 @@
+"""Revocations: one token, or all of a profile that were issued before a time."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from auth_jwt.errors import Conflict, Invalid, NotFound
+from auth_jwt.models import MAX_JTI_BYTES, REVOCATION_JTI, REVOCATION_TAG, Row
+from auth_jwt.provisioning.changes import (
+    ABSENT,
+    MISSING,
+    PRESENT,
+    Delete,
+    Expected,
+    Key,
+    Overtaken,
+    Put,
+    Table,
+    Update,
+)
+from auth_jwt.provisioning.registry import Registry, checked_tag, checked_text
+
+MAX_PAGE: Final = 100
+_EXPIRES: Final = "expires_at"
+_REVOKED: Final = "revoked_at"
+_MARGIN_SECONDS: Final = 86400
+"""How much longer than its token a revocation is kept: clocks differ."""
+_ATTEMPTS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """A revoked token.
+
+    Attributes:
+        tag: whose it is.
+        jti: its id.
+        revoked_at: UNIX seconds; None when the row does not say.
+        expires_at: from when on DynamoDB may forget it; None for never.
+    """
+
+    tag: str
+    jti: str
+    revoked_at: int | None
+    expires_at: int | None
+
+    @classmethod
+    def from_row(cls, row: Row) -> "Revocation":
+        """Make a noun of a *row*."""
+        return cls(
+            str(row[REVOCATION_TAG]), str(row[REVOCATION_JTI]), _whole(row.get(_REVOKED)), _whole(row.get(_EXPIRES))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationPage:
+    """Some revoked tokens of many; *next* is the `jti` after which to go on, None after the last."""
+
+    revocations: tuple[Revocation, ...]
+    next: str | None
+
+
+class Revocations:
+    """What an operator does against tokens that are out.
+
+    It works where the service reads the tables anew: see `CACHE_TTL_SECONDS`.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._store = registry.store
+        self._valid_after = registry.columns.valid_after
+
+    def revoke(self, tag: str, jti: str, *, exp: int | None = None) -> Revocation:
+        """Revoke one token. A second time, it changes nothing, or keeps it revoked for longer.
+
+        Args:
+            tag: whose token.
+            jti: its id.
+            exp: when it expires, which is when its revocation may be forgotten; None keeps it for ever.
+
+        Raises:
+            Invalid: a value would not work.
+            NotFound: nobody has that tag.
+            Conflict: there is no table of revoked tokens.
+        """
+        self._check(tag, jti)
+        key = Key(Table.REVOCATIONS, tag, jti)
+        expires = self._kept_until(exp)
+        for _ in range(_ATTEMPTS):
+            row = self._store.revocation(tag, jti)
+            if row is not None and _lasts(row, expires):
+                return Revocation.from_row(row)
+            columns: dict[str, object] = {_REVOKED: Decimal(self._registry.now())}
+            expected = ABSENT
+            if row is not None:
+                columns[_REVOKED] = row.get(_REVOKED, columns[_REVOKED])
+                expected = Expected(True, {_EXPIRES: row.get(_EXPIRES, MISSING)})
+            if expires is not None:
+                columns[_EXPIRES] = Decimal(expires)
+            try:
+                self._registry.write("token.revoke", tag, Put(key, columns, expected), id=jti)
+            except Overtaken:
+                continue
+            return Revocation.from_row({REVOCATION_TAG: tag, REVOCATION_JTI: jti, **columns})
+        raise Conflict(f"the revocation of {jti!r} keeps changing: try again")
+
+    def revoke_all(self, tag: str, *, before: int | None = None) -> int:
+        """Revoke all tokens of *tag* issued before a time, and return that time. It is never moved back.
+
+        Args:
+            tag: whose.
+            before: UNIX seconds; None is the next second, so that those of this second are revoked, too.
+
+        Raises:
+            Invalid: the time is negative.
+            NotFound: there is no such profile.
+        """
+        checked_tag(tag)
+        bound = self._registry.now() + 1 if before is None else before
+        if bound < 0:
+            raise Invalid("times are UNIX seconds, not negative")
+        for _ in range(_ATTEMPTS):
+            row = self._store.profile(tag)
+            if row is None:
+                raise NotFound(f"there is no profile {tag!r}")
+            present = row.get(self._valid_after, MISSING)
+            if isinstance(present, Decimal) and present >= bound:
+                return int(present)
+            expected = Expected(True, {self._valid_after: present})
+            update = Update(Key(Table.PROFILES, tag), {self._valid_after: Decimal(bound)}, expected)
+            try:
+                self._registry.write("token.revoke_all", tag, update, details={"before": bound})
+            except Overtaken:
+                continue
+            return bound
+        raise Conflict(f"the profile {tag!r} keeps changing: try again")
+
+    def lift(self, tag: str, jti: str) -> None:
+        """Let a revoked token be good again.
+
+        Raises:
+            NotFound: it is not revoked.
+            Conflict: there is no table of revoked tokens.
+        """
+        self._check_table()
+        try:
+            delete = Delete(Key(Table.REVOCATIONS, checked_tag(tag), jti), PRESENT)
+            self._registry.write("token.lift", tag, delete, id=jti)
+        except Overtaken:
+            raise NotFound(f"the token {jti!r} of {tag!r} is not revoked by itself") from None
+
+    def lift_all(self, tag: str) -> None:
+        """Let a profile's tokens be good again, whenever they were issued; those revoked one by one stay so.
+
+        Raises:
+            NotFound: there is no such profile.
+        """
+        try:
+            update = Update(Key(Table.PROFILES, checked_tag(tag)), {self._valid_after: MISSING})
+            self._registry.write("token.lift_all", tag, update)
+        except Overtaken:
+            raise NotFound(f"there is no profile {tag!r}") from None
+
+    def show(self, tag: str, jti: str) -> Revocation:
+        """Return the revocation of one token.
+
+        Raises:
+            NotFound: it is not revoked by itself.
+            Conflict: there is no table of revoked tokens.
+        """
+        self._check_table()
+        row = self._store.revocation(checked_tag(tag), jti)
+        if row is None:
+            raise NotFound(f"the token {jti!r} of {tag!r} is not revoked by itself")
+        return Revocation.from_row(row)
+
+    def page(self, tag: str, *, after: str | None = None, limit: int = MAX_PAGE) -> RevocationPage:
+        """Return up to *limit* revoked tokens of *tag* (100 at most), those after the `jti` *after*.
+
+        Raises:
+            Conflict: there is no table of revoked tokens.
+        """
+        self._check_table()
+        if not 1 <= limit <= MAX_PAGE:
+            raise Invalid(f"a page has 1 to {MAX_PAGE} revocations, not {limit}")
+        page = self._store.revocations(checked_tag(tag), after=after, limit=limit)
+        return RevocationPage(tuple(map(Revocation.from_row, page.rows)), page.next)
+
+    def _check(self, tag: str, jti: str) -> None:
+        self._check_table()
+        checked_text("the jti", jti)
+        if len(jti.encode()) > MAX_JTI_BYTES:
+            raise Invalid(f"a jti that can be revoked has at most {MAX_JTI_BYTES} bytes")
+        if self._store.profile(checked_tag(tag)) is None and not self._store.secrets(tag):
+            raise NotFound(f"there is no profile {tag!r}")
+
+    def _check_table(self) -> None:
+        if not self._store.keeps_revocations:
+            raise Conflict(
+                "there is no table of revoked tokens: set REVOCATIONS_TABLE, or revoke all tokens of the profile"
+            )
+
+    def _kept_until(self, exp: int | None) -> int | None:
+        policy = self._registry.policy
+        if exp is None or not policy.enforce_time_claims:  # then a token does not end with its exp
+            return None
+        return max(exp, self._registry.now()) + policy.leeway_seconds + _MARGIN_SECONDS
+
+
+def _lasts(row: Row, until: int | None) -> bool:
+    own = row.get(_EXPIRES)
+    return own is None or (until is not None and isinstance(own, Decimal) and own >= until)
+
+
+def _whole(value: object) -> int | None:
+    return int(value) if isinstance(value, Decimal) and value == value.to_integral_value() else None

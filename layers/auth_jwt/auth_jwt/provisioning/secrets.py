@@ -1,0 +1,360 @@
+"""Secrets: the keys of a tag, each with the window in which it may verify."""
+
+import secrets as randomness
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Final
+
+from auth_jwt.errors import Conflict, Invalid, NotFound, Rejected
+from auth_jwt.models import SECRET_ID, Row, Secret
+from auth_jwt.provisioning.changes import (
+    ABSENT,
+    MAX_CHANGES,
+    MISSING,
+    PRESENT,
+    Change,
+    Check,
+    Delete,
+    Expected,
+    Key,
+    Overtaken,
+    Put,
+    Table,
+    Update,
+)
+from auth_jwt.provisioning.inspection import SecretRecord, inspected
+from auth_jwt.provisioning.registry import Registry, checked_tag, checked_text
+from auth_jwt.tokens import ALGORITHMS
+
+GENERATED_BYTES: Final = 64
+"""Enough entropy for every HMAC algorithm: RFC 7518, section 3.2 asks for 64 bytes with HS512."""
+LIFETIME_SECONDS: Final = 365 * 86400
+OVERLAP_SECONDS: Final = 86400
+MAX_ROTATED: Final = MAX_CHANGES - 2  # beside the new secret and the look at the profile
+_MAX_ID_BYTES: Final = 1024
+_MAX_SECRET_BYTES: Final = 100_000
+_MAX_DIGITS: Final = 20
+_ATTEMPTS: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSecret:
+    """A secret to be.
+
+    Attributes:
+        value: the text it holds; None has one generated, for HMAC.
+        id: the row's sort key; None takes the next number, as the module's SQL tables do.
+        start: first second of its window; None is now.
+        end: first second after it; None is a year after the start.
+        algorithms: what it may verify; None is all that fits its key.
+        kid: its key id.
+    """
+
+    value: str | None = field(default=None, repr=False)
+    id: str | None = None
+    start: int | None = None
+    end: int | None = None
+    algorithms: tuple[str, ...] | None = None
+    kid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedSecret:
+    """A row that will verify, not written yet."""
+
+    id: str
+    value: str = field(repr=False)
+    columns: Row = field(repr=False)
+    record: SecretRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A secret that was added.
+
+    Attributes:
+        secret: all about it but its value.
+        generated: its value if it was made here. It is not shown again.
+    """
+
+    secret: SecretRecord
+    generated: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """A rotation.
+
+    Attributes:
+        secret: the new one, open from now on.
+        closing: the old ones that were open, with the end they have now.
+        generated: the new one's value if it was made here. It is not shown again.
+    """
+
+    secret: SecretRecord
+    closing: tuple[SecretRecord, ...]
+    generated: str | None = field(default=None, repr=False)
+
+
+class Secrets:
+    """What an operator does to the secrets of a tag."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._store = registry.store
+        self._columns = registry.columns
+
+    def list(self, tag: str) -> tuple[SecretRecord, ...]:
+        """Return the secrets of *tag*, the newest window first.
+
+        Raises:
+            NotFound: there is neither a secret nor a profile of that tag.
+        """
+        rows = self._store.secrets(checked_tag(tag))
+        if not rows and self._store.profile(tag) is None:
+            raise _no_profile(tag)
+        records = [self._registry.inspected(row) for row in rows]
+        return tuple(sorted(records, key=lambda record: (record.start or 0, record.id), reverse=True))
+
+    def show(self, tag: str, secret_id: str) -> SecretRecord:
+        """Return one secret.
+
+        Raises:
+            NotFound: there is no such secret.
+        """
+        return self._registry.inspected(self._existing(tag, secret_id))
+
+    def add(self, tag: str, secret: NewSecret) -> Added:
+        """Add a *secret*, given or generated, beside those there are.
+
+        A second time with the same `id` and value, it changes nothing and returns the same.
+
+        Raises:
+            Invalid: it would never verify, or a value would not work.
+            NotFound: there is no such profile.
+            Conflict: there is another secret of that id, or the same key is open already.
+        """
+        rows = self._store.secrets(checked_tag(tag))
+        new = prepared(self._registry, tag, secret, others=rows)
+        if self._is_there(rows, new):
+            return Added(self.show(tag, new.id))
+        self._refuse_a_second_of(rows, new)
+        changes = (Check(Key(Table.PROFILES, tag), PRESENT), Put(Key(Table.SECRETS, tag, new.id), new.columns, ABSENT))
+        try:
+            self._registry.write("secret.add", tag, *changes, id=new.id, details=_window(new.record))
+        except Overtaken as overtaken:
+            raise _refusal(tag, overtaken) from None
+        return added(new, secret)
+
+    def close(self, tag: str, secret_id: str, *, at: int | None = None) -> SecretRecord:
+        """Let a secret verify nothing from *at* on (UNIX seconds, now if not given). It never opens one again.
+
+        It works where the service reads the table anew: see `CACHE_TTL_SECONDS`.
+
+        Raises:
+            Invalid: *at* has passed.
+            NotFound: there is no such secret.
+        """
+        now = self._registry.now()
+        end = now if at is None else at
+        if end < now:
+            raise Invalid(f"{end} has passed; leave it out to close the secret now")
+        for _ in range(_ATTEMPTS):
+            row = self._existing(tag, secret_id)
+            if _ends_by(row.get(self._columns.end), end):
+                break
+            try:
+                change = self._closing(tag, row, end)
+                self._registry.write("secret.close", tag, change, id=secret_id, details={"end": end})
+                break
+            except Overtaken:  # by another end, or by its removal
+                continue
+        else:
+            raise Conflict(f"the secret {secret_id!r} of {tag!r} keeps changing: try again")
+        return self.show(tag, secret_id)
+
+    def remove(self, tag: str, secret_id: str) -> None:
+        """Take away the row of a secret that is not open.
+
+        Raises:
+            NotFound: there is no such secret.
+            Conflict: it is open: it has to be closed first.
+        """
+        row = self._existing(tag, secret_id)
+        if Secret.from_row(row, self._columns).is_open(self._registry.clock()):
+            raise Conflict(f"the secret {secret_id!r} of {tag!r} is open: close it first")
+        expected = self._as_read(row, self._columns.start, self._columns.end)
+        try:
+            self._registry.write(
+                "secret.remove", tag, Delete(Key(Table.SECRETS, tag, secret_id), expected), id=secret_id
+            )
+        except Overtaken:
+            raise Conflict(f"the secret {secret_id!r} of {tag!r} was changed meanwhile") from None
+
+    def rotate(self, tag: str, secret: NewSecret, *, overlap_seconds: int = OVERLAP_SECONDS) -> Rotated:
+        """Open a new *secret* now, and let those that are open end after an overlap.
+
+        All of it happens or nothing. Of two rotations at the same time one does, and the other is told so: an issuer
+        that got the loser's key would be locked out when the winner's overlap ends. A second time with the same `id`
+        and value, it changes nothing and returns the same.
+
+        Args:
+            tag: whose.
+            secret: the new one; its window starts now, whatever it says.
+            overlap_seconds: how long the old ones go on verifying: at least as long as their tokens live.
+
+        Raises:
+            Invalid: the new secret would never verify, or a value would not work.
+            NotFound: there is no such profile.
+            Conflict: somebody else changed the secrets meanwhile, or there is another secret of that id.
+        """
+        if overlap_seconds < 0:
+            raise Invalid("the overlap cannot be negative")
+        now = self._registry.now()
+        rows = self._store.secrets(checked_tag(tag))
+        new = prepared(self._registry, tag, replace(secret, start=now), others=rows)
+        if self._is_there(rows, new):
+            return Rotated(self.show(tag, new.id), ())
+        self._refuse_a_second_of(rows, new)
+        end = now + overlap_seconds
+        old = [row for row in rows if self._is_open(row) and not _ends_by(row.get(self._columns.end), end)]
+        if len(old) > MAX_ROTATED:
+            raise Invalid(f"{len(old)} secrets are open, more than the {MAX_ROTATED} that one rotation closes")
+        changes: list[Change] = [
+            Check(Key(Table.PROFILES, tag), PRESENT),
+            Put(Key(Table.SECRETS, tag, new.id), new.columns, ABSENT),
+            *(self._closing(tag, row, end) for row in old),
+        ]
+        details = {
+            **_window(new.record),
+            "overlap_seconds": overlap_seconds,
+            "closing": [row[SECRET_ID] for row in old],
+        }
+        try:
+            self._registry.write("secret.rotate", tag, *changes, id=new.id, details=details)
+        except Overtaken as overtaken:
+            raise _refusal(tag, overtaken) from None
+        closing = tuple(self._registry.inspected({**row, self._columns.end: Decimal(end)}) for row in old)
+        return Rotated(new.record, closing, new.value if secret.value is None else None)
+
+    def _existing(self, tag: str, secret_id: str) -> Row:
+        for row in self._store.secrets(checked_tag(tag)):
+            if row[SECRET_ID] == secret_id:
+                return row
+        raise NotFound(f"there is no secret {secret_id!r} of {tag!r}")
+
+    def _is_open(self, row: Row) -> bool:
+        return Secret.from_row(row, self._columns).is_open(self._registry.clock())
+
+    def _closing(self, tag: str, row: Row, end: int) -> Update:
+        """Close a row, if its window is still the one that was read."""
+        key = Key(Table.SECRETS, tag, str(row[SECRET_ID]))
+        return Update(key, {self._columns.end: end}, self._as_read(row, self._columns.end))
+
+    def _as_read(self, row: Row, *columns: str) -> Expected:
+        return Expected(True, {column: row.get(column, MISSING) for column in columns})
+
+    def _is_there(self, rows: Iterable[Row], new: PreparedSecret) -> bool:
+        """Tell whether a retry finds what the first attempt wrote."""
+        same = (row for row in rows if row[SECRET_ID] == new.id)
+        return any(_same_text(row.get(self._columns.secret), new.value) for row in same)
+
+    def _refuse_a_second_of(self, rows: Iterable[Row], new: PreparedSecret) -> None:
+        for row in rows:
+            if row[SECRET_ID] == new.id:
+                raise _taken(tag=new.record.tag, secret_id=new.id)
+            if self._is_open(row) and _same_text(row.get(self._columns.secret), new.value):
+                raise Conflict(f"the open secret {row[SECRET_ID]!r} holds the same key")
+
+
+def prepared(registry: Registry, tag: str, secret: NewSecret, *, others: Sequence[Row]) -> PreparedSecret:
+    """Make the row of a new *secret*, and judge it by the rules that verification follows.
+
+    Args:
+        registry: the rules.
+        tag: whose it will be.
+        secret: what is wanted.
+        others: the tag's secrets, among which it needs an id of its own.
+
+    Raises:
+        Invalid: it would never verify, or a value would not work.
+    """
+    start = registry.now() if secret.start is None else secret.start
+    end = start + LIFETIME_SECONDS if secret.end is None else secret.end
+    if end <= registry.now():
+        raise Invalid("its window has ended already")
+    own: dict[str, object] = {registry.columns.start: Decimal(start), registry.columns.end: Decimal(end)}
+    if secret.algorithms is not None:
+        own[registry.columns.alg] = ",".join(_checked_algorithms(secret.algorithms))
+    if secret.kid is not None:
+        own[registry.columns.kid] = checked_text("the kid", secret.kid)
+    secret_id = _next_id(others) if secret.id is None else _checked_id(secret.id)
+    while True:
+        value = randomness.token_urlsafe(GENERATED_BYTES) if secret.value is None else secret.value
+        if len(value.encode("utf-8", "surrogatepass")) > _MAX_SECRET_BYTES:
+            raise Invalid(f"a secret has at most {_MAX_SECRET_BYTES} bytes")
+        row = {**own, registry.columns.secret: value}
+        judged = Secret.from_row({**row, SECRET_ID: secret_id}, registry.columns)
+        record = inspected(judged, tag, registry.policy, registry.clock())
+        if record.unusable_because is None:
+            return PreparedSecret(secret_id, value, row, record)
+        if secret.value is not None or judged.keys:  # otherwise chance made it look like a key of another kind
+            raise Invalid(f"this secret would verify nothing: {record.unusable_because}")
+
+
+def added(new: PreparedSecret, asked: NewSecret) -> Added:
+    """Return what there is to tell of a secret just added; the value, if it was made here."""
+    return Added(new.record, new.value if asked.value is None else None)
+
+
+def _checked_algorithms(algorithms: tuple[str, ...]) -> tuple[str, ...]:
+    unknown = [name for name in algorithms if name not in ALGORITHMS]
+    if unknown or not algorithms:
+        raise Invalid(f"no such algorithm: {', '.join(unknown) or 'none is named'}; known are {', '.join(ALGORITHMS)}")
+    return algorithms
+
+
+def _checked_id(secret_id: str) -> str:
+    checked_text("the id", secret_id)
+    if len(secret_id.encode()) > _MAX_ID_BYTES:
+        raise Invalid(f"an id has at most {_MAX_ID_BYTES} bytes")
+    return secret_id
+
+
+def _next_id(rows: Iterable[Row]) -> str:
+    """Return the number after the highest, so that of two writers at once only one can have it."""
+    ids = [str(row[SECRET_ID]) for row in rows]
+    numbers = [int(text) for text in ids if text.isascii() and text.isdecimal() and len(text) < _MAX_DIGITS]
+    return str(max(numbers, default=0) + 1)
+
+
+def _ends_by(end: object, instant: int) -> bool:
+    return isinstance(end, Decimal) and end <= instant
+
+
+def _same_text(one: object, other: str) -> bool:
+    return isinstance(one, str) and randomness.compare_digest(
+        one.encode("utf-8", "surrogatepass"), other.encode("utf-8", "surrogatepass")
+    )
+
+
+def _window(record: SecretRecord) -> dict[str, object]:
+    return {"start": int(record.start or 0), "end": int(record.end or 0), "algorithms": list(record.algorithms)}
+
+
+def _refusal(tag: str, overtaken: Overtaken) -> Rejected:
+    if overtaken.key.table is Table.PROFILES:
+        return _no_profile(tag)
+    return Conflict(f"somebody else changed the secrets of {tag!r} meanwhile, and nothing was done: look at them again")
+
+
+def _taken(tag: str, secret_id: str) -> Conflict:
+    return Conflict(
+        f"there is a secret {secret_id!r} of {tag!r} already, with another value; "
+        "if it was generated at an attempt whose answer was lost, its value is lost, too: rotate with another id"
+    )
+
+
+def _no_profile(tag: str) -> NotFound:
+    return NotFound(f"there is no profile {tag!r}")

@@ -1,0 +1,291 @@
+"""The tables in DynamoDB, for whoever writes them: by boto3, since nobody who provisions is in a hurry at a cold start.
+
+Every write is a transaction, a single one too: DynamoDB knows a repeated one by its token, so a lost answer does not
+turn into a row that exists already.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from auth_jwt.errors import Fault, Unreachable
+from auth_jwt.models import REVOCATION_JTI, REVOCATION_TAG, SECRET_ID, Columns, Row
+from auth_jwt.provisioning.changes import MISSING, Change, Check, Delete, Expected, Key, Overtaken, Page, Put, Table
+from auth_jwt.stores import failure_of, row_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_ATTEMPTS: Final = 5
+_FIRST_PAUSE_SECONDS: Final = 0.05
+_FAILED_CONDITION: Final = "ConditionalCheckFailed"
+_WORTH_ANOTHER: Final = frozenset({"TransactionConflict", "ProvisionedThroughputExceeded", "ThrottlingError"})
+
+_T = TypeVar("_T")
+
+
+class DynamoDbTables:
+    """The port `ProvisioningStore` over DynamoDB.
+
+    Args:
+        client: boto3's client for DynamoDB.
+        profiles_table: name of the table of profiles.
+        secrets_table: name of the table of secrets.
+        revocations_table: name of the table of revoked tokens; None when there is none.
+        columns: what the columns are called.
+    """
+
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        *,
+        profiles_table: str,
+        secrets_table: str,
+        revocations_table: str | None,
+        columns: Columns,
+    ) -> None:
+        self._client = client
+        self._names = {
+            Table.PROFILES: profiles_table,
+            Table.SECRETS: secrets_table,
+            Table.REVOCATIONS: revocations_table,
+        }
+        self._columns = columns
+
+    @property
+    def keeps_revocations(self) -> bool:
+        """Whether there is a table of revoked tokens."""
+        return self._names[Table.REVOCATIONS] is not None
+
+    def profile(self, tag: str) -> Row | None:
+        """Return the profile of *tag*; see `ProvisioningStore`."""
+        return self._row(Key(Table.PROFILES, tag))
+
+    def profiles(self, *, after: str | None, limit: int) -> Page:
+        """Return up to *limit* profiles; see `ProvisioningStore`."""
+        question: Any = {"TableName": self._name(Table.PROFILES), "Limit": limit, "ConsistentRead": True}
+        if after is not None:
+            question["ExclusiveStartKey"] = self._key(Key(Table.PROFILES, after))
+        answer = self._asked("dynamodb:Scan", Table.PROFILES, ask=lambda: self._client.scan(**question))
+        return _page(answer, self._columns.tag)
+
+    def secrets(self, tag: str) -> list[Row]:
+        """Return all secrets of *tag*; see `ProvisioningStore`."""
+        rows: list[Row] = []
+        last: Mapping[str, Any] | None = None
+        while True:
+            answer = self._query(Table.SECRETS, self._columns.secret_tag, tag, last, None)
+            rows.extend(map(row_of, answer["Items"]))
+            last = answer.get("LastEvaluatedKey")
+            if last is None:
+                return rows
+
+    def revocation(self, tag: str, jti: str) -> Row | None:
+        """Return the row that revokes that token; see `ProvisioningStore`."""
+        return self._row(Key(Table.REVOCATIONS, tag, jti))
+
+    def revocations(self, tag: str, *, after: str | None, limit: int) -> Page:
+        """Return up to *limit* revoked tokens of *tag*; see `ProvisioningStore`."""
+        last = None if after is None else self._key(Key(Table.REVOCATIONS, tag, after))
+        return _page(self._query(Table.REVOCATIONS, REVOCATION_TAG, tag, last, limit), REVOCATION_JTI)
+
+    def write(self, *changes: Change) -> None:
+        """Make all *changes*, or none; see `ProvisioningStore`."""
+        items = [self._item(change) for change in changes]
+        tables = {change.key.table for change in changes}
+        token = secrets.token_hex(16)  # the SDK's own retries carry it, and so do ours
+        for attempt in range(_ATTEMPTS):
+            try:
+                self._asked(
+                    "dynamodb:TransactWriteItems",
+                    *sorted(tables),
+                    ask=lambda: self._client.transact_write_items(TransactItems=items, ClientRequestToken=token),
+                )
+            except _Cancelled as cancelled:
+                failed = [key for key, code in cancelled.codes(changes) if code == _FAILED_CONDITION]
+                if failed:
+                    raise Overtaken(failed[0]) from None
+                codes = {code for _, code in cancelled.codes(changes)} - {"None"}
+                if not codes <= _WORTH_ANOTHER:
+                    raise Fault(f"dynamodb:TransactWriteItems is refused: {', '.join(sorted(codes))}") from None
+                if attempt + 1 == _ATTEMPTS:
+                    raise Unreachable("other writes kept getting in between; try again") from None
+                time.sleep(_FIRST_PAUSE_SECONDS * 2**attempt * secrets.randbelow(1000) / 1000)
+            else:
+                return
+
+    def _row(self, key: Key) -> Row | None:
+        answer = self._asked(
+            "dynamodb:GetItem",
+            key.table,
+            ask=lambda: self._client.get_item(TableName=self._name(key.table), Key=self._key(key), ConsistentRead=True),
+        )
+        item = answer.get("Item")
+        return None if item is None else row_of(item)
+
+    def _query(
+        self, table: Table, column: str, tag: str, last: Mapping[str, Any] | None, limit: int | None
+    ) -> Mapping[str, Any]:
+        question: Any = {
+            "TableName": self._name(table),
+            "KeyConditionExpression": "#tag = :tag",
+            "ExpressionAttributeNames": {"#tag": column},
+            "ExpressionAttributeValues": {":tag": {"S": tag}},
+            "ConsistentRead": True,
+        }
+        if last is not None:
+            question["ExclusiveStartKey"] = last
+        if limit is not None:
+            question["Limit"] = limit
+        return self._asked("dynamodb:Query", table, ask=lambda: self._client.query(**question))
+
+    def _name(self, table: Table) -> str:
+        name = self._names[table]
+        if name is None:
+            raise Fault("REVOCATIONS_TABLE is not set")
+        return name
+
+    def _key(self, key: Key) -> dict[str, Any]:
+        if key.table is Table.PROFILES:
+            return {self._columns.tag: {"S": key.tag}}
+        if key.table is Table.SECRETS:
+            return {self._columns.secret_tag: {"S": key.tag}, SECRET_ID: {"S": key.id}}
+        return {REVOCATION_TAG: {"S": key.tag}, REVOCATION_JTI: {"S": key.id}}
+
+    def _item(self, change: Change) -> Any:  # noqa: ANN401 - a part of a transaction, as the API wants it
+        key = self._key(change.key)
+        names, values = _Placeholders("#c"), _Placeholders(":v")
+        part: dict[str, Any] = {"TableName": self._name(change.key.table)}
+        if isinstance(change, Put):
+            kind, part["Item"] = "Put", {**{name: _typed(value) for name, value in change.columns.items()}, **key}
+        else:
+            kind, part["Key"] = "Update", key
+            if isinstance(change, Delete):
+                kind = "Delete"
+            elif isinstance(change, Check):
+                kind = "ConditionCheck"
+            else:
+                part["UpdateExpression"] = _update(change.columns, names, values)
+        condition = _condition(change.expected, next(iter(key)), names, values)
+        if condition:
+            part["ConditionExpression"] = condition
+        if names:
+            part["ExpressionAttributeNames"] = {placeholder: name for name, placeholder in names.items()}
+        if values.given:
+            part["ExpressionAttributeValues"] = {name: _typed(value) for name, value in values.given.items()}
+        return {kind: part}
+
+    def _asked(self, action: str, *tables: Table, ask: Callable[[], _T]) -> _T:
+        on = " and ".join(repr(self._names[table]) for table in tables)
+        with _translated_errors(f"{action} on table {on}"):
+            return ask()
+
+
+class _Cancelled(Exception):
+    """DynamoDB cancelled a transaction."""
+
+    def __init__(self, reasons: list[Mapping[str, Any]]) -> None:
+        super().__init__("cancelled")
+        self._reasons = reasons
+
+    def codes(self, changes: tuple[Change, ...]) -> list[tuple[Key, str]]:
+        """Return what DynamoDB says of each of *changes*: `None` of those that were fine."""
+        return [
+            (change.key, reason.get("Code", "None")) for change, reason in zip(changes, self._reasons, strict=False)
+        ]
+
+
+class _Placeholders(dict[str, str]):
+    """Placeholders for names, each given once; and for values, each time a new one."""
+
+    def __init__(self, prefix: str) -> None:
+        super().__init__()
+        self._prefix = prefix
+        self.given: dict[str, object] = {}
+
+    def of(self, name: str) -> str:
+        """Return the placeholder of a *name*."""
+        return self.setdefault(name, f"{self._prefix}{len(self)}")
+
+    def holding(self, value: object) -> str:
+        """Return a new placeholder for a *value*."""
+        placeholder = f"{self._prefix}{len(self.given)}"
+        self.given[placeholder] = value
+        return placeholder
+
+
+def _update(columns: Row, names: _Placeholders, values: _Placeholders) -> str:
+    sets = [f"{names.of(name)} = {values.holding(value)}" for name, value in columns.items() if value is not MISSING]
+    removes = [names.of(name) for name, value in columns.items() if value is MISSING]
+    return " ".join(f"{word} {', '.join(parts)}" for word, parts in (("SET", sets), ("REMOVE", removes)) if parts)
+
+
+def _condition(expected: Expected, key_column: str, names: _Placeholders, values: _Placeholders) -> str:
+    parts = []
+    if expected.present is not None:
+        function = "attribute_exists" if expected.present else "attribute_not_exists"
+        parts.append(f"{function}({names.of(key_column)})")
+    for name, value in expected.columns.items():
+        if value is MISSING:
+            parts.append(f"attribute_not_exists({names.of(name)})")
+        else:
+            parts.append(f"{names.of(name)} = {values.holding(value)}")
+    return " AND ".join(parts)
+
+
+def _page(answer: Mapping[str, Any], key_column: str) -> Page:
+    last = answer.get("LastEvaluatedKey")
+    return Page([row_of(item) for item in answer["Items"]], None if last is None else last[key_column]["S"])
+
+
+def _typed(value: object) -> Any:  # noqa: ANN401 - an attribute value of any type
+    """Turn a natural value into DynamoDB's; what `row_of` left as it was, is one already."""
+    if isinstance(value, bool):
+        return {"BOOL": value}
+    if isinstance(value, str):
+        return {"S": value}
+    if isinstance(value, int | Decimal):
+        return {"N": str(value)}
+    return {"NULL": True} if value is None else value
+
+
+@contextmanager
+def _translated_errors(action: str) -> Iterator[None]:
+    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+    from botocore.exceptions import ConnectionError as BotoConnectionError
+
+    try:
+        yield
+    except ClientError as error:
+        reasons: Any = error.response.get("CancellationReasons")
+        code = error.response.get("Error", {}).get("Code", "")
+        if code == "TransactionCanceledException" and reasons:
+            raise _Cancelled(reasons) from None
+        raise failure_of(action, error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0), code) from error
+    except (BotoConnectionError, HTTPClientError) as error:
+        raise Unreachable(f"{action}: no answer ({type(error).__name__})") from error
+    except BotoCoreError as error:
+        raise Fault(f"{action} cannot be done: {type(error).__name__}") from error
+
+
+def provisioning_client(*, region: str | None, endpoint: str | None) -> "DynamoDBClient":
+    """Make boto3's client for DynamoDB, patient enough for writes.
+
+    Raises:
+        Fault: the SDK refuses its own configuration: no region, say.
+    """
+    import logging
+
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
+
+    logging.getLogger("botocore").setLevel(logging.INFO)  # at DEBUG it logs what is written: secrets and all
+    config = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 4})
+    try:
+        return boto3.Session().client("dynamodb", region_name=region, endpoint_url=endpoint, config=config)
+    except (BotoCoreError, ValueError) as error:
+        raise Fault(f"no DynamoDB client can be made: {error}") from error

@@ -1,0 +1,138 @@
+"""Tokens for a profile: what an issuer would sign, for whoever has none or wants to try."""
+
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from math import floor
+from typing import Any, Final
+
+from auth_jwt.errors import Conflict, Denied, Invalid, NotFound
+from auth_jwt.models import Authorized, Policy, Report, Secret
+from auth_jwt.provisioning.inspection import SecretRecord, SecretState
+from auth_jwt.provisioning.registry import Registry, checked_tag
+
+TOKEN_SECONDS: Final = 300
+_HMAC: Final = ("HS256", "HS384", "HS512")
+
+
+@dataclass(frozen=True, slots=True)
+class Minted:
+    """A token that the service accepts at this moment.
+
+    Attributes:
+        token: in compact serialization.
+        tag: whose it is.
+        secret_id: of the secret that signed it.
+        jti: by which it can be revoked.
+        expires_at: UNIX seconds.
+        answer: what the service says to it.
+    """
+
+    token: str = field(repr=False)
+    tag: str
+    secret_id: str
+    jti: str
+    expires_at: int
+    answer: Authorized
+
+
+class Tokens:
+    """What an operator does to tokens."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._store = registry.store
+
+    def mint(
+        self,
+        tag: str,
+        *,
+        lifetime_seconds: int = TOKEN_SECONDS,
+        claims: Mapping[str, Any] | None = None,
+        jti: str | None = None,
+        secret_id: str | None = None,
+    ) -> Minted:
+        """Sign a token for the profile of *tag* with a secret that is open, and have it judged as the service would.
+
+        Args:
+            tag: whose.
+            lifetime_seconds: until it expires, or until its secret ends if that is earlier.
+            claims: put over the usual ones: `iat`, `exp`, `jti`, and `iss` and `aud` where settings want them.
+            jti: the token's id; None makes one up.
+            secret_id: which secret signs; None takes the one that stays open longest. Its `kid` goes along.
+
+        Raises:
+            Invalid: a value would not work, or the service would refuse the token; says why.
+            NotFound: there is no such secret.
+            Conflict: no open secret can sign.
+        """
+        if lifetime_seconds < 1:
+            raise Invalid("a token lives at least a second")
+        secret, record = self._signer(checked_tag(tag), secret_id)
+        now = self._registry.now()
+        ends = now + lifetime_seconds if secret.end is None else min(now + lifetime_seconds, floor(secret.end))
+        policy = self._registry.policy
+        payload: dict[str, Any] = {"iat": now, "exp": ends, "jti": jti or str(uuid.uuid4()), **_wanted_by(policy)}
+        payload |= claims or {}
+        payload[policy.tag_claim] = tag
+        token = _signed(payload, secret, record, policy)
+        report = Report()
+        try:
+            answer = self._registry.authorizer.authorize(token, report=report)
+        except Denied as denied:
+            raise Invalid(f"the service would refuse this token: {denied.reason}") from None
+        return Minted(token, tag, report.secret_id or secret.id, str(payload["jti"]), answer.expires_at, answer)
+
+    def _signer(self, tag: str, secret_id: str | None) -> tuple[Secret, SecretRecord]:
+        rows = self._store.secrets(tag)
+        judged = [(Secret.from_row(row, self._registry.columns), self._registry.inspected(row)) for row in rows]
+        if secret_id is not None:
+            judged = [pair for pair in judged if pair[1].id == secret_id]
+            if not judged:
+                raise NotFound(f"there is no secret {secret_id!r} of {tag!r}")
+        able = [pair for pair in judged if pair[1].state is SecretState.OPEN and _hmac_of(pair[1])]
+        if not able:
+            raise Conflict(f"no open secret of {tag!r} can sign: {_why_not(record for _, record in judged)}")
+        return max(able, key=lambda pair: (pair[1].end or 0, pair[1].start or 0, pair[1].id))
+
+
+def _hmac_of(record: SecretRecord) -> list[str]:
+    return [name for name in record.algorithms if name in _HMAC]
+
+
+def _why_not(records: Iterable[SecretRecord]) -> str:
+    described = [
+        f"{record.id!r} is {record.state}"
+        if record.state is not SecretState.OPEN
+        else f"{record.id!r} is a public key, whose private key the issuer has"
+        for record in records
+    ]
+    return "; ".join(described) or "there is none"
+
+
+def _wanted_by(policy: Policy) -> dict[str, Any]:
+    claims: dict[str, Any] = {}
+    if policy.issuers:
+        claims["iss"] = policy.issuers[0]
+    if policy.audiences:
+        claims["aud"] = policy.audiences[0]
+    return claims
+
+
+def _signed(payload: Mapping[str, Any], secret: Secret, record: SecretRecord, policy: Policy) -> str:
+    import jwt
+
+    algorithm = _hmac_of(record)[0]
+    key = next(own for own in record.keys if algorithm in own.algorithms)
+    accepted = policy.header.types
+    header: dict[str, Any] = {"typ": "JWT" if accepted is None or "jwt" in accepted else None}  # None leaves it out
+    kids = {kid for kid in (secret.kid, key.kid) if kid is not None}
+    if len(kids) == 1:  # with two, each would pass over what the other names
+        header["kid"] = kids.pop()
+    material = key.key.material
+    if not isinstance(material, bytes):
+        raise TypeError(f"{algorithm} by a key that is not HMAC's")
+    try:
+        return jwt.encode(dict(payload), material, algorithm=algorithm, headers=header)
+    except (TypeError, ValueError) as error:
+        raise Invalid(f"these claims make no token: {type(error).__name__}") from None

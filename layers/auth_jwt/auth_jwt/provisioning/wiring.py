@@ -1,0 +1,91 @@
+"""Settings -> provisioning. The only place here that names concrete classes."""
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from auth_jwt.authorizer import Authorizer
+from auth_jwt.cache import RevocationMemory, RowMemory
+from auth_jwt.models import TagRows
+from auth_jwt.ports import Deadline, RowsStore
+from auth_jwt.provisioning import Provisioning
+from auth_jwt.provisioning.audit import Audit
+from auth_jwt.provisioning.registry import Registry
+from auth_jwt.provisioning.tables import DynamoDbTables
+from auth_jwt.settings import Settings
+from auth_jwt.stores import DynamoDbRevocations, DynamoDbStore, SdkClient
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_STORE_SECONDS = 20  # as patient as the client
+
+
+def provisioning_of(
+    settings: Settings,
+    client: "DynamoDBClient",
+    *,
+    actor: str,
+    audit: Audit,
+    clock: Callable[[], float] = time.time,
+) -> Provisioning:
+    """Wire provisioning over DynamoDB as the *settings* say.
+
+    Args:
+        settings: the service's own: what it would refuse, is refused here.
+        client: boto3's client for DynamoDB.
+        actor: who is at work, for the audit.
+        audit: told of every write.
+        clock: UNIX seconds.
+    """
+    tables = DynamoDbTables(
+        client,
+        profiles_table=settings.profiles_table,
+        secrets_table=settings.secrets_table,
+        revocations_table=settings.revocations_table,
+        columns=settings.columns,
+    )
+    return Provisioning(
+        Registry(
+            store=tables,
+            columns=settings.columns,
+            policy=settings.policy,
+            authorizer=_fresh_authorizer_of(settings, client, clock),
+            audit=audit,
+            actor=actor,
+            clock=clock,
+        )
+    )
+
+
+def _fresh_authorizer_of(settings: Settings, client: "DynamoDBClient", clock: Callable[[], float]) -> Authorizer:
+    """Wire an authorizer that remembers nothing and misses no write."""
+    sdk = SdkClient(client)
+    store = DynamoDbStore(
+        lambda: sdk,
+        profiles_table=settings.profiles_table,
+        secrets_table=settings.secrets_table,
+        columns=settings.columns,
+        credentials=settings.policy.credentials,
+    )
+    revocations = None
+    if settings.revocations_table is not None:
+        listed = DynamoDbRevocations(lambda: sdk, table=settings.revocations_table)
+        revocations = RevocationMemory(listed, ttl=0, stale_for=0)
+    return Authorizer(
+        memory=RowMemory(_Consistently(store), ttl=0, stale_for=0),
+        revocations=revocations,
+        policy=settings.policy,
+        store_seconds=_STORE_SECONDS,
+        clock=clock,
+    )
+
+
+class _Consistently:
+    """A store of rows of which every read sees every acknowledged write."""
+
+    def __init__(self, store: RowsStore) -> None:
+        self._store = store
+
+    def read(self, tag: str, *, consistent: bool, deadline: Deadline) -> TagRows:  # noqa: ARG002 - never less
+        return self._store.read(tag, consistent=True, deadline=deadline)
