@@ -221,7 +221,7 @@ class Profiles:
         secrets = self._store.secrets(tag)
         if profile is None and not secrets:
             raise NotFound(f"there is no profile {tag!r}")
-        expected = ANYTHING if if_version is None else self._as_read(profile, if_version)
+        expected = ANYTHING if if_version is None else self._as_read(tag, profile, if_version)
         changes: list[Change] = [Delete(Key(Table.PROFILES, tag), expected)]
         ids = [str(row[SECRET_ID]) for row in secrets]
         changes += [Delete(Key(Table.SECRETS, tag, secret_id)) for secret_id in ids]
@@ -242,7 +242,7 @@ class Profiles:
 
     def _update(self, action: str, tag: str, columns: Row, if_version: str | None) -> None:
         checked_tag(tag)
-        expected = PRESENT if if_version is None else self._as_read(self._store.profile(tag), if_version)
+        expected = PRESENT if if_version is None else self._as_read(tag, self._existing(tag), if_version)
         try:
             self._registry.write(
                 action,
@@ -255,10 +255,10 @@ class Profiles:
                 raise NotFound(f"there is no profile {tag!r}") from None
             raise _stale(tag) from None
 
-    def _as_read(self, row: Row | None, version: str) -> Expected:
+    def _as_read(self, tag: str, row: Row | None, version: str) -> Expected:
         """Expect the row to stay what it was when it was that version."""
         if row is None or version_of(row) != version:
-            raise _stale(self._columns.tag if row is None else str(row[self._columns.tag]))
+            raise _stale(tag)
         return Expected(True, {name: value for name, value in row.items() if name != self._columns.tag})
 
     def _row(

@@ -231,6 +231,8 @@ def _condition(expected: Expected, key_column: str, names: _Placeholders, values
     for name, value in expected.columns.items():
         if value is MISSING:
             parts.append(f"attribute_not_exists({names.of(name)})")
+        elif value is None:
+            parts.append(f"attribute_type({names.of(name)}, {values.holding('NULL')})")
         else:
             parts.append(f"{names.of(name)} = {values.holding(value)}")
     return " AND ".join(parts)

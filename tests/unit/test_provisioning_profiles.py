@@ -1,0 +1,321 @@
+"""Profiles: created, shown, listed, changed, disabled and deleted, with nothing lost and nothing half done."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from auth_jwt.errors import Conflict, Invalid, NotFound, Reason, Stale, Unreachable
+from auth_jwt.models import Columns
+from auth_jwt.provisioning.audit import WriteOutcome
+from auth_jwt.provisioning.changes import MISSING, Key, Table
+from auth_jwt.provisioning.secrets import NewSecret
+from tests.factories import HMAC_KEY, TAG, a_token
+from tests.office import an_office
+
+PROFILE = Key(Table.PROFILES, TAG)
+
+
+def test_a_new_user_logs_in_by_one_call() -> None:
+    """Profile and first secret are one write, so there is no moment with half of it."""
+    office = an_office()
+
+    created = office.provisioning.profiles.create(TAG, "alice", secret=NewSecret(value=HMAC_KEY))
+
+    assert created.profile.sip_username == "alice"
+    assert created.secret is not None
+    assert created.secret.secret.id == "1"
+    assert office.verdict(a_token(jti="a")) is None
+    assert office.actions == ["profile.create"]
+
+
+def test_the_value_of_a_generated_first_secret_is_returned() -> None:
+    office = an_office()
+
+    created = office.provisioning.profiles.create(TAG, "alice", secret=NewSecret())
+
+    assert created.secret is not None
+    assert created.secret.generated is not None
+    assert office.verdict(a_token(key=created.secret.generated, jti="a")) is None
+
+
+def test_a_profile_holds_what_it_was_given() -> None:
+    office = an_office(columns=Columns(username="user", domain="realm"))
+
+    office.provisioning.profiles.create(TAG, "alice", domain="example.org", attributes={"level": 3, "vip": True})
+
+    assert office.tables.rows[PROFILE] == {"user": "alice", "realm": "example.org", "level": Decimal(3), "vip": True}
+    profile = office.provisioning.profiles.show(TAG)
+    assert (profile.sip_username, profile.sip_domain, profile.disabled) == ("alice", "example.org", False)
+    assert profile.attributes == {"level": Decimal(3), "vip": True}
+
+
+def test_a_profile_may_begin_disabled() -> None:
+    office = an_office()
+
+    office.provisioning.profiles.create(TAG, "alice", disabled=True, secret=NewSecret(value=HMAC_KEY))
+
+    assert office.verdict(a_token(jti="a")) is Reason.DISABLED_PROFILE
+
+
+def test_creating_the_same_profile_again_changes_nothing() -> None:
+    """Whoever lost the answer may ask again."""
+    office = an_office()
+    first = office.provisioning.profiles.create(TAG, "alice", attributes={"level": 3})
+
+    assert office.provisioning.profiles.create(TAG, "alice", attributes={"level": 3}) == first
+    assert office.actions == ["profile.create"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param({"username": "bob"}, id="another user"),
+        pytest.param({"username": "alice", "attributes": {"level": 4}}, id="another attribute"),
+        pytest.param({"username": "alice", "secret": NewSecret(value=HMAC_KEY)}, id="a secret with it"),
+    ],
+)
+def test_a_profile_that_exists_is_not_replaced(other: dict[str, Any]) -> None:
+    office = an_office()
+    office.provisioning.profiles.create(TAG, "alice")
+    before = dict(office.tables.rows)
+
+    with pytest.raises(Conflict, match="already"):
+        office.provisioning.profiles.create(TAG, **other)
+
+    assert office.tables.rows == before
+
+
+def test_a_secret_left_by_an_earlier_profile_is_not_replaced() -> None:
+    office = an_office()
+    office.has_secret("1")
+
+    with pytest.raises(Conflict, match="secret '1' already"):
+        office.provisioning.profiles.create(TAG, "alice", secret=NewSecret())
+
+    assert PROFILE not in office.tables.rows
+
+
+@pytest.mark.parametrize(
+    ("tag", "username", "attributes", "message"),
+    [
+        pytest.param("", "alice", {}, "1 to 128", id="no tag"),
+        pytest.param("x" * 129, "alice", {}, "1 to 128", id="a tag that no token can name"),
+        pytest.param("a\0b", "alice", {}, "NUL", id="a NUL, which no token may hold"),
+        pytest.param("\ud800", "alice", {}, "Unicode", id="half a character"),
+        pytest.param("t", "", {}, "username is empty", id="no username"),
+        pytest.param("t", "alice", {"": 1}, "column is empty", id="a column without a name"),
+        pytest.param("t", "alice", {"x" * 256: 1}, "255 bytes", id="a column's name too long"),
+        pytest.param("t", "alice", {"sip_username": "b"}, "option of its own", id="a column with a meaning"),
+        pytest.param("t", "alice", {"level": ""}, "leave it out", id="empty text"),
+        pytest.param("t", "alice", {"level": 1.5}, "neither", id="a float"),
+        pytest.param("t", "alice", {"level": ["a"]}, "neither", id="a list"),
+        pytest.param("t", "alice", {"level": "x" * 400_000}, "more than", id="more than a row holds"),
+    ],
+)
+def test_what_would_not_work_is_refused(tag: str, username: str, attributes: dict[str, Any], message: str) -> None:
+    office = an_office()
+
+    with pytest.raises(Invalid, match=message):
+        office.provisioning.profiles.create(tag, username, attributes=attributes)
+
+    assert (office.tables.rows, office.audit) == ({}, [])
+
+
+@pytest.mark.parametrize(("size", "fits"), [(128, True), (129, False)])
+def test_the_longest_tag_is_the_one_a_token_can_name(size: int, fits: bool) -> None:
+    office = an_office()
+    try:
+        office.provisioning.profiles.create("x" * size, "alice")
+    except Invalid:
+        assert not fits
+    else:
+        assert fits
+
+
+def test_only_what_is_given_changes() -> None:
+    office = an_office()
+    office.has(sip_domain="example.org", level=3, other="theirs")
+
+    office.provisioning.profiles.change(TAG, username="bob", domain=MISSING, attributes={"level": None, "vip": True})
+
+    assert office.tables.rows[PROFILE] == {"sip_username": "bob", "other": "theirs", "vip": True}
+
+
+def test_changing_nothing_is_a_mistake() -> None:
+    office = an_office()
+    office.has()
+
+    with pytest.raises(Invalid, match="nothing"):
+        office.provisioning.profiles.change(TAG)
+
+
+def test_a_change_by_version_needs_that_version() -> None:
+    office = an_office()
+    office.has(level=3)
+    profiles = office.provisioning.profiles
+    version = profiles.show(TAG).version
+
+    changed = profiles.change(TAG, username="bob", if_version=version)
+
+    assert changed.version != version
+    with pytest.raises(Stale):
+        profiles.change(TAG, username="carol", if_version=version)
+    assert profiles.show(TAG).sip_username == "bob"
+
+
+def test_no_update_is_lost_between_look_and_write() -> None:
+    office = an_office()
+    office.has(level=3)
+    version = office.provisioning.profiles.show(TAG).version
+    office.tables.before_write = lambda: office.has(level=4)
+
+    with pytest.raises(Stale, match="meanwhile"):
+        office.provisioning.profiles.change(TAG, attributes={"level": 5}, if_version=version)
+
+    assert office.tables.rows[PROFILE]["level"] == Decimal(4)
+
+
+@pytest.mark.parametrize(
+    ("row", "other"),
+    [
+        ({"level": 1}, {"level": "1"}),
+        ({"level": 1}, {"level": 2}),
+        ({"level": 1}, {}),
+        ({"vip": True}, {"vip": "True"}),
+    ],
+)
+def test_whatever_a_column_holds_is_in_the_version(row: dict[str, Any], other: dict[str, Any]) -> None:
+    one, another = an_office(), an_office()
+    one.has(**row)
+    another.has(**other)
+
+    assert one.provisioning.profiles.show(TAG).version != another.provisioning.profiles.show(TAG).version
+
+
+def test_a_disabled_profile_is_refused_until_it_is_enabled() -> None:
+    office = an_office()
+    office.has()
+    office.has_secret()
+    token = a_token(jti="a")
+
+    assert office.provisioning.profiles.disable(TAG).disabled
+    assert office.verdict(token) is Reason.DISABLED_PROFILE
+    assert not office.provisioning.profiles.enable(TAG).disabled
+    assert office.verdict(token) is None
+    assert office.actions == ["profile.disable", "profile.enable"]
+
+
+def test_nothing_is_done_to_a_profile_that_is_not_there() -> None:
+    office = an_office()
+    profiles = office.provisioning.profiles
+
+    for attempt in (
+        lambda: profiles.show(TAG),
+        lambda: profiles.change(TAG, username="bob"),
+        lambda: profiles.change(TAG, username="bob", if_version="some"),
+        lambda: profiles.disable(TAG),
+        lambda: profiles.enable(TAG),
+        lambda: profiles.delete(TAG),
+    ):
+        with pytest.raises(NotFound, match=TAG):
+            attempt()
+
+    assert (office.tables.rows, office.audit) == ({}, [])
+
+
+def test_a_profile_goes_with_all_its_secrets() -> None:
+    """Of more than fit into one write, too; the profile goes first, which ends every login."""
+    office = an_office()
+    office.has()
+    office.has(tag="other")
+    for number in range(250):
+        office.has_secret(str(number))
+    office.has_secret("1", tag="other")
+
+    assert office.provisioning.profiles.delete(TAG) == 250
+
+    assert sorted(key.tag for key in office.tables.rows) == ["other", "other"]
+    assert office.actions == ["profile.delete"] * 3
+
+
+def test_what_an_interrupted_deletion_left_goes_at_the_next_attempt() -> None:
+    office = an_office()
+    office.has_secret()
+
+    assert office.provisioning.profiles.delete(TAG) == 1
+
+    assert office.tables.rows == {}
+
+
+def test_a_deletion_by_version_needs_that_version() -> None:
+    office = an_office()
+    office.has(level=3)
+    office.has_secret()
+    version = office.provisioning.profiles.show(TAG).version
+    office.has(level=4)
+
+    with pytest.raises(Stale):
+        office.provisioning.profiles.delete(TAG, if_version=version)
+
+    assert len(office.tables.rows) == 2
+
+
+def test_a_page_goes_on_where_the_last_one_ended() -> None:
+    office = an_office()
+    for tag in "abcde":
+        office.has(tag=tag)
+    profiles = office.provisioning.profiles
+
+    first = profiles.page(limit=2)
+    second = profiles.page(limit=2, after=first.next)
+    third = profiles.page(limit=2, after=second.next)
+
+    assert [profile.tag for page in (first, second, third) for profile in page.profiles] == list("abcde")
+    assert third.next is None
+
+
+@pytest.mark.parametrize(("limit", "fits"), [(0, False), (1, True), (100, True), (101, False)])
+def test_a_page_has_bounds(limit: int, fits: bool) -> None:
+    office = an_office()
+    if fits:
+        assert office.provisioning.profiles.page(limit=limit).profiles == ()
+    else:
+        with pytest.raises(Invalid, match="1 to 100"):
+            office.provisioning.profiles.page(limit=limit)
+
+
+def test_a_row_of_any_shape_can_be_shown() -> None:
+    office = an_office()
+    office.has(sip_username=None, sip_domain=7, disabled="no", tokens_valid_after="soon", data={"M": {}})
+
+    profile = office.provisioning.profiles.show(TAG)
+
+    assert (profile.sip_username, profile.sip_domain, profile.disabled) == (None, None, True)
+    assert profile.tokens_valid_after == "soon"
+
+
+def test_a_write_whose_answer_was_lost_is_in_the_audit_as_unknown() -> None:
+    office = an_office()
+    office.has()
+
+    def outage() -> None:
+        raise Unreachable("no answer")
+
+    office.tables.before_write = outage
+    with pytest.raises(Unreachable):
+        office.provisioning.profiles.disable(TAG)
+
+    assert [(entry.action, entry.outcome) for entry in office.audit] == [("profile.disable", WriteOutcome.UNKNOWN)]
+
+
+def test_the_audit_names_columns_and_never_what_they_hold() -> None:
+    office = an_office()
+    office.provisioning.profiles.create(TAG, "the-user", attributes={"pin": "4711"}, secret=NewSecret(value=HMAC_KEY))
+    office.provisioning.profiles.change(TAG, attributes={"pin": "4712"})
+
+    lines = [entry.as_line() for entry in office.audit]
+
+    assert "pin" in lines[0]
+    assert not any(value in line for line in lines for value in ("4711", "4712", HMAC_KEY, "the-user"))
+    assert all('"actor": "operator"' in line and f'"tag": "{TAG}"' in line for line in lines)

@@ -1,0 +1,466 @@
+"""Secrets: added, listed, closed, removed and rotated; what would never verify is refused."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from auth_jwt.errors import Conflict, Invalid, NotFound, Reason
+from auth_jwt.models import Columns
+from auth_jwt.provisioning.changes import Delete, Key, Table
+from auth_jwt.provisioning.inspection import SecretState
+from auth_jwt.provisioning.secrets import GENERATED_BYTES, LIFETIME_SECONDS, MAX_ROTATED, NewSecret
+from tests.factories import (
+    HMAC_KEY,
+    NOW,
+    TAG,
+    a_jwk,
+    a_jwks,
+    a_token,
+    an_oct_jwk,
+    certificate_pem,
+    json_octets,
+    openssh_line,
+    private_pem,
+    public_pem,
+)
+from tests.office import Office, an_office
+
+OLD_KEY = "the HMAC secret of an earlier time, long enough for all of them: 64"
+YEAR = 365 * 86400
+
+
+def an_office_with_a_user(**rules: Any) -> Office:
+    office = an_office(**rules)
+    office.has()
+    return office
+
+
+# -- adding -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_secret_given_verifies_at_once() -> None:
+    office = an_office_with_a_user()
+
+    added = office.provisioning.secrets.add(TAG, NewSecret(value=HMAC_KEY))
+
+    assert added.generated is None
+    assert (added.secret.state, added.secret.start, added.secret.end) == (SecretState.OPEN, NOW, NOW + LIFETIME_SECONDS)
+    assert office.verdict(a_token(jti="a")) is None
+
+
+def test_a_generated_secret_has_the_entropy_that_every_algorithm_wants() -> None:
+    """RFC 7518, section 3.2: 64 bytes for HS512. Two are never the same."""
+    office = an_office_with_a_user()
+    values = [office.provisioning.secrets.add(TAG, NewSecret()).generated for _ in range(2)]
+
+    assert GENERATED_BYTES >= 64
+    assert len(set(values)) == 2
+    for value in values:
+        assert value is not None
+        assert len(value) * 6 // 8 == GENERATED_BYTES
+        assert office.verdict(a_token(key=value, alg="HS512", jti="a")) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "algorithms"),
+    [
+        pytest.param(public_pem(), "RSA 2048", ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), id="public key"),
+        pytest.param(certificate_pem("p256"), "EC P-256", ("ES256",), id="certificate"),
+        pytest.param(json_octets(a_jwk("p384")).decode(), "EC P-384", ("ES384",), id="JWK"),
+        pytest.param(a_jwks(a_jwk("ed25519"), a_jwk("p521")), "Ed25519, EC P-521", ("ES512", "EdDSA"), id="JWKS"),
+        pytest.param(json_octets(an_oct_jwk(b"x" * 32)).decode(), "HMAC, 32 bytes", ("HS256",), id="oct JWK"),
+        pytest.param("x" * 48, "HMAC, 48 bytes", ("HS256", "HS384"), id="HMAC text"),
+    ],
+)
+def test_whatever_kind_of_key_may_be_given(value: str, kind: str, algorithms: tuple[str, ...]) -> None:
+    office = an_office_with_a_user()
+
+    secret = office.provisioning.secrets.add(TAG, NewSecret(value=value)).secret
+
+    assert (secret.kind, secret.algorithms) == (kind, algorithms)
+
+
+@pytest.mark.parametrize(
+    ("secret", "message"),
+    [
+        pytest.param(NewSecret(value=""), "empty", id="empty"),
+        pytest.param(NewSecret(value="x" * 31), "31 bytes, too short for HS256", id="too short"),
+        pytest.param(NewSecret(value="x" * 47, algorithms=("HS384",)), "too short for HS384", id="for what it may"),
+        pytest.param(NewSecret(value=private_pem()), "PEM without a public key", id="private key"),
+        pytest.param(NewSecret(value=public_pem("rsa_2047")), "size", id="small RSA key"),
+        pytest.param(NewSecret(value=openssh_line()), "form that is not read", id="OpenSSH"),
+        pytest.param(NewSecret(value="https://issuer.example/jwks.json"), "reference", id="reference"),
+        pytest.param(NewSecret(value='{"a": {"kty": "oct"}}'), "neither a JWK nor a JWKS", id="JSON with kty"),
+        pytest.param(NewSecret(value="\ud800" * 20), "Unicode", id="half characters"),
+        pytest.param(NewSecret(value="x" * 100_001), "100000 bytes", id="too large"),
+        pytest.param(
+            NewSecret(value=public_pem(), algorithms=("HS256",)), "`alg` column allows none", id="alg of another kind"
+        ),
+        pytest.param(NewSecret(value=HMAC_KEY, algorithms=("none",)), "no such algorithm: none", id="unknown alg"),
+        pytest.param(NewSecret(value=HMAC_KEY, algorithms=()), "none is named", id="no alg"),
+        pytest.param(NewSecret(value=HMAC_KEY, end=NOW), "ended already", id="over"),
+        pytest.param(NewSecret(value=HMAC_KEY, start=NOW + 9, end=NOW + 9), "never opens", id="no window"),
+        pytest.param(NewSecret(value=HMAC_KEY, kid=""), "kid is empty", id="empty kid"),
+        pytest.param(NewSecret(value=HMAC_KEY, id=""), "id is empty", id="empty id"),
+        pytest.param(NewSecret(value=HMAC_KEY, id="x" * 1025), "1024 bytes", id="id too long"),
+    ],
+)
+def test_a_secret_that_would_never_verify_is_refused_and_not_quoted(secret: NewSecret, message: str) -> None:
+    office = an_office_with_a_user()
+
+    with pytest.raises(Invalid, match=message) as refused:
+        office.provisioning.secrets.add(TAG, secret)
+
+    assert len(office.tables.rows) == 1
+    assert office.audit == []
+    if secret.value:
+        assert secret.value not in str(refused.value)
+    assert secret.value is None or secret.value not in repr(secret) or not secret.value
+
+
+def test_the_settings_judge_too() -> None:
+    office = an_office_with_a_user(min_hmac_key_bytes=8)
+    assert office.provisioning.secrets.add(TAG, NewSecret(value="eight by")).secret.state is SecretState.OPEN
+
+    with pytest.raises(Invalid, match="7 bytes"):
+        office.provisioning.secrets.add(TAG, NewSecret(value="seven b"))
+
+
+def test_a_secret_may_open_later() -> None:
+    office = an_office_with_a_user()
+
+    secret = office.provisioning.secrets.add(TAG, NewSecret(value=HMAC_KEY, start=NOW + 60, kid="k")).secret
+
+    assert (secret.state, secret.end, secret.kid) == (SecretState.FUTURE, NOW + 60 + LIFETIME_SECONDS, "k")
+    assert office.verdict(a_token(jti="a")) is Reason.NO_ACTIVE_SECRET
+    office.clock.pass_by(60)
+    assert office.verdict(a_token(jti="a")) is None
+
+
+def test_ids_are_numbers_as_in_the_sql_tables() -> None:
+    office = an_office_with_a_user()
+    for secret_id in ("2", "10", "sm-x", "\uff19", "1" * 30):
+        office.has_secret(secret_id, secret=f"another key for {secret_id}: long enough by far for HS256")
+
+    assert office.provisioning.secrets.add(TAG, NewSecret()).secret.id == "11"
+
+
+def test_adding_the_same_secret_again_changes_nothing() -> None:
+    office = an_office_with_a_user()
+    first = office.provisioning.secrets.add(TAG, NewSecret(value=HMAC_KEY, id="a"))
+
+    assert office.provisioning.secrets.add(TAG, NewSecret(value=HMAC_KEY, id="a")).secret == first.secret
+    assert office.actions == ["secret.add"]
+
+
+def test_a_secret_of_the_same_id_is_not_replaced() -> None:
+    office = an_office_with_a_user()
+    office.has_secret("a", secret=OLD_KEY)
+
+    for value in (HMAC_KEY, None):
+        with pytest.raises(Conflict, match="'a' of 't1' already"):
+            office.provisioning.secrets.add(TAG, NewSecret(value=value, id="a"))
+
+    assert office.secret("a")["secret"] == OLD_KEY
+
+
+def test_a_key_that_is_open_already_is_not_added_a_second_time() -> None:
+    """Or closing one of the two would close nothing."""
+    office = an_office_with_a_user()
+    office.has_secret("1")
+
+    with pytest.raises(Conflict, match="'1' holds the same key"):
+        office.provisioning.secrets.add(TAG, NewSecret(value=HMAC_KEY))
+
+
+def test_a_secret_needs_a_profile() -> None:
+    office = an_office()
+
+    for attempt in (office.provisioning.secrets.add, office.provisioning.secrets.rotate):
+        with pytest.raises(NotFound, match="no profile"):
+            attempt(TAG, NewSecret())
+
+    assert office.tables.rows == {}
+
+
+def test_of_two_writers_only_one_has_the_number() -> None:
+    office = an_office_with_a_user()
+    office.tables.before_write = lambda: office.has_secret("1", secret=OLD_KEY)
+
+    with pytest.raises(Conflict, match="meanwhile"):
+        office.provisioning.secrets.add(TAG, NewSecret())
+
+    assert office.secret("1")["secret"] == OLD_KEY
+
+
+# -- listing ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_list_says_where_each_secret_stands_and_shows_none() -> None:
+    office = an_office_with_a_user()
+    office.has_secret("future", start_ts=NOW + 1)
+    office.has_secret("open", start_ts=NOW, end_ts=NOW + 1)
+    office.has_secret("closed", start_ts=NOW - 9, end_ts=NOW)
+    office.has_secret("empty", secret="")
+    office.has_secret("timeless", start_ts=None)
+    office.has_secret("reversed", start_ts=NOW + 9, end_ts=NOW + 9)
+
+    secrets = {secret.id: secret for secret in office.provisioning.secrets.list(TAG)}
+
+    assert {secret_id: secret.state.value for secret_id, secret in secrets.items()} == {
+        "future": "future",
+        "open": "open",
+        "closed": "closed",
+        "empty": "unusable",
+        "timeless": "unusable",
+        "reversed": "unusable",
+    }
+    assert secrets["empty"].unusable_because == "empty"
+    assert "no start" in str(secrets["timeless"].unusable_because)
+    assert "never opens" in str(secrets["reversed"].unusable_because)
+    assert HMAC_KEY not in repr(secrets)
+
+
+def test_the_newest_window_comes_first() -> None:
+    office = an_office_with_a_user()
+    for secret_id, start in (("a", NOW - 3), ("b", NOW - 1), ("c", NOW - 2)):
+        office.has_secret(secret_id, start_ts=start)
+
+    assert [secret.id for secret in office.provisioning.secrets.list(TAG)] == ["b", "c", "a"]
+
+
+def test_a_user_without_secrets_has_an_empty_list_and_nobody_has_none() -> None:
+    office = an_office_with_a_user()
+
+    assert office.provisioning.secrets.list(TAG) == ()
+    with pytest.raises(NotFound):
+        office.provisioning.secrets.list("nobody")
+
+
+def test_one_secret_can_be_shown() -> None:
+    office = an_office_with_a_user()
+    office.has_secret("1")
+
+    assert office.provisioning.secrets.show(TAG, "1").state is SecretState.OPEN
+    with pytest.raises(NotFound, match="'2'"):
+        office.provisioning.secrets.show(TAG, "2")
+
+
+# -- closing and removing ---------------------------------------------------------------------------------------------
+
+
+def test_a_closed_secret_verifies_nothing_from_that_second_on() -> None:
+    office = an_office_with_a_user()
+    office.has_secret("1")
+
+    closed = office.provisioning.secrets.close(TAG, "1")
+
+    assert (closed.state, closed.end) == (SecretState.CLOSED, NOW)
+    assert office.verdict(a_token(jti="a")) is Reason.NO_ACTIVE_SECRET
+
+
+def test_a_secret_may_close_later() -> None:
+    office = an_office_with_a_user()
+    office.has_secret("1")
+
+    office.provisioning.secrets.close(TAG, "1", at=NOW + 60)
+
+    office.clock.pass_by(59)
+    assert office.verdict(a_token(jti="a")) is None
+    office.clock.pass_by(1)
+    assert office.verdict(a_token(jti="a")) is Reason.NO_ACTIVE_SECRET
+
+
+def test_closing_never_opens_a_secret_again() -> None:
+    office = an_office_with_a_user()
+    office.has_secret("1", end_ts=NOW + 60)
+
+    assert office.provisioning.secrets.close(TAG, "1", at=NOW + 120).end == NOW + 60
+    assert office.audit == []
+
+
+@pytest.mark.parametrize(("at", "fits"), [(NOW - 1, False), (NOW, True)])
+def test_nothing_can_be_closed_in_the_past(at: int, fits: bool) -> None:
+    office = an_office_with_a_user()
+    office.has_secret("1")
+    if fits:
+        assert office.provisioning.secrets.close(TAG, "1", at=at).end == at
+    else:
+        with pytest.raises(Invalid, match="passed"):
+            office.provisioning.secrets.close(TAG, "1", at=at)
+
+
+def test_a_window_without_an_end_can_be_closed() -> None:
+    office = an_office_with_a_user()
+    office.has_secret("1", end_ts="never")
+
+    office.provisioning.secrets.close(TAG, "1")
+
+    assert office.secret("1")["end_ts"] == Decimal(NOW)
+
+
+def test_the_earlier_of_two_closings_holds() -> None:
+    office = an_office_with_a_user()
+    office.has_secret("1")
+    office.tables.before_write = lambda: office.has_secret("1", end_ts=NOW + 30)
+
+    assert office.provisioning.secrets.close(TAG, "1", at=NOW + 60).end == NOW + 30
+
+
+def test_a_secret_that_is_not_there_is_not_made_by_closing_it() -> None:
+    office = an_office_with_a_user()
+    office.has_secret("1")
+    office.tables.before_write = lambda: office.tables.write(Delete(Key(Table.SECRETS, TAG, "1")))
+
+    with pytest.raises(NotFound):
+        office.provisioning.secrets.close(TAG, "1")
+
+    assert len(office.tables.rows) == 1
+
+
+def test_only_a_secret_that_is_not_open_can_be_removed() -> None:
+    office = an_office_with_a_user()
+    office.has_secret("1")
+
+    with pytest.raises(Conflict, match="close it first"):
+        office.provisioning.secrets.remove(TAG, "1")
+    office.provisioning.secrets.close(TAG, "1")
+    office.provisioning.secrets.remove(TAG, "1")
+
+    assert len(office.tables.rows) == 1
+    assert office.actions == ["secret.close", "secret.remove"]
+
+
+def test_a_secret_opened_meanwhile_is_not_removed() -> None:
+    office = an_office_with_a_user()
+    office.has_secret("1", end_ts=NOW)
+    office.tables.before_write = lambda: office.has_secret("1")
+
+    with pytest.raises(Conflict, match="meanwhile"):
+        office.provisioning.secrets.remove(TAG, "1")
+
+
+# -- rotation ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_rotation_leaves_no_gap() -> None:
+    """The new secret is open at once, the old one until the overlap ends."""
+    office = an_office_with_a_user()
+    office.has_secret("1", secret=OLD_KEY)
+
+    rotated = office.provisioning.secrets.rotate(TAG, NewSecret(), overlap_seconds=60)
+
+    assert rotated.generated is not None
+    old, new = a_token(key=OLD_KEY, jti="a"), a_token(key=rotated.generated, jti="a")
+    assert [office.verdict(token) for token in (old, new)] == [None, None]
+    office.clock.pass_by(59)
+    assert [office.verdict(token) for token in (old, new)] == [None, None]
+    office.clock.pass_by(1)
+    assert [office.verdict(token) for token in (old, new)] == [Reason.BAD_SIGNATURE, None]
+
+
+def test_a_rotation_tells_which_secrets_it_closes() -> None:
+    office = an_office_with_a_user()
+    office.has_secret("open")
+    office.has_secret("ending", secret=OLD_KEY, end_ts=NOW + 30)
+    office.has_secret("future", start_ts=NOW + 10, end_ts=NOW + YEAR)
+    office.has_secret("closed", end_ts=NOW)
+
+    rotated = office.provisioning.secrets.rotate(TAG, NewSecret(), overlap_seconds=60)
+
+    assert [(secret.id, secret.end) for secret in rotated.closing] == [("open", NOW + 60)]
+    ends = {secret.id: secret.end for secret in office.provisioning.secrets.list(TAG)}
+    assert (ends["ending"], ends["future"], ends["closed"]) == (NOW + 30, NOW + YEAR, NOW)
+    assert office.audit[0].details["closing"] == ["open"]
+
+
+def test_an_overlap_of_nothing_closes_the_old_secrets_now() -> None:
+    office = an_office_with_a_user()
+    office.has_secret("1", secret=OLD_KEY)
+
+    office.provisioning.secrets.rotate(TAG, NewSecret(value=HMAC_KEY), overlap_seconds=0)
+
+    assert office.verdict(a_token(key=OLD_KEY, jti="a")) is Reason.BAD_SIGNATURE
+    with pytest.raises(Invalid, match="negative"):
+        office.provisioning.secrets.rotate(TAG, NewSecret(), overlap_seconds=-1)
+
+
+def test_a_rotated_secret_is_open_now_whatever_was_asked() -> None:
+    office = an_office_with_a_user()
+
+    rotated = office.provisioning.secrets.rotate(TAG, NewSecret(start=NOW + 99))
+
+    assert rotated.secret.start == NOW
+
+
+def test_a_user_without_a_secret_may_begin_by_rotating() -> None:
+    office = an_office_with_a_user()
+
+    assert office.provisioning.secrets.rotate(TAG, NewSecret()).closing == ()
+
+
+def test_of_two_rotations_at_once_one_is_told() -> None:
+    """The loser's issuer would be locked out when the winner's overlap ends, so the loser must know."""
+    office = an_office_with_a_user()
+    office.has_secret("1", secret=OLD_KEY)
+    office.tables.before_write = lambda: winner.append(office.provisioning.secrets.rotate(TAG, NewSecret()))
+    winner: list[Any] = []
+
+    with pytest.raises(Conflict, match="somebody else"):
+        office.provisioning.secrets.rotate(TAG, NewSecret())
+
+    open_for_long = [secret.id for secret in office.provisioning.secrets.list(TAG) if (secret.end or 0) > NOW + 86400]
+    assert open_for_long == [winner[0].secret.id]
+
+
+def test_a_rotation_happens_whole_or_not_at_all() -> None:
+    office = an_office_with_a_user()
+    office.has_secret("1", secret=OLD_KEY)
+    office.tables.before_write = lambda: office.has_secret("1", secret=OLD_KEY, end_ts=NOW + 5)
+
+    with pytest.raises(Conflict):
+        office.provisioning.secrets.rotate(TAG, NewSecret())
+
+    assert [secret.id for secret in office.provisioning.secrets.list(TAG)] == ["1"]
+
+
+def test_rotating_again_to_the_same_secret_changes_nothing() -> None:
+    office = an_office_with_a_user()
+    office.has_secret("1", secret=OLD_KEY)
+    first = office.provisioning.secrets.rotate(TAG, NewSecret(value=HMAC_KEY, id="a"), overlap_seconds=60)
+    office.clock.pass_by(10)
+
+    again = office.provisioning.secrets.rotate(TAG, NewSecret(value=HMAC_KEY, id="a"), overlap_seconds=60)
+
+    assert again.secret == first.secret
+    assert office.secret("1")["end_ts"] == Decimal(NOW + 60)
+    assert office.actions == ["secret.rotate"]
+
+
+@pytest.mark.parametrize(("count", "fits"), [(MAX_ROTATED, True), (MAX_ROTATED + 1, False)])
+def test_a_rotation_closes_as_many_as_one_write_holds(count: int, fits: bool) -> None:
+    office = an_office_with_a_user()
+    for number in range(count):
+        office.has_secret(str(number), secret=f"{OLD_KEY} {number}")
+
+    if fits:
+        assert len(office.provisioning.secrets.rotate(TAG, NewSecret()).closing) == count
+    else:
+        with pytest.raises(Invalid, match="one rotation closes"):
+            office.provisioning.secrets.rotate(TAG, NewSecret())
+
+
+def test_columns_of_other_names_are_written_under_those() -> None:
+    office = an_office(columns=Columns(secret="key", start="von", end="bis", alg="verfahren", kid="kennung"))
+    office.has()
+
+    office.provisioning.secrets.rotate(TAG, NewSecret(value=HMAC_KEY, algorithms=("HS256", "HS512"), kid="k"))
+
+    assert office.secret("1") == {
+        "key": HMAC_KEY,
+        "von": Decimal(NOW),
+        "bis": Decimal(NOW + LIFETIME_SECONDS),
+        "verfahren": "HS256,HS512",
+        "kennung": "k",
+    }

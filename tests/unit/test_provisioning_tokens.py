@@ -1,0 +1,361 @@
+"""Tokens: minted for a profile, judged as the service would; and revoked, one by one or all at once."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import jwt
+import pytest
+
+from auth_jwt.errors import Conflict, Invalid, NotFound, Reason
+from auth_jwt.models import MAX_JTI_BYTES
+from auth_jwt.provisioning.changes import Key, Table
+from auth_jwt.tokens import HeaderRules
+from tests.factories import HMAC_KEY, NOW, TAG, a_jwks, a_token, an_oct_jwk, octets_of, public_pem
+from tests.office import Office, an_office
+
+DAY = 86400
+OTHER_KEY = "another HMAC secret, of sixty-four bytes and more, for these tests"
+
+
+def an_office_with_a_login(**rules: Any) -> Office:
+    office = an_office(**rules)
+    office.has()
+    office.has_secret("1")
+    return office
+
+
+def parts_of(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    header, payload, _ = token.split(".")
+    return json.loads(octets_of(header)), json.loads(octets_of(payload))
+
+
+# -- minting ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_minted_token_logs_in() -> None:
+    office = an_office_with_a_login()
+
+    minted = office.provisioning.tokens.mint(TAG)
+
+    header, claims = parts_of(minted.token)
+    assert header == {"alg": "HS256", "typ": "JWT"}
+    assert claims == {"tag": TAG, "iat": NOW, "exp": NOW + 300, "jti": minted.jti}
+    assert (minted.secret_id, minted.expires_at, minted.answer.sip_username) == ("1", NOW + 300, "alice")
+    assert office.verdict(minted.token) is None
+    assert minted.token not in repr(minted)
+
+
+def test_every_minted_token_has_an_id_of_its_own() -> None:
+    office = an_office_with_a_login()
+
+    assert len({office.provisioning.tokens.mint(TAG).jti for _ in range(3)}) == 3
+
+
+def test_claims_and_lifetime_are_for_the_operator_to_say_but_the_tag() -> None:
+    office = an_office_with_a_login()
+
+    minted = office.provisioning.tokens.mint(TAG, lifetime_seconds=60, jti="j", claims={"role": "tester", "tag": "x"})
+
+    assert parts_of(minted.token)[1] == {"tag": TAG, "iat": NOW, "exp": NOW + 60, "jti": "j", "role": "tester"}
+
+
+def test_no_token_outlives_the_secret_that_signed_it() -> None:
+    office = an_office()
+    office.has()
+    office.has_secret("1", end_ts=NOW + 30)
+
+    assert office.provisioning.tokens.mint(TAG).expires_at == NOW + 30
+
+
+def test_the_secret_that_stays_open_longest_signs() -> None:
+    office = an_office_with_a_login()
+    office.has_secret("2", secret=OTHER_KEY, end_ts=NOW + 10**7)
+
+    assert office.provisioning.tokens.mint(TAG).secret_id == "2"
+    assert office.provisioning.tokens.mint(TAG, secret_id="1").secret_id == "1"
+
+
+@pytest.mark.parametrize(
+    ("columns", "header"),
+    [
+        pytest.param({"kid": "k"}, {"alg": "HS256", "kid": "k"}, id="the row's kid"),
+        pytest.param({"alg": "HS512"}, {"alg": "HS512"}, id="the row's alg"),
+        pytest.param({"secret": a_jwks(an_oct_jwk(kid="j"))}, {"alg": "HS256", "kid": "j"}, id="the key's own kid"),
+        pytest.param(
+            {"secret": a_jwks(an_oct_jwk(kid="j")), "kid": "k"}, {"alg": "HS256"}, id="two that differ: neither"
+        ),
+    ],
+)
+def test_the_header_says_what_the_secret_wants(columns: dict[str, Any], header: dict[str, Any]) -> None:
+    office = an_office()
+    office.has()
+    office.has_secret("1", **columns)
+
+    assert parts_of(office.provisioning.tokens.mint(TAG).token)[0] == {"typ": "JWT", **header}
+
+
+def test_settings_that_want_claims_get_them() -> None:
+    office = an_office_with_a_login(
+        issuers=("one", "two"), audiences=("sip",), header=HeaderRules(types=frozenset({"at+jwt"}))
+    )
+
+    header, claims = parts_of(office.provisioning.tokens.mint(TAG).token)
+
+    assert "typ" not in header
+    assert (claims["iss"], claims["aud"]) == ("one", "sip")
+
+
+@pytest.mark.parametrize(
+    ("claims", "reason"),
+    [
+        ({}, "missing_claim"),
+        ({"role": "x", "exp": 1}, "token_expired"),
+        ({"role": "x", "nbf": "soon"}, "malformed_claim"),
+    ],
+)
+def test_a_token_that_the_service_would_refuse_is_not_handed_out(claims: dict[str, Any], reason: str) -> None:
+    office = an_office_with_a_login(required_claims=("role",))
+
+    with pytest.raises(Invalid, match=f"would refuse this token: {reason}"):
+        office.provisioning.tokens.mint(TAG, claims=claims)
+
+
+def test_a_token_for_nobody_is_not_handed_out() -> None:
+    office = an_office()
+    office.has_secret("1")
+
+    with pytest.raises(Invalid, match="unknown_profile"):
+        office.provisioning.tokens.mint(TAG)
+
+
+def test_claims_that_are_no_json_make_no_token() -> None:
+    office = an_office_with_a_login()
+
+    with pytest.raises(Invalid, match="no token: TypeError"):
+        office.provisioning.tokens.mint(TAG, claims={"a": object()})
+
+
+@pytest.mark.parametrize(("seconds", "fits"), [(0, False), (1, True)])
+def test_a_token_lives_at_least_a_second(seconds: int, fits: bool) -> None:
+    office = an_office_with_a_login()
+    if fits:
+        assert office.provisioning.tokens.mint(TAG, lifetime_seconds=seconds).expires_at == NOW + 1
+    else:
+        with pytest.raises(Invalid, match="at least a second"):
+            office.provisioning.tokens.mint(TAG, lifetime_seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("columns", "why"),
+    [
+        ({"end_ts": NOW}, "'1' is closed"),
+        ({"start_ts": NOW + 1}, "'1' is future"),
+        ({"secret": "short"}, "'1' is unusable"),
+        ({"secret": public_pem()}, "'1' is a public key"),
+    ],
+)
+def test_who_cannot_sign_is_told_why(columns: dict[str, Any], why: str) -> None:
+    office = an_office()
+    office.has()
+    office.has_secret("1", **columns)
+
+    with pytest.raises(Conflict, match=why):
+        office.provisioning.tokens.mint(TAG)
+
+
+def test_a_secret_that_is_not_there_cannot_sign() -> None:
+    office = an_office()
+    office.has()
+
+    with pytest.raises(Conflict, match="there is none"):
+        office.provisioning.tokens.mint(TAG)
+    with pytest.raises(NotFound, match="'7'"):
+        office.provisioning.tokens.mint(TAG, secret_id="7")
+
+
+def test_a_minted_token_is_one_that_other_software_reads() -> None:
+    office = an_office_with_a_login()
+
+    token = office.provisioning.tokens.mint(TAG).token
+
+    assert (
+        jwt.decode(token, HMAC_KEY, algorithms=["HS256"], options={"verify_exp": False, "verify_iat": False})["tag"]
+        == TAG
+    )
+
+
+# -- revoking ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_revoked_token_is_refused_until_it_is_lifted() -> None:
+    office = an_office_with_a_login()
+    minted, other = office.provisioning.tokens.mint(TAG), office.provisioning.tokens.mint(TAG)
+
+    office.provisioning.revocations.revoke(TAG, minted.jti)
+
+    assert [office.verdict(token) for token in (minted.token, other.token)] == [Reason.REVOKED_TOKEN, None]
+    office.provisioning.revocations.lift(TAG, minted.jti)
+    assert office.verdict(minted.token) is None
+    assert office.actions == ["token.revoke", "token.lift"]
+
+
+def test_a_revocation_is_kept_longer_than_its_token() -> None:
+    office = an_office_with_a_login(leeway_seconds=30)
+
+    revocation = office.provisioning.revocations.revoke(TAG, "j", exp=NOW + 60)
+
+    assert (revocation.revoked_at, revocation.expires_at) == (NOW, NOW + 60 + 30 + DAY)
+
+
+@pytest.mark.parametrize(
+    ("exp", "rules"),
+    [
+        pytest.param(None, {}, id="no exp"),
+        pytest.param(NOW, {"enforce_time_claims": False}, id="exp that ends nothing"),
+    ],
+)
+def test_a_revocation_is_kept_for_ever_where_nobody_knows_when_its_token_ends(
+    exp: int | None, rules: dict[str, Any]
+) -> None:
+    office = an_office_with_a_login(**rules)
+
+    assert office.provisioning.revocations.revoke(TAG, "j", exp=exp).expires_at is None
+
+
+def test_revoking_again_keeps_it_as_long_as_either_asked() -> None:
+    office = an_office_with_a_login()
+    revocations = office.provisioning.revocations
+    first = revocations.revoke(TAG, "j", exp=NOW + 60)
+    office.clock.pass_by(5)
+
+    assert revocations.revoke(TAG, "j", exp=NOW + 30) == first
+    assert revocations.revoke(TAG, "j", exp=NOW + 90).expires_at == NOW + 90 + DAY
+    assert revocations.revoke(TAG, "j").expires_at is None
+    assert revocations.revoke(TAG, "j", exp=NOW + 90).expires_at is None
+    assert revocations.show(TAG, "j").revoked_at == NOW
+    assert office.actions == ["token.revoke"] * 3
+
+
+def test_of_two_revocations_at_once_the_longer_holds() -> None:
+    office = an_office_with_a_login()
+    revocations = office.provisioning.revocations
+    office.tables.before_write = lambda: office.tables.write_row(
+        Key(Table.REVOCATIONS, TAG, "j"), {"expires_at": NOW + 9 * DAY}
+    )
+
+    assert revocations.revoke(TAG, "j", exp=NOW + 60).expires_at == NOW + 9 * DAY
+
+
+@pytest.mark.parametrize(("size", "fits"), [(MAX_JTI_BYTES, True), (MAX_JTI_BYTES + 1, False)])
+def test_a_jti_has_to_fit_into_the_table(size: int, fits: bool) -> None:
+    office = an_office_with_a_login()
+    if fits:
+        assert office.provisioning.revocations.revoke(TAG, "x" * size).jti == "x" * size
+    else:
+        with pytest.raises(Invalid, match=str(MAX_JTI_BYTES)):
+            office.provisioning.revocations.revoke(TAG, "x" * size)
+
+
+def test_a_typing_error_in_the_tag_revokes_nothing_silently() -> None:
+    office = an_office_with_a_login()
+
+    with pytest.raises(NotFound, match="nobody"):
+        office.provisioning.revocations.revoke("nobody", "j")
+    with pytest.raises(Invalid, match="jti is empty"):
+        office.provisioning.revocations.revoke(TAG, "")
+
+
+def test_lifting_what_is_not_revoked_is_said() -> None:
+    office = an_office_with_a_login()
+
+    for attempt in (office.provisioning.revocations.lift, office.provisioning.revocations.show):
+        with pytest.raises(NotFound, match="not revoked"):
+            attempt(TAG, "j")
+
+
+def test_without_their_table_single_tokens_cannot_be_revoked() -> None:
+    office = an_office(revocations=False)
+    office.has()
+    revocations = office.provisioning.revocations
+
+    for attempt in (
+        lambda: revocations.revoke(TAG, "j"),
+        lambda: revocations.lift(TAG, "j"),
+        lambda: revocations.show(TAG, "j"),
+        lambda: revocations.page(TAG),
+    ):
+        with pytest.raises(Conflict, match="REVOCATIONS_TABLE"):
+            attempt()
+    assert revocations.revoke_all(TAG) == NOW + 1
+
+
+def test_revoked_tokens_are_listed_page_by_page() -> None:
+    office = an_office_with_a_login()
+    revocations = office.provisioning.revocations
+    for jti in "abc":
+        revocations.revoke(TAG, jti, exp=NOW)
+
+    first = revocations.page(TAG, limit=2)
+
+    assert [item.jti for item in first.revocations] == ["a", "b"]
+    assert [item.jti for item in revocations.page(TAG, limit=2, after=first.next).revocations] == ["c"]
+    for limit in (0, 101):
+        with pytest.raises(Invalid, match="1 to 100"):
+            revocations.page(TAG, limit=limit)
+
+
+def test_all_tokens_issued_so_far_can_be_revoked() -> None:
+    """Those of this very second, too; and new ones are good a second later."""
+    office = an_office_with_a_login()
+    token = office.provisioning.tokens.mint(TAG).token
+
+    bound = office.provisioning.revocations.revoke_all(TAG)
+
+    assert bound == NOW + 1
+    assert office.verdict(token) is Reason.REVOKED_TOKEN
+    office.clock.pass_by(1)
+    assert office.verdict(office.provisioning.tokens.mint(TAG).token) is None
+    office.provisioning.revocations.lift_all(TAG)
+    assert office.verdict(token) is None
+
+
+def test_the_bound_is_never_moved_back() -> None:
+    office = an_office_with_a_login()
+    revocations = office.provisioning.revocations
+    assert revocations.revoke_all(TAG, before=NOW + 50) == NOW + 50
+    office.tables.before_write = lambda: office.has(tokens_valid_after=NOW + 99)
+
+    assert revocations.revoke_all(TAG, before=NOW + 60) == NOW + 99
+    assert revocations.revoke_all(TAG, before=NOW) == NOW + 99
+    assert office.actions == ["token.revoke_all"]
+
+
+def test_a_bound_that_is_no_number_is_replaced() -> None:
+    office = an_office()
+    office.has(tokens_valid_after="soon")
+
+    office.provisioning.revocations.revoke_all(TAG, before=5)
+
+    assert office.tables.rows[Key(Table.PROFILES, TAG)]["tokens_valid_after"] == Decimal(5)
+
+
+def test_nobody_has_no_tokens_to_revoke() -> None:
+    office = an_office()
+
+    for attempt in (office.provisioning.revocations.revoke_all, office.provisioning.revocations.lift_all):
+        with pytest.raises(NotFound, match="no profile"):
+            attempt(TAG)
+    with pytest.raises(Invalid, match="negative"):
+        office.provisioning.revocations.revoke_all(TAG, before=-1)
+    assert office.tables.rows == {}
+
+
+def test_a_token_of_others_is_revoked_by_its_id_as_well() -> None:
+    office = an_office_with_a_login()
+    token = a_token(jti="theirs")
+    assert office.verdict(token) is None
+
+    office.provisioning.revocations.revoke(TAG, "theirs")
+
+    assert office.verdict(token) is Reason.REVOKED_TOKEN
