@@ -248,6 +248,17 @@ def test_what_an_interrupted_deletion_left_goes_at_the_next_attempt() -> None:
     assert office.tables.rows == {}
 
 
+def test_a_secret_added_meanwhile_goes_too() -> None:
+    """Left behind, it would be trusted again by whoever gets the tag next."""
+    office = an_office()
+    office.has()
+    office.tables.before_write = lambda: office.has_secret("late")
+
+    assert office.provisioning.profiles.delete(TAG) == 1
+
+    assert office.tables.rows == {}
+
+
 def test_a_deletion_by_version_needs_that_version() -> None:
     office = an_office()
     office.has(level=3)

@@ -217,22 +217,29 @@ class Profiles:
             NotFound: there is neither a profile nor a secret.
             Stale: it is another version by now.
         """
-        profile = self._store.profile(tag)
-        secrets = self._store.secrets(tag)
-        if profile is None and not secrets:
+        profile = self._store.profile(checked_tag(tag))
+        ids = self._secret_ids(tag)
+        if profile is None and not ids:
             raise NotFound(f"there is no profile {tag!r}")
         expected = ANYTHING if if_version is None else self._as_read(tag, profile, if_version)
-        changes: list[Change] = [Delete(Key(Table.PROFILES, tag), expected)]
-        ids = [str(row[SECRET_ID]) for row in secrets]
-        changes += [Delete(Key(Table.SECRETS, tag, secret_id)) for secret_id in ids]
-        for first in range(0, len(changes), MAX_CHANGES):
-            some = changes[first : first + MAX_CHANGES]
-            gone = [change.key.id for change in some if change.key.id is not None]
-            try:
-                self._registry.write("profile.delete", tag, *some, details={"secrets": gone})
-            except Overtaken:
-                raise _stale(tag) from None
-        return len(ids)
+        some = ids[: MAX_CHANGES - 1]
+        try:
+            self._delete(tag, some, Delete(Key(Table.PROFILES, tag), expected))
+        except Overtaken:
+            raise _stale(tag) from None
+        deleted = len(some)
+        while ids := self._secret_ids(tag):  # without a profile no secret is added, so there is an end
+            some = ids[:MAX_CHANGES]
+            self._delete(tag, some)
+            deleted += len(some)
+        return deleted
+
+    def _secret_ids(self, tag: str) -> list[str]:
+        return [str(row[SECRET_ID]) for row in self._store.secrets(tag)]
+
+    def _delete(self, tag: str, ids: list[str], *more: Change) -> None:
+        secrets = [Delete(Key(Table.SECRETS, tag, secret_id)) for secret_id in ids]
+        self._registry.write("profile.delete", tag, *more, *secrets, details={"secrets": ids})
 
     def _existing(self, tag: str) -> Row:
         row = self._store.profile(checked_tag(tag))

@@ -125,6 +125,19 @@ class Secrets:
         """
         return self._registry.inspected(self._existing(tag, secret_id))
 
+    def holding(self, tag: str, value: str) -> tuple[SecretRecord, ...]:
+        """Return the secrets of *tag* that hold this text, by their ids."""
+        rows = self._store.secrets(checked_tag(tag))
+        return tuple(self._registry.inspected(row) for row in rows if _same_text(row.get(self._columns.secret), value))
+
+    def generate(self, tag: str, *, algorithms: tuple[str, ...] | None = None) -> str:
+        """Make up a value that would verify as a secret of *tag*, and write nothing.
+
+        Raises:
+            Invalid: no value would, by these *algorithms*.
+        """
+        return prepared(self._registry, checked_tag(tag), NewSecret(algorithms=algorithms), others=()).value
+
     def add(self, tag: str, secret: NewSecret) -> Added:
         """Add a *secret*, given or generated, beside those there are.
 

@@ -17,6 +17,7 @@ from auth_jwt.provisioning.changes import MISSING, Change, Check, Delete, Expect
 from auth_jwt.stores import failure_of, row_of
 
 if TYPE_CHECKING:
+    import boto3
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _ATTEMPTS: Final = 5
@@ -273,8 +274,15 @@ def _translated_errors(action: str) -> Iterator[None]:
         raise Fault(f"{action} cannot be done: {type(error).__name__}") from error
 
 
-def provisioning_client(*, region: str | None, endpoint: str | None) -> "DynamoDBClient":
+def provisioning_client(
+    *, region: str | None, endpoint: str | None, session: "boto3.Session | None" = None
+) -> "DynamoDBClient":
     """Make boto3's client for DynamoDB, patient enough for writes.
+
+    Args:
+        region: AWS region; None leaves it to the SDK.
+        endpoint: URL of the endpoint; None leaves it to the SDK.
+        session: whose credentials count; None takes the SDK's own.
 
     Raises:
         Fault: the SDK refuses its own configuration: no region, say.
@@ -288,6 +296,7 @@ def provisioning_client(*, region: str | None, endpoint: str | None) -> "DynamoD
     logging.getLogger("botocore").setLevel(logging.INFO)  # at DEBUG it logs what is written: secrets and all
     config = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 4})
     try:
-        return boto3.Session().client("dynamodb", region_name=region, endpoint_url=endpoint, config=config)
+        session = session or boto3.Session()
+        return session.client("dynamodb", region_name=region, endpoint_url=endpoint, config=config)
     except (BotoCoreError, ValueError) as error:
         raise Fault(f"no DynamoDB client can be made: {error}") from error

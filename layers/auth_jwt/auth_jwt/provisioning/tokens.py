@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from math import floor
 from typing import Any, Final
 
-from auth_jwt.errors import Conflict, Denied, Invalid, NotFound
-from auth_jwt.models import Authorized, Policy, Report, Secret
+from auth_jwt.errors import Conflict, Denied, Invalid, NotFound, Reason
+from auth_jwt.models import SECRET_ID, Authorized, Policy, Report, Secret
 from auth_jwt.provisioning.inspection import SecretRecord, SecretState
 from auth_jwt.provisioning.registry import Registry, checked_tag
+from auth_jwt.provisioning.secrets import NewSecret, prepared
 
 TOKEN_SECONDS: Final = 300
 _HMAC: Final = ("HS256", "HS384", "HS512")
@@ -34,6 +35,19 @@ class Minted:
     jti: str
     expires_at: int
     answer: Authorized
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What the service decided of a token that an issuer's key signed.
+
+    Attributes:
+        report: what was seen on the way; its `secret_id` is the secret that verified the token, if one did.
+        refused_because: why the token is refused, for its signature or for anything after it; None if it is not.
+    """
+
+    report: Report
+    refused_because: Reason | None
 
 
 class Tokens:
@@ -71,17 +85,47 @@ class Tokens:
         secret, record = self._signer(checked_tag(tag), secret_id)
         now = self._registry.now()
         ends = now + lifetime_seconds if secret.end is None else min(now + lifetime_seconds, floor(secret.end))
-        policy = self._registry.policy
-        payload: dict[str, Any] = {"iat": now, "exp": ends, "jti": jti or str(uuid.uuid4()), **_wanted_by(policy)}
-        payload |= claims or {}
-        payload[policy.tag_claim] = tag
-        token = _signed(payload, secret, record, policy)
+        payload = self._payload(tag, now, ends, jti, claims or {})
+        token = _signed(payload, secret, record, self._registry.policy)
         report = Report()
         try:
             answer = self._registry.authorizer.authorize(token, report=report)
         except Denied as denied:
             raise Invalid(f"the service would refuse this token: {denied.reason}") from None
         return Minted(token, tag, report.secret_id or secret.id, str(payload["jti"]), answer.expires_at, answer)
+
+    def tried(self, tag: str, key: NewSecret) -> Trial:
+        """Sign a token with a *key* as its issuer has it, and have it judged as the service would.
+
+        Unlike `mint`, it trusts nothing in the table: a row that holds another key does not verify this one.
+
+        Args:
+            tag: whose.
+            key: its value, and what its issuer knows of it: `algorithms`, `kid`.
+
+        Raises:
+            Invalid: the key is none that could verify, or cannot sign.
+        """
+        offered = prepared(self._registry, checked_tag(tag), key, others=())
+        if not _hmac_of(offered.record):
+            raise Invalid("a public key signs nothing")
+        secret = Secret.from_row({**offered.columns, SECRET_ID: offered.id}, self._registry.columns)
+        now = self._registry.now()
+        payload = self._payload(tag, now, now + TOKEN_SECONDS, None, {})
+        token = _signed(payload, secret, offered.record, self._registry.policy)
+        report = Report()
+        try:
+            self._registry.authorizer.authorize(token, report=report)
+        except Denied as denied:
+            return Trial(report, denied.reason)
+        return Trial(report, None)
+
+    def _payload(
+        self, tag: str, now: int, ends: int, jti: str | None, claims: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        policy = self._registry.policy
+        usual = {"iat": now, "exp": ends, "jti": jti or str(uuid.uuid4()), **_wanted_by(policy)}
+        return {**usual, **claims, policy.tag_claim: tag}
 
     def _signer(self, tag: str, secret_id: str | None) -> tuple[Secret, SecretRecord]:
         rows = self._store.secrets(tag)

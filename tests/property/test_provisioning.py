@@ -1,0 +1,92 @@
+"""Whatever operators do in whatever order: windows only ever shrink, and nobody is refused whom an overlap protects."""
+
+from decimal import Decimal
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from auth_jwt.errors import Rejected
+from auth_jwt.provisioning.changes import Table
+from auth_jwt.provisioning.secrets import NewSecret
+from tests.factories import TAG, a_token
+from tests.office import an_office
+
+seconds = st.integers(0, 500)
+
+
+class Operators(RuleBasedStateMachine):
+    """Operators at work on one tag, and what must hold all the time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.office = an_office()
+        self.office.has()
+        self.secrets = self.office.provisioning.secrets
+        self.values: dict[str, str] = {}
+        self.ends: dict[str, Decimal] = {}
+
+    @rule(lifetime=st.integers(1, 2000))
+    def add(self, lifetime: int) -> None:
+        added = self.secrets.add(TAG, NewSecret(end=int(self.office.clock.now) + lifetime))
+        self.note(added.secret.id, added.generated)
+
+    @rule(overlap=seconds)
+    def rotate(self, overlap: int) -> None:
+        before = {secret.id: secret for secret in self.secrets.list(TAG) if secret.state == "open"}
+        rotated = self.secrets.rotate(TAG, NewSecret(), overlap_seconds=overlap)
+        self.note(rotated.secret.id, rotated.generated)
+        latest = self.office.clock.now + overlap
+        for secret in self.secrets.list(TAG):
+            if secret.id in before:
+                assert secret.end == min(before[secret.id].end or 0, latest)
+
+    @precondition(lambda self: self.values)
+    @rule(data=st.data(), later=seconds)
+    def close(self, data: st.DataObject, later: int) -> None:
+        secret_id = data.draw(st.sampled_from(sorted(self.values)))
+        closed = self.secrets.close(TAG, secret_id, at=int(self.office.clock.now) + later)
+        assert closed.end is not None
+        assert closed.end <= self.office.clock.now + later
+
+    @precondition(lambda self: self.values)
+    @rule(data=st.data())
+    def remove(self, data: st.DataObject) -> None:
+        secret_id = data.draw(st.sampled_from(sorted(self.values)))
+        was_open = self.secrets.show(TAG, secret_id).state == "open"
+        try:
+            self.secrets.remove(TAG, secret_id)
+        except Rejected:
+            assert was_open
+        else:
+            assert not was_open
+            del self.values[secret_id], self.ends[secret_id]
+
+    @rule(later=seconds)
+    def wait(self, later: int) -> None:
+        self.office.clock.pass_by(later)
+
+    @invariant()
+    def windows_only_shrink(self) -> None:
+        for key, row in self.office.tables.rows.items():
+            if key.table is Table.SECRETS:
+                end = row["end_ts"]
+                assert isinstance(end, Decimal)
+                assert end <= self.ends[str(key.id)]
+                self.ends[str(key.id)] = end
+
+    @invariant()
+    def an_open_secret_and_no_other_verifies(self) -> None:
+        for secret in self.secrets.list(TAG):
+            verdict = self.office.verdict(a_token(key=self.values[secret.id], jti="j"))
+            assert (verdict is None) is (secret.state == "open")
+
+    def note(self, secret_id: str, value: str | None) -> None:
+        assert value is not None
+        assert secret_id not in self.values
+        self.values[secret_id] = value
+        self.ends[secret_id] = Decimal("Infinity")
+
+
+TestOperators = Operators.TestCase
+TestOperators.settings = settings(max_examples=30, stateful_step_count=20)
