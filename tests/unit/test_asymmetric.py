@@ -19,6 +19,7 @@ from tests.factories import (
     an_authorizer,
     certificate_der,
     certificate_pem,
+    octets_of,
     public_pem,
     refusal,
     segment,
@@ -72,6 +73,23 @@ def test_a_signature_of_another_shape_is_a_wrong_one(alg: str, name: str) -> Non
     shapes = [b"", b"\0", good[:-1], good[1:], good + b"\0", b"\0" + good, bytes(len(good)), b"\xff" * len(good)]
 
     assert [asymmetric.verifies(key, alg, b"text", shape) for shape in shapes] == [False] * len(shapes)
+
+
+# By RSASSA-PSS over b"text" with the key rsa_2048; its first octet is zero, as one in 256 is.
+BEGINS_WITH_ZERO = octets_of(
+    "ACkBc-b4RUW8CkRModlb9IK0ZMaNfKhIJ3Oygjb9Cteh4JtLx7wa3J59OrQ7VLVdAoVHC9_X3T12qbhziNukuv0Go_09fzYLkUc1"
+    "LO45DqGEuDkF1pTq1_ENRgry9DqK7pjVICyFVnv1jxWAuIG-qrLJwVpurDVPEMgABe7AqLBqWq76aSRT03L1PGZaoD0_zhbZ1KtI"
+    "ojmsNegrOhnxOyno0K5FfoTgfTrNA5t_iU9iDI1DkIMM_vOaVk8CJ3kzTmswDo9cfkHn1zsmS1-a8wSJ2QcswJ5a8Zb0WbueRsbd"
+    "eggbiguhH_tarJLnRKMTDpO023LqeLHVGXoqmDFM-A"
+)
+
+
+def test_a_signature_has_the_length_of_its_key() -> None:
+    """RFC 8017, section 8.1.2. Without its leading zero it would be a second spelling of a valid token."""
+    key = a_public_key()
+
+    assert asymmetric.verifies(key, "PS256", b"text", BEGINS_WITH_ZERO) is True
+    assert asymmetric.verifies(key, "PS256", b"text", BEGINS_WITH_ZERO[1:]) is False
 
 
 @pytest.mark.parametrize(("alg", "name"), [("ES256", "p384"), ("ES384", "p256"), ("ES512", "secp256k1")])

@@ -142,6 +142,9 @@ def public_pem(key: PublicKey) -> str:
 
 def verifies(key: PublicKey, algorithm: str, signing_input: bytes, signature: bytes) -> bool:
     """Tell whether *signature* is *key*'s over *signing_input*; a signature of any other shape is not."""
+    # RFC 8017, section 8.1.2: OpenSSL takes an RSASSA-PSS signature without its leading zeros for a second spelling.
+    if isinstance(key, RSAPublicKey) and len(signature) != (key.key_size + 7) // 8:
+        return False
     try:
         return bool(_ALGORITHMS[algorithm].verify(signing_input, key, signature))
     except (ValueError, UnsupportedAlgorithm):
