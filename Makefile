@@ -170,6 +170,22 @@ check: lint types template ## Everything CI checks: format, lint, types, templat
 	.venv-mutants/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-mutation.txt
 	@touch $@
 
+# Real servers and a real browser, as Debian packages. Elsewhere, what is on PATH is used, and what is not is skipped.
+DEBIAN := mariadb-server mariadb-client postgresql chromium
+.PHONY: debian
+debian: ## Install the database servers and the browser that e2e-migration and e2e-admin use (Debian, as root)
+	@missing=$$(for package in $(DEBIAN); do dpkg -s $$package 2>/dev/null | grep -q "^Status: install ok installed" || echo $$package; done); \
+	[ -z "$$missing" ] || { echo "Installing" $$missing "..."; apt-get update -qq && \
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing > /dev/null; }
+
+.PHONY: e2e-migration
+e2e-migration: install ## Move in from real MariaDB and PostgreSQL servers, by the real command (ARGS go to pytest)
+	@$(if $(BOUNDED),timeout --foreground --kill-after=30 300) $(PY) -m pytest tests/e2e/migration $(ARGS)
+
+.PHONY: e2e-admin
+e2e-admin: install ## Open the admin API in a real browser, and walk through docs/operations.md word for word (ARGS go to pytest)
+	@$(if $(BOUNDED),timeout --foreground --kill-after=30 300) $(PY) -m pytest tests/e2e/admin $(ARGS)
+
 # On a copy, since mutants are written into the files. The tests must pass there first, or every mutant seems caught.
 .PHONY: mutants
 mutants: install .venv-mutants/.installed ## Mutate the modules that decide; below 90 % caught fails (about half an hour)

@@ -23,10 +23,24 @@ HERE: Final = Path(__file__).resolve().parent
 ROOT: Final = HERE.parent
 REGION: Final = "eu-central-1"
 
-OUTCOMES: Final = {"authorize": "outcomes.json", "gateway_authorizer": "outcomes-gateway-authorizer.json"}
+OUTCOMES: Final = {
+    "authorize": "outcomes.json",
+    "gateway_authorizer": "outcomes-gateway-authorizer.json",
+    "provisioning": "outcomes-provisioning.json",
+}
 """The functions, and the file that says what each of their events is answered."""
 
-RESOURCES: Final = {"authorize": "AuthorizeFunction", "gateway_authorizer": "GatewayAuthorizerFunction"}
+RESOURCES: Final = {
+    "authorize": "AuthorizeFunction",
+    "gateway_authorizer": "GatewayAuthorizerFunction",
+    "provisioning": "ProvisioningFunction",
+    "rotate_secrets": "RotateSecretsFunction",
+}
+"""Functions, and their resources in template.yaml."""
+
+REVOCATIONS: Final = "jwt_revocations"
+"""The sample table of revoked tokens: there, and empty. By default the template has none, so it is looked at only where
+REVOCATIONS_TABLE names it; the sample tokens have no `jti`."""
 
 Json = dict[str, Any]
 Handler = Callable[[Json, object], Any]
@@ -100,10 +114,11 @@ def _set_environment(variables: Mapping[str, str]) -> None:
 
 
 def create_tables(client: "DynamoDBClient", stack: Json) -> None:
-    """Create the tables of the template, under their default names and with their keys."""
+    """Create the tables of the template, under their default names (`REVOCATIONS` for one) and with their keys."""
+    parameters = {**stack["Parameters"], "RevocationsTable": {"Default": REVOCATIONS}}
     for resource in stack["Resources"].values():
         if resource["Type"] == "AWS::DynamoDB::Table":
-            table = with_defaults(resource["Properties"], stack["Parameters"])
+            table = with_defaults(resource["Properties"], parameters)
             client.create_table(
                 TableName=table["TableName"],
                 AttributeDefinitions=table["AttributeDefinitions"],

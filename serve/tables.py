@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
-from events.stage import HERE, REGION, Json, create_tables, read_json
+from events.stage import HERE, REGION, REVOCATIONS, Json, create_tables, read_json
 
 HOST: Final = "127.0.0.1"
 
@@ -43,9 +43,10 @@ def in_memory(stack: Json) -> Iterator[str]:
 
 
 def names_of_its_own(settings: Mapping[str, str], defaults: Mapping[str, str]) -> list[str]:
-    """Return the settings that name other tables or columns than the sample rows have."""
+    """Return the settings that name other tables or columns than the samples have."""
+    samples = {(name, default) for name, default in defaults.items()} | {("REVOCATIONS_TABLE", REVOCATIONS)}
     return [
         name
         for name, value in settings.items()
-        if name.endswith(("_TABLE", "_COLUMN")) and value.strip() != defaults[name]
+        if name.endswith(("_TABLE", "_COLUMN")) and (name, value.strip()) not in samples
     ]

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from cryptography.x509.oid import NameOID
 
 from auth_jwt.authorizer import Authorizer
-from auth_jwt.cache import RowMemory
+from auth_jwt.cache import RevocationMemory, RowMemory
 from auth_jwt.errors import Denied, Reason
 from auth_jwt.models import Policy
 from tests.fakes import Clock, MemoryStore
@@ -26,6 +26,7 @@ KEYS = Path(__file__).parent / "keys"
 
 NOW = 1_800_000_000
 TAG = "t1"
+JTI = "one token of t1"
 HMAC_KEY = "an HMAC secret of sixty-four bytes, for these tests and no other"
 
 StoredRow = dict[str, object]
@@ -180,6 +181,11 @@ def a_profile(**columns: object) -> StoredRow:
     return {"tag": TAG, "sip_username": "alice", **columns}
 
 
+def a_revocation(**columns: object) -> StoredRow:
+    """A row of the table of revoked tokens."""
+    return {"tag": TAG, "jti": JTI, "expires_at": NOW + 3600, **columns}
+
+
 def without(row: StoredRow, column: str) -> StoredRow:
     return {name: value for name, value in row.items() if name != column}
 
@@ -193,6 +199,7 @@ def an_authorizer(
     now: float = NOW,
     ttl: float = 0,
     store: MemoryStore | None = None,
+    revocations: Sequence[StoredRow] | None = None,
     **rules: Any,
 ) -> Authorizer:
     """An authorizer over rows in memory: one good secret and one profile unless others are given.
@@ -203,6 +210,7 @@ def an_authorizer(
         now: where its clock stands.
         ttl: seconds that rows are remembered.
         store: the store itself, to change its rows later.
+        revocations: rows of the table of revoked tokens, to those of the store; None when there is no such table.
         rules: fields of `Policy`.
     """
     policy = Policy(**rules)
@@ -213,7 +221,11 @@ def an_authorizer(
             credentials=policy.credentials,
         )
     memory = RowMemory(store, ttl=ttl, stale_for=0, timer=Clock())
-    return Authorizer(memory=memory, policy=policy, store_seconds=1.5, clock=Clock(now))
+    revoked = None
+    if revocations is not None:
+        store.revocations.extend(revocations)
+        revoked = RevocationMemory(store, ttl=ttl, stale_for=0, timer=Clock())
+    return Authorizer(memory=memory, revocations=revoked, policy=policy, store_seconds=1.5, clock=Clock(now))
 
 
 def refusal(call: Callable[[], object]) -> Reason:

@@ -1,13 +1,25 @@
 """Stand-ins for the world, shared by the suites: rows in memory, clocks that stand where they are put, a context."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from auth_jwt.credentials import Credential
 from auth_jwt.errors import Fault
-from auth_jwt.models import Columns, Profile, Row, Secret, TagRows
+from auth_jwt.models import REVOCATION_JTI, REVOCATION_TAG, SECRET_ID, Columns, Profile, Row, Secret, TagRows
 from auth_jwt.ports import Deadline
+from auth_jwt.provisioning.changes import (
+    MISSING,
+    Change,
+    Delete,
+    Expected,
+    Key,
+    Overtaken,
+    Page,
+    Put,
+    Table,
+    Update,
+)
 
 
 @dataclass
@@ -25,7 +37,10 @@ class Clock:
 
 @dataclass
 class MemoryStore:
-    """The port `RowsStore` over plain rows: the reference that the DynamoDB store may not differ from."""
+    """The ports `RowsStore` and `RevocationsStore` over plain rows: the reference that DynamoDB's may not differ from.
+
+    `failure` is of profiles and secrets, `outage` of the table of revoked tokens.
+    """
 
     profiles: list[dict[str, object]] = field(default_factory=list)
     secrets: list[dict[str, object]] = field(default_factory=list)
@@ -33,6 +48,9 @@ class MemoryStore:
     credentials: tuple[Credential, ...] = ()
     failure: Fault | None = None
     reads: list[tuple[str, bool]] = field(default_factory=list)
+    revocations: list[dict[str, object]] = field(default_factory=list)
+    outage: Fault | None = None
+    lookups: list[tuple[str, str]] = field(default_factory=list)
 
     def read(self, tag: str, *, consistent: bool, deadline: Deadline) -> TagRows:
         self.reads.append((tag, consistent))
@@ -46,6 +64,12 @@ class MemoryStore:
                 Secret.from_row(natural(row), self.columns) for row in sorted(secrets, key=lambda row: str(row["id"]))
             ),
         )
+
+    def is_revoked(self, tag: str, jti: str, *, deadline: Deadline) -> bool:
+        self.lookups.append((tag, jti))
+        if self.outage is not None:
+            raise self.outage
+        return any((row[REVOCATION_TAG], row[REVOCATION_JTI]) == (tag, jti) for row in self.revocations)
 
 
 @dataclass
@@ -70,3 +94,96 @@ def natural(row: Mapping[str, object]) -> Row:
         column: Decimal(str(value)) if isinstance(value, int | float) and not isinstance(value, bool) else value
         for column, value in row.items()
     }
+
+
+@dataclass
+class MemoryTables:
+    """The port `ProvisioningStore` over plain rows: the reference that the DynamoDB tables may not differ from."""
+
+    columns: Columns = field(default_factory=Columns)
+    keeps_revocations: bool = True
+    rows: dict[Key, dict[str, object]] = field(default_factory=dict)
+    failure: Fault | None = None
+    before_write: Callable[[], None] | None = None
+
+    def profile(self, tag: str) -> Row | None:
+        return self._row(Key(Table.PROFILES, tag))
+
+    def profiles(self, *, after: str | None, limit: int) -> Page:
+        tags = sorted(key.tag for key in self.rows if key.table is Table.PROFILES)
+        return self._page([Key(Table.PROFILES, tag) for tag in tags if after is None or tag > after], limit)
+
+    def secrets(self, tag: str) -> list[Row]:
+        self._fail()
+        keys = [key for key in self.rows if (key.table, key.tag) == (Table.SECRETS, tag)]
+        return [self._whole(key) for key in sorted(keys, key=lambda key: str(key.id))]
+
+    def revocation(self, tag: str, jti: str) -> Row | None:
+        return self._row(Key(Table.REVOCATIONS, tag, jti))
+
+    def revocations(self, tag: str, *, after: str | None, limit: int) -> Page:
+        keys = [key for key in self.rows if (key.table, key.tag) == (Table.REVOCATIONS, tag)]
+        some = sorted((key for key in keys if after is None or str(key.id) > after), key=lambda key: str(key.id))
+        return self._page(some, limit)
+
+    def write(self, *changes: Change) -> None:
+        self._fail()
+        if self.before_write is not None:  # somebody else gets in between, once
+            meanwhile, self.before_write = self.before_write, None
+            meanwhile()
+        for change in changes:
+            if not self._is_as(change.expected, self.rows.get(change.key)):
+                raise Overtaken(change.key)
+        for change in changes:
+            if isinstance(change, Put):
+                self.rows[change.key] = dict(natural(change.columns))
+            elif isinstance(change, Update):
+                row = self.rows.setdefault(change.key, {})
+                row.update(natural({name: value for name, value in change.columns.items() if value is not MISSING}))
+                for name in [name for name, value in change.columns.items() if value is MISSING]:
+                    row.pop(name, None)
+            elif isinstance(change, Delete):
+                self.rows.pop(change.key, None)
+
+    def read(self, tag: str, *, consistent: bool, deadline: Deadline) -> TagRows:
+        """The port `RowsStore`, over the same rows."""
+        profile = self.profile(tag)
+        return TagRows(
+            None if profile is None else Profile.from_row(profile, self.columns, ()),
+            tuple(Secret.from_row(row, self.columns) for row in self.secrets(tag)),
+        )
+
+    def is_revoked(self, tag: str, jti: str, *, deadline: Deadline) -> bool:
+        """The port `RevocationsStore`, likewise."""
+        return self.revocation(tag, jti) is not None
+
+    def write_row(self, key: Key, columns: Mapping[str, object]) -> None:
+        """Put a row there, whatever was there before."""
+        self.rows[key] = dict(natural(columns))
+
+    def _row(self, key: Key) -> Row | None:
+        self._fail()
+        return self._whole(key) if key in self.rows else None
+
+    def _whole(self, key: Key) -> Row:
+        names = {
+            Table.PROFILES: (self.columns.tag,),
+            Table.SECRETS: (self.columns.secret_tag, SECRET_ID),
+            Table.REVOCATIONS: (REVOCATION_TAG, REVOCATION_JTI),
+        }[key.table]
+        return {**self.rows[key], **dict(zip(names, (key.tag, key.id), strict=False))}
+
+    def _page(self, keys: list[Key], limit: int) -> Page:
+        last = keys[limit - 1] if len(keys) >= limit else None
+        following = None if last is None else last.tag if last.id is None else last.id
+        return Page([self._whole(key) for key in keys[:limit]], following)
+
+    def _fail(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+    @staticmethod
+    def _is_as(expected: Expected, row: dict[str, object] | None) -> bool:
+        if expected.present is not None and expected.present is not (row is not None):
+            return False
+        return all((row or {}).get(name, MISSING) == value for name, value in expected.columns.items())

@@ -78,6 +78,7 @@ class Choice:
         log_level: `LogLevel`.
         retention_days: `LogRetentionDays`.
         access_logs: `AccessLogs`.
+        revocations: whether there is a `RevocationsTable`, where each miss looks as well.
     """
 
     entry: Entry = Entry.REST
@@ -91,6 +92,7 @@ class Choice:
     log_level: str = "INFO"
     retention_days: int = 30
     access_logs: bool = False
+    revocations: bool = False
 
     def but(self, **changes: object) -> "Choice":
         """Return this choice with some things chosen otherwise."""
@@ -103,8 +105,8 @@ class Times:
 
     Attributes:
         hit: its rows are in memory.
-        miss: both tables are read.
-        cold: both tables are read, and an environment had to be made for it first.
+        miss: the tables are read.
+        cold: the tables are read, and an environment had to be made for it first.
         cold_billed: what of `cold` is billed.
     """
 
@@ -124,7 +126,8 @@ class Times:
             return cpu_ms * factor / share
 
         hit = processing(stated.hit_cpu_ms + stated.runtime_cpu_ms)
-        miss = processing(stated.miss_cpu_ms + stated.runtime_cpu_ms) + stated.miss_wait_ms
+        waits = 2 if choice.revocations else 1  # profile and secrets at once, and then the revocation
+        miss = processing(stated.miss_cpu_ms + stated.runtime_cpu_ms) + waits * stated.miss_wait_ms
         if choice.snapstart:
             unbilled = stated.restore_ms
             billed = stated.restore_billed_ms + processing(stated.restored_first_cpu_ms) + stated.first_wait_ms
@@ -187,6 +190,11 @@ def read_units_of_a_miss(inputs: Inputs, *, consistent: bool = False) -> tuple[f
     )
 
 
+def read_units_of_a_revocation(choice: Choice) -> float:
+    """Return the read units of one look at the table of revoked tokens, 0 where there is none."""
+    return read_units([], consistent=True) if choice.revocations else 0.0
+
+
 def log_bytes(choice: Choice, inputs: Inputs) -> float:
     """Return what CloudWatch Logs ingests for one request that was answered, in bytes."""
     log = inputs.log
@@ -220,7 +228,7 @@ def _bill(quantity: float, choice: Choice, inputs: Inputs) -> Bill:
     logged = quantity * log_bytes(choice, inputs) / _GIGABYTE
     months_kept = choice.retention_days / _DAYS_PER_MONTH
     misses = 1 - choice.hit_rate
-    units = misses * sum(read_units_of_a_miss(inputs))
+    units = misses * (sum(read_units_of_a_miss(inputs)) + read_units_of_a_revocation(choice))
     units += request.second_looks * sum(read_units_of_a_miss(inputs, consistent=True))
     traced = inputs.tracing.share_at(request.reference_rate if choice.rate is None else choice.rate)
     to_the_internet = 0.0 if choice.entry is Entry.AUTHORIZER else request.answers_to_the_internet

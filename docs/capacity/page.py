@@ -196,6 +196,7 @@ def _switches(inputs: Inputs) -> str:
         saves("`MemorySize` 128 instead of 512", base.but(memory_mb=128)),
         saves("`MemorySize` 1769 instead of 512", base.but(memory_mb=1769)),
         saves("`SnapStart=None`", base.but(snapstart=False)),
+        saves("a `RevocationsTable`", base.but(revocations=True)),
     ]
     return _table(["what is changed", "a million authorizations"], rows)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from docs.capacity.cost import Choice, Times, log_bytes, read_units_of_a_miss
+from docs.capacity.cost import Choice, Times, log_bytes, read_units_of_a_miss, read_units_of_a_revocation
 from docs.capacity.inputs import Inputs
 from docs.capacity.simulation import concurrency
 
@@ -36,7 +36,7 @@ def needs(rate: float, inputs: Inputs, choice: Choice | None = None) -> Iterator
     times = Times.of(choice, inputs)
     per_unit = quotas["lambda_requests_per_concurrency"].value
     asked = max(concurrency(rate, times.miss / 1000), rate / per_unit) * stated.headroom
-    units = max(read_units_of_a_miss(inputs))
+    units = max(*read_units_of_a_miss(inputs), read_units_of_a_revocation(choice))
     throttle = inputs.simulation.storm
 
     def need(what: str, amount: float, quota: str) -> Need:

@@ -18,6 +18,7 @@ from botocore.client import BaseClient
 from auth_jwt.settings import Settings
 from events.demo import Act, acts
 from events.outcomes import differences
+from events.samples import token
 from events.stage import HERE, Stage, environment, load_handler, read_json
 from tests.deployment.account import LEFT_OUT, MADE, REGION, account, client, deploy
 
@@ -235,6 +236,37 @@ def test_what_lambda_does_itself_is_allowed_on_the_functions_own_log(function: s
         ("xray:PutTelemetryRecords", "*"),
         ("xray:PutTraceSegments", "*"),
     }
+
+
+# --- The table of revoked tokens, which a stack has when it is named --------------------------------------------------
+
+
+def event_with(token: str, function: str) -> dict[str, Any]:
+    """Return an event of *function* that bears *token*."""
+    if function == "authorize":
+        return {"jwt_token": token}
+    return {**read_json(HERE / function / "rest-token-allowed.json"), "authorizationToken": token}
+
+
+@FUNCTIONS
+def test_with_a_table_of_revoked_tokens_a_function_is_given_all_it_needs_and_no_more(function: str) -> None:
+    """The name, the table with its keys, and the one permission; whoever is revoked is refused, and nobody else."""
+    calls: Calls = set()
+    with account():
+        stack = deploy("auth-jwt", RevocationsTable="sip.revoked")
+        tables = client("dynamodb")
+        tables.batch_write_item(RequestItems=rows(renamed=False))
+        tables.put_item(TableName="sip.revoked", Item={"tag": {"S": "alice-web"}, "jti": {"S": "stolen"}})
+        with environment({**stack.environment(function), "DYNAMODB_CLIENT": "boto3"}):
+            stage = Stage(load_handler(function), tables, function)
+            with recorded(calls):
+                answers = [stage.ask(event_with(token("alice-web", jti=jti).text, function)) for jti in ("1", "stolen")]
+        permissions = {pair for pair in stack.permissions(function) if pair[0] not in BY_LAMBDA_ITSELF}
+
+    assert [(answer.is_good, answer.denial) for answer in answers] == [(True, None), (False, "revoked_token")]
+    assert calls == permissions
+    assert ("dynamodb:GetItem", f"arn:aws:dynamodb:{REGION}:123456789012:table/sip.revoked") in calls
+    assert stack.outputs["RevocationsTableName"] == "sip.revoked"
 
 
 def test_any_call_would_be_noticed() -> None:

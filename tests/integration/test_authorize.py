@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
+from events.samples import token
 from events.stage import HERE, Stage, read_json
 
 SetStage = Callable[..., Stage]
@@ -18,6 +20,18 @@ WRONG_SECRET = read_json(HERE / "authorize" / "rest-denied-wrong-secret.json")
 UNKNOWN_TAG = read_json(HERE / "authorize" / "rest-denied-unknown-tag.json")
 HEALTH = read_json(HERE / "authorize" / "rest-health.json")
 DIRECT = read_json(HERE / "authorize" / "direct-authorized.json")
+
+
+def with_id(jti: str) -> dict[str, Any]:
+    """The request of `BY_HEADER` with a token of that `jti`."""
+    bearer = {"Authorization": f"Bearer {token('alice-web', jti=jti).text}"}
+    many = {name: [value] for name, value in bearer.items()}
+    headers, values = BY_HEADER["headers"] | bearer, BY_HEADER["multiValueHeaders"] | many
+    return {**BY_HEADER, "headers": headers, "multiValueHeaders": values}
+
+
+def revoke(stage: Stage, jti: str) -> None:
+    stage.tables.put_item(TableName="jwt_revocations", Item={"tag": {"S": "alice-web"}, "jti": {"S": jti}})
 
 
 class TestRows:
@@ -74,6 +88,108 @@ class TestRows:
 
         assert [stage.ask(BY_HEADER).record["rows"] for _ in range(2)] == ["table", "table"]
         assert len(calls) == 4
+
+
+class TestRevocations:
+    """With REVOCATIONS_TABLE, a single token can be revoked."""
+
+    def test_a_token_that_is_listed_is_refused_and_no_other(self, set_stage: SetStage) -> None:
+        stage = set_stage(REVOCATIONS_TABLE="jwt_revocations")
+        revoke(stage, "stolen")
+
+        stolen, other = stage.ask(with_id("stolen")), stage.ask(with_id("other"))
+
+        assert (stolen.status, stolen.member("code"), stolen.denial) == (401, -1, "revoked_token")
+        assert (stolen.record["tag"], stolen.record["secret_id"]) == ("alice-web", "1")
+        assert (other.status, other.member("sip_username")) == (200, "alice")
+
+    def test_the_table_is_read_last_strongly_consistent_and_then_remembered(
+        self, set_stage: SetStage, calls: list[str]
+    ) -> None:
+        stage = set_stage(REVOCATIONS_TABLE="jwt_revocations")
+        calls.clear()
+
+        for jti in ("a", "a", "b"):
+            stage.ask(with_id(jti))
+
+        assert sorted(calls[:2]) == ["GetItem jwt_profiles eventual", "Query jwt_secrets eventual"]
+        assert calls[2:] == ["GetItem jwt_revocations consistent"] * 2
+
+    def test_one_revoked_a_moment_ago_is_refused_at_once_where_it_is_not_remembered(self, set_stage: SetStage) -> None:
+        stage = set_stage(REVOCATIONS_TABLE="jwt_revocations", CACHE_TTL_SECONDS="1")
+        assert [stage.ask(with_id(jti)).status for jti in ("seen", "another")] == [200, 200]
+
+        revoke(stage, "seen")
+        revoke(stage, "never seen")
+
+        assert stage.ask(with_id("never seen")).denial == "revoked_token"
+        assert stage.ask(with_id("seen")).status == 200
+        time.sleep(1.05)
+        assert stage.ask(with_id("seen")).denial == "revoked_token"
+
+    def test_without_memory_every_request_reads_it(self, set_stage: SetStage, calls: list[str]) -> None:
+        stage = set_stage(REVOCATIONS_TABLE="jwt_revocations", CACHE_TTL_SECONDS="0")
+        stage.ask(with_id("a"))
+        revoke(stage, "a")
+
+        assert stage.ask(with_id("a")).denial == "revoked_token"
+        assert calls.count("GetItem jwt_revocations consistent") == 2
+
+    def test_a_token_without_an_id_is_refused(self, set_stage: SetStage) -> None:
+        assert set_stage(REVOCATIONS_TABLE="jwt_revocations").ask(BY_HEADER).denial == "missing_claim"
+
+    def test_by_default_nobody_looks_at_the_table(self, set_stage: SetStage, calls: list[str]) -> None:
+        stage = set_stage()
+        revoke(stage, "stolen")
+
+        assert stage.ask(with_id("stolen")).status == 200
+        assert "jwt_revocations" not in " ".join(calls[-2:])
+
+    def test_a_missing_table_is_a_fault_and_lets_nobody_in(self, set_stage: SetStage) -> None:
+        answer = set_stage(REVOCATIONS_TABLE="no_such_table").ask(with_id("a"))
+
+        assert (answer.status, answer.member("code")) == (500, None)
+        assert (answer.record["outcome"], answer.record["reason"]) == ("fault", "unusable_store")
+        assert "dynamodb:GetItem on table 'no_such_table'" in answer.record["causes"][0]["message"]
+
+    def test_so_is_a_table_with_other_keys(self, set_stage: SetStage) -> None:
+        assert set_stage(REVOCATIONS_TABLE="jwt_secrets").ask(with_id("a")).status == 500
+
+    def test_in_an_outage_those_remembered_get_in_and_others_get_a_503(
+        self, set_stage: SetStage, outage: Callable[[], None]
+    ) -> None:
+        stage = set_stage(REVOCATIONS_TABLE="jwt_revocations", CACHE_TTL_SECONDS="1")
+        stage.ask(with_id("seen"))
+        outage()
+        time.sleep(1.05)
+
+        seen, other = stage.ask(with_id("seen")), stage.ask(with_id("never seen"))
+
+        assert (seen.status, seen.record["rows"]) == (200, "stale")
+        assert (other.status, other.record["reason"]) == (503, "unreachable")
+
+    @pytest.mark.parametrize(("table", "status"), [("jwt_revocations", 401), ("no_such_table", 500)])
+    def test_an_id_is_in_no_log_line(self, set_stage: SetStage, table: str, status: int) -> None:
+        stage = set_stage(REVOCATIONS_TABLE=table, POWERTOOLS_LOG_LEVEL="DEBUG")
+        revoke(stage, "sToLeN-id")
+
+        answer = stage.ask(with_id("sToLeN-id"))
+
+        assert answer.status == status
+        assert answer.lines
+        assert not [line for line in answer.lines if "sToLeN" in line]
+
+    def test_the_authorizer_of_other_apis_refuses_it_too(self, set_stage: SetStage) -> None:
+        stage = set_stage("gateway_authorizer", REVOCATIONS_TABLE="jwt_revocations")
+        revoke(stage, "stolen")
+        event = read_json(HERE / "gateway_authorizer" / "rest-token-allowed.json")
+
+        stolen, other = (
+            stage.ask({**event, "authorizationToken": token("alice-web", jti=jti).text}) for jti in ("stolen", "other")
+        )
+
+        assert (stolen.raised, stolen.denial) == ("Unauthorized: Unauthorized", "revoked_token")
+        assert other.is_good
 
 
 class TestNumbers:

@@ -9,11 +9,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from auth_jwt.errors import Reason
-from auth_jwt.models import Policy, Secret
+from auth_jwt.models import MAX_JTI_BYTES, Policy, Secret
 from auth_jwt.verification import check_claims
-from tests.factories import HMAC_KEY, NOW, a_secret, a_token, an_authorizer, verdict
+from tests.factories import HMAC_KEY, NOW, a_revocation, a_secret, a_token, an_authorizer, verdict
 from tests.strategies import BOUNDS, INSTANTS
 
+IDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=20).flatmap(
+    lambda text: st.sampled_from([text, text.ljust(MAX_JTI_BYTES, "x"), text.ljust(MAX_JTI_BYTES + 1, "x")])
+)
 LEEWAYS = st.sampled_from([0, 1, 2, 60]) | st.integers(0, 2**31)
 
 
@@ -85,6 +88,19 @@ def test_a_token_is_revoked_when_issued_before_the_profiles_second(valid_after: 
     revoked = Fraction(valid_after) > Fraction(iat)
 
     assert verdict(lambda: authorizer.authorize(a_token(iat=iat))) is (Reason.REVOKED_TOKEN if revoked else None)
+
+
+@given(IDS, st.lists(IDS, max_size=3), st.integers(0, 3))
+def test_a_token_is_revoked_when_its_very_id_is_listed(jti: str, others: list[str], place: int) -> None:
+    listed = [*others[:place], jti, *others[place:]]
+    token = a_token(jti=jti)
+
+    for rows in (listed, others):
+        authorizer = an_authorizer(revocations=[a_revocation(jti=row) for row in rows])
+        expected = Reason.REVOKED_TOKEN if jti in rows else None
+        if len(jti.encode()) > MAX_JTI_BYTES:
+            expected = Reason.MALFORMED_CLAIM
+        assert verdict(lambda: authorizer.authorize(token)) is expected  # noqa: B023
 
 
 @given(st.integers(1, 100), st.integers(1, 100))

@@ -139,6 +139,14 @@ def test_the_functions_may_do_exactly_what_they_do(deploy: Deploy, gate: str) ->
     ]
 
 
+def test_with_a_table_of_revoked_tokens_they_may_look_one_up(deploy: Deploy) -> None:
+    """One call more, on that table alone."""
+    more = {"Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": f"arn:aws:dynamodb:{ACCOUNT}:table/revoked"}
+    usual = statements(deploy())
+
+    assert statements(deploy(RevocationsTable="revoked")) == [*usual[:2], more, *usual[2:]]
+
+
 def test_with_a_key_of_ones_own_the_functions_may_decrypt_through_dynamodb(deploy: Deploy) -> None:
     """Reading a table under a customer key needs the key, too."""
     assert statements(deploy(KmsKeyArn=KEY_ARN))[3:] == [

@@ -32,9 +32,10 @@ METHODS = {
 
 KEY_ARN = "arn:aws:kms:eu-central-1:123456789012:key/0000-1111"
 
-# REVOCATIONS_TABLE comes with its table.
-SETTINGS = {name: default for name, default in DEFAULTS.items() if name != "REVOCATIONS_TABLE"}
+SETTINGS = dict(DEFAULTS)
 ALL_SETTINGS = {**SETTINGS, **AUTHORIZER_DEFAULTS}
+REVOCATIONS = {"RevocationsTable": "revoked"}
+TABLES = ["JwtProfiles", "JwtSecrets", "JwtRevocations"]
 READERS = [
     *(pytest.param(name, "AuthorizeFunction", id=f"{name}-authorize") for name in SETTINGS),
     *(pytest.param(name, "GatewayAuthorizerFunction", id=f"{name}-gateway-authorizer") for name in ALL_SETTINGS),
@@ -306,10 +307,10 @@ def test_the_tables_have_the_names_and_keys_of_the_settings(deploy: Deploy) -> N
     ]
 
 
-@pytest.mark.parametrize("logical_id", ["JwtProfiles", "JwtSecrets"])
+@pytest.mark.parametrize("logical_id", TABLES)
 def test_a_table_is_protected_and_billed_on_demand(deploy: Deploy, logical_id: str) -> None:
     """Recoverable to any second, encrypted by a key one can audit, and not deleted by accident."""
-    made = properties(deploy(), logical_id)
+    made = properties(deploy(**REVOCATIONS), logical_id)
 
     assert made["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert made["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS"}
@@ -317,35 +318,65 @@ def test_a_table_is_protected_and_billed_on_demand(deploy: Deploy, logical_id: s
     assert made["BillingMode"] == "PAY_PER_REQUEST"
 
 
-@pytest.mark.parametrize("logical_id", ["JwtProfiles", "JwtSecrets"])
+@pytest.mark.parametrize("logical_id", TABLES)
 def test_a_table_takes_a_key_of_ones_own(deploy: Deploy, logical_id: str) -> None:
-    """One parameter for both."""
-    assert properties(deploy(KmsKeyArn=KEY_ARN), logical_id)["SSESpecification"] == {
+    """One parameter for all."""
+    assert properties(deploy(**REVOCATIONS, KmsKeyArn=KEY_ARN), logical_id)["SSESpecification"] == {
         "SSEEnabled": True,
         "SSEType": "KMS",
         "KMSMasterKeyId": KEY_ARN,
     }
 
 
-@pytest.mark.parametrize("logical_id", ["JwtProfiles", "JwtSecrets"])
+@pytest.mark.parametrize("logical_id", TABLES)
 def test_a_table_outlives_its_stack(deploy: Deploy, logical_id: str) -> None:
     """Also when a change of the stack would replace it."""
-    resource = deploy()["Resources"][logical_id]
+    resource = deploy(**REVOCATIONS)["Resources"][logical_id]
 
     assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")
 
 
 def test_tables_that_are_there_already_are_used_as_they_are(deploy: Deploy) -> None:
     """A second stack, or the first one again, would fail on names that are taken."""
-    stack = deploy(CreateTables="false", KmsKeyArn=KEY_ARN, ProfilesTable="people")
-    read_profile, *_ = properties(stack, "ReadTheTables")["PolicyDocument"]["Statement"]
+    stack = deploy(CreateTables="false", KmsKeyArn=KEY_ARN, ProfilesTable="people", **REVOCATIONS)
+    read_profile, _, look_up, *_ = properties(stack, "ReadTheTables")["PolicyDocument"]["Statement"]
 
     assert of_type(stack, "AWS::DynamoDB::Table") == {}
     assert read_profile["Resource"].endswith(":table/people")
+    assert look_up["Resource"].endswith(":table/revoked")
     assert environment(stack)["PROFILES_TABLE"] == "people"
+    assert environment(stack)["REVOCATIONS_TABLE"] == "revoked"
 
 
-@pytest.mark.parametrize("logical_id", ["JwtProfiles", "JwtSecrets"])
+def test_the_table_of_revoked_tokens_is_made_when_it_is_named(deploy: Deploy) -> None:
+    """With the keys that the code asks for, whatever the others' columns are called; its rows delete themselves."""
+    stack = deploy(TagColumn="t", SecretTagColumn="st", **REVOCATIONS)
+    made = properties(stack, "JwtRevocations")
+
+    assert made["TableName"] == "revoked"
+    assert made["KeySchema"] == [
+        {"AttributeName": "tag", "KeyType": "HASH"},
+        {"AttributeName": "jti", "KeyType": "RANGE"},
+    ]
+    assert made["AttributeDefinitions"] == [
+        {"AttributeName": "tag", "AttributeType": "S"},
+        {"AttributeName": "jti", "AttributeType": "S"},
+    ]
+    assert made["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    assert stack["Outputs"]["RevocationsTableName"]["Value"] == "revoked"
+
+
+def test_without_its_name_there_is_no_such_table_and_no_permission_to_read_one(deploy: Deploy) -> None:
+    """By default a stack is as it was: two tables, no call more."""
+    stack = deploy()
+    sids = [statement["Sid"] for statement in properties(stack, "ReadTheTables")["PolicyDocument"]["Statement"]]
+
+    assert of_type(stack, "AWS::DynamoDB::Table").keys() == {"JwtProfiles", "JwtSecrets"}
+    assert "RevocationsTableName" not in stack["Outputs"]
+    assert sids == ["ReadOneProfile", "ReadTheSecretsOfATag", "SendTraces"]
+
+
+@pytest.mark.parametrize("logical_id", TABLES)
 @pytest.mark.parametrize(
     ("units", "bound"),
     [
@@ -357,7 +388,7 @@ def test_reading_a_table_has_an_upper_bound(
     deploy: Deploy, logical_id: str, units: str, bound: dict[str, str] | None
 ) -> None:
     """On demand means without end, and somebody pays for it."""
-    assert properties(deploy(MaxReadUnits=units), logical_id).get("OnDemandThroughput") == bound
+    assert properties(deploy(MaxReadUnits=units, **REVOCATIONS), logical_id).get("OnDemandThroughput") == bound
 
 
 @pytest.mark.parametrize(
@@ -431,6 +462,9 @@ def test_a_function_starts_with_the_default_parameters(deploy: Deploy, function:
         pytest.param("PROFILES_TABLE", "a.b-C_1", True, id="a table's name"),
         pytest.param("PROFILES_TABLE", "ab", False, id="a table's name that is too short"),
         pytest.param("SECRETS_TABLE", "a b c", False, id="a table's name with blanks"),
+        pytest.param("REVOCATIONS_TABLE", "", True, id="no table of revoked tokens"),
+        pytest.param("REVOCATIONS_TABLE", "jwt_revocations", True, id="one"),
+        pytest.param("REVOCATIONS_TABLE", "ab", False, id="one whose name is too short"),
         pytest.param("TAG_COLUMN", "", False, id="a column without a name"),
         pytest.param("ALG_COLUMN", "x" * 255, True, id="a long column"),
         pytest.param("ALG_COLUMN", "x" * 256, False, id="a column that is too long"),

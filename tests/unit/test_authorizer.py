@@ -16,6 +16,7 @@ from auth_jwt.models import Policy, Report
 from auth_jwt.tokens import HeaderRules
 from tests.factories import (
     HMAC_KEY,
+    JTI,
     NOW,
     TAG,
     StoredRow,
@@ -23,6 +24,7 @@ from tests.factories import (
     a_jwks,
     a_private_key,
     a_profile,
+    a_revocation,
     a_secret,
     a_token,
     an_authorizer,
@@ -105,6 +107,9 @@ def test_the_steps_come_in_their_order() -> None:
     good = a_token(key=OTHER_KEY, iat=NOW)
     closed, opened = a_secret(end_ts=NOW), a_secret()
     profile = a_profile(sip_username="", disabled=True, tokens_valid_after=NOW + 1, sip_domain="other.example")
+    usable = {"sip_username": "alice", "disabled": False}
+    in_time = profile | usable | {"tokens_valid_after": NOW}
+    named = a_token(key=OTHER_KEY, iat=NOW, jti=JTI)
     mended: list[tuple[str, list[StoredRow], list[StoredRow], Reason | None]] = [
         ("no token", [], [], Reason.MALFORMED_TOKEN),
         (a_token(key=OTHER_KEY, payload=b"{", header={"alg": "x"}), [], [], Reason.UNSUPPORTED_ALGORITHM),
@@ -117,25 +122,18 @@ def test_the_steps_come_in_their_order() -> None:
         (good, [a_secret(OTHER_KEY)], [], Reason.UNKNOWN_PROFILE),
         (good, [a_secret(OTHER_KEY)], [profile], Reason.INCOMPLETE_PROFILE),
         (good, [a_secret(OTHER_KEY)], [profile | {"sip_username": "alice"}], Reason.DISABLED_PROFILE),
-        (
-            good,
-            [a_secret(OTHER_KEY)],
-            [profile | {"sip_username": "alice", "disabled": False}],
-            Reason.REVOKED_TOKEN,
-        ),
-        (
-            good,
-            [a_secret(OTHER_KEY)],
-            [profile | {"sip_username": "alice", "disabled": False, "tokens_valid_after": NOW}],
-            Reason.USERNAME_MISMATCH,
-        ),
+        (good, [a_secret(OTHER_KEY)], [profile | usable], Reason.REVOKED_TOKEN),
+        (good, [a_secret(OTHER_KEY)], [in_time], Reason.MISSING_CLAIM),
+        (named, [a_secret(OTHER_KEY)], [in_time], Reason.REVOKED_TOKEN),
     ]
 
     for token, secrets, profiles, reason in mended:
-        authorizer = an_authorizer(store=MemoryStore(profiles, secrets))
+        authorizer = an_authorizer(store=MemoryStore(profiles, secrets), revocations=[a_revocation()])
         assert verdict(lambda: authorizer.authorize(token, from_user="bob", from_domain="x")) is reason  # noqa: B023
-    assert refusal(lambda: authorizer.authorize(good, from_user="alice", from_domain="x")) is Reason.DOMAIN_MISMATCH
-    assert authorizer.authorize(good, from_user="alice", from_domain="other.example").sip_username == "alice"
+    authorizer = an_authorizer(store=MemoryStore([in_time], [a_secret(OTHER_KEY)]), revocations=[])
+    assert refusal(lambda: authorizer.authorize(named, from_user="bob", from_domain="x")) is Reason.USERNAME_MISMATCH
+    assert refusal(lambda: authorizer.authorize(named, from_user="alice", from_domain="x")) is Reason.DOMAIN_MISMATCH
+    assert authorizer.authorize(named, from_user="alice", from_domain="other.example").sip_username == "alice"
 
 
 @pytest.mark.parametrize("token", [None, "a.b", a_token(payload=b"[]"), a_token(tag=7)], ids=["1", "2", "3", "4"])

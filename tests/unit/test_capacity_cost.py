@@ -137,6 +137,27 @@ def test_only_misses_and_second_looks_are_read() -> None:
     assert misses - hits == pytest.approx(price)
 
 
+def test_a_table_of_revoked_tokens_costs_each_miss_a_unit_and_a_wait_and_hits_nothing() -> None:
+    """Strongly consistent, and whether there is a row or not."""
+    hit, miss = (Choice(hit_rate=hits, cold_share=0.0) for hits in (1.0, 0.0))
+    price = INPUTS.price("read_request_units", "us-east-1").first
+    more, none = (
+        per_million(choice.but(revocations=True), INPUTS)[Item.READS] - per_million(choice, INPUTS)[Item.READS]
+        for choice in (miss, hit)
+    )
+    waits = Times.of(miss.but(revocations=True), INPUTS).miss - Times.of(miss, INPUTS).miss
+    (units,) = (
+        need.amount
+        for need in needs(1000, INPUTS, miss.but(revocations=True))
+        if need.what == "read units a second, each table"
+    )
+
+    assert more == pytest.approx(price)
+    assert none == 0
+    assert waits == pytest.approx(INPUTS.durations.miss_wait_ms)
+    assert units == 1000
+
+
 @pytest.mark.parametrize(("rate", "share"), [(0.5, 1.0), (1, 1.0), (2, (1 + 0.05) / 2), (101, 6 / 101), (1e9, 0.05)])
 def test_traces_are_one_a_second_and_a_twentieth_of_the_rest(rate: float, share: float) -> None:
     assert INPUTS.tracing.share_at(rate) == pytest.approx(share)
@@ -206,12 +227,13 @@ def test_the_counted_metrics_are_those_of_the_code() -> None:
 def test_the_stated_stack_is_that_of_the_template() -> None:
     stack = template()
     kinds = [resource["Type"] for resource in stack["Resources"].values()]
+    tables = [resource for resource in stack["Resources"].values() if resource["Type"] == "AWS::DynamoDB::Table"]
     parameters = stack["Parameters"]
     storm = INPUTS.simulation.storm
 
     assert INPUTS.stack.alarms == kinds.count("AWS::CloudWatch::Alarm")
     assert INPUTS.stack.versions == INPUTS.metrics.functions == kinds.count("AWS::Serverless::Function")
-    assert INPUTS.stack.tables == kinds.count("AWS::DynamoDB::Table")
+    assert INPUTS.stack.tables == [table["Condition"] for table in tables].count("MakesTables")
     assert storm.throttle_rate == parameters["ThrottleRate"]["Default"]
     assert storm.throttle_burst == parameters["ThrottleBurst"]["Default"]
     assert Choice() == Choice(
@@ -221,6 +243,7 @@ def test_the_stated_stack_is_that_of_the_template() -> None:
         log_level=parameters["LogLevel"]["Default"],
         retention_days=parameters["LogRetentionDays"]["Default"],
         access_logs=parameters["AccessLogs"]["Default"] != "none",
+        revocations=parameters["RevocationsTable"]["Default"] != "",
     )
 
 

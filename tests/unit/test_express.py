@@ -158,6 +158,16 @@ def test_a_table_of_an_account_is_left_to_boto3_unless_there_is_an_endpoint() ->
     assert reason(LAMBDA, tables=tables, endpoint="https://vpce.example:443") is None
 
 
+def test_so_is_a_table_of_revoked_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every table that the settings name is looked at, and only those."""
+    for name, value in LAMBDA.items():
+        monkeypatch.setenv(name, value)
+    table = "arn:aws:dynamodb:eu-central-1:123456789012:table/revocations"
+    made = [client_of(Settings.from_env({**LAMBDA, "REVOCATIONS_TABLE": name}), LAMBDA) for name in ("", "mine", table)]
+
+    assert [type(client) for client in made] == [ExpressClient, ExpressClient, SdkClient]
+
+
 def test_the_region_of_the_settings_comes_first() -> None:
     assert reason(LAMBDA, region="us-gov-west-1") is not None
     assert reason({**LAMBDA, "AWS_DEFAULT_REGION": "local"}, region="eu-west-1") is None

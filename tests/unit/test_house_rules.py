@@ -20,19 +20,29 @@ INWARD_TO_OUTWARD = (
     # -- the line: above it no AWS, no environment, no logging --
     *("settings", "signature", "connections", "identity", "stores", "express"),
     *("observability", "snapshot", "wiring"),
+    # -- what operators do: nothing above imports it, so no login waits for it --
+    *("provisioning.changes", "provisioning.audit", "provisioning.inspection", "provisioning.registry"),
+    *("provisioning.secrets", "provisioning.profiles", "provisioning.tokens", "provisioning.revocations"),
+    *("provisioning", "provisioning.rendering"),
+    # -- its line --
+    *("provisioning.tables", "provisioning.secrets_manager", "provisioning.wiring"),
 )
 """Every module of the package; each may import those before it, at most."""
 
 CORE = INWARD_TO_OUTWARD[: INWARD_TO_OUTWARD.index("authorizer") + 1]
+OPERATIONS = INWARD_TO_OUTWARD[
+    INWARD_TO_OUTWARD.index("provisioning.changes") : INWARD_TO_OUTWARD.index("provisioning.tables")
+]
 
 ONLY_IN = {
-    "boto3": {"stores"},
-    "botocore": {"stores"},
-    "mypy_boto3_dynamodb": {"stores"},
+    "boto3": {"stores", "provisioning.tables", "provisioning.secrets_manager"},
+    "botocore": {"stores", "provisioning.tables", "provisioning.secrets_manager"},
+    "mypy_boto3_dynamodb": {"stores", "provisioning.tables", "provisioning.wiring"},
+    "mypy_boto3_secretsmanager": {"provisioning.secrets_manager"},
     "aws_lambda_powertools": {"observability"},
-    "logging": {"observability", "stores"},
+    "logging": {"observability", "stores", "provisioning.tables", "provisioning.secrets_manager"},
     "cryptography": {"asymmetric"},
-    "jwt": {"asymmetric"},
+    "jwt": {"asymmetric", "provisioning.tokens"},
     "hmac": {"verification", "signature", "keys"},
     "os": set(),
     "random": {"snapshot"},
@@ -48,7 +58,19 @@ ONLY_IN = {
 }
 """What only these modules of the package may import, at the top or inside a function."""
 
-MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
+
+def name_of(path: Path) -> str:
+    """The name of a module within the package, empty of the package itself."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def path_of(module: str) -> Path:
+    path = PACKAGE.joinpath(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+MODULES = sorted(name for path in PACKAGE.rglob("*.py") if (name := name_of(path)))
 HANDLERS = sorted(path.relative_to(FUNCTIONS).as_posix() for path in FUNCTIONS.rglob("*.py"))
 
 
@@ -72,8 +94,9 @@ def imports_of(path: Path) -> set[str]:
 
 def own_imports_of(path: Path) -> set[str]:
     """The modules of the package that a file imports."""
-    parts = [name.split(".") for name in imports_of(path)]
-    return {names[1] for names in parts if names[0] == "auth_jwt" and len(names) > 1 and names[1] in MODULES}
+    names = [name.removeprefix("auth_jwt.") for name in imports_of(path) if name.startswith("auth_jwt.")]
+    within = [[module for module in MODULES if f"{name}.".startswith(f"{module}.")] for name in names]
+    return {max(modules, key=len) for modules in within if modules}
 
 
 def is_imported(library: str, by: Path) -> bool:
@@ -95,12 +118,12 @@ def test_every_module_has_its_place() -> None:
 def test_imports_point_inward_only(module: str) -> None:
     inner = INWARD_TO_OUTWARD[: INWARD_TO_OUTWARD.index(module)]
 
-    assert own_imports_of(PACKAGE / f"{module}.py") <= set(inner)
+    assert own_imports_of(path_of(module)) <= set(inner)
 
 
 @pytest.mark.parametrize("library", ONLY_IN)
 def test_a_library_is_known_to_one_room(library: str) -> None:
-    importers = {module for module in MODULES if is_imported(library, PACKAGE / f"{module}.py")}
+    importers = {module for module in MODULES if is_imported(library, path_of(module))}
 
     assert importers <= ONLY_IN[library]
 
@@ -110,16 +133,26 @@ def test_the_core_imports_nothing_but_itself_and_the_standard_library(module: st
     """Only `asymmetric` needs more: what does the cryptography."""
     outside = {
         top
-        for name in imports_of(PACKAGE / f"{module}.py")
+        for name in imports_of(path_of(module))
         if (top := name.split(".")[0]) not in sys.stdlib_module_names | {"auth_jwt"}
     }
 
     assert outside <= ({"cryptography", "jwt"} if module == "asymmetric" else set())
 
 
+@pytest.mark.parametrize("module", OPERATIONS)
+def test_what_operators_do_knows_no_aws(module: str) -> None:
+    """The tables are a port, for whoever keeps them."""
+    assert own_imports_of(path_of(module)) <= {*CORE, *OPERATIONS}
+    outside = {
+        top for name in imports_of(path_of(module)) if (top := name.split(".")[0]) not in sys.stdlib_module_names
+    }
+    assert outside <= {"auth_jwt", "jwt"}
+
+
 @pytest.mark.parametrize("module", [*MODULES, "__init__"])
 def test_no_module_of_the_package_reads_the_environment(module: str) -> None:
-    assert not reads_environment(PACKAGE / f"{module}.py")
+    assert not reads_environment(path_of(module))
 
 
 def test_of_the_functions_only_a_handler_reads_the_environment() -> None:
@@ -146,6 +179,7 @@ NOT_FROZEN = {
     "Report": "it is filled in as a request goes on",
     "Deadline": "it begins to run when it is first asked",
     "_Entry": "a memory notes beside the rows when to try again",
+    "_Finding": "likewise",
     "UnverifiedHeader": "its rendering is kept with it",
     "UnverifiedJws": "one is made for every request, and a frozen one takes four times as long",
     "Authorized": "likewise",
@@ -175,7 +209,7 @@ def dataclasses_of(path: Path) -> dict[str, set[str]]:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_every_noun_is_frozen_and_slotted(module: str) -> None:
-    for name, options in dataclasses_of(PACKAGE / f"{module}.py").items():
+    for name, options in dataclasses_of(path_of(module)).items():
         assert ("frozen" in options) is (name not in NOT_FROZEN), name
         assert ("slots" in options) is (name not in NOT_SLOTTED), name
 
@@ -184,7 +218,7 @@ def test_nobody_prints() -> None:
     """What is written is a log line, and those have one author."""
     printing = [
         path.name
-        for path in [*PACKAGE.glob("*.py"), *FUNCTIONS.rglob("*.py")]
+        for path in [*PACKAGE.rglob("*.py"), *FUNCTIONS.rglob("*.py")]
         for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     ]

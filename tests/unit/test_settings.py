@@ -36,6 +36,7 @@ def test_an_empty_environment_is_all_defaults() -> None:
         database=Database(),
         profiles_table="jwt_profiles",
         secrets_table="jwt_secrets",
+        revocations_table=None,
         columns=Columns(),
         policy=Policy(),
         cache_ttl=60,
@@ -212,6 +213,8 @@ def test_an_authorization_server_with_a_password_is_refused_and_not_repeated() -
         ("AUDIENCE", "a,", "an item is empty"),
         ("MAX_TOKEN_AGE_SECONDS", "soon", "empty, or a whole number from 0"),
         ("MIN_HMAC_KEY_BYTES", "0", "empty, or a whole number from 1"),
+        ("REVOCATIONS_TABLE", "ab", "empty, or the name or ARN of a table"),
+        ("REVOCATIONS_TABLE", "revoked tokens", "empty, or the name or ARN of a table"),
         ("MAX_TOKEN_BYTES", "0", "a whole number from 1"),
         ("CACHE_TTL_SECONDS", "", "a whole number from 0"),
         ("STALE_IF_ERROR_SECONDS", "five", "a whole number from 0"),
@@ -234,9 +237,20 @@ def test_a_value_that_cannot_be_is_named_with_what_is_accepted(variable: str, va
     assert accepted in message
 
 
-def test_a_list_of_revoked_tokens_is_refused_as_not_supported_yet() -> None:
-    """Set and ignored, it would let revoked tokens in."""
-    assert "not supported" in refusal(REVOCATIONS_TABLE="revocations")
+@pytest.mark.parametrize(
+    ("text", "table"),
+    [
+        pytest.param("", None, id="empty"),
+        pytest.param(" ", None, id="blank"),
+        pytest.param("jwt_revocations", "jwt_revocations", id="a name"),
+        pytest.param("arn:aws:dynamodb:eu-west-1:1:table/r", "arn:aws:dynamodb:eu-west-1:1:table/r", id="an ARN"),
+    ],
+)
+def test_a_table_of_revoked_tokens_is_there_when_it_is_named(text: str, table: str | None) -> None:
+    read = settings(REVOCATIONS_TABLE=text)
+
+    assert read.revocations_table == table
+    assert read.tables == ("jwt_profiles", "jwt_secrets", *([table] if table else []))
 
 
 @pytest.mark.parametrize(

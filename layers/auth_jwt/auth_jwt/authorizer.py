@@ -7,12 +7,12 @@ from decimal import Decimal
 from math import floor
 from typing import Any, Final
 
-from auth_jwt.cache import RowMemory
+from auth_jwt.cache import RevocationMemory, RowMemory
 from auth_jwt.credentials import load_credentials
 from auth_jwt.decoded import decoded_token
 from auth_jwt.errors import Denied, InvalidKey, Reason
 from auth_jwt.keys import VerificationKey, verification_keys
-from auth_jwt.models import Authorized, Policy, Profile, Report, Secret, TagRows
+from auth_jwt.models import MAX_JTI_BYTES, Authorized, Policy, Profile, Report, Secret, TagRows
 from auth_jwt.ports import Deadline
 from auth_jwt.tokens import UnverifiedJws, unverified_jws, unverified_object, unverified_tag
 from auth_jwt.verification import check_claims, is_number, is_signed_by, verify_signature
@@ -39,12 +39,14 @@ class Authorizer:
         memory: the rows, remembered.
         policy: the rules an operator set.
         store_seconds: how long the tables may take in one request, all reads and retries together.
+        revocations: the table of revoked tokens, remembered; None when there is none.
         clock: UNIX seconds, for windows and claims.
     """
 
     memory: RowMemory
     policy: Policy
     store_seconds: float
+    revocations: RevocationMemory | None = None
     clock: Callable[[], float] = time.time
 
     def authorize(
@@ -72,10 +74,13 @@ class Authorizer:
         jws, claims = self._unverified(token)
         report.algorithm = jws.algorithm
         report.tag = unverified_tag(claims, self.policy.tag_claim)
-        answer, profile = self._decide(report.tag, jws, claims, now, report)
+        deadline = Deadline(self.store_seconds)
+        answer, profile = self._decide(report.tag, jws, claims, now, deadline, report)
+        if self.revocations is not None and self.revocations.is_revoked(report.tag, token_id(claims), deadline):
+            raise Denied(Reason.REVOKED_TOKEN)
         if from_user is not None and from_user != answer.sip_username:
             raise Denied(Reason.USERNAME_MISMATCH)
-        if from_domain is not None and not _same_domain(from_domain, profile.domain):
+        if from_domain is not None and not same_domain(from_domain, profile.domain):
             raise Denied(Reason.DOMAIN_MISMATCH)
         return answer
 
@@ -101,10 +106,9 @@ class Authorizer:
         return jws, unverified_object(jws.payload)
 
     def _decide(
-        self, tag: str, jws: UnverifiedJws, claims: dict[str, Any], now: float, report: Report
+        self, tag: str, jws: UnverifiedJws, claims: dict[str, Any], now: float, deadline: Deadline, report: Report
     ) -> tuple[Authorized, Profile]:
         """Decide by remembered rows, and once more by fresh ones where those could decide otherwise."""
-        deadline = Deadline(self.store_seconds)
         recalled = self.memory.recall(tag, deadline)
         report.rows = recalled.origin
         try:
@@ -121,11 +125,11 @@ class Authorizer:
     def _decide_by(
         self, rows: TagRows, jws: UnverifiedJws, claims: dict[str, Any], now: float, report: Report
     ) -> tuple[Authorized, Profile]:
-        secret = verify_signature(jws, _open_secrets(rows, now), self.policy.min_hmac_key_bytes, report)
+        secret = verify_signature(jws, open_secrets(rows, now), self.policy.min_hmac_key_bytes, report)
         report.secret_id = secret.id
         check_claims(claims, self.policy, now)
-        profile, username = _usable_profile(rows)
-        _check_revocation(profile, claims)
+        profile, username = usable_profile(rows)
+        check_time_of_issue(profile, claims)
         credentials, report.unusable_credentials = load_credentials(self.policy.credentials, profile.attributes)
         expires_at = self._expires_at(secret, claims)
         return Authorized(username, decoded_token(jws.header, claims), credentials, expires_at), profile
@@ -140,7 +144,12 @@ class Authorizer:
         return floor(min(ends))
 
 
-def _open_secrets(rows: TagRows, now: float) -> list[Secret]:
+def open_secrets(rows: TagRows, now: float) -> list[Secret]:
+    """Return the secrets among *rows* whose window is open at the instant *now*.
+
+    Raises:
+        Denied: `unknown_tag` or `no_active_secret`.
+    """
     if not rows.secrets:
         raise Denied(Reason.UNKNOWN_TAG)
     secrets = [secret for secret in rows.secrets if secret.is_open(now)]
@@ -149,7 +158,12 @@ def _open_secrets(rows: TagRows, now: float) -> list[Secret]:
     return secrets
 
 
-def _usable_profile(rows: TagRows) -> tuple[Profile, str]:
+def usable_profile(rows: TagRows) -> tuple[Profile, str]:
+    """Return the profile among *rows* and its username.
+
+    Raises:
+        Denied: `unknown_profile`, `incomplete_profile` or `disabled_profile`.
+    """
     if rows.profile is None:
         raise Denied(Reason.UNKNOWN_PROFILE)
     if rows.profile.username is None:
@@ -159,8 +173,12 @@ def _usable_profile(rows: TagRows) -> tuple[Profile, str]:
     return rows.profile, rows.profile.username
 
 
-def _check_revocation(profile: Profile, claims: dict[str, Any]) -> None:
-    """Refuse tokens issued before `tokens_valid_after`, and, failing closed, all whose time of issue is unknown."""
+def check_time_of_issue(profile: Profile, claims: dict[str, Any]) -> None:
+    """Refuse tokens issued before `tokens_valid_after`, and, failing closed, all whose time of issue is unknown.
+
+    Raises:
+        Denied: `revoked_token`.
+    """
     if profile.valid_after is None:
         return
     issued = claims.get("iat")
@@ -168,7 +186,23 @@ def _check_revocation(profile: Profile, claims: dict[str, Any]) -> None:
         raise Denied(Reason.REVOKED_TOKEN)
 
 
-def _same_domain(asked: str, own: str | None) -> bool:
+def token_id(claims: dict[str, Any]) -> str:
+    """Return the claim that tells this token from others of its tag.
+
+    Raises:
+        Denied: `missing_claim` without one; `malformed_claim` for one that the table could never list, since nobody
+            could revoke that token.
+    """
+    jti = claims.get("jti")
+    if not isinstance(jti, str) or not jti:
+        raise Denied(Reason.MISSING_CLAIM)
+    if len(jti.encode()) > MAX_JTI_BYTES:
+        raise Denied(Reason.MALFORMED_CLAIM)
+    return jti
+
+
+def same_domain(asked: str, own: str | None) -> bool:
+    """Tell whether a SIP domain is the profile's own; case does not count (RFC 3261, section 19.1.4)."""
     return own is not None and asked.lower() == own.lower()
 
 

@@ -1,28 +1,32 @@
-"""What is remembered of the tables: rows by tag, for a while, and never more than fits.
+"""What is remembered of the tables: rows by tag, revocations by token, for a while, and never more than fits.
 
 Callers choose the tags, so everything here is bounded, and tags that turned out unknown live apart from those that
 exist: no flood of inventions pushes out a real user. Windows, claims and signatures are judged anew at every
 request; no verdict is remembered.
 
-Of a burst of requests for one tag, one reads and the others wait for what it gets. One lock guards all of it, and
-nobody holds it while reading.
+Of a burst of requests for one tag, one reads and the others wait for what it gets. One lock guards all of a memory,
+and nobody holds it while reading.
 """
 
+import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event, Lock
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from auth_jwt.errors import Fault, Throttled, Unreachable
 from auth_jwt.models import TagRows
-from auth_jwt.ports import Deadline, RowsStore
+from auth_jwt.ports import Deadline, RevocationsStore, RowsStore
 
 MAX_REMEMBERED_BYTES = 64 * 1024 * 1024
+MAX_REVOCATION_BYTES = 16 * 1024 * 1024
 MAX_UNKNOWN_TAGS = 4096
 UNKNOWN_TAG_SECONDS = 5
 SECONDS_BETWEEN_ATTEMPTS = 1
+
+_T = TypeVar("_T")
 
 _UNKNOWN: Final = TagRows()
 """That a tag has no secrets is all there is to know about it."""
@@ -50,26 +54,26 @@ class _Entry:
     retry_at: float = float("-inf")
 
 
-class _Reading:
-    """One read of a tag, for the request that does it and for all who wait for its outcome."""
+class _Reading(Generic[_T]):
+    """One read, for the request that does it and for all who wait for its outcome."""
 
-    __slots__ = ("began_at", "ended", "failure", "rows")
+    __slots__ = ("began_at", "ended", "failure", "found")
+    found: _T  # when it has ended without a failure
 
     def __init__(self, began_at: float) -> None:
         self.began_at = began_at
-        self.rows = _UNKNOWN
         self.failure: BaseException | None = None
         self.ended = Event()
 
-    def outcome(self, deadline: Deadline) -> TagRows:
-        """Return the rows that somebody else reads or has read, waiting until *deadline* at most."""
+    def outcome(self, deadline: Deadline) -> _T:
+        """Return what somebody else reads or has read, waiting until *deadline* at most."""
         if not self.ended.wait(deadline.seconds_left()):
             raise Unreachable("another request's reading of the tables did not end in time (STORE_TIMEOUT_MS)")
         if isinstance(self.failure, Fault):  # a copy: one exception raised in two threads is a mess
             raise type(self.failure)(*self.failure.args) from self.failure
         if self.failure is not None:
             raise Fault("another request's reading of the tables broke off") from self.failure
-        return self.rows
+        return self.found
 
 
 class RowMemory:
@@ -100,8 +104,10 @@ class RowMemory:
         self._known: OrderedDict[str, _Entry] = OrderedDict()
         self._unknown: OrderedDict[str, _Entry] = OrderedDict()
         self._bytes = 0
-        self._under_way: dict[str, _Reading] = {}
-        self._renewals: OrderedDict[str, _Reading] = OrderedDict()  # of the last second: what one second can read
+        self._under_way: dict[str, _Reading[TagRows]] = {}
+        self._renewals: OrderedDict[str, _Reading[TagRows]] = (
+            OrderedDict()
+        )  # of the last second: what one second can read
         self._retry_at = float("-inf")
         self._lock = Lock()
 
@@ -174,12 +180,18 @@ class RowMemory:
         return None if nothing_new or rows is instead_of else rows
 
     def _carried_out(
-        self, reading: _Reading, tag: str, deadline: Deadline, *, consistent: bool, stale: _Entry | None = None
+        self,
+        reading: _Reading[TagRows],
+        tag: str,
+        deadline: Deadline,
+        *,
+        consistent: bool,
+        stale: _Entry | None = None,
     ) -> TagRows:
         """Read and remember; whatever happens, nobody is left waiting."""
         try:
             rows = self._store.read(tag, consistent=consistent, deadline=deadline)
-            reading.rows = rows if rows.secrets else _UNKNOWN
+            reading.found = rows if rows.secrets else _UNKNOWN
             self._keep(tag, reading)
         except BaseException as failure:
             reading.failure = failure
@@ -191,7 +203,7 @@ class RowMemory:
                 if self._under_way.get(tag) is reading:
                     del self._under_way[tag]
             reading.ended.set()
-        return reading.rows
+        return reading.found
 
     def _forget_renewals(self, now: float) -> None:
         while self._renewals and now >= _oldest(self._renewals).began_at + SECONDS_BETWEEN_ATTEMPTS:
@@ -219,10 +231,10 @@ class RowMemory:
             if not isinstance(outage, Throttled):
                 self._retry_at = entry.retry_at
 
-    def _keep(self, tag: str, reading: _Reading) -> None:
+    def _keep(self, tag: str, reading: _Reading[TagRows]) -> None:
         if self._ttl <= 0:
             return
-        rows, began_at = reading.rows, reading.began_at
+        rows, began_at = reading.found, reading.began_at
         lifetime = self._ttl if rows.secrets else min(self._ttl, UNKNOWN_TAG_SECONDS)
         entry = _Entry(Recalled(rows, "memory"), rows.weight, began_at, began_at + lifetime)
         with self._lock:
@@ -247,5 +259,134 @@ class RowMemory:
             self._bytes -= entry.weight
 
 
-def _oldest(readings: "OrderedDict[str, _Reading]") -> _Reading:
+def _oldest(readings: "OrderedDict[str, _Reading[TagRows]]") -> _Reading[TagRows]:
     return next(iter(readings.values()))
+
+
+_Token = tuple[str, str]
+"""A tag, and the `jti` of one of its tokens."""
+
+_FINDING_BYTES: Final = 320
+"""About what it takes to remember a token, besides its two texts; rather more than fewer."""
+
+
+@dataclass(slots=True)
+class _Finding:
+    is_revoked: bool
+    weight: int
+    read_at: float
+    retry_at: float = float("-inf")
+
+
+class RevocationMemory:
+    """Whether a token stands in the table of revoked ones, remembered as rows are.
+
+    What is remembered is that a row is there or is not, by tag and `jti`: for *ttl* seconds, and for *stale_for* more
+    while the store is unreachable. A token that is not remembered is looked up, and when that fails, the answer is a
+    fault. Only tokens whose signature and claims hold are ever asked about; a user who has many of them pushes out
+    what was not asked for longest.
+
+    Args:
+        store: where revocations are read.
+        ttl: seconds; 0 remembers nothing at all, and shares nothing.
+        stale_for: seconds beyond *ttl*.
+        timer: a clock that never goes back, in seconds.
+        max_bytes: what all that is remembered may weigh together.
+    """
+
+    def __init__(
+        self,
+        store: RevocationsStore,
+        *,
+        ttl: float,
+        stale_for: float,
+        timer: Callable[[], float] = time.monotonic,
+        max_bytes: int = MAX_REVOCATION_BYTES,
+    ) -> None:
+        self._store = store
+        self._ttl = ttl
+        self._stale_for = stale_for
+        self._timer = timer
+        self._max_bytes = max_bytes
+        self._findings: OrderedDict[_Token, _Finding] = OrderedDict()
+        self._bytes = 0
+        self._under_way: dict[_Token, _Reading[bool]] = {}
+        self._retry_at = float("-inf")
+        self._lock = Lock()
+
+    def is_revoked(self, tag: str, jti: str, deadline: Deadline) -> bool:
+        """Tell whether the token is revoked, from memory when that is fresh enough, otherwise read by *deadline*.
+
+        Who comes while another request reads about the same token waits for that.
+
+        Raises:
+            Fault: the read failed, and memory has nothing that may serve in its place.
+        """
+        token = (tag, jti)
+        with self._lock:
+            asked_at = self._timer()
+            finding = self._findings.get(token)
+            if finding is not None:
+                self._findings.move_to_end(token)
+                if asked_at < finding.read_at + self._ttl:
+                    return finding.is_revoked
+            stale = self._usable_when_stale(finding, asked_at)
+            if stale is not None and asked_at < max(stale.retry_at, self._retry_at):
+                return stale.is_revoked
+            reading = self._under_way.get(token)
+            joins = reading is not None and asked_at < reading.began_at + self._ttl
+            if reading is None or not joins:
+                reading = self._under_way[token] = _Reading(asked_at)
+        try:
+            return reading.outcome(deadline) if joins else self._carried_out(reading, token, deadline, stale)
+        except Unreachable:
+            if stale is None:
+                raise
+            return stale.is_revoked
+
+    def _carried_out(self, reading: _Reading[bool], token: _Token, deadline: Deadline, stale: _Finding | None) -> bool:
+        """Read and remember; whatever happens, nobody is left waiting."""
+        try:
+            reading.found = self._store.is_revoked(*token, deadline=deadline)
+            self._keep(token, reading)
+        except BaseException as failure:
+            reading.failure = failure
+            if stale is not None and isinstance(failure, Unreachable):
+                self._wait_before_next_attempt(stale, failure)
+            raise
+        finally:
+            with self._lock:
+                if self._under_way.get(token) is reading:
+                    del self._under_way[token]
+            reading.ended.set()
+        return reading.found
+
+    def _usable_when_stale(self, finding: _Finding | None, now: float) -> _Finding | None:
+        if finding is None or now >= finding.read_at + self._ttl + self._stale_for:
+            return None
+        return finding
+
+    def _wait_before_next_attempt(self, finding: _Finding, outage: Unreachable) -> None:
+        # From the end of the failed attempt on. One throttled tag says nothing about the others.
+        with self._lock:
+            finding.retry_at = self._timer() + SECONDS_BETWEEN_ATTEMPTS
+            if not isinstance(outage, Throttled):
+                self._retry_at = finding.retry_at
+
+    def _keep(self, token: _Token, reading: _Reading[bool]) -> None:
+        if self._ttl <= 0:
+            return
+        weight = _FINDING_BYTES + sum(map(sys.getsizeof, token))
+        with self._lock:
+            older = self._findings.get(token)
+            if older is not None:
+                if older.read_at > reading.began_at:
+                    return  # a slow read came back after a later one
+                self._forget(token)
+            self._findings[token] = _Finding(reading.found, weight, reading.began_at)
+            self._bytes += weight
+            while self._bytes > self._max_bytes:
+                self._forget(next(iter(self._findings)))
+
+    def _forget(self, token: _Token) -> None:
+        self._bytes -= self._findings.pop(token).weight

@@ -12,6 +12,7 @@
         ├── BadSetting   a variable that cannot be; names it, its value and what would be right
         ├── UnknownEvent the function was given an event of no form it knows
         ├── TooLarge     the answer would not pass the gateway
+        ├── NotRotated   a rotation cannot go on: a secret, a row or a profile is not as it needs
         └── Unreachable  the tables cannot be reached right now; remembered rows may serve
             └── Throttled  ... for this tag's partition only
 
@@ -97,6 +98,10 @@ class UnknownEvent(Fault):
 
 class TooLarge(Fault):
     """The answer is larger than what it has to pass lets through; the message says by how much."""
+
+
+class NotRotated(Fault):
+    """A rotation cannot go on; the message says what is not as it needs, and holds no key. Nobody is locked out."""
 
 
 class Unreachable(Fault):

@@ -19,10 +19,15 @@ Row = Mapping[str, object]
 
 SECRET_ID = "id"  # noqa: S105 - the sort key of the secrets table, the SQL schema's `id`
 
+REVOCATION_TAG = "tag"  # the keys of the table of revoked tokens
+REVOCATION_JTI = "jti"
+MAX_JTI_BYTES = 1024
+"""The longest `jti` that can be revoked, in UTF-8: DynamoDB takes no longer sort key."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
-    """What the columns of the two tables are called."""
+    """What the columns of profiles and secrets are called."""
 
     tag: str = "tag"
     username: str = "sip_username"

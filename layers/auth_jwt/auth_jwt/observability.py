@@ -16,7 +16,16 @@ from functools import cached_property, lru_cache
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any, Final
 
-from auth_jwt.errors import AuthJwtError, BadSetting, Fault, Throttled, TooLarge, UnknownEvent, Unreachable
+from auth_jwt.errors import (
+    AuthJwtError,
+    BadSetting,
+    Fault,
+    NotRotated,
+    Throttled,
+    TooLarge,
+    UnknownEvent,
+    Unreachable,
+)
 from auth_jwt.models import Report
 from auth_jwt.wire import compact_json
 
@@ -40,6 +49,7 @@ class Outcome(StrEnum):
     FAULT = "fault"
     VALIDATED = "validated"  # /script-authorize: 1
     NOT_VALIDATED = "not_validated"  # /script-authorize: -1 and -2
+    DONE = "done"  # the admin API: as asked
 
 
 class Journal:
@@ -94,6 +104,10 @@ class Journal:
         for name, count in rows.items():
             tail += f',"{name}":{count}'
         _write(f'{{{head}{shown},"_aws":{{"Timestamp":{now},{tail}}}\n')
+
+    def record_write(self, line: str) -> None:
+        """Write a *line* of audit, whatever the log level: who may not miss a request may not miss a write."""
+        _write(f"{line}\n")
 
     def record_fault(self, error: BaseException, report: Report, **fields: object) -> None:
         """Write the line of a request that we failed, with the chain of causes, and count it."""
@@ -212,6 +226,7 @@ def _fault_reason(error: BaseException) -> str:
         (BadSetting, "bad_setting"),
         (UnknownEvent, "unknown_event"),
         (TooLarge, "too_large"),
+        (NotRotated, "not_rotated"),
         (Fault, "unusable_store"),
     ):
         if isinstance(error, kind):

@@ -33,7 +33,7 @@ class Deadline:
 
 
 class RowsStore(Protocol):
-    """Where the two tables are kept."""
+    """Where profiles and secrets are kept."""
 
     def read(self, tag: str, *, consistent: bool, deadline: Deadline) -> TagRows:
         """Read the profile and all secrets of *tag*, compared exactly.
@@ -46,5 +46,23 @@ class RowsStore(Protocol):
         Raises:
             Unreachable: the tables did not answer by then, or answered that they cannot.
             Fault: the tables cannot be used at all: missing, or not permitted.
+        """
+        ...
+
+
+class RevocationsStore(Protocol):
+    """Where the table of revoked tokens is kept."""
+
+    def is_revoked(self, tag: str, jti: str, *, deadline: Deadline) -> bool:
+        """Tell whether there is a row for this token, whatever it holds; every acknowledged write is seen.
+
+        Args:
+            tag: the partition key, compared exactly.
+            jti: the sort key, likewise; 1 to `auth_jwt.models.MAX_JTI_BYTES` bytes of UTF-8.
+            deadline: when to give up.
+
+        Raises:
+            Unreachable: the table did not answer by then, or answered that it cannot.
+            Fault: the table cannot be used at all: missing, or not permitted.
         """
         ...

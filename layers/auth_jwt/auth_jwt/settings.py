@@ -62,6 +62,12 @@ AUTHORIZER_DEFAULTS: Final[Mapping[str, str]] = {
 }
 """Those that only API Gateway's authorizer reads, on top of the others."""
 
+ROTATION_DEFAULTS: Final[Mapping[str, str]] = {
+    "ROTATION_OVERLAP_SECONDS": "86400",
+    "SECRET_LIFETIME_SECONDS": "7776000",
+}
+"""Those that only the rotation of secrets reads, likewise."""
+
 _MAX_NUMBER: Final = 10**9
 _MAX_DIGITS: Final = 20
 _REGION: Final = re.compile(r"[a-z]{2,}(?:-[a-z]+)+-[0-9]+")
@@ -97,6 +103,7 @@ class Settings:
     database: Database
     profiles_table: str
     secrets_table: str
+    revocations_table: str | None
     columns: Columns
     policy: Policy
     cache_ttl: int
@@ -114,15 +121,11 @@ class Settings:
             BadSetting: a value cannot be; names the variable, the value and what is accepted.
         """
         read = _Reader(env, DEFAULTS)
-        if read("REVOCATIONS_TABLE", str.strip, "nothing"):
-            raise BadSetting(
-                f"REVOCATIONS_TABLE={env['REVOCATIONS_TABLE']!r}: lists of revoked tokens are not supported by this"
-                " version; leave it empty, and use VALID_AFTER_COLUMN to revoke a profile's tokens"
-            )
         return cls(
             database=read("DB_URL", _database, _DB_URL_FORMS),
             profiles_table=read("PROFILES_TABLE", _table, _TABLE_WORDS),
             secrets_table=read("SECRETS_TABLE", _table, _TABLE_WORDS),
+            revocations_table=read("REVOCATIONS_TABLE", _table_or_empty, f"empty, or {_TABLE_WORDS}"),
             columns=_columns(read),
             policy=_policy(read),
             cache_ttl=read("CACHE_TTL_SECONDS", *_number(0)),
@@ -132,6 +135,12 @@ class Settings:
             challenge_realm=read("CHALLENGE_REALM", _realm, "printable ASCII text, not empty"),
             authz_server=read("AUTHZ_SERVER", _authz_server, "empty, or an absolute https URL"),
         )
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables that are read."""
+        both = (self.profiles_table, self.secrets_table)
+        return both if self.revocations_table is None else (*both, self.revocations_table)
 
 
 class AuthorizerResponse(StrEnum):
@@ -197,9 +206,39 @@ class AuthorizerSettings:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RotationSettings:
+    """What only the rotation of secrets asks of the environment. Durations are seconds.
+
+    Attributes:
+        overlap: how long a replaced secret goes on verifying.
+        lifetime: how long a new secret does if no other replaces it; longer than the overlap.
+    """
+
+    overlap: int
+    lifetime: int
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Read *env*, taking the default of every variable that is not in it.
+
+        Raises:
+            BadSetting: a value cannot be; names the variable, the value and what is accepted.
+        """
+        read = _Reader(env, ROTATION_DEFAULTS)
+        overlap = read("ROTATION_OVERLAP_SECONDS", *_number(1))
+        lifetime = read("SECRET_LIFETIME_SECONDS", *_number(1))
+        if lifetime <= overlap:
+            raise BadSetting(
+                f"SECRET_LIFETIME_SECONDS={lifetime} is refused: a secret that replaces another outlives the overlap;"
+                f" accepted: more than ROTATION_OVERLAP_SECONDS, which is {overlap}"
+            )
+        return cls(overlap=overlap, lifetime=lifetime)
+
+
 def near_misses(env: Mapping[str, str]) -> dict[str, str]:
     """Return the variables of *env* that nearly spell one of ours, each with the one it nearly spells."""
-    known = {**DEFAULTS, **AUTHORIZER_DEFAULTS}
+    known = {**DEFAULTS, **AUTHORIZER_DEFAULTS, **ROTATION_DEFAULTS}
     found = {}
     for name in env:
         if name in known or name.startswith(("AWS_", "POWERTOOLS_")):
@@ -371,6 +410,10 @@ def _table(text: str) -> str:
     if not _TABLE.fullmatch(text):
         raise ValueError
     return text
+
+
+def _table_or_empty(text: str) -> str | None:
+    return _table(text) if text.strip() else None
 
 
 def _realm(text: str) -> str:

@@ -1,8 +1,9 @@
 """The tables in DynamoDB: tables, columns, rows, deadlines, the one retry, whoever carries the questions.
 
-Both tables are read at the same time. Column names always travel as placeholders, so any name an operator chose is
-only ever a name; the tag is only ever a value. Two clients carry the questions: boto3, made here, and the express lane
-of `auth_jwt.express`. They tell of failures in the same words, so that what these mean is decided here, once.
+Profiles and secrets are read at the same time. Column names always travel as placeholders, so any name an operator
+chose is only ever a name; the tag is only ever a value. Two clients carry the questions: boto3, made here, and the
+express lane of `auth_jwt.express`. They tell of failures in the same words, so that what these mean is decided here,
+once.
 """
 
 import re
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 from auth_jwt.credentials import Credential
 from auth_jwt.errors import Fault, Throttled, Unreachable
-from auth_jwt.models import SECRET_ID, Columns, Profile, Row, Secret, TagRows
+from auth_jwt.models import REVOCATION_JTI, REVOCATION_TAG, SECRET_ID, Columns, Profile, Row, Secret, TagRows
 from auth_jwt.ports import Deadline
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class DynamoDbStore:
             ),
         )
         item = answer.get("Item")
-        return None if item is None else Profile.from_row(_row(item), self._columns, self._credentials)
+        return None if item is None else Profile.from_row(row_of(item), self._columns, self._credentials)
 
     def _read_secrets(self, client: Client, tag: str, consistent: bool, deadline: Deadline) -> tuple[Secret, ...]:
         action = f"dynamodb:Query on table {self._secrets_table!r}"
@@ -140,12 +141,54 @@ class DynamoDbStore:
             answer = _asked(action, deadline, lambda: client.query(**question))
             if "Items" not in answer:  # the SDK takes any 200 for an answer; a denial must not come of that
                 raise Fault(f"{action}: the answer is not DynamoDB's")
-            secrets.extend(Secret.from_row(_row(item), self._columns) for item in answer["Items"])
+            secrets.extend(Secret.from_row(row_of(item), self._columns) for item in answer["Items"])
             if "LastEvaluatedKey" not in answer:
                 return tuple(secrets)
             if not deadline.seconds_left():
                 raise Unreachable(f"{action}: more pages than STORE_TIMEOUT_MS allows")
             question["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+
+class DynamoDbRevocations:
+    """The port `RevocationsStore` over DynamoDB.
+
+    The row is asked for by its whole key, strongly consistent: what was revoked is refused as soon as the write is
+    acknowledged, unless the absence of the row is remembered. Of the row only the key is read.
+
+    Args:
+        client: makes the client, on first use.
+        table: name of the table.
+    """
+
+    def __init__(self, client: Callable[[], Client], *, table: str) -> None:
+        self._client = client
+        self._table = table
+        self._readers = Semaphore(_MAX_READERS)
+        self._names = _placeholders([REVOCATION_TAG, REVOCATION_JTI])
+
+    def is_revoked(self, tag: str, jti: str, *, deadline: Deadline) -> bool:
+        """Tell whether there is a row for this token; see `auth_jwt.ports.RevocationsStore`."""
+        client = self._client()
+        deadline.seconds_left()  # from here on it runs
+        return _Reading(self._readers, deadline, lambda: self._has_row(client, tag, jti, deadline)).result(deadline)
+
+    def _has_row(self, client: Client, tag: str, jti: str, deadline: Deadline) -> bool:
+        action = f"dynamodb:GetItem on table {self._table!r}"
+        answer = _asked(
+            action,
+            deadline,
+            lambda: client.get_item(
+                TableName=self._table,
+                Key={REVOCATION_TAG: {"S": tag}, REVOCATION_JTI: {"S": jti}},
+                ProjectionExpression=", ".join(self._names),
+                ExpressionAttributeNames=self._names,
+                ConsistentRead=True,
+                ReturnConsumedCapacity="TOTAL",
+            ),
+        )
+        if "ConsumedCapacity" not in answer:  # the SDK takes half an answer for an empty one, and empty lets in here
+            raise Fault(f"{action}: the answer is not DynamoDB's")
+        return "Item" in answer
 
 
 class _Reading(Generic[_T]):
@@ -280,7 +323,8 @@ def _placeholder_of(column: str, names: Mapping[str, str]) -> str:
     return next(placeholder for placeholder, name in names.items() if name == column)
 
 
-def _row(item: Mapping[str, Any]) -> Row:
+def row_of(item: Mapping[str, Any]) -> Row:
+    """Turn an *item* of DynamoDB into a row."""
     return {column: _value(typed) for column, typed in item.items()}
 
 
@@ -300,14 +344,14 @@ def _translated_errors(action: str) -> Iterator[None]:
     try:
         yield
     except Refused as error:
-        raise _failure(action, error.status, error.code) from error
+        raise failure_of(action, error.status, error.code) from error
     except Unreachable as error:
         raise Unreachable(f"{action}: no answer ({error})") from error
     except Fault as error:
         raise Fault(f"{action} cannot be done: {error}") from error
 
 
-def _failure(action: str, status: int, code: str) -> Fault:
+def failure_of(action: str, status: int, code: str) -> Fault:
     """Return what an error of DynamoDB means: HTTP *status* and *code*, whichever client was told."""
     if status == _TOO_MANY_REQUESTS or _THROTTLED.search(code):
         return Throttled(f"{action} is throttled ({code})")

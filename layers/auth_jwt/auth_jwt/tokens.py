@@ -117,7 +117,7 @@ def unverified_jws(
     if segments is None:
         raise Denied(Reason.MALFORMED_TOKEN)
     header, payload, signature = segments.groups()
-    payload, signature = _decoded_segment(payload), _decoded_segment(signature)
+    payload, signature = decoded_segment(payload), decoded_segment(signature)
     read = _remembered_header if len(header) <= _MAX_REMEMBERED_CHARACTERS else _unverified_header
     members = read(header, rules.algorithms, rules.types)
     return UnverifiedJws(members, payload, token[: segments.end(2)].encode("ascii"), signature)
@@ -166,7 +166,12 @@ def strict_json_object(text: str) -> dict[str, Any]:
     return value
 
 
-def _decoded_segment(segment: str) -> bytes:
+def decoded_segment(segment: str) -> bytes:
+    """Decode a *segment* of unpadded base64url whose unused last bits are zero.
+
+    Raises:
+        Denied: `malformed_token`.
+    """
     beyond = len(segment) % 4
     if segment[-1] not in _LAST_CHARACTERS[beyond]:
         raise Denied(Reason.MALFORMED_TOKEN)
@@ -175,7 +180,7 @@ def _decoded_segment(segment: str) -> bytes:
 
 def _unverified_header(segment: str, algorithms: frozenset[str], types: frozenset[str] | None) -> UnverifiedHeader:
     """Read a header and hold it against the rules (RFC 7515, section 4.1; RFC 7797)."""
-    header = unverified_object(_decoded_segment(segment))
+    header = unverified_object(decoded_segment(segment))
     algorithm, kid = header.get("alg"), header.get("kid")
     if not isinstance(algorithm, str):
         raise Denied(Reason.MALFORMED_TOKEN)

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from functools import cache
 
 from auth_jwt.authorizer import Authorizer
-from auth_jwt.cache import RowMemory
+from auth_jwt.cache import RevocationMemory, RowMemory
 from auth_jwt.express import express_client, why_not
 from auth_jwt.observability import Journal
 from auth_jwt.settings import DynamoDbClient, Settings, near_misses
-from auth_jwt.stores import Client, DynamoDbStore, dynamodb_client, load_sdk
+from auth_jwt.stores import Client, DynamoDbRevocations, DynamoDbStore, dynamodb_client, load_sdk
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,13 @@ def authorizer_of(settings: Settings, client: Callable[[], Client]) -> Authorize
         credentials=settings.policy.credentials,
     )
     memory = RowMemory(store, ttl=settings.cache_ttl, stale_for=settings.stale_if_error)
-    return Authorizer(memory=memory, policy=settings.policy, store_seconds=settings.store_timeout)
+    revocations = None
+    if settings.revocations_table is not None:
+        listed = DynamoDbRevocations(client, table=settings.revocations_table)
+        revocations = RevocationMemory(listed, ttl=settings.cache_ttl, stale_for=settings.stale_if_error)
+    return Authorizer(
+        memory=memory, revocations=revocations, policy=settings.policy, store_seconds=settings.store_timeout
+    )
 
 
 def client_of(settings: Settings, env: Mapping[str, str]) -> Client:
@@ -99,4 +105,4 @@ def _why_boto3(settings: Settings, env: Mapping[str, str]) -> str | None:
     if settings.dynamodb_client is DynamoDbClient.BOTO3:
         return "a setting says so"
     region, endpoint = settings.database.region, settings.database.endpoint
-    return why_not(env, region=region, endpoint=endpoint, tables=(settings.profiles_table, settings.secrets_table))
+    return why_not(env, region=region, endpoint=endpoint, tables=settings.tables)
