@@ -10,7 +10,7 @@ from auth_jwt import observability
 from auth_jwt.errors import Fault, Reason
 from auth_jwt.models import Report
 from auth_jwt.observability import METRICS_NAMESPACE, Outcome
-from auth_jwt.settings import AUTHORIZER_DEFAULTS, DEFAULTS
+from auth_jwt.settings import AUTHORIZER_DEFAULTS, DEFAULTS, ROTATION_DEFAULTS
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -122,11 +122,13 @@ def test_the_readme_counts_the_recorded_cases() -> None:
 def test_every_setting_named_anywhere_is_one() -> None:
     """Whatever is spelt like a variable is one of ours, of Powertools or of AWS, or a shell variable of an example."""
     examples = {"NOW", "SECRET", "TOKEN", "URL", "KEY", "EOF"}
+    commands = (ROOT / "cli" / "auth_jwt_cli").rglob("*.py")
+    commands_own = {name for path in commands for name in re.findall(r'"(AUTH_JWT_[A-Z_]+)"', text_of(path))}
     spelt = {name for page in PAGES for name in re.findall(r"`([A-Z][A-Z_]+)(?:=[^`]*)?`", text_of(page))}
 
     unknown = {
         name
-        for name in spelt - set(DEFAULTS) - set(AUTHORIZER_DEFAULTS) - examples
+        for name in spelt - set(DEFAULTS) - set(AUTHORIZER_DEFAULTS) - set(ROTATION_DEFAULTS) - commands_own - examples
         if "_" in name and not name.startswith(("POWERTOOLS_", "AWS_"))
     }
 

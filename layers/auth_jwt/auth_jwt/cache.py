@@ -105,9 +105,8 @@ class RowMemory:
         self._unknown: OrderedDict[str, _Entry] = OrderedDict()
         self._bytes = 0
         self._under_way: dict[str, _Reading[TagRows]] = {}
-        self._renewals: OrderedDict[str, _Reading[TagRows]] = (
-            OrderedDict()
-        )  # of the last second: what one second can read
+        # Those of the last second: as many as one second can read.
+        self._renewals: OrderedDict[str, _Reading[TagRows]] = OrderedDict()
         self._retry_at = float("-inf")
         self._lock = Lock()
 
