@@ -179,11 +179,11 @@ debian: ## Install the database servers and the browser that e2e-migration and e
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing > /dev/null; }
 
 .PHONY: e2e-migration
-e2e-migration: install ## Move in from real MariaDB and PostgreSQL servers, by the real command (ARGS go to pytest)
-	@$(if $(BOUNDED),timeout --foreground --kill-after=30 300) $(PY) -m pytest tests/e2e/migration $(ARGS)
+e2e-migration: install ## Move in from real MariaDB and PostgreSQL servers, and walk through docs/operations.md word for word (ARGS go to pytest)
+	@$(if $(BOUNDED),timeout --foreground --kill-after=30 300) $(PY) -m pytest tests/e2e/migration tests/e2e/walkthrough $(ARGS)
 
 .PHONY: e2e-admin
-e2e-admin: install ## Open the admin API in a real browser, and walk through docs/operations.md word for word (ARGS go to pytest)
+e2e-admin: install ## Open the admin API in a real browser (ARGS go to pytest)
 	@$(if $(BOUNDED),timeout --foreground --kill-after=30 300) $(PY) -m pytest tests/e2e/admin $(ARGS)
 
 # On a copy, since mutants are written into the files. The tests must pass there first, or every mutant seems caught.
