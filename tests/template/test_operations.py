@@ -6,6 +6,8 @@ from typing import Any
 
 from tests.template.stack import TEMPLATE, Deploy, of_type, only
 
+TOPIC = "arn:aws:sns:eu-central-1:123456789012:on-call"
+WITH_ALL_THERE_IS = {"AdminApi": "true", "RotatedTag": "alice-web"}
 PAGE = (TEMPLATE.parent / "docs" / "operations.md").read_text(encoding="utf-8")
 
 
@@ -17,7 +19,7 @@ def rows(title: str) -> list[list[str]]:
 
 
 def test_every_alarm_is_documented_with_its_metric_and_there_is_no_other(deploy: Deploy) -> None:
-    alarms = of_type(deploy(AlarmTopicArn="arn:aws:sns:eu-central-1:123456789012:on-call"), "AWS::CloudWatch::Alarm")
+    alarms = of_type(deploy(AlarmTopicArn=TOPIC, **WITH_ALL_THERE_IS), "AWS::CloudWatch::Alarm")
     told = {name: metric for name, metric, *_ in rows("alarm")}
 
     assert told.keys() == alarms.keys()
@@ -48,7 +50,7 @@ def test_the_parameters_shown_exist_and_have_these_defaults(template: dict[str, 
 
 
 def test_the_log_groups_named_are_the_stacks(deploy: Deploy) -> None:
-    groups = of_type(deploy(AccessLogs="account-role"), "AWS::Logs::LogGroup").values()
+    groups = of_type(deploy(AccessLogs="account-role", **WITH_ALL_THERE_IS), "AWS::Logs::LogGroup").values()
     made = {group["Properties"]["LogGroupName"].replace("auth-jwt", "STACK") for group in groups}
 
     assert set(re.findall(r"`(/aws/[\w/-]+)`", PAGE)) == made

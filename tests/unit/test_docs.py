@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
 AUTHORIZER = ROOT / "docs" / "api-gateway-authorizer.md"
+ROTATION = ROOT / "docs" / "rotation.md"
 PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
 MODULE_PARAMETERS = (
     *("db_url", "profiles_table", "secrets_table", "tag_column", "username_column", "secret_tag_column"),
@@ -23,6 +24,8 @@ MODULE_PARAMETERS = (
 )
 WRITTEN_ON_ALL_LINES = {"level", "message", "timestamp", "service", "xray_trace_id", "outcome", "reason", "_aws"}
 WRITTEN_BY_THE_HANDLERS = {"status", "duration_ms", "request_id", "gateway_request_id", "path", "form", "dropped"}
+WRITTEN_BY_ROTATION = {"step", "managed_secret"}
+WRITTEN_BY_THE_ADMIN_API = {"operation", "actor"}
 WRITTEN_ON_SOME_LINES = {"causes", "variable", "meant"}
 
 
@@ -86,6 +89,18 @@ def test_the_page_of_the_authorizer_lists_its_own_settings_with_their_defaults_i
     shown = {name.strip("`"): default.strip("`") for name, default, _ in table(AUTHORIZER, "variable")}
 
     assert list(shown.items()) == list(AUTHORIZER_DEFAULTS.items())
+
+
+def test_the_page_of_rotation_lists_its_own_settings_with_their_defaults_in_order() -> None:
+    shown = {name.strip("`"): default.strip("`") for name, default, _ in table(ROTATION, "variable")}
+
+    assert list(shown.items()) == list(ROTATION_DEFAULTS.items())
+
+
+def test_the_page_of_rotation_names_its_steps_in_order() -> None:
+    handler = text_of(ROOT / "functions" / "rotate_secrets" / "app.py")
+
+    assert words(table(ROTATION, "step")) == re.findall(r'^    [A-Z]+ = "(\w+Secret)"$', handler, re.MULTILINE)
 
 
 def test_it_names_what_an_integration_sees() -> None:
@@ -172,7 +187,12 @@ def test_operations_names_every_field_of_a_log_line_and_no_other() -> None:
     of_every_request = set(observability._fields(Report(), {}))
 
     assert set(words(table(OPERATIONS, "field"))) == (
-        of_every_request | WRITTEN_ON_ALL_LINES | WRITTEN_BY_THE_HANDLERS | WRITTEN_ON_SOME_LINES
+        of_every_request
+        | WRITTEN_ON_ALL_LINES
+        | WRITTEN_BY_THE_HANDLERS
+        | WRITTEN_BY_ROTATION
+        | WRITTEN_BY_THE_ADMIN_API
+        | WRITTEN_ON_SOME_LINES
     )
 
 

@@ -8,11 +8,13 @@ from auth_jwt.models import Columns, Policy
 from auth_jwt.settings import (
     AUTHORIZER_DEFAULTS,
     DEFAULTS,
+    ROTATION_DEFAULTS,
     AuthorizerRefusal,
     AuthorizerResponse,
     AuthorizerSettings,
     Database,
     DynamoDbClient,
+    RotationSettings,
     Settings,
     SourceKind,
     TokenSource,
@@ -281,8 +283,8 @@ def test_what_lambda_itself_sets_is_not_taken_for_a_misspelling() -> None:
     assert near_misses(dict.fromkeys(lambda_variables.split(), "x")) == {}
 
 
-@pytest.mark.parametrize("variable", [*DEFAULTS, *AUTHORIZER_DEFAULTS])
-def test_a_setting_of_either_function_is_no_misspelling(variable: str) -> None:
+@pytest.mark.parametrize("variable", [*DEFAULTS, *AUTHORIZER_DEFAULTS, *ROTATION_DEFAULTS])
+def test_a_setting_of_any_function_is_no_misspelling(variable: str) -> None:
     assert near_misses({variable: "x"}) == {}
 
 
@@ -337,6 +339,34 @@ class TestAuthorizer:
 
         assert str(caught.value).startswith(f"{variable}={value!r} is refused")
         assert accepted in str(caught.value)
+
+
+class TestRotation:
+    """The variables of the rotation of secrets."""
+
+    def test_an_empty_environment_is_all_defaults(self) -> None:
+        assert RotationSettings.from_env({}) == RotationSettings(overlap=86400, lifetime=100 * 86400)
+
+    def test_the_defaults_are_what_they_are_documented_to_be(self) -> None:
+        assert RotationSettings.from_env(ROTATION_DEFAULTS) == RotationSettings.from_env({})
+
+    @pytest.mark.parametrize("variable", ROTATION_DEFAULTS)
+    @pytest.mark.parametrize("value", ["", "0", "-1", "1.5", "a day", "1000000001"])
+    def test_a_value_that_cannot_be_is_named_with_what_is_accepted(self, variable: str, value: str) -> None:
+        with pytest.raises(BadSetting) as caught:
+            RotationSettings.from_env({variable: value})
+
+        assert str(caught.value).startswith(f"{variable}={value!r} is refused")
+        assert "a whole number from 1 to" in str(caught.value)
+
+    def test_a_secret_that_outlives_the_overlap_by_a_second_will_do(self) -> None:
+        env = {"ROTATION_OVERLAP_SECONDS": "100", "SECRET_LIFETIME_SECONDS": "101"}
+
+        assert RotationSettings.from_env(env) == RotationSettings(overlap=100, lifetime=101)
+
+    def test_a_secret_that_ends_with_the_overlap_will_not(self) -> None:
+        with pytest.raises(BadSetting, match="SECRET_LIFETIME_SECONDS=100 is refused: .* more than .* 100"):
+            RotationSettings.from_env({"ROTATION_OVERLAP_SECONDS": "100", "SECRET_LIFETIME_SECONDS": "100"})
 
 
 def test_every_algorithm_may_be_listed() -> None:

@@ -64,7 +64,7 @@ AUTHORIZER_DEFAULTS: Final[Mapping[str, str]] = {
 
 ROTATION_DEFAULTS: Final[Mapping[str, str]] = {
     "ROTATION_OVERLAP_SECONDS": "86400",
-    "SECRET_LIFETIME_SECONDS": "7776000",
+    "SECRET_LIFETIME_SECONDS": "8640000",
 }
 """Those that only the rotation of secrets reads, likewise."""
 

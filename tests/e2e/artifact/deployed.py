@@ -21,6 +21,10 @@ ACCOUNT = {
 """What Lambda says of region and credentials, and nothing of what this machine knows of real ones."""
 
 
+WITH_ALL_THERE_IS = {"AdminApi": "true"}
+"""Parameters without which a function would not be deployed at all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Deployed:
     """What Lambda knows of a function.
@@ -42,7 +46,9 @@ def deployed(artifact: Artifact, function: str, settings: Mapping[str, str]) -> 
     """Return *function* as a deployment with *settings* would configure it; all others have their defaults."""
     parameters = {parameter_of(name): value for name, value in settings.items()}
     with environment(ACCOUNT):  # SAM's library asks for the region
-        stack = stack_of(sources(artifact.template), Architecture=artifact.architecture, **parameters)
+        stack = stack_of(
+            sources(artifact.template), Architecture=artifact.architecture, **WITH_ALL_THERE_IS, **parameters
+        )
     configured = properties(stack, RESOURCES[function])
     folder = artifact.function(function)
     return Deployed(

@@ -12,7 +12,11 @@ from tests.e2e.artifact.conftest import Start, Tell
 STARTS = 3
 INIT_LIMIT_SECONDS = 10  # of Lambda: who takes longer is started anew
 
-FIRST_EVENTS = {"authorize": "rest-authorized-by-header", "gateway_authorizer": "rest-token-allowed"}
+FIRST_EVENTS = {
+    "authorize": "rest-authorized-by-header",
+    "gateway_authorizer": "rest-token-allowed",
+    "provisioning": "show-profile",
+}
 
 
 @pytest.mark.parametrize("function", OUTCOMES)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
-from auth_jwt.errors import Fault, Throttled, Unreachable
+from auth_jwt.errors import Fault, Unreachable
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -147,10 +147,8 @@ def _translated_errors(action: str) -> Iterator[None]:
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if code in _THROTTLED:
-            raise Throttled(f"{action} is throttled ({code})") from error
-        if status >= _SERVER_ERROR:
-            raise Unreachable(f"{action} failed on AWS's side ({code})") from error
+        if status >= _SERVER_ERROR or code in _THROTTLED:
+            raise Unreachable(f"{action} is not answered for now ({code})") from error
         raise Fault(f"{action} is refused: {code}") from error
     except (BotoConnectionError, HTTPClientError) as error:
         raise Unreachable(f"{action}: no answer ({type(error).__name__})") from error

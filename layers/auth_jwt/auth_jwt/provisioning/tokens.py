@@ -120,9 +120,7 @@ class Tokens:
             return Trial(report, denied.reason)
         return Trial(report, None)
 
-    def _payload(
-        self, tag: str, now: int, ends: int, jti: str | None, claims: Mapping[str, Any]
-    ) -> dict[str, Any]:
+    def _payload(self, tag: str, now: int, ends: int, jti: str | None, claims: Mapping[str, Any]) -> dict[str, Any]:
         policy = self._registry.policy
         usual = {"iat": now, "exp": ends, "jti": jti or str(uuid.uuid4()), **_wanted_by(policy)}
         return {**usual, **claims, policy.tag_claim: tag}

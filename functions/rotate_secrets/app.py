@@ -1,0 +1,422 @@
+"""Secrets Manager calls this to give a tag a new secret: create, set, test, finish.
+
+Each of the four steps may be killed anywhere and called again: it looks at what is there, and does what is missing.
+The issuer reads the secret from Secrets Manager and signs with whatever is current. It never notices, since a secret
+verifies before it is current, and for an overlap after it was.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+from typing import Any, Final
+
+from auth_jwt.errors import BadSetting, Fault, NotRotated, Rejected, UnknownEvent, Unreachable
+from auth_jwt.models import Report
+from auth_jwt.observability import Journal, Outcome, milliseconds_since, request_id_of
+from auth_jwt.provisioning import Provisioning
+from auth_jwt.provisioning.audit import Audit, AuditEntry, WriteOutcome
+from auth_jwt.provisioning.inspection import SecretRecord, SecretState
+from auth_jwt.provisioning.secrets import NewSecret
+from auth_jwt.provisioning.secrets_manager import (
+    CURRENT,
+    PENDING,
+    PREVIOUS,
+    ManagedSecret,
+    SecretsManager,
+    VersionsStore,
+    secrets_manager_client,
+)
+from auth_jwt.provisioning.tables import provisioning_client
+from auth_jwt.provisioning.tokens import Trial
+from auth_jwt.provisioning.wiring import provisioning_of
+from auth_jwt.settings import RotationSettings, Settings, near_misses
+
+SETTLE_SECONDS: Final = 3
+"""How long a row has been there before anybody signs with its secret.
+
+A reader that looked just before may believe its look for a second, and DynamoDB's copies agree within about one.
+"""
+
+_DAY: Final = 86400
+
+
+def lambda_handler(event: object, context: object) -> None:
+    """Do one step of one rotation.
+
+    Args:
+        event: `{"Step", "SecretId", "ClientRequestToken"}`; other members are of no interest.
+        context: Lambda's.
+
+    Raises:
+        Fault: the step is not done, so that Secrets Manager tries again.
+    """
+    started = time.perf_counter()
+    noted: dict[str, object] = {"request_id": request_id_of(context)}
+    report = Report()
+    fault = None
+    try:
+        request = Request.from_event(event)
+        noted |= {"step": request.step.value, "managed_secret": request.secret_id}
+        trial = _done(request, service(), report)
+        outcome, reason, report = _told(trial, report)
+        journal().record(outcome, report, reason=reason, duration_ms=milliseconds_since(started), **noted)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the step is not done
+        journal().record_fault(error, report, duration_ms=milliseconds_since(started), **noted)
+        # An error of others may quote its input, and Lambda would show it.
+        fault = error if isinstance(error, Fault) else Fault("unforeseen error: its cause is in the log")
+    if fault is not None:  # out here, it drags no other error along
+        raise fault
+
+
+def _told(trial: Trial | None, report: Report) -> tuple[Outcome, str | None, Report]:
+    """Return what the log says: of a test, what the service decided."""
+    if trial is None:
+        return Outcome.DONE, None, report
+    if trial.refused_because is None:
+        return Outcome.AUTHORIZED, None, trial.report
+    return Outcome.DENIED, trial.refused_because.value, trial.report
+
+
+def _done(request: "Request", wired: "Service", report: Report) -> Trial | None:
+    managed = wired.versions.describe(request.secret_id)
+    provisioning = wired.provisioning(f"secretsmanager:{managed.arn}")
+    rotation = Rotation(provisioning, wired.versions, wired.rules, managed, request.version, report, time.sleep)
+    return rotation.do(request.step)
+
+
+# -- what stands between calls ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Made at the first call, kept while the process lives.
+
+    Attributes:
+        rules: of rotation.
+        versions: the secrets in Secrets Manager.
+        provisioning: makes the operations on the tables, for an actor.
+    """
+
+    rules: RotationSettings
+    versions: VersionsStore
+    provisioning: Callable[[str], Provisioning]
+
+
+@cache
+def journal() -> Journal:
+    """Return where this function writes what happened."""
+    return Journal("rotate_secrets", os.environ)
+
+
+@cache
+def service() -> Service:
+    """Read the environment and wire the service.
+
+    Raises:
+        BadSetting: a variable cannot be.
+    """
+    settings, rules = Settings.from_env(os.environ), RotationSettings.from_env(os.environ)
+    journal().warn_of_near_misses(near_misses(os.environ))
+    tables = provisioning_client(region=settings.database.region, endpoint=settings.database.endpoint)
+
+    def provisioning(actor: str) -> Provisioning:
+        return provisioning_of(settings, tables, actor=actor, audit=write_audit)
+
+    return Service(rules, SecretsManager(secrets_manager_client()), provisioning)
+
+
+def write_audit(entry: AuditEntry) -> None:
+    """Write the line of a write into the function's log."""
+    sys.stdout.write(f"{entry.as_line()}\n")
+    sys.stdout.flush()
+
+
+# -- requests ---------------------------------------------------------------------------------------------------------
+
+
+class Step(StrEnum):
+    """What Secrets Manager calls for, one after the other; all of it again if one fails."""
+
+    CREATE = "createSecret"
+    SET = "setSecret"
+    TEST = "testSecret"
+    FINISH = "finishSecret"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What Secrets Manager calls for.
+
+    Attributes:
+        step: of the rotation.
+        secret_id: name or ARN of the secret.
+        version: the version to be: the token by which Secrets Manager tells one rotation from another.
+    """
+
+    step: Step
+    secret_id: str
+    version: str
+
+    @classmethod
+    def from_event(cls, event: object) -> "Request":
+        """Read an event.
+
+        Raises:
+            UnknownEvent: it is not Secrets Manager's.
+        """
+        members = event if isinstance(event, dict) else {}
+        step, secret_id, version = (members.get(name) for name in ("Step", "SecretId", "ClientRequestToken"))
+        if not (isinstance(secret_id, str) and secret_id and isinstance(version, str) and version):
+            raise UnknownEvent("not a rotation event of Secrets Manager: SecretId and ClientRequestToken are not there")
+        if step not in list(Step):
+            raise UnknownEvent(f"not a rotation event of Secrets Manager: its Step is none of {', '.join(Step)}")
+        return cls(Step(step), secret_id, version)
+
+
+# -- what a secret holds ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SigningSecret:
+    """The JSON object that a version holds, as an issuer reads it.
+
+    Attributes:
+        members: all of them; those that are not known here are kept as they are.
+        tag: whose secret it is.
+    """
+
+    members: Mapping[str, Any] = field(repr=False)
+    tag: str
+
+    @classmethod
+    def from_text(cls, text: str | None) -> "SigningSecret":
+        """Read the text of a version.
+
+        Raises:
+            NotRotated: it is no such object.
+        """
+        try:
+            members = json.loads(text or "")
+        except ValueError:
+            members = None
+        if not isinstance(members, dict) or not isinstance(members.get("tag"), str) or not members["tag"]:
+            raise NotRotated('the secret in Secrets Manager holds no JSON object with a "tag" that is text')
+        for name in ("secret", "kid", "alg"):
+            if not isinstance(members.get(name, ""), str):
+                raise NotRotated(f'"{name}" of the secret in Secrets Manager is no text')
+        return cls(members, members["tag"])
+
+    @property
+    def value(self) -> str | None:
+        """What signs."""
+        return self.members.get("secret")
+
+    @property
+    def algorithms(self) -> tuple[str, ...] | None:
+        """What it may sign, where it says so."""
+        listed = self.members.get("alg")
+        return None if listed is None else tuple(name.strip() for name in listed.split(","))
+
+    def renewed(self, value: str, kid: str) -> "SigningSecret":
+        """Return it with another *value*, and another *kid* if issuers are told one."""
+        renewed = {**self.members, "secret": value}
+        return SigningSecret({**renewed, "kid": kid} if "kid" in self.members else renewed, self.tag)
+
+    def as_key(self, secret_id: str | None = None, end: int | None = None) -> NewSecret:
+        """Return the key that it is, as a row of that `id` until that *end*.
+
+        Raises:
+            NotRotated: there is none.
+        """
+        if not self.value:
+            raise NotRotated('the new version of the secret in Secrets Manager has no "secret"')
+        kid = self.members.get("kid")
+        return NewSecret(value=self.value, id=secret_id, end=end, algorithms=self.algorithms, kid=kid)
+
+
+# -- the steps --------------------------------------------------------------------------------------------------------
+
+
+class Rotation:
+    """One rotation of one secret, of which a step is to be done.
+
+    Args:
+        provisioning: what may be done to the tables.
+        versions: the secrets in Secrets Manager.
+        rules: how long secrets live and overlap.
+        managed: the secret, as it is described now.
+        version: the version to be.
+        report: told whose secret it is, for the log.
+        pause: waits for that many seconds.
+    """
+
+    def __init__(
+        self,
+        provisioning: Provisioning,
+        versions: VersionsStore,
+        rules: RotationSettings,
+        managed: ManagedSecret,
+        version: str,
+        report: Report,
+        pause: Callable[[float], None],
+    ) -> None:
+        self._provisioning = provisioning
+        self._registry = provisioning.registry
+        self._versions = versions
+        self._rules = rules
+        self._managed = managed
+        self._version = version
+        self._report = report
+        self._pause = pause
+        # The same name may be another secret's tomorrow, and two secrets may be of one tag: the ARN tells them apart.
+        self._prefix = f"sm-{managed.arn[-6:]}-"
+
+    def do(self, step: Step) -> Trial | None:
+        """Do a step; of the test, return what came out.
+
+        Raises:
+            NotRotated: the secret, a row or the profile is not as the step needs it.
+            Fault: Secrets Manager or the tables cannot be asked.
+        """
+        if not self._managed.is_rotated:
+            raise NotRotated("rotation of the secret is not switched on")
+        stages = self._managed.stages.get(self._version)
+        if stages is None:
+            raise NotRotated("the secret has no such version")
+        try:
+            if CURRENT in stages:  # done, up to what an interrupted finish left open
+                if step is Step.FINISH:
+                    self._close_replaced(self._signing_secret(self._version).tag, self._managed.version_at(PREVIOUS))
+                return None
+            if PENDING not in stages:
+                raise NotRotated(f"the version is not {PENDING}: the rotation was cancelled, or another came after it")
+            return self._steps[step](self)
+        except Rejected as rejected:
+            raise NotRotated(str(rejected)) from rejected
+
+    def _create(self) -> None:
+        """Give the version a value, unless it has one."""
+        days = self._managed.rotation_days
+        if days is not None and self._rules.lifetime <= days * _DAY + self._rules.overlap:
+            raise BadSetting(
+                f"SECRET_LIFETIME_SECONDS={self._rules.lifetime} is refused: the secret rotates every {days} days, and"
+                f" would end before; accepted: more than {days * _DAY + self._rules.overlap}, the overlap included"
+            )
+        if self._versions.value_of(self._managed.arn, self._version) is not None:
+            return
+        current = self._managed.version_at(CURRENT)
+        if current is None:
+            raise NotRotated(f"the secret has no version that is {CURRENT}")
+        secret = self._signing_secret(current)
+        value = self._provisioning.secrets.generate(secret.tag, algorithms=secret.algorithms)
+        text = json.dumps(secret.renewed(value, self._row_of(self._version)).members)
+        with self._audited("rotation.create", secret.tag):
+            # Where another attempt was faster, its value stays and ours is forgotten.
+            self._versions.put_pending(self._managed.arn, self._version, text)
+
+    def _set(self) -> None:
+        """Add the row of the new secret, unless it is there."""
+        secret = self._signing_secret(self._version)
+        end = self._registry.now() + self._rules.lifetime
+        self._provisioning.secrets.add(secret.tag, secret.as_key(self._row_of(self._version), end))
+
+    def _test(self) -> Trial:
+        """Have a token judged that is signed as the issuer will sign.
+
+        What comes after the signature is no matter of the secret: that of a disabled profile is rotated all the same.
+        """
+        secret = self._signing_secret(self._version)
+        self._opened(secret.tag)
+        trial = self._provisioning.tokens.tried(secret.tag, secret.as_key())
+        if trial.report.secret_id != self._row_of(self._version):
+            raise NotRotated(f"the new secret does not verify its own token: {trial.refused_because}")
+        return trial
+
+    def _finish(self) -> None:
+        """Make the new version current, then let those before it end after the overlap.
+
+        In this order: if nothing comes after the first half, the old secret goes on verifying, and nobody is refused.
+        The other way round an issuer would be left with a secret that ends.
+        """
+        secret = self._signing_secret(self._version)
+        row = self._opened(secret.tag)
+        age = self._registry.clock() - float(row.start or 0)
+        if age < SETTLE_SECONDS:
+            self._pause(SETTLE_SECONDS - age)
+        replaced = self._managed.version_at(CURRENT)
+        with self._audited("rotation.finish", secret.tag, instead_of=replaced):
+            self._versions.make_current(self._managed.arn, self._version, instead_of=replaced)
+        self._close_replaced(secret.tag, replaced)
+
+    _steps: Final[Mapping[Step, Callable[["Rotation"], Trial | None]]] = {
+        Step.CREATE: _create,
+        Step.SET: _set,
+        Step.TEST: _test,
+        Step.FINISH: _finish,
+    }
+
+    def _close_replaced(self, tag: str, replaced: str | None) -> None:
+        """Let the rows end that earlier rotations made, and those that hold the *replaced* version's value.
+
+        Rows of other operators stay as they are.
+        """
+        secrets = self._provisioning.secrets
+        rows = [record for record in secrets.list(tag) if record.id.startswith(self._prefix)]
+        if replaced is not None and (value := self._value_of(replaced)) is not None:
+            rows += secrets.holding(tag, value)
+        # Asked after the rows: a rotation whose row was there by then can be seen by now, and its row is kept.
+        stages = self._versions.describe(self._managed.arn).stages
+        kept = {version for version, its in stages.items() if its & {PENDING, CURRENT}} - {replaced} | {self._version}
+        end = self._registry.now() + self._rules.overlap
+        ending = {row.id for row in rows if row.end is not None and row.end > end}
+        for row in sorted(ending - {self._row_of(version) for version in kept}):
+            secrets.close(tag, row, at=end)
+
+    def _value_of(self, version: str) -> str | None:
+        """Return what an old version signs with, None if it is not such a secret any more."""
+        try:
+            return self._signing_secret(version).value
+        except NotRotated:
+            return None
+
+    def _signing_secret(self, version: str) -> SigningSecret:
+        secret = SigningSecret.from_text(self._versions.value_of(self._managed.arn, version))
+        self._report.tag = secret.tag
+        return secret
+
+    def _opened(self, tag: str) -> SecretRecord:
+        """Return the row of the new secret, which is open and stays so."""
+        row = self._provisioning.secrets.show(tag, self._row_of(self._version))
+        if row.state is not SecretState.OPEN:
+            raise NotRotated(f"the new secret {row.id!r} is {row.state}{_because(row)}")
+        if row.end is None or row.end - self._registry.now() <= self._rules.overlap:
+            raise NotRotated(f"the new secret {row.id!r} ends within the overlap: it was closed, or waited too long")
+        return row
+
+    def _row_of(self, version: str) -> str:
+        return f"{self._prefix}{version}"
+
+    @contextmanager
+    def _audited(self, action: str, tag: str, **details: object) -> Iterator[None]:
+        outcome: WriteOutcome | None = None
+        try:
+            yield
+            outcome = WriteOutcome.DONE
+        except Unreachable:
+            outcome = WriteOutcome.UNKNOWN
+            raise
+        finally:
+            if outcome is not None:
+                audit: Audit = self._registry.audit
+                row, now = self._row_of(self._version), self._registry.now()
+                audit(AuditEntry(now, self._registry.actor, action, tag, row, outcome, details))
+
+
+def _because(row: SecretRecord) -> str:
+    return "" if row.unusable_because is None else f": {row.unusable_because}"

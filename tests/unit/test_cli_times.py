@@ -1,0 +1,93 @@
+"""Instants and durations, as operators write and see them."""
+
+import time
+from decimal import Decimal
+
+import pytest
+import typer
+
+from auth_jwt_cli.times import distance, parsed_duration, parsed_instant, shown_duration, shown_instant
+from tests.factories import NOW
+
+
+@pytest.mark.parametrize(
+    ("text", "instant"),
+    [
+        ("0", 0),
+        ("1800000000", NOW),
+        ("-1", -1),
+        ("2027-01-15", NOW - 8 * 3600),
+        ("2027-01-15T08:00:00Z", NOW),
+        ("2027-01-15 08:00", NOW),
+        ("2027-01-15T09:00:00+01:00", NOW),
+    ],
+)
+def test_an_instant_is_a_number_or_iso_8601_in_utc(text: str, instant: int) -> None:
+    assert parsed_instant(text) == instant
+
+
+@pytest.mark.parametrize(
+    ("text", "offset"),
+    [("now", 0), ("+1h", 3600), ("30d", 30 * 86400), ("-15m", -900), ("+2w", 14 * 86400), ("10s", 10)],
+)
+def test_an_instant_is_so_much_from_now(text: str, offset: int) -> None:
+    before = int(time.time())
+
+    assert before <= parsed_instant(text) - offset <= int(time.time())
+
+
+@pytest.mark.parametrize("text", ["", "tomorrow", "1.5", "+1", "1y", "2027-13-01", "++1h", "٣d", "1e9"])
+def test_what_is_no_instant_is_refused_with_the_forms(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="UNIX seconds, ISO 8601"):
+        parsed_instant(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90", 90), ("90s", 90), ("5m", 300), ("1h", 3600), ("1d", 86400), ("2w", 1209600), (300, 300)],
+)
+def test_a_duration_has_a_unit_or_is_seconds(text: str | int, seconds: int) -> None:
+    assert parsed_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1y", "1.5h", "h", "+1h"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="is no duration"):
+        parsed_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("instant", "shown"),
+    [
+        (NOW, "2027-01-15 08:00:00Z (now)"),
+        (Decimal(NOW + 60), "2027-01-15 08:01:00Z (in 1 minute)"),
+        (NOW - 0.5, "2027-01-15 07:59:59Z (now)"),
+        (NOW - 7200, "2027-01-15 06:00:00Z (2 hours ago)"),
+        (None, "none"),
+        (True, "no number (bool)"),
+        ("soon", "no number (str)"),
+        (2**62, f"{2**62} (no date)"),
+        (Decimal("1E+125"), "1E+125 (no date)"),
+    ],
+)
+def test_an_instant_is_shown_in_utc_with_its_distance(instant: object, shown: str) -> None:
+    assert shown_instant(instant, NOW) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (0, "0 seconds"),
+        (0.5, "less than a second"),
+        (59, "59 seconds"),
+        (60, "1 minute"),
+        (5400, "1 hour 30 minutes"),
+        (7199, "2 hours"),
+        (86400, "1 day"),
+        (90000, "1 day 1 hour"),
+        (365 * 86400 - 0.4, "365 days"),
+    ],
+)
+def test_a_duration_is_shown_in_its_largest_units(seconds: float, shown: str) -> None:
+    assert shown_duration(seconds) == shown
+    assert distance(-seconds) in {f"{shown} ago", "now"}

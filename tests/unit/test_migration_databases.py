@@ -1,0 +1,119 @@
+"""URLs of databases, and SQLite; MariaDB and PostgreSQL are asked by tests/e2e/migration."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from auth_jwt.provisioning.changes import Table
+from auth_jwt_cli.migration.layout import SourceLayout
+from auth_jwt_cli.migration.sources import SourceError
+from auth_jwt_cli.migration.sources.databases import DatabaseSource, holds_password
+from tests.migration_sources import a_source_profile, a_source_secret, as_read, values_of, write_sqlite
+
+
+def source_of(path: Path, **layout: object) -> DatabaseSource:
+    return DatabaseSource(f"sqlite:///{path}", SourceLayout(**layout))  # type: ignore[arg-type]
+
+
+def made(path: Path, script: str) -> Path:
+    with closing(sqlite3.connect(path)) as database, database:
+        database.executescript(script)
+    return path
+
+
+def test_rows_come_with_natural_values_in_the_order_of_their_ids(tmp_path: Path) -> None:
+    profiles = [a_source_profile(id=2, tag="b", sip_username=" padded "), a_source_profile(id=1, tag="a")]
+    path = write_sqlite(tmp_path / "db", profiles, [a_source_secret(None)])
+
+    source = source_of(path)
+
+    assert values_of(source, Table.PROFILES) == [profiles[1], profiles[0]]
+    assert values_of(source, Table.SECRETS) == [a_source_secret(None)]
+    assert source.fraction == 1
+
+
+def test_text_that_is_not_utf8_comes_as_bytes(tmp_path: Path) -> None:
+    script = "CREATE TABLE jwt_profiles (tag, v); INSERT INTO jwt_profiles VALUES ('t1', CAST(x'ff61' AS TEXT));"
+
+    assert values_of(source_of(made(tmp_path / "db", script), tables=(Table.PROFILES,)), Table.PROFILES) == [
+        {"tag": "t1", "v": b"\xffa"}
+    ]
+
+
+def test_without_an_id_rows_are_ordered_by_what_is_known_of_them(tmp_path: Path) -> None:
+    columns = "corresponding_tag, secret, start_ts, end_ts"
+    script = (
+        f"CREATE TABLE jwt_secrets ({columns});"
+        "INSERT INTO jwt_secrets VALUES ('b','z',1,2), ('a','y',3,4), ('a','x',3,4), ('a','w',1,2);"
+    )
+    rows = as_read(source_of(made(tmp_path / "db", script), tables=(Table.SECRETS,)))
+
+    assert [row.values["secret"] for row in rows] == ["w", "x", "y", "z"]
+
+
+def test_a_source_is_never_written(tmp_path: Path) -> None:
+    path = write_sqlite(tmp_path / "db", [a_source_profile()], [])
+    before = path.read_bytes()
+
+    as_read(source_of(path))
+
+    assert path.read_bytes() == before
+
+
+def test_a_table_that_is_not_there_is_an_error_that_names_it(tmp_path: Path) -> None:
+    path = made(tmp_path / "db", "CREATE TABLE jwt_profiles (tag);")
+
+    with pytest.raises(SourceError, match="jwt_secrets"):
+        as_read(source_of(path))
+
+
+def test_a_file_that_is_not_there_is_an_error_and_none_is_made(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="no SQLite file"):
+        source_of(tmp_path / "none")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_three_slashes_may_mean_the_root_as_opensips_writes_it(tmp_path: Path) -> None:
+    path = write_sqlite(tmp_path / "db", [a_source_profile()], [])
+
+    source = DatabaseSource(f"sqlite:///{str(path).lstrip('/')}", SourceLayout())
+
+    assert len(as_read(source)) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "holds"),
+    [
+        ("mysql://opensips@localhost/opensips", False),
+        ("mysql://opensips:opensipsrw@localhost/opensips", True),
+        ("mysql://opensips:@localhost/opensips", True),
+        ("postgres://localhost:5432/db", False),
+        ("postgres://u@localhost/db?password=x", True),
+        ("postgres://u@localhost/db?sslmode=require", False),
+        ("mysql://localhost/db?passwd=x&charset=utf8", True),
+        ("sqlite:////tmp/a:b@c", False),
+    ],
+)
+def test_a_password_in_a_url_is_seen(url: str, holds: bool) -> None:
+    assert holds_password(url) is holds
+
+
+@pytest.mark.parametrize("url", ["oracle://u@h/db", "mongodb://h", "mysql+mysqldb://u@h/db", "://x"])
+def test_databases_that_are_not_read_are_refused_by_name(url: str) -> None:
+    with pytest.raises(SourceError, match="mariadb, mysql, postgres, postgresql, sqlite"):
+        DatabaseSource(url, SourceLayout())
+
+
+@pytest.mark.parametrize("kind", ["mysql", "mariadb", "postgres", "postgresql"])
+def test_neither_the_name_nor_an_error_shows_the_password(kind: str) -> None:
+    """Nobody listens on port 1."""
+    source = DatabaseSource(f"{kind}://u:hunter2@127.0.0.1:1/db?connect_timeout=5", SourceLayout(), password="hunter3")
+
+    with pytest.raises(SourceError, match="cannot be read") as caught:
+        as_read(source)
+
+    assert source.name == f"the database {kind}://u@127.0.0.1:1/db"
+    assert "hunter" not in f"{caught.value!r} {caught.value} {source.name}"

@@ -1,0 +1,200 @@
+"""Tables that cannot keep up are asked again, for as long as there is hope, and never for long in silence."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from itertools import chain, repeat
+from typing import Any
+
+import boto3
+import pytest
+
+from auth_jwt.errors import Fault, Throttled, Unreachable
+from auth_jwt.provisioning.changes import Key, Table
+from auth_jwt.settings import Settings
+from auth_jwt_cli.migration.target import Interrupted, Patience, Target, Waiting, merged, patient_client
+from tests.contract.servers import a_dynamodb, an_error
+from tests.migration_sources import a_source_secret, target_row
+
+IMPATIENT = Patience(attempts=3, first_seconds=0.001, longest_seconds=0.002)
+KEY = Key(Table.SECRETS, "t1", "1")
+ITEM = {"corresponding_tag": {"S": "t1"}, "id": {"S": "1"}, "secret": {"S": "k"}, "start_ts": {"N": "1.0"}}
+ROW = target_row(a_source_secret()).columns
+Reply = Callable[[str], tuple[int, bytes]]
+Ask = Callable[[Target], object]
+
+READ: Ask = lambda target: target.read(Table.SECRETS, [KEY])  # noqa: E731 - each a word in a table
+WRITE: Ask = lambda target: target.write(Table.SECRETS, [ROW, {**ROW, "id": "2"}])  # noqa: E731
+SCAN: Ask = lambda target: list(target.rows(Table.SECRETS))  # noqa: E731
+COUNT: Ask = lambda target: target.count(Table.SECRETS)  # noqa: E731
+EMPTY = {
+    "BatchGetItem": {"Responses": {"jwt_secrets": []}, "UnprocessedKeys": {}},
+    "BatchWriteItem": {"UnprocessedItems": {}},
+    "Scan": {"Items": []},
+    "DescribeTable": {"Table": {"ItemCount": 7}},
+}
+
+
+class Script:
+    """Gives one reply after the other, the last one for ever; what was asked is kept."""
+
+    def __init__(self, *replies: Reply | dict[str, Any]) -> None:
+        self._replies: Iterator[Reply | dict[str, Any]] = chain(replies, repeat(replies[-1]))
+        self.asked: list[str] = []
+
+    def __call__(self, operation: str) -> tuple[int, bytes]:
+        self.asked.append(operation)
+        reply = next(self._replies)
+        return reply(operation) if callable(reply) else (200, json.dumps(reply).encode())
+
+
+def nothing(operation: str) -> tuple[int, bytes]:
+    """An answer that says that all is done."""
+    return 200, json.dumps(EMPTY[operation]).encode()
+
+
+def asked(script: Script, ask: Ask, patience: Patience = IMPATIENT) -> tuple[Any, list[Waiting]]:
+    """What *ask* returns of a target whose tables answer by the script, and how it waited."""
+    pauses: list[Waiting] = []
+    with a_dynamodb(script) as address:
+        return ask(a_target(address, pauses, patience)), pauses
+
+
+def a_target(address: str, pauses: list[Waiting], patience: Patience = IMPATIENT) -> Target:
+    session = boto3.Session(aws_access_key_id="x", aws_secret_access_key="x")
+    client = patient_client(session, "eu-central-1", address, connections=1)
+    return Target(client, Settings.from_env({}), patience=patience, tell=pauses.append)
+
+
+THROTTLED = an_error(400, "ProvisionedThroughputExceededException")
+BROKEN = an_error(500, "InternalServerError")
+
+
+@pytest.mark.parametrize("problem", [THROTTLED, BROKEN], ids=["throttled", "broken"])
+@pytest.mark.parametrize("ask", [READ, WRITE, SCAN, COUNT], ids=["read", "write", "scan", "count"])
+def test_it_asks_again_after_a_pause_that_it_tells_of(ask: Ask, problem: Reply) -> None:
+    script = Script(problem, problem, nothing)
+
+    _, pauses = asked(script, ask)
+
+    assert len(script.asked) == 3
+    assert len(pauses) == 2
+    assert all("dynamodb:" in pause.why and "jwt_secrets" in pause.why for pause in pauses)
+
+
+@pytest.mark.parametrize(("failures", "enough"), [(3, True), (4, False)])
+def test_it_asks_so_often_and_no_more(failures: int, enough: bool) -> None:
+    script = Script(*[THROTTLED] * failures, nothing)
+
+    if enough:
+        asked(script, WRITE)
+    else:
+        with pytest.raises(Throttled):
+            asked(script, WRITE)
+    assert len(script.asked) == 4
+
+
+def test_what_is_of_no_use_is_not_asked_again() -> None:
+    script = Script(an_error(400, "ResourceNotFoundException"))
+
+    with pytest.raises(Fault, match="ResourceNotFoundException") as caught:
+        asked(script, READ)
+
+    assert not isinstance(caught.value, Unreachable)
+    assert len(script.asked) == 1
+
+
+def test_nobody_listening_is_told_as_that() -> None:
+    with pytest.raises(Unreachable, match="no answer"):
+        a_target("http://127.0.0.1:1", []).read(Table.SECRETS, [KEY])
+
+
+def test_keys_left_undone_are_asked_for_again_and_all_answers_count() -> None:
+    def answer(items: list[Any], left: list[Any]) -> dict[str, Any]:
+        unprocessed = {"jwt_secrets": {"Keys": left}} if left else {}
+        return {"Responses": {"jwt_secrets": items}, "UnprocessedKeys": unprocessed}
+
+    other = {**ITEM, "id": {"S": "2"}}
+    key_2 = {"corresponding_tag": {"S": "t1"}, "id": {"S": "2"}}
+    script = Script(answer([ITEM], [key_2]), answer([other], []))
+
+    found, pauses = asked(script, lambda target: target.read(Table.SECRETS, [KEY, Key(Table.SECRETS, "t1", "2")]))
+
+    assert found.keys() == {KEY, Key(Table.SECRETS, "t1", "2")}
+    assert found[KEY]["start_ts"] == 1
+    assert len(pauses) == 1
+
+
+def left_undone(*ids: str) -> dict[str, Any]:
+    puts = [{"PutRequest": {"Item": {**ITEM, "id": {"S": number}}}} for number in ids]
+    return {"UnprocessedItems": {"jwt_secrets": puts} if puts else {}}
+
+
+def test_rows_left_undone_are_written_again() -> None:
+    script = Script(left_undone("1", "2"), left_undone("2"), left_undone())
+
+    _, pauses = asked(script, WRITE)
+
+    assert len(script.asked) == 3
+    assert len(pauses) == 2
+
+
+def test_patience_is_for_asking_in_vain_and_begins_anew_when_anything_was_done() -> None:
+    """Five times one of two rows is left: hopeless after the fourth time with both, fine with progress between."""
+    in_vain = [left_undone("1", "2")] * 3
+
+    asked(Script(*in_vain, left_undone("2"), *[left_undone("2")] * 3, left_undone()), WRITE)
+    with pytest.raises(Throttled):
+        asked(Script(*in_vain, left_undone("1", "2")), WRITE)
+
+
+def test_pauses_grow_vary_and_have_a_limit() -> None:
+    patience = Patience(first_seconds=1, longest_seconds=8)
+
+    for failures, longest in ((1, 1), (2, 2), (4, 8), (5, 8), (500, 8)):
+        pauses = {patience.pause(failures) for _ in range(50)}
+        assert longest / 2 <= min(pauses) <= max(pauses) <= longest
+        assert len(pauses) > 1
+
+
+def test_the_default_gives_up_within_minutes() -> None:
+    patience = Patience()
+
+    assert 30 < sum(patience.pause(failures) for failures in range(1, patience.attempts + 1)) < 120
+
+
+def test_a_pause_ends_when_somebody_wants_to_end() -> None:
+    patience = Patience(first_seconds=600, longest_seconds=600)
+    with a_dynamodb(Script(THROTTLED)) as address:
+        target = a_target(address, [], patience)
+        target._tell = lambda _: target.end()
+        began = time.monotonic()
+
+        with pytest.raises(Interrupted):
+            target.write(Table.SECRETS, [ROW])
+
+    assert time.monotonic() - began < 10
+
+
+def test_a_scan_reads_every_page() -> None:
+    key = {"corresponding_tag": {"S": "t1"}, "id": {"S": "1"}}
+    script = Script({"Items": [ITEM], "LastEvaluatedKey": key}, {"Items": [{**ITEM, "id": {"S": "2"}}]})
+
+    rows, _ = asked(script, SCAN)
+
+    assert [row.key.id for row in rows] == ["1", "2"]
+    assert len(script.asked) == 2
+
+
+def test_a_row_put_over_another_keeps_what_only_that_one_has() -> None:
+    row = merged(target_row(a_source_secret()), {"secret": "old", "start_ts": 0, "note": "kept"})
+
+    assert row.columns == {**ROW, "note": "kept"}
+
+
+def test_botocore_logs_no_values(caplog: pytest.LogCaptureFixture) -> None:
+    """At DEBUG it would log every item."""
+    with caplog.at_level("DEBUG"):
+        asked(Script(nothing), WRITE)
+
+    assert "HMAC secret" not in caplog.text
