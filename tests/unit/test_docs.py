@@ -136,7 +136,7 @@ def test_the_readme_counts_the_recorded_cases() -> None:
 
 def test_every_setting_named_anywhere_is_one() -> None:
     """Whatever is spelt like a variable is one of ours, of Powertools or of AWS, or a shell variable of an example."""
-    examples = {"NOW", "SECRET", "TOKEN", "URL", "KEY", "EOF"}
+    examples = {"NOW", "SECRET", "TOKEN", "URL", "KEY", "EOF", "NO_COLOR"}
     commands = (ROOT / "cli" / "auth_jwt_cli").rglob("*.py")
     commands_own = {name for path in commands for name in re.findall(r'"(AUTH_JWT_[A-Z_]+)"', text_of(path))}
     spelt = {name for page in PAGES for name in re.findall(r"`([A-Z][A-Z_]+)(?:=[^`]*)?`", text_of(page))}
