@@ -9,6 +9,7 @@ from auth_jwt.errors import Fault
 from auth_jwt.models import REVOCATION_JTI, REVOCATION_TAG, SECRET_ID, Columns, Profile, Row, Secret, TagRows
 from auth_jwt.ports import Deadline
 from auth_jwt.provisioning.changes import (
+    MAX_CHANGES,
     MISSING,
     Change,
     Delete,
@@ -127,6 +128,8 @@ class MemoryTables:
         return self._page(some, limit)
 
     def write(self, *changes: Change) -> None:
+        if not 1 <= len(changes) <= MAX_CHANGES:
+            raise ValueError("a transaction of DynamoDB has 1 to 100 changes")
         self._fail()
         if self.before_write is not None:  # somebody else gets in between, once
             meanwhile, self.before_write = self.before_write, None

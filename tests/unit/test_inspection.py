@@ -67,6 +67,7 @@ def test_an_hmac_key_is_recognised_and_not_given_away() -> None:
     """Its digest is a slow one, since people choose words."""
     (fingerprint,) = fingerprints(HMAC_KEY)
 
+    assert fingerprint == "scrypt:_A-al8qyQfD_qyYZ"  # of this key for ever: issuers and operators compare
     assert fingerprints(json.dumps(an_oct_jwk())) == [fingerprint]
     assert fingerprints(HMAC_KEY + "x") != [fingerprint]
     method, _, digest = fingerprint.partition(":")

@@ -204,6 +204,7 @@ def test_a_disabled_profile_is_refused_until_it_is_enabled() -> None:
     assert not office.provisioning.profiles.enable(TAG).disabled
     assert office.verdict(token) is None
     assert office.actions == ["profile.disable", "profile.enable"]
+    assert not any(entry.details for entry in office.audit)
 
 
 def test_nothing_is_done_to_a_profile_that_is_not_there() -> None:
@@ -296,6 +297,17 @@ def test_a_page_has_bounds(limit: int, fits: bool) -> None:
             office.provisioning.profiles.page(limit=limit)
 
 
+@pytest.mark.parametrize(("size", "fits"), [(350_000 - len("note"), True), (350_000 - len("note") + 1, False)])
+def test_columns_have_to_fit_into_a_row(size: int, fits: bool) -> None:
+    office = an_office()
+    office.has()
+    if fits:
+        office.provisioning.profiles.change(TAG, attributes={"note": "x" * size})
+    else:
+        with pytest.raises(Invalid, match="350001 bytes"):
+            office.provisioning.profiles.change(TAG, attributes={"note": "x" * size})
+
+
 def test_a_row_of_any_shape_can_be_shown() -> None:
     office = an_office()
     office.has(sip_username=None, sip_domain=7, disabled="no", tokens_valid_after="soon", data={"M": {}})
@@ -327,6 +339,6 @@ def test_the_audit_names_columns_and_never_what_they_hold() -> None:
 
     lines = [entry.as_line() for entry in office.audit]
 
-    assert "pin" in lines[0]
+    assert [entry.details.get("columns") for entry in office.audit] == [["pin", "sip_username"], ["pin"]]
     assert not any(value in line for line in lines for value in ("4711", "4712", HMAC_KEY, "the-user"))
     assert all('"actor": "operator"' in line and f'"tag": "{TAG}"' in line for line in lines)

@@ -146,6 +146,12 @@ def test_a_token_lives_at_least_a_second(seconds: int, fits: bool) -> None:
             office.provisioning.tokens.mint(TAG, lifetime_seconds=seconds)
 
 
+def test_settings_of_several_audiences_get_the_first() -> None:
+    office = an_office_with_a_login(audiences=("one", "two"))
+
+    assert parts_of(office.provisioning.tokens.mint(TAG).token)[1]["aud"] == "one"
+
+
 @pytest.mark.parametrize(
     ("columns", "why"),
     [
@@ -300,6 +306,7 @@ def test_revoked_tokens_are_listed_page_by_page() -> None:
 
     assert [item.jti for item in first.revocations] == ["a", "b"]
     assert [item.jti for item in revocations.page(TAG, limit=2, after=first.next).revocations] == ["c"]
+    assert len(revocations.page(TAG, limit=100).revocations) == 3
     for limit in (0, 101):
         with pytest.raises(Invalid, match="1 to 100"):
             revocations.page(TAG, limit=limit)
@@ -318,6 +325,29 @@ def test_all_tokens_issued_so_far_can_be_revoked() -> None:
     assert office.verdict(office.provisioning.tokens.mint(TAG).token) is None
     office.provisioning.revocations.lift_all(TAG)
     assert office.verdict(token) is None
+
+
+@pytest.mark.parametrize("second", [NOW, NOW + 1])
+def test_the_tokens_of_this_second_are_among_them(second: int) -> None:
+    office = an_office_with_a_login()
+    office.clock.now = second + 0.5
+
+    assert office.provisioning.revocations.revoke_all(TAG) == second + 1
+
+
+def test_a_bound_may_be_as_old_as_time() -> None:
+    office = an_office_with_a_login()
+
+    assert office.provisioning.revocations.revoke_all(TAG, before=0) == 0
+
+
+def test_a_user_without_a_profile_or_without_secrets_has_tokens_to_revoke() -> None:
+    only_profile, only_secret = an_office(), an_office()
+    only_profile.has()
+    only_secret.has_secret("1")
+
+    for office in (only_profile, only_secret):
+        assert office.provisioning.revocations.revoke(TAG, "j").jti == "j"
 
 
 def test_the_bound_is_never_moved_back() -> None:

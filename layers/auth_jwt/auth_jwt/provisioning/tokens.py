@@ -84,15 +84,14 @@ class Tokens:
             raise Invalid("a token lives at least a second")
         secret, record = self._signer(checked_tag(tag), secret_id)
         now = self._registry.now()
-        ends = now + lifetime_seconds if secret.end is None else min(now + lifetime_seconds, floor(secret.end))
+        ends = min(now + lifetime_seconds, floor(secret.end or 0))  # an open secret has an end
         payload = self._payload(tag, now, ends, jti, claims or {})
         token = _signed(payload, secret, record, self._registry.policy)
-        report = Report()
         try:
-            answer = self._registry.authorizer.authorize(token, report=report)
+            answer = self._registry.authorizer.authorize(token)
         except Denied as denied:
             raise Invalid(f"the service would refuse this token: {denied.reason}") from None
-        return Minted(token, tag, report.secret_id or secret.id, str(payload["jti"]), answer.expires_at, answer)
+        return Minted(token, tag, secret.id, str(payload["jti"]), answer.expires_at, answer)
 
     def tried(self, tag: str, key: NewSecret) -> Trial:
         """Sign a token with a *key* as its issuer has it, and have it judged as the service would.
