@@ -80,6 +80,7 @@ def test_it_asks_again_after_a_pause_that_it_tells_of(ask: Ask, problem: Reply) 
     assert len(script.asked) == 3
     assert len(pauses) == 2
     assert all("dynamodb:" in pause.why and "jwt_secrets" in pause.why for pause in pauses)
+    assert 0.0005 <= pauses[0].seconds <= 0.001 <= pauses[1].seconds <= 0.002
 
 
 @pytest.mark.parametrize(("failures", "enough"), [(3, True), (4, False)])
@@ -123,6 +124,19 @@ def test_keys_left_undone_are_asked_for_again_and_all_answers_count() -> None:
     assert found.keys() == {KEY, Key(Table.SECRETS, "t1", "2")}
     assert found[KEY]["start_ts"] == 1
     assert len(pauses) == 1
+
+
+def test_reads_see_every_write_before_them() -> None:
+    """Or a second run right after the first would write again what is there."""
+    questions: list[dict[str, Any]] = []
+    with a_dynamodb(Script(nothing)) as address:
+        target = a_target(address, [])
+        events = target._client.meta.events
+        events.register("provide-client-params.dynamodb.BatchGetItem", lambda params, **_: questions.append(params))
+
+        target.read(Table.SECRETS, [KEY])
+
+    assert questions[0]["RequestItems"]["jwt_secrets"]["ConsistentRead"] is True
 
 
 def left_undone(*ids: str) -> dict[str, Any]:

@@ -1,0 +1,138 @@
+"""`auth-jwt import`: the module's tables into ours."""
+
+import time
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.text import Text
+
+from auth_jwt.errors import AuthJwtError
+from auth_jwt.provisioning.audit import AuditEntry
+from auth_jwt_cli.connection import Connection
+from auth_jwt_cli.migration.examination import Examination
+from auth_jwt_cli.migration.importing import DEFAULT_WORKERS, Import, Outcome
+from auth_jwt_cli.migration.options import Choice, reads_source
+from auth_jwt_cli.migration.progress import PauseTeller, progress_on
+from auth_jwt_cli.migration.reports import ImportRecord, ImportSummary, ReportFile
+from auth_jwt_cli.migration.sources import SourceError
+from auth_jwt_cli.migration.target import Patience, Target, patient_client
+from auth_jwt_cli.migration.translation import Translation
+from auth_jwt_cli.options import writes_tables
+from auth_jwt_cli.output import CONFLICT, FAULT, REFUSED, USAGE, complain, fail
+
+_INTERRUPTED: Final = 130
+_SUMMARY_ONLY: Final = Path("-")
+
+
+@writes_tables
+@reads_source
+def import_rows(
+    connection: Connection,
+    choice: Choice,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; say what would be written.")] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Write over rows that differ. Columns that only the table has stay; what the source has, it wins.",
+        ),
+    ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="FILE", help="A line of JSON for every row that has something about it."),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, max=32, help="Batches under way at once.")
+    ] = DEFAULT_WORKERS,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+) -> None:
+    """Take the tables of an OpenSIPS auth_jwt along: profiles, and their secrets.
+
+    Run it as often as you like: rows that are there already are left alone, and an import that was interrupted goes
+    on. A row that differs from the table's is reported and left alone, too, unless --overwrite is given.
+
+    Rows that cannot be stored are reported, never dropped in silence. So are those whose secret is empty or NULL:
+    OpenSIPS lets anyone in by them, here they would verify nothing, and they are not taken along. Rows that are odd
+    in other ways are taken as they are, and named; `auth-jwt lint` says more.
+
+    Exit codes: 0 the tables hold every row; 1 some rows were refused; 3 some rows differ; 4 the source or the tables
+    cannot be used; 130 interrupted.
+    """
+    if not choice.is_made:
+        fail("name a SOURCE; `auth-jwt import --help` says what it may be", USAGE)
+    began = time.monotonic()
+    settings = connection.settings
+    try:
+        source = choice.source()
+        with ReportFile(report) as lines, progress_on(quiet=quiet) as progress:
+            pauses = PauseTeller(progress)
+            target = Target(
+                patient_client(connection.aws, connection.region, settings.database.endpoint, connections=workers),
+                settings,
+                patience=Patience(),
+                tell=pauses,
+            )
+            audit = None if dry_run or connection.where.audit_log == _SUMMARY_ONLY else connection.audit
+            record = ImportRecord(lines, progress, audit=audit, actor=connection.actor, clock=time.time)
+            job = Import(
+                source=source,
+                target=target,
+                translation=Translation(choice.layout, settings.columns),
+                examination=Examination(
+                    settings.columns, settings.policy, live=False, tables=choice.layout.tables, clock=time.time
+                ),
+                columns=settings.columns,
+                recorder=record,
+                overwrite=overwrite,
+                dry_run=dry_run,
+                workers=workers,
+            )
+            interrupted, problem = _run(job)
+            summary = ImportSummary(
+                record=record,
+                source=source.name,
+                dry_run=dry_run,
+                interrupted=interrupted,
+                problem=problem,
+                seconds=time.monotonic() - began,
+                pauses=pauses.pauses,
+            )
+            lines.line({"summary": summary.as_json()})
+    except SourceError as error:
+        fail(str(error), FAULT)
+    if not dry_run:
+        connection.audit(_entry_of(summary, connection.actor))
+    connection.output.show(summary.as_json(), *map(Text, summary.lines()))
+    if summary.problem is not None:
+        complain(summary.problem)
+    raise typer.Exit(_code_of(summary))
+
+
+def _run(job: Import) -> tuple[bool, str | None]:
+    """Run the *job*; say whether somebody interrupted it, and what else ended it."""
+    try:
+        job.run()
+    except KeyboardInterrupt:
+        return True, None
+    except AuthJwtError as error:
+        return False, str(error)
+    return False, None
+
+
+def _entry_of(summary: ImportSummary, actor: str) -> AuditEntry:
+    """Return the audit's entry for the whole import."""
+    told = summary.as_json()
+    details = {name: told[name] for name in ("source", "complete", "interrupted", "problem", "tables")}
+    return AuditEntry(int(time.time()), actor, "import", "*", details=details)
+
+
+def _code_of(summary: ImportSummary) -> int:
+    if summary.interrupted:
+        return _INTERRUPTED
+    if summary.problem is not None:
+        return FAULT
+    if summary.record.total(Outcome.REFUSED):
+        return REFUSED
+    return CONFLICT if summary.record.total(Outcome.DIFFERENT) else 0

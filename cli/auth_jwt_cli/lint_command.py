@@ -1,0 +1,165 @@
+"""`auth-jwt lint`: what is dangerous, or different, in a source or in our own tables."""
+
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from auth_jwt.errors import AuthJwtError
+from auth_jwt.provisioning.changes import Table
+from auth_jwt_cli.connection import Connection
+from auth_jwt_cli.migration.examination import Examination
+from auth_jwt_cli.migration.findings import RULES, Finding, Severity
+from auth_jwt_cli.migration.layout import SourceLayout
+from auth_jwt_cli.migration.linting import findings_in, rows_of_source, rows_of_tables
+from auth_jwt_cli.migration.options import Choice, reads_source
+from auth_jwt_cli.migration.progress import PauseTeller, Progress, progress_on
+from auth_jwt_cli.migration.reports import FindingCounts, ReportFile, shown_findings
+from auth_jwt_cli.migration.sources import Source, SourceError
+from auth_jwt_cli.migration.target import Patience, Target, patient_client
+from auth_jwt_cli.migration.translation import Translation
+from auth_jwt_cli.options import reads_tables
+from auth_jwt_cli.output import FAULT, REFUSED, USAGE, fail
+
+_TOLD_EVERY = 100
+
+
+@reads_tables
+@reads_source
+def lint(
+    connection: Connection,
+    choice: Choice,
+    *,
+    strict: Annotated[bool, typer.Option("--strict", help="End with 1 for any finding, not for dangers only.")] = False,
+    ignore: Annotated[
+        list[str] | None, typer.Option("--ignore", metavar="RULE", help="Leave the findings of a rule out.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Every finding, a line of JSON each.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+) -> None:
+    """Name rows that let people in who should not, or that will behave differently here, each with its remedy.
+
+    Looks at a SOURCE before it is imported; without one, at the live tables. Nothing is written. No secret is shown,
+    nor anything computed from one.
+
+    Exit codes: 0 nothing dangerous; 1 something is (with --strict: anything was found); 4 the source or the tables
+    cannot be used.
+    """
+    ignored = _known(ignore or [])
+    try:
+        lines = ReportFile(report)
+        source = choice.source() if choice.is_made else None
+    except SourceError as error:
+        fail(str(error), FAULT)
+    problem = None
+    with lines, progress_on(quiet=quiet) as progress:
+        task = _Lint(connection, source, choice.layout, progress)
+        show = _JsonDocument(task.name) if connection.output.as_json else None
+        counts = FindingCounts()
+        try:
+            for finding in task.findings():
+                if finding.rule.id not in ignored:
+                    counts.add(finding)
+                    lines.line(finding.as_json())
+                    if show is not None:
+                        show.add(finding)
+        except (AuthJwtError, KeyboardInterrupt) as error:
+            problem = str(error) or "interrupted"
+    if show is not None:
+        show.end(task.rows, counts, problem)
+    elif problem is None or task.rows:
+        connection.output.show(None, *map(Text, _lines(task, counts)))
+    if problem is not None:
+        fail(f"{problem}; what is above is not all" if task.rows else problem, FAULT)
+    if counts.of(Severity.DANGER) or (strict and counts.counts):
+        raise typer.Exit(REFUSED)
+
+
+def _known(rules: list[str]) -> frozenset[str]:
+    """Return the *rules*, all of which have to be some."""
+    for rule in rules:
+        if rule not in RULES:
+            fail(f"there is no rule {rule!r}; the rules are {', '.join(RULES)}", USAGE)
+    return frozenset(rules)
+
+
+class _Lint:
+    """What is looked at, and how far."""
+
+    def __init__(self, connection: Connection, source: Source | None, layout: SourceLayout, progress: Progress) -> None:
+        self._connection = connection
+        self._source = source
+        self._layout = layout
+        self._progress = progress
+        self._expected = 0
+        self.rows: Counter[str] = Counter()
+        settings = connection.settings
+        self.name = source.name if source else f"the tables {settings.profiles_table} and {settings.secrets_table}"
+
+    def findings(self) -> Iterator[Finding]:
+        """Give every finding."""
+        settings, tables = self._connection.settings, self._layout.tables
+        examination = Examination(
+            settings.columns, settings.policy, live=self._source is None, tables=tables, clock=time.time
+        )
+        if self._source is not None:
+            rows = rows_of_source(self._source, Translation(self._layout, settings.columns))
+        else:
+            target = self._target()
+            self._expected = sum(map(target.count, tables))
+            rows = rows_of_tables(target, tables)
+        return findings_in(rows, examination, settings.columns, seen=self._seen)
+
+    def _target(self) -> Target:
+        settings = self._connection.settings
+        client = patient_client(
+            self._connection.aws, self._connection.region, settings.database.endpoint, connections=1
+        )
+        return Target(client, settings, patience=Patience(), tell=PauseTeller(self._progress))
+
+    def _seen(self, table: Table) -> None:
+        self.rows[table.value] += 1
+        total = self.rows.total()
+        if total % _TOLD_EVERY == 1:
+            fraction = min(1.0, total / self._expected) if self._expected else None
+            self._progress.update(self._source.fraction if self._source else fraction, f"{total} rows")
+
+
+class _JsonDocument:
+    """One document, written as the findings come: there may be many."""
+
+    def __init__(self, name: str) -> None:
+        self._separator = ""
+        sys.stdout.write(f'{{"source": {json.dumps(name)}, "findings": [')
+
+    def add(self, finding: Finding) -> None:
+        """Write one more finding."""
+        sys.stdout.write(f"{self._separator}{json.dumps(finding.as_json())}")
+        self._separator = ", "
+
+    def end(self, rows: Counter[str], counts: FindingCounts, problem: str | None) -> None:
+        """Write what is known at the end."""
+        severities = {severity.value: counts.of(severity) for severity in Severity}
+        members = {"rows": rows, "rules": counts.as_json(), "severities": severities, "problem": problem}
+        sys.stdout.write(f"], {json.dumps(members)[1:]}\n")
+
+
+def _lines(task: _Lint, counts: FindingCounts) -> Iterator[str]:
+    looked_at = ", ".join(f"{number} {table}" for table, number in task.rows.items()) or "no rows"
+    yield f"Looked at {looked_at} of {task.name}."
+    yield from shown_findings(counts)
+    yield ""
+    told = ", ".join(f"{counts.of(severity)} {_plural(severity)}" for severity in Severity if counts.of(severity))
+    yield f"Found: {told}." if told else "Found nothing."
+
+
+def _plural(severity: Severity) -> str:
+    return {Severity.DANGER: "dangers", Severity.DIFFERENCE: "differences", Severity.HINT: "hints"}[severity]

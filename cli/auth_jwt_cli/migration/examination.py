@@ -1,0 +1,206 @@
+"""Which rules rows fall under. What a secret may verify is not decided here: that is `auth_jwt`'s own judgement."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Final
+
+from auth_jwt.models import Columns, Policy, Secret
+from auth_jwt.provisioning.changes import Key, Table
+from auth_jwt.provisioning.inspection import SecretRecord, inspected
+from auth_jwt.tokens import MAX_TAG_CHARACTERS
+from auth_jwt_cli.migration.findings import RULES, Finding
+from auth_jwt_cli.migration.layout import BOTH_TABLES
+from auth_jwt_cli.migration.ledger import Ledger
+from auth_jwt_cli.migration.translation import TargetRow
+
+_PRIVATE_PEM: Final = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY", re.IGNORECASE)
+_PUBLIC_PEM: Final = re.compile(r"-----BEGIN", re.IGNORECASE)
+_OTHER_PRIVATE: Final = re.compile(r"PuTTY-User-Key-File-\d")
+_REFERENCE: Final = "a reference"
+_UNREAD: Final = ("key material in a form", "JSON with a `kty`", "an `oct` JWK that holds another key")
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What is to be said of one row.
+
+    Attributes:
+        findings: the rules it falls under.
+        shared: the text of an HMAC secret, which no two tags should share; None of anything else.
+    """
+
+    findings: list[Finding]
+    shared: str | None = field(repr=False)
+
+    @property
+    def bar(self) -> Finding | None:
+        """Why the row is not to be imported, if so."""
+        return next((finding for finding in self.findings if finding.rule.bars), None)
+
+
+class Examination:
+    """Holds rows against the rules, one by one, and then what is between them.
+
+    Args:
+        columns: what the columns are called here.
+        policy: the settings by which secrets are judged.
+        live: whether the rows are of our own tables, where nothing is as OpenSIPS would take it.
+        tables: the tables that are looked at.
+        clock: UNIX seconds.
+    """
+
+    def __init__(
+        self,
+        columns: Columns,
+        policy: Policy,
+        *,
+        live: bool,
+        tables: tuple[Table, ...] = BOTH_TABLES,
+        clock: Callable[[], float],
+    ) -> None:
+        self._columns = columns
+        self._policy = policy
+        self._live = live
+        self._tables = tables
+        self._now = clock()
+
+    def of(self, row: TargetRow) -> Examined:
+        """Say what is to be said of *row* by itself."""
+        shared = None
+        if row.key.table is Table.PROFILES:
+            rules = self._of_profile(row)
+        else:
+            secret = Secret.from_row(row.columns, self._columns)
+            rules = self._of_secret(secret, row.key.tag)
+            if any(isinstance(key.material, bytes) for key in secret.keys):
+                shared = secret.stored
+        findings = [
+            Finding(RULES[rule], row.key.table, row.key.tag, row.key.id, why or RULES[rule].why, row.place)
+            for rule, why in (*self._of_tag(row.key.tag), *rules)
+        ]
+        return Examined(findings, shared)
+
+    def between(self, ledger: Ledger) -> Iterator[Finding]:
+        """Give what is to be said of all rows that the *ledger* has noted together."""
+        for key, other in ledger.folded_together():
+            yield _finding("folded-tags", key, f"Another spelling of its tag is {other!r}: one tag to MySQL, two here.")
+        for key, other in ledger.sharing_secrets():
+            yield _finding("shared-secret", key, f"The tag {other!r} has the same secret.")
+        if set(self._tables) >= set(BOTH_TABLES):
+            yield from (_finding("secret-without-profile", key) for key in ledger.secrets_without_profile())
+            yield from (_finding("profile-without-secret", key) for key in ledger.profiles_without_secret())
+
+    def _of_tag(self, tag: str) -> Iterator[tuple[str, str]]:
+        if len(tag) > MAX_TAG_CHARACTERS:
+            yield "tag-too-long", ""
+        if tag != tag.strip():
+            yield "blank-around-tag", ""
+
+    def _of_profile(self, row: TargetRow) -> Iterator[tuple[str, str]]:
+        username = row.columns.get(self._columns.username)
+        if not isinstance(username, str) or not username:
+            yield "no-username", ""
+        disabled = row.columns.get(self._columns.disabled, False)
+        if not (isinstance(disabled, bool | Decimal) and disabled == 0):
+            yield "disabled-profile", ""
+        if not isinstance(row.columns.get(self._columns.valid_after, Decimal()), Decimal):
+            yield "valid-after-not-a-number", ""
+        for column in dict.fromkeys(credential.column for credential in self._policy.credentials):
+            value = row.columns.get(column)
+            if value is None or value == "":
+                yield "credential-missing", f"Column {column!r}, which LOAD_CREDENTIALS names, is NULL or empty."
+            elif not isinstance(value, str | bool | Decimal):
+                yield "credential-of-another-type", f"Column {column!r} holds neither text nor a number nor a boolean."
+
+    def _of_secret(self, secret: Secret, tag: str) -> Iterator[tuple[str, str]]:
+        record = inspected(secret, tag, self._policy, self._now)
+        yield from self._of_key(secret, record)
+        yield from self._of_window(secret)
+
+    def _of_window(self, secret: Secret) -> Iterator[tuple[str, str]]:
+        if secret.start is None or secret.end is None:
+            yield "bound-not-a-number", ""
+        elif secret.start >= secret.end:
+            yield "never-opens", ""
+        elif secret.end <= self._now:
+            yield "expired", ""
+
+    def _of_key(self, secret: Secret, record: SecretRecord) -> Iterator[tuple[str, str]]:
+        stored = secret.stored
+        if secret.flaw is not None:
+            yield "alg-or-kid-unusable", f"The secret verifies nothing here: {secret.flaw}."
+        if not stored or stored.startswith("\0"):
+            yield "empty-secret", ""
+            return
+        if _holds_private_key(stored):
+            yield "private-key", ""
+        elif not secret.keys:
+            yield _rule_of_unusable(str(secret.unusable_because))
+        elif isinstance(secret.keys[0].material, bytes) and not _is_jwk(stored):
+            yield from self._of_hmac_text(stored, secret, record)
+        elif not record.algorithms and secret.flaw is None:
+            yield "unusable-key", f"The secret verifies nothing here: {record.unusable_because}."
+        if not self._live:
+            yield from self._of_text_there(stored, usable=bool(secret.keys))
+
+    def _of_hmac_text(self, stored: str, secret: Secret, record: SecretRecord) -> Iterator[tuple[str, str]]:
+        wanted = secret.keys[0].algorithms & self._policy.header.algorithms
+        if secret.algorithms is not None:
+            wanted &= secret.algorithms
+        if not record.algorithms and secret.flaw is None:
+            rule = "short-secret" if "too short" in str(record.unusable_because) else "unusable-key"
+            yield rule, f"The secret verifies nothing here: {record.unusable_because}."
+        elif len(record.algorithms) < len(wanted):
+            yield "short-for-some-algorithms", f"The secret is long enough for {', '.join(record.algorithms)} only."
+        if not stored.isascii() and not self._live:
+            yield "secret-not-ascii", ""
+
+    def _of_text_there(self, stored: str, *, usable: bool) -> Iterator[tuple[str, str]]:
+        """Give what OpenSIPS takes the text of a secret for."""
+        if _PUBLIC_PEM.search(stored) and not _PRIVATE_PEM.search(stored):
+            yield "public-key-as-hmac", ""
+        elif usable and _is_jwk(stored):
+            yield "jwk-secret", ""
+        if usable and "\0" in stored:
+            yield "nul-in-secret", ""
+
+
+def _rule_of_unusable(why: str) -> tuple[str, str]:
+    """Return the rule for a secret without a usable key, by what the judgement says of it."""
+    sentence = f"The secret verifies nothing here: {why}."
+    if why.startswith(_REFERENCE):
+        return "reference", ""
+    return ("unread-key-material" if why.startswith(_UNREAD) else "unusable-key"), sentence
+
+
+def _holds_private_key(text: str) -> bool:
+    if _PRIVATE_PEM.search(text) or _OTHER_PRIVATE.search(text):
+        return True
+    document = _json(text)
+    keys = document.get("keys", [document]) if isinstance(document, dict) else []
+    return any(isinstance(key, dict) and key.get("kty") != "oct" and "d" in key for key in _list(keys))
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def _is_jwk(text: str) -> bool:
+    document = _json(text)
+    return isinstance(document, dict) and not document.keys().isdisjoint({"kty", "keys"})
+
+
+def _json(text: str) -> object:
+    if not text.lstrip().startswith("{"):
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _finding(rule: str, key: Key, why: str | None = None) -> Finding:
+    return Finding(RULES[rule], key.table, key.tag, key.id, why or RULES[rule].why)

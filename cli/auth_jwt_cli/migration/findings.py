@@ -1,0 +1,275 @@
+"""The rules of `auth-jwt lint`: what each finds, why it matters, what to do.
+
+Three severities. *danger*: somebody may get in, here or at OpenSIPS, who should not. *difference*: it will not be here
+as it was there, down to a row that cannot be taken along at all. *hint*: worth knowing, and the same in both places.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from auth_jwt.provisioning.changes import Table
+
+
+class Severity(StrEnum):
+    """How much a finding matters, the worst first."""
+
+    DANGER = "danger"
+    DIFFERENCE = "difference"
+    HINT = "hint"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What may be wrong with rows.
+
+    Attributes:
+        id: its name, stable: scripts rely on it.
+        severity: how much it matters.
+        why: what it is about, in one sentence.
+        remedy: what to do, in one sentence.
+        bars: whether `auth-jwt import` leaves such a row out.
+    """
+
+    id: str
+    severity: Severity
+    why: str
+    remedy: str
+    bars: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A rule, and a row that falls under it.
+
+    Attributes:
+        rule: which rule.
+        table: which table the row is of.
+        tag: its tag; None when it has none that can be shown.
+        id: its `id`, if it is a secret that has one.
+        why: the rule's sentence, or a nearer one.
+        place: where the row stands in the source; nothing for rows of the live tables.
+    """
+
+    rule: Rule
+    table: Table
+    tag: str | None
+    id: str | None
+    why: str
+    place: str | None = None
+
+    def as_json(self) -> dict[str, str]:
+        """Return the finding as the members of a JSON object, without those that are nothing."""
+        members = {
+            "rule": self.rule.id,
+            "severity": self.rule.severity.value,
+            "table": self.table.value,
+            "tag": self.tag,
+            "id": self.id,
+            "place": self.place,
+            "why": self.why,
+            "remedy": self.rule.remedy,
+        }
+        return {name: value for name, value in members.items() if value is not None}
+
+
+_DANGER, _DIFFERENCE, _HINT = Severity.DANGER, Severity.DIFFERENCE, Severity.HINT
+
+_RULES: Final = (
+    Rule(
+        "empty-secret",
+        _DANGER,
+        "The secret is empty, NULL or begins with a NUL: OpenSIPS lets anyone in who names the tag.",
+        "Close this hole at OpenSIPS today, and give the tag a secret by `auth-jwt secret add`.",
+        bars=True,
+    ),
+    Rule(
+        "short-secret",
+        _DANGER,
+        "The HMAC secret is so short that it can be guessed, and verifies nothing under these settings.",
+        "Rotate to a generated one by `auth-jwt secret rotate`, or accept the risk by MIN_HMAC_KEY_BYTES.",
+    ),
+    Rule(
+        "public-key-as-hmac",
+        _DANGER,
+        "The secret is a public key: OpenSIPS accepts HS256 tokens that anyone signed with its text.",
+        "Nothing to do here, where it verifies its own algorithms only; move in soon.",
+    ),
+    Rule(
+        "unread-key-material",
+        _DANGER,
+        "The secret is key material in a form that is not read; at OpenSIPS its very text is an HMAC key.",
+        "Store the public key as PEM, or as a JWK.",
+    ),
+    Rule(
+        "private-key",
+        _DANGER,
+        "The secret holds a private key, which whoever can read the table can sign with.",
+        "Make a new pair of keys, and store only the public one.",
+    ),
+    Rule(
+        "shared-secret",
+        _DANGER,
+        "Another tag has the same HMAC secret, so whoever knows it can sign for both.",
+        "Give each tag a secret of its own, unless one issuer signs for all of them: then let it use a public key.",
+    ),
+    Rule(
+        "folded-tags",
+        _DIFFERENCE,
+        "Tags that differ only by case, accents or blanks at the end were one tag to MySQL, and are several here.",
+        "Bring profile, secrets and the issuer's tokens to one spelling.",
+    ),
+    Rule(
+        "blank-around-tag",
+        _DIFFERENCE,
+        "The tag begins or ends with a blank, which tokens must then have as well.",
+        "Take the blank away, in the profile and in its secrets.",
+    ),
+    Rule(
+        "tag-too-long",
+        _DIFFERENCE,
+        "The tag has more than 128 characters, and no token that names it passes.",
+        "Give the profile a shorter tag.",
+    ),
+    Rule(
+        "no-username",
+        _DIFFERENCE,
+        "The profile has no username: OpenSIPS hands on an empty one, here the login is refused.",
+        "Set it by `auth-jwt profile set`, or remove the profile.",
+    ),
+    Rule(
+        "unusable-key",
+        _DIFFERENCE,
+        "The secret verifies nothing here.",
+        "Store another key: see what a secret may hold in the README.",
+    ),
+    Rule(
+        "reference",
+        _DIFFERENCE,
+        "The secret looks like a reference to another place (an ARN or a URL), and references are not resolved.",
+        "Store the key itself.",
+    ),
+    Rule(
+        "jwk-secret",
+        _DIFFERENCE,
+        "The secret is a JWK or JWKS: OpenSIPS takes its text for an HMAC key, here it is the key it describes.",
+        "If tokens were signed with the text, rotate to another secret.",
+    ),
+    Rule(
+        "nul-in-secret",
+        _DIFFERENCE,
+        "The secret has a NUL in it: OpenSIPS takes what is before it, here the whole text counts.",
+        "Rotate to a secret without it.",
+    ),
+    Rule(
+        "secret-not-ascii",
+        _DIFFERENCE,
+        "The secret has characters beyond ASCII: here the key is its UTF-8 bytes, OpenSIPS takes its connection's.",
+        "If logins fail, rotate to a secret of ASCII.",
+    ),
+    Rule(
+        "bound-not-a-number",
+        _DIFFERENCE,
+        "A bound of the window is missing or no number, so the window never opens here.",
+        "Write UNIX seconds there.",
+    ),
+    Rule(
+        "alg-or-kid-unusable",
+        _DIFFERENCE,
+        "The column for algorithms or key ids holds something else, so the secret verifies nothing here.",
+        "Correct it, leave it out by --skip-column, or name another column in ALG_COLUMN or KID_COLUMN.",
+    ),
+    Rule(
+        "disabled-profile",
+        _DIFFERENCE,
+        "The column for disabled profiles holds something other than 0 or false, so the profile is disabled here.",
+        "Correct it, leave it out by --skip-column, or name another column in DISABLED_COLUMN.",
+    ),
+    Rule(
+        "valid-after-not-a-number",
+        _DIFFERENCE,
+        "The column for revocations holds no number, so every token of the profile is refused here.",
+        "Correct it, leave it out by --skip-column, or name another column in VALID_AFTER_COLUMN.",
+    ),
+    Rule(
+        "credential-of-another-type",
+        _DIFFERENCE,
+        "A column that LOAD_CREDENTIALS names holds neither text nor a number nor a boolean, so it is left out.",
+        "Store text there.",
+    ),
+    Rule(
+        "malformed-row",
+        _DIFFERENCE,
+        "The row cannot be read.",
+        "Correct it in the source, and import again.",
+        bars=True,
+    ),
+    Rule(
+        "no-tag",
+        _DIFFERENCE,
+        "The row has no tag, so no token can name it.",
+        "Give it a tag, or remove it.",
+        bars=True,
+    ),
+    Rule(
+        "not-text",
+        _DIFFERENCE,
+        "A tag, id or secret is of bytes that are no UTF-8 text.",
+        'Write a secret of bytes as a JWK, `{"kty":"oct","k":"..."}`; export tags and ids as UTF-8.',
+        bars=True,
+    ),
+    Rule(
+        "cannot-be-stored",
+        _DIFFERENCE,
+        "DynamoDB cannot hold the row.",
+        "Shorten it, or leave columns out by --skip-column.",
+        bars=True,
+    ),
+    Rule(
+        "duplicate-key",
+        _DIFFERENCE,
+        "The source has another row of this key before, with other content; that one counts.",
+        "Keep one of them.",
+        bars=True,
+    ),
+    Rule(
+        "short-for-some-algorithms",
+        _HINT,
+        "The HMAC secret is long enough for some of the algorithms only.",
+        "Nothing, unless the issuer signs with the others: then rotate to 64 bytes.",
+    ),
+    Rule(
+        "never-opens",
+        _HINT,
+        "The window ends before it begins, or at once.",
+        "Correct it, or remove the secret.",
+    ),
+    Rule(
+        "expired",
+        _HINT,
+        "The window has closed.",
+        "Remove the secret when nobody asks for it any more.",
+    ),
+    Rule(
+        "secret-without-profile",
+        _HINT,
+        "No profile has the tag of this secret, so it lets nobody in.",
+        "Add the profile, or remove the secret.",
+    ),
+    Rule(
+        "profile-without-secret",
+        _HINT,
+        "No secret has the tag of this profile, so nobody can log in by it.",
+        "Add a secret by `auth-jwt secret add`, or remove the profile.",
+    ),
+    Rule(
+        "credential-missing",
+        _HINT,
+        "A column that LOAD_CREDENTIALS names is NULL or empty, so its credential is left out.",
+        "Fill it in, if the proxy's script relies on it.",
+    ),
+)
+
+RULES: Final[Mapping[str, Rule]] = {rule.id: rule for rule in _RULES}
+"""Every rule by its id, in the order of the documentation."""

@@ -1,0 +1,159 @@
+"""What has been seen of many rows, for whatever is between them: doubles, tags alike, secrets shared, rows left alone.
+
+It is kept in a temporary file of SQLite's, which has no name, nobody else may read, and goes with the process. It
+holds tags, ids and digests; the digests are keyed with bytes that only this process knows, so that they tell nothing
+of a secret.
+"""
+
+import sqlite3
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Context, Decimal
+from enum import Enum
+from hashlib import blake2b
+from os import urandom
+from typing import Any, Final, Self
+
+from auth_jwt.models import SECRET_ID, Columns, Row
+from auth_jwt.provisioning.changes import Key, Table
+from auth_jwt_cli.migration.translation import TargetRow
+
+_PLAIN: Final = Context(prec=60)
+
+_SCHEMA: Final = """
+CREATE TABLE seen (kind TEXT, tag TEXT, id TEXT, content BLOB, folded TEXT, material BLOB, PRIMARY KEY (kind, tag, id))
+WITHOUT ROWID;
+CREATE TABLE nameless (tag TEXT, name TEXT, number INTEGER, PRIMARY KEY (tag, name)) WITHOUT ROWID;
+"""
+
+
+class Seen(Enum):
+    """Whether a row of that key was there before."""
+
+    NEVER = "never"
+    SAME = "same"
+    OTHER = "other"
+
+
+class Ledger:
+    """Notes about rows. A context manager: leave it, and they are gone."""
+
+    def __init__(self) -> None:
+        self._secret = urandom(32)
+        self._db = sqlite3.connect("", isolation_level=None)  # the empty name: a file without one
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        self._db.executescript(f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; {_SCHEMA} BEGIN;")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Forget everything."""
+        self._db.close()
+
+    def named(self, row: TargetRow, columns: Columns) -> TargetRow:
+        """Return *row* with an id, if it is a secret that has none: its window and a number, `START-END-1`.
+
+        The number counts the secrets without an id that share tag and window, in the source's order; so the same
+        source gives the same ids.
+        """
+        key = row.key
+        if key.table is not Table.SECRETS or key.id is not None:
+            return row
+        window = "-".join(_word(row.columns.get(name)) for name in (columns.start, columns.end))
+        ((number,),) = self._db.execute(
+            "INSERT INTO nameless VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET number = number + 1 RETURNING number",
+            (key.tag, window),
+        ).fetchall()
+        identifier = f"{window}-{number}"
+        return replace(row, key=replace(key, id=identifier), columns={**row.columns, SECRET_ID: identifier})
+
+    def note(self, row: TargetRow, shared: str | None = None) -> Seen:
+        """Note *row*, and the text whose owners are looked for, if any; tell whether its key was there before."""
+        key = row.key
+        content = self._digest(repr(sorted((name, _canonical(value)) for name, value in row.columns.items())))
+        before = self._db.execute(
+            "SELECT content FROM seen WHERE kind = ? AND tag = ? AND id = ?", (key.table.value, key.tag, key.id or "")
+        ).fetchone()
+        if before is not None:
+            return Seen.SAME if before[0] == content else Seen.OTHER
+        material = None if shared is None else self._digest(shared)
+        self._db.execute(
+            "INSERT INTO seen VALUES (?, ?, ?, ?, ?, ?)",
+            (key.table.value, key.tag, key.id or "", content, folded(key.tag), material),
+        )
+        return Seen.NEVER
+
+    def secrets_without_profile(self) -> Iterator[Key]:
+        """Give the secrets whose tag no profile has, however it is spelled."""
+        return self._keys(
+            "SELECT * FROM seen s WHERE kind = 'secrets'"
+            " AND NOT EXISTS (SELECT 1 FROM seen p WHERE p.kind = 'profiles' AND p.folded = s.folded)"
+        )
+
+    def profiles_without_secret(self) -> Iterator[Key]:
+        """Give the profiles whose tag no secret has, however it is spelled."""
+        return self._keys(
+            "SELECT * FROM seen p WHERE kind = 'profiles'"
+            " AND NOT EXISTS (SELECT 1 FROM seen s WHERE s.kind = 'secrets' AND s.folded = p.folded)"
+        )
+
+    def folded_together(self) -> Iterator[tuple[Key, str]]:
+        """Give the rows whose tag has another spelling in either table, each with such a spelling."""
+        rows = self._query(
+            "SELECT s.*, (SELECT o.tag FROM seen o WHERE o.folded = s.folded AND o.tag <> s.tag LIMIT 1) AS other"
+            " FROM seen s WHERE other IS NOT NULL"
+        )
+        return ((_key(row), row[-1]) for row in rows)
+
+    def sharing_secrets(self) -> Iterator[tuple[Key, str]]:
+        """Give the secrets that a row of another tag has as well, each with such a tag."""
+        rows = self._query(
+            "SELECT s.*, (SELECT o.tag FROM seen o WHERE o.material = s.material AND o.tag <> s.tag LIMIT 1) AS other"
+            " FROM seen s WHERE material IS NOT NULL AND other IS NOT NULL"
+        )
+        return ((_key(row), row[-1]) for row in rows)
+
+    def _keys(self, query: str) -> Iterator[Key]:
+        return map(_key, self._query(query))
+
+    def _query(self, query: str) -> sqlite3.Cursor:
+        # Made when first needed: filling tables is faster without.
+        self._db.execute("CREATE INDEX IF NOT EXISTS by_folded ON seen (folded, kind, tag)")
+        self._db.execute("CREATE INDEX IF NOT EXISTS by_material ON seen (material, tag) WHERE material IS NOT NULL")
+        return self._db.execute(query)
+
+    def _digest(self, text: str) -> bytes:
+        return blake2b(text.encode("utf-8", "surrogatepass"), key=self._secret, digest_size=16).digest()
+
+
+def folded(tag: str) -> str:
+    """Return *tag* about as MySQL's usual collations compare it: without case, accents and blanks at the end."""
+    if tag.isascii():
+        return tag.lower().rstrip(" ")
+    # The dotless i is one of those letters that Unicode does not take for an accented one, and MySQL does.
+    bare = "".join(mark for mark in unicodedata.normalize("NFKD", tag) if not unicodedata.combining(mark))
+    return bare.casefold().replace("\u0131", "i").rstrip(" ")
+
+
+def _key(row: Any) -> Key:  # noqa: ANN401 - whatever SQLite gives
+    return Key(Table(row[0]), row[1], row[2] or None)
+
+
+def _word(bound: object) -> str:
+    return format(bound, "f") if isinstance(bound, Decimal) else "none"
+
+
+def _canonical(value: object) -> object:
+    """Return *value* so that equal values look alike: a number has many spellings."""
+    return ("number", str(value.normalize(_PLAIN))) if isinstance(value, Decimal) else value
+
+
+def differing(one: Row, other: Row) -> list[str]:
+    """Return the columns of *one* that *other* lacks, or that hold something else there."""
+    return [
+        name
+        for name, value in one.items()
+        if name not in other or type(other[name]) is not type(value) or other[name] != value
+    ]

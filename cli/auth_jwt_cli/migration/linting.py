@@ -1,0 +1,50 @@
+"""The spine of `auth-jwt lint`: every row of a source, or of our own tables, held against the rules."""
+
+from collections.abc import Callable, Iterator
+
+from auth_jwt.models import Columns
+from auth_jwt.provisioning.changes import Table
+from auth_jwt_cli.migration.examination import Examination
+from auth_jwt_cli.migration.findings import RULES, Finding
+from auth_jwt_cli.migration.ledger import Ledger, Seen
+from auth_jwt_cli.migration.sources import Source
+from auth_jwt_cli.migration.target import Target
+from auth_jwt_cli.migration.translation import TargetRow, Translation, Unstorable
+
+Rows = Iterator[TargetRow | Finding]
+"""Rows, and findings in place of those that there can be none of."""
+
+
+def rows_of_source(source: Source, translation: Translation) -> Rows:
+    """Give the rows of a *source* as our tables would hold them."""
+    for row in source.rows():
+        try:
+            yield translation.of(row)
+        except Unstorable as problem:
+            yield problem.finding
+
+
+def rows_of_tables(target: Target, tables: tuple[Table, ...]) -> Rows:
+    """Give the rows of our own *tables*."""
+    for table in tables:
+        yield from target.rows(table)
+
+
+def findings_in(
+    rows: Rows, examination: Examination, columns: Columns, *, seen: Callable[[Table], None]
+) -> Iterator[Finding]:
+    """Give everything that is to be said of *rows*, of each by itself first; *seen* is told of every row."""
+    with Ledger() as ledger:
+        for given in rows:
+            if isinstance(given, Finding):
+                seen(given.table)
+                yield given
+                continue
+            seen(given.key.table)
+            row = ledger.named(given, columns)
+            examined = examination.of(row)
+            if ledger.note(row, examined.shared) is Seen.OTHER:
+                rule = RULES["duplicate-key"]
+                yield Finding(rule, row.key.table, row.key.tag, row.key.id, rule.why, row.place)
+            yield from examined.findings
+        yield from examination.between(ledger)

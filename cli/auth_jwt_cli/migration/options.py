@@ -1,0 +1,283 @@
+"""The options that say where rows come from, and what tables and columns are called there; declared once."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final, TypeVar
+
+import typer
+
+from auth_jwt.provisioning.changes import Table
+from auth_jwt_cli.inputs import secret_text, text_of
+from auth_jwt_cli.migration.layout import BOTH_TABLES, SourceLayout
+from auth_jwt_cli.migration.sources import Source, SourceError
+from auth_jwt_cli.migration.sources.csv_files import CsvForm, CsvSource, csv_files_in
+from auth_jwt_cli.migration.sources.databases import DatabaseSource, holds_password, is_database_url
+from auth_jwt_cli.migration.sources.dbtext import DbTextSource
+from auth_jwt_cli.migration.sources.files import STANDARD_INPUT
+from auth_jwt_cli.migration.sources.mysqldump import DumpSource
+from auth_jwt_cli.options import _with as with_options
+from auth_jwt_cli.output import USAGE, fail, is_interactive
+
+_SQLITE: Final = b"SQLite format 3\0"
+_MARKS: Final = {"tab": "\t", "backslash": "\\", "comma": ",", "semicolon": ";", "pipe": "|", "none": ""}
+
+Command = TypeVar("Command", bound=Callable[..., None])
+
+
+class SourceKind(StrEnum):
+    """The kinds of sources."""
+
+    DATABASE = "database"
+    MYSQLDUMP = "mysqldump"
+    CSV = "csv"
+    DBTEXT = "dbtext"
+
+
+class OnlyTable(StrEnum):
+    """A table that is wanted alone."""
+
+    PROFILES = "profiles"
+    SECRETS = "secrets"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What the command line says of a source.
+
+    Attributes:
+        named: the argument: a URL, a file or a folder; None when there is none.
+        kind: which kind it is, where that cannot be seen.
+        url_file: a file that holds the URL.
+        password_file: a file that holds the password.
+        ask_password: whether to ask for the password.
+        files: CSV files by their tables.
+        form: how they are written.
+        layout: what tables and columns are called.
+    """
+
+    named: str | None
+    kind: SourceKind | None
+    url_file: Path | None
+    password_file: Path | None
+    ask_password: bool
+    files: Mapping[Table, Path]
+    form: CsvForm
+    layout: SourceLayout
+
+    @property
+    def is_made(self) -> bool:
+        """Whether the command line names a source at all."""
+        return bool(self.named is not None or self.url_file is not None or self.files)
+
+    def source(self) -> Source:
+        """Return the source, after asking for a password if that is wanted.
+
+        Raises:
+            SourceError: there is none such.
+        """
+        if sum((self.named is not None, self.url_file is not None, bool(self.files))) != 1:
+            fail("name one source: SOURCE, --url-file, or --profiles-file and --secrets-file", USAGE)
+        if self.url_file is not None:
+            return self._database(text_of(self.url_file, "the URL").strip())
+        if self.files:
+            return self._csv(dict(self.files))
+        return self._named(str(self.named))
+
+    def _named(self, named: str) -> Source:
+        path = Path(named)
+        kind = self.kind or _kind_of(named, path, self.layout)
+        if kind is SourceKind.DATABASE:
+            if not is_database_url(named):
+                named = f"sqlite:///{path.absolute()}"
+            if holds_password(named):
+                fail(
+                    "a password in an argument is seen by everybody on this machine: put the URL into a file and name"
+                    " it by --url-file FILE (`-` is standard input), or the password by --password-file or"
+                    " --ask-password",
+                    USAGE,
+                )
+            return self._database(named)
+        if kind is SourceKind.CSV:
+            return self._csv(csv_files_in(path, self.layout))
+        return DumpSource(path, self.layout) if kind is SourceKind.MYSQLDUMP else DbTextSource(path, self.layout)
+
+    def _database(self, url: str) -> Source:
+        password = None
+        if self.password_file is not None:
+            password = secret_text(self.password_file)
+        elif self.ask_password:
+            if not is_interactive():
+                fail("nobody is there to ask for a password: use --password-file", USAGE)
+            password = typer.prompt("Password of the database", hide_input=True, err=True)
+        return DatabaseSource(url, self.layout, password=password)
+
+    def _csv(self, files: dict[Table, Path]) -> Source:
+        wanted = [table for table in self.layout.tables if table not in files]
+        if wanted:
+            fail(f"--{wanted[0]}-file is missing; for one table alone say --only", USAGE)
+        if list(files.values()).count(STANDARD_INPUT) > 1:
+            fail("standard input can be one file only", USAGE)
+        return CsvSource(files, self.form)
+
+
+def reads_source(command: Command) -> Command:
+    """Give a *command* the options that name a source; its parameter `choice` is made of them."""
+    return with_options(command, "choice", _OPTIONS, _choice)
+
+
+def _kind_of(named: str, path: Path, layout: SourceLayout) -> SourceKind:
+    """Return which kind of source *named* is, by its looks.
+
+    Raises:
+        SourceError: there is no such file.
+    """
+    if is_database_url(named):
+        return SourceKind.DATABASE
+    if path == STANDARD_INPUT:
+        return SourceKind.MYSQLDUMP
+    if path.is_dir():
+        plain = [(path / layout.name_of(table)).is_file() for table in layout.tables]
+        return SourceKind.DBTEXT if any(plain) else SourceKind.CSV
+    if path.exists() and not path.is_file():
+        return SourceKind.MYSQLDUMP  # a pipe, which must not be looked into beforehand
+    try:
+        with path.open("rb") as file:
+            return SourceKind.DATABASE if file.read(len(_SQLITE)) == _SQLITE else SourceKind.MYSQLDUMP
+    except OSError as error:
+        raise SourceError(f"{named} cannot be read: {error.strerror}") from None
+
+
+def _choice(  # one parameter for each option
+    *,
+    source: str | None,
+    source_kind: SourceKind | None,
+    url_file: Path | None,
+    password_file: Path | None,
+    ask_password: bool,
+    profiles_file: Path | None,
+    secrets_file: Path | None,
+    csv_delimiter: str,
+    csv_quote: str,
+    csv_escape: str,
+    csv_null: list[str] | None,
+    csv_encoding: str,
+    only: OnlyTable | None,
+    number_column: list[str] | None,
+    boolean_column: list[str] | None,
+    skip_column: list[str] | None,
+    **names: str,
+) -> Choice:
+    try:
+        form = CsvForm(
+            delimiter=_MARKS.get(csv_delimiter, csv_delimiter),
+            quote=_MARKS.get(csv_quote, csv_quote) or None,
+            escape=_MARKS.get(csv_escape, csv_escape) or None,
+            nulls=frozenset(csv_null) if csv_null else CsvForm().nulls,
+            encoding=csv_encoding,
+        )
+    except SourceError as error:
+        fail(str(error), USAGE)
+    layout = SourceLayout(
+        number_columns=frozenset(number_column or ()),
+        boolean_columns=frozenset(boolean_column or ()),
+        skipped_columns=frozenset(skip_column or ()),
+        tables=BOTH_TABLES if only is None else (Table(only.value),),
+        **names,
+    )
+    files = {Table.PROFILES: profiles_file, Table.SECRETS: secrets_file}
+    return Choice(
+        named=source,
+        kind=source_kind,
+        url_file=url_file,
+        password_file=password_file,
+        ask_password=ask_password,
+        files={table: path for table, path in files.items() if path is not None},
+        form=form,
+        layout=layout,
+    )
+
+
+_DATABASE: Final = "A database"
+_CSV: Final = "CSV files"
+_NAMES: Final = "Names in the source: the module's parameters"
+_COLUMNS: Final = "Columns of the source"
+
+
+def _option(kind: Any, name: str, text: str, panel: str, **more: Any) -> Any:  # noqa: ANN401 - an annotation
+    return Annotated[kind, typer.Option(name, help=text, rich_help_panel=panel, **more)]
+
+
+_OPTIONS: Final[dict[str, tuple[Any, object]]] = {
+    "source": (
+        Annotated[
+            str | None,
+            typer.Argument(
+                metavar="[SOURCE]",
+                help="mysql://USER@HOST/DB, postgres://USER@HOST/DB, an SQLite file, a file of mysqldump (also .gz;"
+                " `-` is standard input), a folder of CSV or of db_text files.",
+            ),
+        ],
+        None,
+    ),
+    "source_kind": (
+        Annotated[SourceKind | None, typer.Option("--from", help="What SOURCE is, where that cannot be seen.")],
+        None,
+    ),
+    "only": (Annotated[OnlyTable | None, typer.Option("--only", help="One of the two tables alone.")], None),
+    "url_file": (
+        _option(Path | None, "--url-file", "Read the URL, password and all, from a file.", _DATABASE, metavar="FILE"),
+        None,
+    ),
+    "password_file": (
+        _option(Path | None, "--password-file", "Read the password from a file.", _DATABASE, metavar="FILE"),
+        None,
+    ),
+    "ask_password": (_option(bool, "--ask-password", "Ask for the password.", _DATABASE), False),
+    "profiles_file": (
+        _option(Path | None, "--profiles-file", "The file of profiles, in place of SOURCE.", _CSV, metavar="FILE"),
+        None,
+    ),
+    "secrets_file": (
+        _option(Path | None, "--secrets-file", "The file of secrets, in place of SOURCE.", _CSV, metavar="FILE"),
+        None,
+    ),
+    "csv_delimiter": (_option(str, "--csv-delimiter", "Between fields; also `tab`, `semicolon`, `pipe`.", _CSV), ","),
+    "csv_quote": (_option(str, "--csv-quote", "Around fields; `none`: there is none.", _CSV), '"'),
+    "csv_escape": (_option(str, "--csv-escape", "`backslash`, where MySQL wrote the file.", _CSV), "none"),
+    "csv_null": (
+        _option(list[str] | None, "--csv-null", "What NULL is written as, in place of nothing and \\N.", _CSV),
+        None,
+    ),
+    "csv_encoding": (_option(str, "--csv-encoding", "The character set of the files.", _CSV), "utf-8"),
+    "profiles_table": (
+        _option(str, "--profiles-table", "The table of profiles.", _NAMES),
+        SourceLayout().profiles_table,
+    ),
+    "secrets_table": (_option(str, "--secrets-table", "The table of secrets.", _NAMES), SourceLayout().secrets_table),
+    "tag_column": (_option(str, "--tag-column", "The tag of a profile.", _NAMES), SourceLayout().tag_column),
+    "username_column": (_option(str, "--username-column", "Its username.", _NAMES), SourceLayout().username_column),
+    "secret_tag_column": (
+        _option(str, "--secret-tag-column", "The tag of a secret.", _NAMES),
+        SourceLayout().secret_tag_column,
+    ),
+    "secret_column": (_option(str, "--secret-column", "Its text.", _NAMES), SourceLayout().secret_column),
+    "start_ts_column": (_option(str, "--start-ts-column", "Its first second.", _NAMES), SourceLayout().start_ts_column),
+    "end_ts_column": (_option(str, "--end-ts-column", "The second it ends.", _NAMES), SourceLayout().end_ts_column),
+    "id_column": (_option(str, "--id-column", "Its primary key.", _NAMES), SourceLayout().id_column),
+    "number_column": (
+        _option(
+            list[str] | None, "--number-column", "Holds numbers, in sources without types.", _COLUMNS, metavar="NAME"
+        ),
+        None,
+    ),
+    "boolean_column": (
+        _option(list[str] | None, "--boolean-column", "Holds t, f, true, false; likewise.", _COLUMNS, metavar="NAME"),
+        None,
+    ),
+    "skip_column": (
+        _option(list[str] | None, "--skip-column", "Is not taken along.", _COLUMNS, metavar="NAME"),
+        None,
+    ),
+}

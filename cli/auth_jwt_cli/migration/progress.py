@@ -1,0 +1,111 @@
+"""How far a long job is: a bar on a terminal, a line now and then elsewhere, always on standard error."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final, Protocol, TextIO
+
+from auth_jwt_cli.migration.target import Waiting
+
+_SECONDS_BETWEEN_LINES: Final = 5.0
+_SECONDS_BETWEEN_PAUSES: Final = 1.0
+
+
+class Progress(Protocol):
+    """Shows how far a job is."""
+
+    def update(self, fraction: float | None, text: str) -> None:
+        """Show that a *fraction* is done (None where nobody knows), and what, in a few words."""
+        ...
+
+    def say(self, text: str) -> None:
+        """Show a line that stays."""
+        ...
+
+
+class Silence:
+    """No progress shown."""
+
+    def update(self, fraction: float | None, text: str) -> None:
+        """See `Progress`."""
+
+    def say(self, text: str) -> None:
+        """See `Progress`."""
+
+
+@dataclass(slots=True)
+class Lines:
+    """A line every few seconds, for logs and pipes."""
+
+    stream: TextIO
+    timer: Callable[[], float] = time.monotonic
+    _next: float | None = None
+
+    def update(self, fraction: float | None, text: str) -> None:
+        """See `Progress`; what is short needs no line."""
+        now = self.timer()
+        if self._next is None:
+            self._next = now + _SECONDS_BETWEEN_LINES
+        elif now >= self._next:
+            self._next = now + _SECONDS_BETWEEN_LINES
+            self.say(text if fraction is None else f"{fraction:4.0%}  {text}")
+
+    def say(self, text: str) -> None:
+        """See `Progress`."""
+        print(text, file=self.stream, flush=True)
+
+
+@contextmanager
+def progress_on(stream: TextIO | None = None, *, quiet: bool = False) -> Iterator[Progress]:
+    """Show progress on *stream* (standard error) while the block runs."""
+    stream = stream or sys.stderr
+    if quiet:
+        yield Silence()
+    elif stream.isatty():
+        with _bar_on(stream) as bar:
+            yield bar
+    else:
+        yield Lines(stream)
+
+
+@contextmanager
+def _bar_on(stream: TextIO) -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as RichProgress
+
+    columns = (BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with RichProgress(*columns, console=Console(file=stream), transient=True) as bar:
+        task = bar.add_task("", total=None)
+
+        class Bar:
+            """A bar, and what is being done beside it."""
+
+            def update(self, fraction: float | None, text: str) -> None:
+                """See `Progress`."""
+                bar.update(task, total=None if fraction is None else 1.0, completed=fraction or 0.0, description=text)
+
+            def say(self, text: str) -> None:
+                """See `Progress`."""
+                bar.console.print(text, markup=False, highlight=False)
+
+        yield Bar()
+
+
+@dataclass(slots=True)
+class PauseTeller:
+    """Tells of pauses, at most once a second: many threads may wait at once."""
+
+    progress: Progress
+    timer: Callable[[], float] = time.monotonic
+    pauses: int = 0
+    _next: float = 0.0
+
+    def __call__(self, pause: Waiting) -> None:
+        """Tell of one pause."""
+        self.pauses += 1
+        if self.timer() >= self._next:
+            self._next = self.timer() + _SECONDS_BETWEEN_PAUSES
+            self.progress.say(f"waiting {pause.seconds:.1f} s: {pause.why}")

@@ -1,0 +1,299 @@
+"""What became of rows: counted for people and machines, with examples, and every odd one in a file if wanted.
+
+Nothing here grows with the number of rows. No value of a column is ever shown: rules, tags, ids and names of columns.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Final, Self
+
+from auth_jwt.provisioning.audit import AuditEntry, WriteOutcome
+from auth_jwt.provisioning.changes import Key, Table
+from auth_jwt_cli.migration.findings import RULES, Finding, Severity
+from auth_jwt_cli.migration.importing import Outcome, Taken
+from auth_jwt_cli.migration.progress import Progress
+from auth_jwt_cli.migration.sources import SourceError
+
+EXAMPLES: Final = 10
+"""How many rows of a kind are shown; the report file has all."""
+
+_READ: Final = "read"
+_TOLD_EVERY: Final = 100
+_WRITES: Final = (Outcome.WRITTEN, Outcome.OVERWRITTEN, Outcome.UNKNOWN)
+
+
+class ReportFile:
+    """A file of JSON lines, one for each row that has something about it, and a last one for the whole.
+
+    Args:
+        path: of the file, which only its owner may read; None: nothing is written.
+
+    Raises:
+        SourceError: it cannot be written.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._file: IO[str] | None = None
+        if path is not None:
+            try:
+                path.touch(mode=0o600)
+                self._file = path.open("w", encoding="utf-8")
+            except OSError as error:
+                raise SourceError(f"the report {path} cannot be written: {error.strerror}") from None
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+
+    def line(self, members: Mapping[str, object]) -> None:
+        """Write a line."""
+        if self._file is not None:
+            self._file.write(json.dumps(members) + "\n")
+
+
+@dataclass(slots=True)
+class FindingCounts:
+    """Findings by rule: how many, and the first few of them."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, list[Finding]] = field(default_factory=dict)
+
+    def add(self, finding: Finding) -> None:
+        """Count one more."""
+        self.counts[finding.rule.id] += 1
+        shown = self.examples.setdefault(finding.rule.id, [])
+        if len(shown) < EXAMPLES:
+            shown.append(finding)
+
+    def rules(self) -> list[str]:
+        """Return the rules that something fell under, the worst first, in the order of the documentation."""
+        order = list(Severity)
+        ids = list(RULES)
+        return sorted(self.counts, key=lambda rule: (order.index(RULES[rule].severity), ids.index(rule)))
+
+    def of(self, severity: Severity) -> int:
+        """Return how many findings are of that *severity*."""
+        return sum(count for rule, count in self.counts.items() if RULES[rule].severity is severity)
+
+    def as_json(self) -> dict[str, int]:
+        """Return the counts by rule."""
+        return {rule: self.counts[rule] for rule in self.rules()}
+
+
+class ImportRecord:
+    """What became of an import's rows; a `Recorder`.
+
+    Args:
+        report: the file for every row that has something about it.
+        progress: shows how far it is.
+        audit: gets an entry for each row written; None for a file of none.
+        actor: who runs the import, for the audit.
+        clock: UNIX seconds.
+    """
+
+    def __init__(
+        self,
+        report: ReportFile,
+        progress: Progress,
+        *,
+        audit: Callable[[AuditEntry], None] | None,
+        actor: str,
+        clock: Callable[[], float],
+    ) -> None:
+        self._report = report
+        self._progress = progress
+        self._audit = audit
+        self._actor = actor
+        self._clock = clock
+        self._fraction: float | None = None
+        self.counts: dict[Table, Counter[str]] = {}
+        self.refusals = FindingCounts()
+        self.flags = FindingCounts()
+        self.different: list[Taken] = []
+
+    def read(self, table: Table, fraction: float | None) -> None:
+        """See `Recorder`."""
+        self._count(table, _READ)
+        self._fraction = fraction
+        if self.total(_READ) % _TOLD_EVERY == 1:
+            self._show()
+
+    def refused(self, finding: Finding) -> None:
+        """See `Recorder`."""
+        self._count(finding.table, Outcome.REFUSED)
+        self.refusals.add(finding)
+        self._report.line({"outcome": Outcome.REFUSED.value, **finding.as_json()})
+
+    def flagged(self, finding: Finding) -> None:
+        """See `Recorder`."""
+        self.flags.add(finding)
+        self._report.line({"outcome": "flagged", **finding.as_json()})
+
+    def repeated(self, key: Key) -> None:
+        """See `Recorder`."""
+        self._count(key.table, Outcome.REPEATED)
+        self._report.line({"outcome": Outcome.REPEATED.value, **_members(key)})
+
+    def taken(self, row: Taken) -> None:
+        """See `Recorder`."""
+        self._count(row.key.table, row.outcome)
+        if row.outcome is Outcome.DIFFERENT and len(self.different) < EXAMPLES:
+            self.different.append(row)
+        if row.outcome in (Outcome.DIFFERENT, Outcome.OVERWRITTEN, Outcome.UNKNOWN):
+            differing = {"columns": list(row.columns)} if row.columns else {}
+            self._report.line({"outcome": row.outcome.value, **_members(row.key), **differing})
+        if self._audit is not None and row.outcome in _WRITES:
+            self._audit(self._entry(row))
+        self._show()
+
+    def total(self, outcome: str) -> int:
+        """Return how many rows of both tables that became of."""
+        return sum(counts[outcome] for counts in self.counts.values())
+
+    def _entry(self, row: Taken) -> AuditEntry:
+        outcome = WriteOutcome.UNKNOWN if row.outcome is Outcome.UNKNOWN else WriteOutcome.DONE
+        what = "profile" if row.key.table is Table.PROFILES else "secret"
+        details = {"columns": list(row.columns)} if row.columns else {}
+        return AuditEntry(int(self._clock()), self._actor, f"{what}.import", row.key.tag, row.key.id, outcome, details)
+
+    def _count(self, table: Table, what: str) -> None:
+        self.counts.setdefault(table, Counter())[str(what)] += 1
+
+    def _show(self) -> None:
+        read, written = self.total(_READ), self.total(Outcome.WRITTEN) + self.total(Outcome.OVERWRITTEN)
+        self._progress.update(self._fraction, f"{read} rows read, {written} written")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportSummary:
+    """The end of an import, for people and for machines.
+
+    Attributes:
+        record: what became of the rows.
+        source: where they came from.
+        dry_run: whether nothing was written.
+        interrupted: whether somebody ended it before its time.
+        problem: why it ended before its time, if nobody did.
+        seconds: how long it took.
+        pauses: how often it had to wait for the tables.
+    """
+
+    record: ImportRecord
+    source: str
+    dry_run: bool
+    interrupted: bool
+    problem: str | None
+    seconds: float
+    pauses: int
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the tables hold every row of the source, or would but for a dry run."""
+        ended = self.interrupted or self.problem is not None
+        return not ended and not self.record.total(Outcome.REFUSED) and not self.record.total(Outcome.DIFFERENT)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all of it as a JSON object."""
+        return {
+            "source": self.source,
+            "dry_run": self.dry_run,
+            "complete": self.is_complete,
+            "interrupted": self.interrupted,
+            "problem": self.problem,
+            "seconds": round(self.seconds, 1),
+            "pauses": self.pauses,
+            "tables": {table.value: self._counts(table) for table in self.record.counts},
+            "refused": self.record.refusals.as_json(),
+            "flagged": self.record.flags.as_json(),
+        }
+
+    def lines(self) -> Iterable[str]:
+        """Give it as lines of text."""
+        record = self.record
+        for table in record.counts:
+            counts = self._counts(table)
+            parts = [f"{number} {self._word(what)}" for what, number in counts.items() if number or what == _READ]
+            yield f"{table.value}: {', '.join(parts)}"
+        yield from _shown("Refused", record.refusals)
+        if record.total(Outcome.DIFFERENT):
+            yield ""
+            yield f"Different in the table, and left alone without --overwrite: {record.total(Outcome.DIFFERENT)}"
+            for row in record.different:
+                yield f"  {_place(row.key.table, row.key.tag, row.key.id)}: {', '.join(row.columns)}"
+            yield from _more(record.total(Outcome.DIFFERENT), len(record.different))
+        yield from _shown("Taken along, but look at them", record.flags)
+        yield ""
+        yield self._last_line()
+
+    def _last_line(self) -> str:
+        took = f"{self.seconds:.1f} s" + (f", {self.pauses} pauses for the tables" if self.pauses else "")
+        if self.interrupted:
+            return f"Interrupted after {took}. Run the same command again: it goes on where this one ended."
+        if self.problem is not None:
+            return f"Ended after {took}. What was written stays; run the same command again."
+        if self.dry_run:
+            return f"A dry run: nothing was written. It took {took}."
+        if self.is_complete:
+            return f"The tables hold every row of {self.source}. It took {took}."
+        return f"Done, but not all rows of {self.source} are in the tables. It took {took}."
+
+    def _counts(self, table: Table) -> dict[str, int]:
+        counts = self.record.counts[table]
+        return {what: counts[what] for what in (_READ, *(str(outcome) for outcome in Outcome))}
+
+    def _word(self, what: str) -> str:
+        if self.dry_run and what in (Outcome.WRITTEN, Outcome.OVERWRITTEN):
+            return f"would be {what}"
+        return {Outcome.UNKNOWN: "perhaps written"}.get(what, what)  # type: ignore[call-overload, no-any-return]
+
+
+def shown_findings(counts: FindingCounts) -> Iterable[str]:
+    """Give findings as lines of text, grouped by rule, the worst first."""
+    for rule in counts.rules():
+        yield ""
+        yield f"{RULES[rule].severity.value}  {rule}  ({counts.counts[rule]})"
+        examples = counts.examples[rule]
+        alike = len({finding.why for finding in examples}) == 1
+        yield f"  {examples[0].why if alike else RULES[rule].why}"
+        for finding in examples:
+            place = _place(finding.table, finding.tag, finding.id, finding.place)
+            yield f"  - {place}" if alike else f"  - {place}: {finding.why}"
+        yield from _more(counts.counts[rule], len(examples))
+        yield f"  Remedy: {RULES[rule].remedy}"
+
+
+def _shown(title: str, counts: FindingCounts) -> Iterable[str]:
+    if counts.counts:
+        yield ""
+        yield f"{title}: {counts.counts.total()}"
+        yield from shown_findings(counts)
+
+
+def _more(count: int, shown: int) -> Iterable[str]:
+    if count > shown:
+        yield f"  ... and {count - shown} more (--report FILE has all)"
+
+
+def _place(table: Table, tag: str | None, identifier: str | None, place: str | None = None) -> str:
+    parts = [table.value]
+    if tag is not None:
+        parts.append(f"tag {tag!r}")
+    if identifier is not None:
+        parts.append(f"id {identifier!r}")
+    return ", ".join(parts) + (f" ({place})" if place else "")
+
+
+def _members(key: Key) -> dict[str, str]:
+    members = {"table": key.table.value, "tag": key.tag}
+    return members if key.id is None else {**members, "id": key.id}

@@ -1,0 +1,237 @@
+"""Live databases, by SQLAlchemy: MySQL and MariaDB, PostgreSQL, SQLite.
+
+Both tables are read in one transaction, so that they are of one instant, through a cursor on the server's side. Values
+come as the server writes them, dates and the like as text, so that a database and its dump give the same rows.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from auth_jwt.provisioning.changes import Table
+from auth_jwt_cli.migration.layout import SourceLayout, spelling_in
+from auth_jwt_cli.migration.sources import SourceError, SourceRow
+from auth_jwt_cli.migration.sources.files import text_of
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+    from sqlalchemy.sql import TableClause
+
+_DRIVERS: Final = {
+    "mysql": "mysql+pymysql",
+    "mariadb": "mysql+pymysql",
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "sqlite": "sqlite+pysqlite",
+}
+"""SQLAlchemy's names of the drivers, by the scheme of a URL; OpenSIPS writes `mysql` and `postgres`."""
+
+_ROWS_AT_ONCE: Final = 1000
+_CONNECT_SECONDS: Final = 10
+_AS_TEXT: Final = ("date", "time", "timetz", "timestamp", "timestamptz", "interval", "json", "jsonb", "uuid", "inet")
+"""PostgreSQL's types that psycopg would make Python objects of."""
+
+
+def is_database_url(text: str) -> bool:
+    """Tell whether *text* looks like a URL of a database, of whatever kind."""
+    return "://" in text
+
+
+def holds_password(url: str) -> bool:
+    """Tell whether a password is written in *url*: before the host, or among the options at its end."""
+    parts = urlsplit(url)
+    user, at, _ = parts.netloc.rpartition("@")
+    return bool(at and ":" in user) or any(
+        name.strip().lower() in ("password", "passwd", "pwd") for name in _option_names(parts.query)
+    )
+
+
+class DatabaseSource:
+    """A database, as a `Source`."""
+
+    def __init__(self, url: str, layout: SourceLayout, *, password: str | None = None) -> None:
+        """Look at the URL; nothing is connected yet.
+
+        Args:
+            url: `mysql://user@host/db`, `postgres://user@host/db`, `sqlite:///path`.
+            layout: what tables and columns are called.
+            password: of the user, in place of one in the URL.
+
+        Raises:
+            SourceError: the URL is of no database that can be read.
+        """
+        from sqlalchemy import make_url
+        from sqlalchemy.exc import ArgumentError
+
+        scheme = url.partition("://")[0].lower()
+        kind, _, driver = scheme.partition("+")
+        if kind not in _DRIVERS or (driver and driver != _DRIVERS[kind].partition("+")[2]):
+            raise SourceError(f"{scheme}:// is no database that can be read; there are {', '.join(sorted(_DRIVERS))}")
+        try:
+            made = make_url(_DRIVERS[kind] + url[len(scheme) :])
+        except (ArgumentError, ValueError):
+            raise SourceError("that is no URL of a database; it should be like mysql://user@host/db") from None
+        if kind == "sqlite":
+            made = made.set(database=_existing_file(made.database))
+        self._url = made if password is None else made.set(password=password)
+        self._kind = kind
+        self._layout = layout
+        self._expected = 0
+        self._given = 0
+
+    @property
+    def name(self) -> str:
+        """See `Source`."""
+        from sqlalchemy import URL
+
+        url = self._url
+        return f"the database {URL.create(self._kind, url.username, None, url.host, url.port, url.database)}"
+
+    @property
+    def fraction(self) -> float | None:
+        """See `Source`."""
+        return min(1.0, self._given / self._expected) if self._expected else None
+
+    def rows(self) -> Iterator[SourceRow]:
+        """See `Source`."""
+        from sqlalchemy.exc import SQLAlchemyError
+
+        engine = self._engine()
+        try:
+            with engine.connect() as connection:
+                _hold_still(connection)
+                tables = {table: self._found(connection, table) for table in self._layout.tables}
+                self._expected = sum(_count(connection, found) for found, _ in tables.values())
+                for table, (found, columns) in tables.items():
+                    yield from self._rows_of(connection, table, found, columns)
+        except SQLAlchemyError as error:
+            raise SourceError(f"{self.name} cannot be read: {_reason(error)}") from None
+        except UnicodeDecodeError:
+            raise SourceError(
+                f"{self.name} has text that is not of its character set; export CSV, and name it by --csv-encoding"
+            ) from None
+        finally:
+            engine.dispose()
+
+    def _engine(self) -> "Engine":
+        from sqlalchemy import create_engine
+        from sqlalchemy.exc import SQLAlchemyError
+        from sqlalchemy.pool import NullPool
+
+        try:
+            engine = create_engine(
+                self._url,
+                connect_args=_connect_arguments(self._kind, self._url.password),
+                poolclass=NullPool,
+                hide_parameters=True,
+                **({} if self._kind == "sqlite" else {"isolation_level": "REPEATABLE READ"}),
+            )
+        except (SQLAlchemyError, ImportError) as error:
+            raise SourceError(f"{self.name} cannot be read: {_reason(error)}") from None
+        _take_text_as_text(engine)
+        return engine
+
+    def _found(self, connection: "Connection", table: Table) -> "tuple[TableClause, list[str]]":
+        """Return a wanted table and the names of its columns."""
+        from sqlalchemy import literal_column, select
+        from sqlalchemy import table as named
+
+        schema, _, name = self._layout.name_of(table).rpartition(".")
+        found = named(name, schema=schema or None)
+        columns = list(connection.execute(select(literal_column("*")).select_from(found).limit(0)).keys())
+        return found, columns
+
+    def _rows_of(
+        self, connection: "Connection", table: Table, found: "TableClause", columns: list[str]
+    ) -> Iterator[SourceRow]:
+        from sqlalchemy import column, literal_column, select
+
+        known = [name for name in self._layout.known_columns(table) if name != self._layout.id_column]
+        spelled = list(spelling_in(columns, {name: name for name in (self._layout.id_column, *known)}))
+        # Without an id, rows are told apart by their order: let it be the same every time.
+        order = spelled[:1] if spelled[0] in columns else [name for name in spelled[1:] if name in columns]
+        query: Any = select(literal_column("*")).select_from(found).order_by(*map(column, order))
+        streamed = connection.execution_options(stream_results=True, yield_per=_ROWS_AT_ONCE).execute(query)
+        for number, row in enumerate(streamed, 1):
+            self._given += 1
+            yield SourceRow(table, f"row {number}", dict(zip(columns, row, strict=True)))
+
+
+def _existing_file(path: str | None) -> str:
+    """Return the *path* of an SQLite URL; three slashes mean the root to OpenSIPS, the working folder to SQLAlchemy."""
+    for candidate in (Path(path or ""), Path("/", path or "")):
+        if candidate.is_file():
+            return str(candidate)
+    raise SourceError(f"there is no SQLite file {path!r}")
+
+
+def _count(connection: "Connection", found: "TableClause") -> int:
+    from sqlalchemy import func, select
+
+    return int(connection.execute(select(func.count()).select_from(found)).scalar_one())
+
+
+def _hold_still(connection: "Connection") -> None:
+    """Let everything that is read be of one instant, and nothing be written."""
+    from sqlalchemy import text
+
+    if connection.dialect.name == "mysql":
+        connection.execute(text("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"))
+    elif connection.dialect.name == "postgresql":
+        connection.execute(text("SET TRANSACTION READ ONLY"))
+    else:
+        connection.execute(text("BEGIN"))
+
+
+def _connect_arguments(kind: str, password: object) -> Mapping[str, Any]:
+    if kind in ("mysql", "mariadb"):
+        from pymysql.constants import FIELD_TYPE  # type: ignore[import-untyped]
+        from pymysql.converters import conversions  # type: ignore[import-untyped]
+
+        dates = (FIELD_TYPE.DATE, FIELD_TYPE.TIME, FIELD_TYPE.DATETIME, FIELD_TYPE.TIMESTAMP)
+        converters = {code: convert for code, convert in conversions.items() if code not in dates}
+        return {
+            "charset": "utf8mb4",
+            "connect_timeout": _CONNECT_SECONDS,
+            "conv": converters,
+            "password": str(password or "").encode("utf-8"),  # PyMySQL would take Latin-1
+            "init_command": "SET time_zone = '+00:00'",  # as a dump does
+        }
+    if kind.startswith("postgres"):
+        return {"connect_timeout": _CONNECT_SECONDS, "client_encoding": "utf8"}
+    return {}
+
+
+def _take_text_as_text(engine: "Engine") -> None:
+    """Have every new connection give text that is not UTF-8 as bytes, and dates and the like as text."""
+    from sqlalchemy import event
+
+    if engine.dialect.name == "sqlite":
+
+        def prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - a driver's connection
+            connection.text_factory = text_of
+            connection.execute("PRAGMA query_only = ON")
+
+    elif engine.dialect.name == "postgresql":
+        from psycopg.types.string import TextLoader
+
+        def prepare(connection: Any, _record: object) -> None:  # noqa: ANN401
+            for name in _AS_TEXT:
+                connection.adapters.register_loader(name, TextLoader)
+
+    else:
+        return
+    event.listen(engine, "connect", prepare)
+
+
+def _option_names(query: str) -> list[str]:
+    return [option.partition("=")[0] for option in query.split("&")]
+
+
+def _reason(error: BaseException) -> str:
+    """Say what a driver or SQLAlchemy says, on one line, without the statement and its parameters."""
+    original = getattr(error, "orig", None) or error
+    numbered = getattr(original, "args", ())
+    text = str(numbered[-1]) if numbered else str(original)
+    return " ".join(text.split()) or type(original).__name__

@@ -1,0 +1,269 @@
+"""Our tables, read and written in batches, with patience: BatchGetItem, BatchWriteItem and Scan.
+
+What DynamoDB leaves undone, throttles or fails to answer is asked again, after pauses that grow and vary, a bounded
+number of times. Every write is a whole row, so doing it twice does no harm.
+"""
+
+import logging
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from functools import partial
+from threading import Event
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from auth_jwt.errors import Fault, Throttled, Unreachable
+from auth_jwt.models import SECRET_ID, Row
+from auth_jwt.provisioning.changes import Key, Table
+from auth_jwt.settings import Settings
+from auth_jwt.stores import failure_of, row_of
+from auth_jwt_cli.migration.translation import TargetRow
+
+if TYPE_CHECKING:
+    import boto3
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+MAX_KEYS: Final = 100
+"""How many keys BatchGetItem takes."""
+MAX_WRITES: Final = 25
+"""How many rows BatchWriteItem takes."""
+
+_T = TypeVar("_T")
+
+
+class Interrupted(Exception):
+    """Whoever waits for the tables wants to end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How often and how long to wait for tables that cannot keep up.
+
+    Attributes:
+        attempts: how many in a row may bring nothing.
+        first_seconds: the longest first pause; each next one may be twice as long.
+        longest_seconds: the longest of all.
+    """
+
+    attempts: int = 10
+    first_seconds: float = 0.1
+    longest_seconds: float = 20
+
+    def pause(self, failures: int) -> float:
+        """Return how long to wait after that many failures in a row: at random, so that not all come back at once."""
+        longest = min(self.longest_seconds, self.first_seconds * 2.0 ** (failures - 1))
+        return longest * random.uniform(0.5, 1)  # noqa: S311 - nothing to guess
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A pause: how long, and why."""
+
+    seconds: float
+    why: str
+
+
+class Target:
+    """The tables of profiles and secrets in DynamoDB. Safe to use from several threads.
+
+    Args:
+        client: boto3's, whose own retries should be off.
+        settings: what tables and columns are called.
+        patience: for tables that cannot keep up.
+        tell: told of every pause.
+    """
+
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        settings: Settings,
+        *,
+        patience: Patience,
+        tell: Callable[[Waiting], None] = lambda _: None,
+    ) -> None:
+        self._client = client
+        self._names = {Table.PROFILES: settings.profiles_table, Table.SECRETS: settings.secrets_table}
+        self._columns = settings.columns
+        self._patience = patience
+        self._tell = tell
+        self._ended = Event()
+
+    def end(self) -> None:
+        """Let whatever waits wait no longer, and nothing more be asked."""
+        self._ended.set()
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether `end` was called."""
+        return self._ended.is_set()
+
+    def read(self, table: Table, keys: Sequence[Key]) -> dict[Key, Row]:
+        """Return the rows of up to 100 *keys* that there are, strongly consistent.
+
+        Raises:
+            Unreachable: the table did not answer, however often it was asked.
+            Fault: asking is of no use.
+            Interrupted: `end` was called.
+        """
+        name = self._names[table]
+        found: dict[Key, Row] = {}
+
+        def ask(waiting: list[Any]) -> list[Any]:
+            answer = self._client.batch_get_item(RequestItems={name: {"Keys": waiting, "ConsistentRead": True}})
+            for item in answer["Responses"].get(name, []):
+                row = row_of(item)
+                found[self._key_of(table, row)] = row
+            left: Any = answer.get("UnprocessedKeys", {})
+            return left[name]["Keys"] if left else []
+
+        self._finish(f"dynamodb:BatchGetItem on table {name!r}", [self._item_key(key) for key in keys], ask)
+        return found
+
+    def write(self, table: Table, rows: Sequence[Row]) -> None:
+        """Write up to 25 whole *rows*.
+
+        Raises:
+            Unreachable: the table did not answer, however often it was asked; some rows may be written.
+            Fault: asking is of no use.
+            Interrupted: `end` was called.
+        """
+        name = self._names[table]
+
+        def ask(waiting: list[Any]) -> list[Any]:
+            left: Any = self._client.batch_write_item(RequestItems={name: waiting}).get("UnprocessedItems", {})
+            return left[name] if left else []
+
+        puts = [{"PutRequest": {"Item": item_of(row)}} for row in rows]
+        self._finish(f"dynamodb:BatchWriteItem on table {name!r}", puts, ask)
+
+    def rows(self, table: Table) -> Iterator[TargetRow]:
+        """Give every row of *table*, a page of a scan at a time.
+
+        Raises:
+            Unreachable: the table did not answer, however often it was asked.
+            Fault: asking is of no use.
+        """
+        action = f"dynamodb:Scan on table {self._names[table]!r}"
+        question: Any = {"TableName": self._names[table]}
+        while question:
+            answer = self._asked(action, partial(self._client.scan, **question))
+            for item in answer["Items"]:
+                row = row_of(item)
+                yield TargetRow(self._key_of(table, row), row)
+            last = answer.get("LastEvaluatedKey")
+            question = {**question, "ExclusiveStartKey": last} if last else None
+
+    def count(self, table: Table) -> int:
+        """Return about how many rows *table* has, as DynamoDB counted them within six hours."""
+        name = self._names[table]
+        describe = partial(self._client.describe_table, TableName=name)
+        return self._asked(f"dynamodb:DescribeTable on table {name!r}", describe)["Table"].get("ItemCount", 0)
+
+    def _finish(self, action: str, waiting: list[Any], ask: Callable[[list[Any]], list[Any]]) -> None:
+        """Ask for all that is *waiting*; *ask* returns what of it was left undone."""
+        failures = 0
+        while waiting:
+            left = self._asked(action, partial(ask, waiting))
+            failures = failures + 1 if len(left) == len(waiting) else 0
+            waiting = left
+            if waiting:
+                self._wait(max(failures, 1), Throttled(f"{action} is throttled (left undone in part)"))
+
+    def _asked(self, action: str, ask: Callable[[], _T]) -> _T:
+        """Return what *ask* returns, asked again while the table is out of reach."""
+        failures = 0
+        while True:
+            if self._ended.is_set():
+                raise Interrupted
+            try:
+                with _translated(action):
+                    return ask()
+            except Unreachable as error:
+                failures += 1
+                self._wait(failures, error)
+
+    def _wait(self, failures: int, problem: Unreachable) -> None:
+        """Pause after so many *failures* in a row, or raise the *problem* when they are too many."""
+        if failures > self._patience.attempts:
+            raise problem
+        seconds = self._patience.pause(failures)
+        self._tell(Waiting(seconds, str(problem)))
+        if self._ended.wait(seconds):
+            raise Interrupted
+
+    def _item_key(self, key: Key) -> dict[str, Any]:
+        if key.table is Table.PROFILES:
+            return {self._columns.tag: {"S": key.tag}}
+        return {self._columns.secret_tag: {"S": key.tag}, SECRET_ID: {"S": key.id}}
+
+    def _key_of(self, table: Table, row: Row) -> Key:
+        if table is Table.PROFILES:
+            return Key(table, str(row[self._columns.tag]))
+        return Key(table, str(row[self._columns.secret_tag]), str(row[SECRET_ID]))
+
+
+def item_of(row: Row) -> dict[str, Any]:
+    """Return *row* as DynamoDB's item."""
+    return {column: _typed(value) for column, value in row.items()}
+
+
+def merged(row: TargetRow, existing: Row) -> TargetRow:
+    """Return *row* put over the *existing* one: what only that has (a revocation, say) stays."""
+    return replace(row, columns={**existing, **row.columns})
+
+
+def patient_client(
+    session: "boto3.Session", region: str | None, endpoint: str | None, *, connections: int
+) -> "DynamoDBClient":
+    """Make boto3's client for DynamoDB without retries of its own, for so many *connections* at once.
+
+    Raises:
+        Fault: the SDK refuses its own configuration: no region, say.
+    """
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
+
+    logging.getLogger("botocore").setLevel(logging.INFO)  # at DEBUG it logs what is written: secrets and all
+    config = Config(
+        connect_timeout=5,
+        read_timeout=30,
+        max_pool_connections=connections,
+        retries={"mode": "standard", "total_max_attempts": 1},
+    )
+    try:
+        return session.client("dynamodb", region_name=region, endpoint_url=endpoint, config=config)
+    except (BotoCoreError, ValueError) as error:
+        raise Fault(f"no DynamoDB client can be made: {error}") from error
+
+
+@contextmanager
+def _translated(action: str) -> Iterator[None]:
+    """Turn botocore's errors into ours, none of which shows a value."""
+    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+    from botocore.exceptions import ConnectionError as BotoConnectionError
+
+    try:
+        yield
+    except ClientError as error:
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        raise failure_of(action, status, error.response.get("Error", {}).get("Code", "")) from None
+    except (BotoConnectionError, HTTPClientError) as error:
+        raise Unreachable(f"{action}: no answer ({type(error).__name__})") from None
+    except BotoCoreError as error:
+        raise Fault(f"{action} cannot be done: {type(error).__name__}") from None
+
+
+def _typed(value: object) -> Mapping[str, Any]:
+    if isinstance(value, str):
+        return {"S": value}
+    if isinstance(value, bool):
+        return {"BOOL": value}
+    if isinstance(value, Decimal):
+        return {"N": str(value)}
+    if value is None:
+        return {"NULL": True}
+    if isinstance(value, Mapping):
+        return value
+    raise TypeError(f"no column holds a {type(value).__name__}")

@@ -1,0 +1,495 @@
+"""`auth-jwt import`, as an operator runs it, from every kind of file into DynamoDB (moto's server)."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+from typer.testing import CliRunner
+
+from auth_jwt.provisioning.changes import Table
+from auth_jwt_cli.main import app
+from events.stage import REGION, ROOT, create_tables, lambda_environment, template
+from tests.factories import HMAC_KEY, public_pem
+from tests.migration_sources import (
+    Rows,
+    a_source_profile,
+    a_source_secret,
+    users,
+    write_csv,
+    write_dbtext,
+    write_dump,
+    write_sqlite,
+)
+
+ITEM_PROFILE = {"id": {"N": "1"}, "tag": {"S": "t1"}, "sip_username": {"S": "alice"}}
+ITEM_SECRET = {
+    "corresponding_tag": {"S": "t1"},
+    "id": {"S": "1"},
+    "secret": {"S": HMAC_KEY},
+    "start_ts": {"N": "1"},
+    "end_ts": {"N": "4102444800"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a command gave."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """What it wrote as JSON."""
+        return json.loads(self.out)
+
+    def counts(self, table: str) -> dict[str, int]:
+        """What became of the rows of a table, without the zeros."""
+        return {name: count for name, count in self.document["tables"][table].items() if count}
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Empty tables, an environment that leads to them, and the command."""
+
+    client: Any
+    environment: dict[str, str]
+    folder: Path
+
+    def run(self, command: str, *arguments: object) -> Ran:
+        """Run `auth-jwt COMMAND` in this process."""
+        result = CliRunner().invoke(app, [command, *map(str, arguments)], env=self.environment)
+        return Ran(result.exit_code, result.stdout, result.stderr)
+
+    def imported(self, *arguments: object) -> Ran:
+        """Run `auth-jwt import --json`."""
+        return self.run("import", "--json", *arguments)
+
+    def items(self, table: str) -> list[dict[str, Any]]:
+        """All items of a table, by their keys."""
+        pages = self.client.get_paginator("scan").paginate(TableName=table)
+        return sorted(
+            (item for page in pages for item in page["Items"]), key=lambda item: json.dumps(item, sort_keys=True)
+        )
+
+    def audit(self) -> list[dict[str, Any]]:
+        """The lines of the audit file."""
+        file = self.folder / "state" / "auth-jwt" / "audit.log"
+        return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
+
+    def sqlite(self, profiles: Rows, secrets: Rows) -> Path:
+        """A new SQLite file of those rows."""
+        path = self.folder / "source.sqlite"
+        path.unlink(missing_ok=True)
+        return write_sqlite(path, profiles, secrets)
+
+
+@pytest.fixture(name="address", scope="module")
+def _address() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    yield f"http://127.0.0.1:{server.get_host_and_port()[1]}"
+    server.stop()
+
+
+@pytest.fixture(name="tables")
+def _tables(address: str, tmp_path: Path) -> Iterator[Tables]:
+    environment = {
+        **lambda_environment(template(), {"DB_URL": f"dynamodb+{address}/{REGION}"}),
+        "XDG_STATE_HOME": str(tmp_path / "state"),
+        "HOME": str(tmp_path),
+    }
+    client = boto3.client(
+        "dynamodb",
+        endpoint_url=address,
+        region_name=REGION,
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+    )
+    create_tables(client, template())
+    yield Tables(client, environment, tmp_path)
+    for name in client.list_tables()["TableNames"]:
+        client.delete_table(TableName=name)
+
+
+def test_rows_become_items_of_natural_types(tables: Tables) -> None:
+    ran = tables.imported(tables.sqlite([a_source_profile()], [a_source_secret()]))
+
+    assert (ran.code, ran.document["complete"]) == (0, True)
+    assert tables.items("jwt_profiles") == [ITEM_PROFILE]
+    assert tables.items("jwt_secrets") == [ITEM_SECRET]
+
+
+@pytest.mark.parametrize("kind", ["dump", "dump.gz", "csv", "csv files", "dbtext", "sqlite", "sqlite url", "stdin"])
+def test_every_kind_of_source_gives_the_same_items(tables: Tables, kind: str) -> None:
+    profiles = [a_source_profile(), a_source_profile(id=2, tag=" naïve,\"'\\:\n ", sip_username=None)]
+    secrets = [a_source_secret(), a_source_secret("\\\t'\"; ✓" * 9, id=2, corresponding_tag=" naïve,\"'\\:\n ")]
+    folder = tables.folder
+    arguments: dict[str, Callable[[], list[object]]] = {
+        "dump": lambda: [write_dump(folder / "dump.sql", profiles, secrets)],
+        "dump.gz": lambda: [gzipped(write_dump(folder / "dump.sql", profiles, secrets))],
+        "csv": lambda: [write_csv(folder, profiles, secrets)],
+        "csv files": lambda: csv_arguments(write_csv(folder, profiles, secrets)),
+        "dbtext": lambda: [write_dbtext(folder, profiles, secrets)],
+        "sqlite": lambda: [tables.sqlite(profiles, secrets)],
+        "sqlite url": lambda: [f"sqlite:///{tables.sqlite(profiles, secrets)}"],
+        "stdin": lambda: ["-"],
+    }
+
+    if kind == "stdin":
+        dump = write_dump(folder / "dump.sql", profiles, secrets)
+        with dump.open("rb") as file, in_a_process(tables, "-", stdin=file) as process:
+            process.communicate(timeout=30)
+        assert process.returncode == 0
+    else:
+        assert tables.imported(*arguments[kind]()).code == 0
+
+    assert [item["id"] for item in tables.items("jwt_profiles")] == [{"N": "1"}, {"N": "2"}]
+    assert tables.items("jwt_profiles")[1] == {"id": {"N": "2"}, "tag": {"S": " naïve,\"'\\:\n "}}
+    assert [item["secret"]["S"] for item in tables.items("jwt_secrets")] == ["\\\t'\"; ✓" * 9, HMAC_KEY]
+
+
+def gzipped(path: Path) -> Path:
+    subprocess.run(["gzip", "--keep", "--force", path], check=True)
+    return path.with_suffix(".sql.gz")
+
+
+def csv_arguments(folder: Path) -> list[object]:
+    return ["--profiles-file", folder / "jwt_profiles.csv", "--secrets-file", folder / "jwt_secrets.csv"]
+
+
+def test_the_same_rows_again_are_left_alone(tables: Tables) -> None:
+    source = tables.sqlite(*users(230))
+    first = tables.imported(source)
+    items = tables.items("jwt_secrets")
+
+    again = tables.imported(source)
+
+    assert first.counts("secrets") == {"read": 230, "written": 230}
+    assert again.counts("secrets") == {"read": 230, "unchanged": 230}
+    assert (again.code, tables.items("jwt_secrets")) == (0, items)
+
+
+def test_new_rows_are_added_and_what_only_the_table_has_stays(tables: Tables) -> None:
+    tables.imported(tables.sqlite(*users(3)))
+    tables.client.put_item(TableName="jwt_profiles", Item={"tag": {"S": "made here"}})
+
+    ran = tables.imported(tables.sqlite(*users(5)))
+
+    assert ran.counts("profiles") == {"read": 5, "written": 2, "unchanged": 3}
+    assert len(tables.items("jwt_profiles")) == 6
+
+
+def test_a_row_that_differs_is_named_and_left_alone(tables: Tables) -> None:
+    tables.imported(tables.sqlite([a_source_profile()], [a_source_secret()]))
+    source = tables.sqlite([a_source_profile(sip_username="bob")], [a_source_secret()])
+
+    ran = tables.imported(source, "--report", tables.folder / "report")
+    told = tables.run("import", source)
+
+    assert (ran.code, ran.document["complete"]) == (3, False)
+    assert ran.counts("profiles") == {"read": 1, "different": 1}
+    assert tables.items("jwt_profiles") == [ITEM_PROFILE]
+    assert "profiles, tag 't1': sip_username" in told.out
+    line = json.loads((tables.folder / "report").read_text().splitlines()[0])
+    assert line == {"outcome": "different", "table": "profiles", "tag": "t1", "columns": ["sip_username"]}
+
+
+def test_overwriting_takes_the_source_and_keeps_what_only_the_table_has(tables: Tables) -> None:
+    """A revocation that was written here must survive."""
+    tables.imported(tables.sqlite([a_source_profile()], [a_source_secret()]))
+    tables.client.put_item(TableName="jwt_profiles", Item={**ITEM_PROFILE, "tokens_valid_after": {"N": "5"}})
+
+    same = tables.imported(tables.sqlite([a_source_profile()], [a_source_secret()]), "--overwrite")
+    changed = tables.imported(tables.sqlite([a_source_profile(sip_username="bob")], [a_source_secret()]), "--overwrite")
+
+    assert same.counts("profiles") == {"read": 1, "unchanged": 1}
+    assert (changed.code, changed.counts("profiles")) == (0, {"read": 1, "overwritten": 1})
+    assert tables.items("jwt_profiles") == [
+        {**ITEM_PROFILE, "sip_username": {"S": "bob"}, "tokens_valid_after": {"N": "5"}}
+    ]
+
+
+def test_a_dry_run_says_what_would_be_and_writes_nothing(tables: Tables) -> None:
+    tables.client.put_item(TableName="jwt_profiles", Item={**ITEM_PROFILE, "sip_username": {"S": "old"}})
+    source = tables.sqlite([a_source_profile(), a_source_profile(id=2, tag="t2")], [a_source_secret()])
+
+    ran = tables.imported(source, "--dry-run", "--overwrite")
+    told = tables.run("import", source, "--dry-run")
+
+    assert ran.counts("profiles") == {"read": 2, "written": 1, "overwritten": 1}
+    assert "profiles: 2 read, 1 would be written, 1 different" in told.out
+    assert "nothing was written" in told.out
+    assert tables.items("jwt_profiles") == [{**ITEM_PROFILE, "sip_username": {"S": "old"}}]
+    assert tables.items("jwt_secrets") == []
+    assert tables.audit() == []
+
+
+def test_rows_that_let_anyone_in_are_refused_and_odd_ones_flagged(tables: Tables) -> None:
+    secrets = [
+        a_source_secret("", id=1),
+        a_source_secret(None, id=2),
+        a_source_secret("\0" + HMAC_KEY, id=3),
+        a_source_secret("short", id=4),
+        a_source_secret(public_pem(), id=5),
+        a_source_secret(HMAC_KEY, id=6, start_ts="soon"),
+    ]
+
+    ran = tables.imported(tables.sqlite([a_source_profile()], secrets))
+
+    assert ran.code == 1
+    assert ran.document["refused"] == {"empty-secret": 3}
+    assert ran.document["flagged"] == {"short-secret": 1, "public-key-as-hmac": 1, "bound-not-a-number": 1}
+    assert [item["id"]["S"] for item in tables.items("jwt_secrets")] == ["4", "5", "6"]
+
+
+def test_rows_that_cannot_be_stored_are_named_and_the_others_taken(tables: Tables) -> None:
+    profiles = [
+        a_source_profile(id=1, tag=None),
+        a_source_profile(id=2, tag=""),
+        a_source_profile(id=3, tag="x" * 2049),
+        a_source_profile(id=4, sip_username="x" * 410_000),
+        a_source_profile(id=5),
+    ]
+
+    told = tables.run("import", tables.sqlite(profiles, []), "--report", tables.folder / "report")
+
+    assert told.code == 1
+    assert [item["id"] for item in tables.items("jwt_profiles")] == [{"N": "5"}]
+    lines = [json.loads(line) for line in (tables.folder / "report").read_text().splitlines()]
+    refused = [(line["rule"], line["place"]) for line in lines if line.get("outcome") == "refused"]
+    assert refused == [
+        ("no-tag", "row 1"),
+        ("no-tag", "row 2"),
+        ("cannot-be-stored", "row 3"),
+        ("cannot-be-stored", "row 4"),
+    ]
+    assert "Its tag has more than 2048 bytes." in told.out
+    assert "profiles: 5 read, 1 written, 4 refused" in told.out
+
+
+def test_of_two_rows_with_one_key_the_first_counts(tables: Tables) -> None:
+    folder = write_csv(
+        tables.folder, [a_source_profile(), a_source_profile(), a_source_profile(sip_username="bob")], []
+    )
+
+    ran = tables.imported(folder)
+
+    assert ran.code == 1
+    assert ran.counts("profiles") == {"read": 3, "written": 1, "repeated": 1, "refused": 1}
+    assert ran.document["refused"] == {"duplicate-key": 1}
+    assert tables.items("jwt_profiles") == [ITEM_PROFILE]
+
+
+def test_secrets_without_ids_get_the_same_ones_every_time(tables: Tables) -> None:
+    header = "corresponding_tag,secret,start_ts,end_ts"
+    content = f'{header}\nt1,"{HMAC_KEY}",1,9\nt1,"{HMAC_KEY}2",1,9\nt2,"{HMAC_KEY}",1,9\n'
+    (tables.folder / "jwt_secrets.csv").write_text(content)
+
+    first = tables.imported(tables.folder, "--only", "secrets")
+    again = tables.imported(tables.folder, "--only", "secrets")
+
+    assert first.counts("secrets") == {"read": 3, "written": 3}
+    assert again.counts("secrets") == {"read": 3, "unchanged": 3}
+    assert [(item["corresponding_tag"]["S"], item["id"]["S"]) for item in tables.items("jwt_secrets")] == [
+        ("t1", "1-9-1"),
+        ("t1", "1-9-2"),
+        ("t2", "1-9-1"),
+    ]
+
+
+def test_names_of_both_sides_may_be_others(tables: Tables) -> None:
+    script = "CREATE TABLE subscriber (username TEXT, realm TEXT, ha1 TEXT, tier INTEGER);"
+    script += "INSERT INTO subscriber VALUES ('alice', 't1', 'hash', 3);"
+    source = tables.folder / "other.sqlite"
+    subprocess.run(
+        [sys.executable, "-c", f"import sqlite3; sqlite3.connect({str(source)!r}).executescript({script!r})"],
+        check=True,
+    )
+
+    ran = tables.imported(
+        source,
+        *("--only", "profiles", "--profiles-table", "subscriber", "--tag-column", "realm", "--skip-column", "ha1"),
+        *("--username-column", "username", "--set", "USERNAME_COLUMN=user"),
+    )
+
+    assert ran.code == 0
+    assert tables.items("jwt_profiles") == [{"tag": {"S": "t1"}, "user": {"S": "alice"}, "tier": {"N": "3"}}]
+
+
+def test_every_row_written_and_every_run_leaves_a_line_in_the_audit(tables: Tables) -> None:
+    tables.imported(tables.sqlite([a_source_profile()], [a_source_secret()]))
+    tables.imported(tables.sqlite([a_source_profile(sip_username="bob")], [a_source_secret()]), "--overwrite")
+
+    lines = tables.audit()
+
+    told = [(line["audit"], line["tag"], line.get("id")) for line in lines]
+    assert sorted(told[:2], key=str) == [("profile.import", "t1", None), ("secret.import", "t1", "1")]
+    assert told[2:] == [("import", "*", None), ("profile.import", "t1", None), ("import", "*", None)]
+    assert lines[3]["columns"] == ["sip_username"]
+    assert lines[4]["tables"]["profiles"]["overwritten"] == 1
+    assert all("@" in line["actor"] for line in lines)
+
+
+def test_the_audit_may_be_one_line_on_standard_error(tables: Tables) -> None:
+    ran = tables.imported(tables.sqlite(*users(20)), "--audit-log", "-")
+
+    (line,) = [json.loads(line) for line in ran.err.splitlines() if line.startswith("{")]
+    assert line["tables"]["secrets"]["written"] == 20
+    assert tables.audit() == []
+
+
+def test_no_secret_is_shown_anywhere(tables: Tables) -> None:
+    secrets = [a_source_secret(f"hunter2-{number}-" * 2, id=number, start_ts="x") for number in range(1, 9)]
+    source = tables.sqlite([a_source_profile()], secrets)
+    tables.imported(source)
+
+    told = tables.run("import", tables.sqlite([a_source_profile()], [{**row, "end_ts": 7} for row in secrets]))
+    lint = tables.run("lint", source, "--report", tables.folder / "report")
+    json_lint = tables.run("lint", "--json")
+
+    audit = json.dumps(tables.audit())
+    report = (tables.folder / "report").read_text()
+    for text in (told.out, told.err, lint.out, lint.err, json_lint.out, audit, report):
+        assert "hunter2" not in text
+    assert json_lint.document["rules"]["short-secret"] == 8
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "complaint"),
+    [
+        pytest.param([], 2, "name a SOURCE", id="no source"),
+        pytest.param(["mysql://u:hunter2@h/db"], 2, "--password-file", id="a password in an argument"),
+        pytest.param(["postgres://h/db?password=hunter2"], 2, "--url-file", id="another"),
+        pytest.param(["no-such-file"], 4, "No such file", id="no such file"),
+        pytest.param(["oracle://h/db"], 4, "no database that can be read", id="another database"),
+        pytest.param(["x.sql", "--profiles-file", "y.csv"], 2, "one source", id="two sources"),
+        pytest.param(["--profiles-file", "y.csv"], 2, "--secrets-file is missing", id="half of CSV"),
+        pytest.param(["x", "--csv-delimiter", "::"], 2, "one character", id="a delimiter that cannot be"),
+        pytest.param(["mysql://u@127.0.0.1:1/db"], 4, "cannot be read", id="nobody listening"),
+    ],
+)
+def test_a_command_line_that_cannot_be_is_refused_and_says_what_to_do(
+    tables: Tables, arguments: list[str], code: int, complaint: str
+) -> None:
+    ran = tables.run("import", *arguments)
+
+    assert (ran.code, complaint in ran.err) == (code, True), ran
+    assert "hunter2" not in ran.out + ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_a_url_with_its_password_is_read_from_a_file_or_standard_input(tables: Tables) -> None:
+    file = tables.folder / "url"
+    file.write_text(f"sqlite:///{tables.sqlite([a_source_profile()], [])}\n")
+
+    assert tables.imported("--url-file", file).code == 0
+
+
+def test_tables_that_are_not_there_are_a_fault_and_the_answer_is_still_one_document(tables: Tables) -> None:
+    source = tables.sqlite(*users(250))
+    tables.client.delete_table(TableName="jwt_secrets")
+
+    ran = tables.imported(source)
+
+    assert ran.code == 4
+    assert ran.document["problem"].startswith(
+        "dynamodb:BatchGetItem on table 'jwt_secrets' is refused: ResourceNotFound"
+    )
+    assert ran.document["problem"] in ran.err
+    told, there = ran.counts("profiles"), len(tables.items("jwt_profiles"))
+    assert told.get("written", 0) <= there <= told.get("written", 0) + told.get("unknown", 0) <= told["read"] == 250
+    assert ran.counts("secrets").keys() == {"read"}
+
+
+def test_a_source_that_breaks_off_leaves_what_it_gave_and_says_so(tables: Tables) -> None:
+    dump = write_dump(tables.folder / "dump.sql", *users(300))
+    whole = dump.read_bytes()
+    dump.write_bytes(whole[: len(whole) * 3 // 4])
+
+    broken = tables.imported(dump)
+    dump.write_bytes(whole)
+    mended = tables.imported(dump)
+
+    assert (broken.code, broken.document["complete"]) == (4, False)
+    assert broken.document["problem"]
+    assert broken.counts("profiles") == {"read": 300, "written": 300}
+    assert mended.code == 0
+    assert mended.counts("profiles") == {"read": 300, "unchanged": 300}
+    assert len(tables.items("jwt_secrets")) == 300
+
+
+# -- interrupted ------------------------------------------------------------------------------------------------------
+
+
+def in_a_process(tables: Tables, *arguments: object, stdin: Any = None) -> "subprocess.Popen[str]":
+    """Run `auth-jwt import --json` in a process of its own."""
+    path = os.pathsep.join(("cli", "layers/auth_jwt", "."))
+    return subprocess.Popen(
+        [sys.executable, "-m", "auth_jwt_cli", "import", "--json", *map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, **tables.environment, "PYTHONPATH": path},
+        stdin=stdin or subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for_rows(tables: Tables, count: int) -> int:
+    """Wait until so many rows are there; how many there are."""
+    ends = time.monotonic() + 30
+    while time.monotonic() < ends:
+        found = sum(
+            tables.client.scan(TableName=name, Select="COUNT")["Count"] for name in ("jwt_profiles", "jwt_secrets")
+        )
+        if found >= count:
+            return int(found)
+        time.sleep(0.02)
+    raise TimeoutError
+
+
+@pytest.mark.parametrize("ended_by", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Control-C"])
+def test_an_interrupted_import_that_is_run_again_ends_as_one_that_was_not(
+    tables: Tables, ended_by: signal.Signals
+) -> None:
+    """Rows come slowly, so that it is surely in the middle when it ends."""
+    rows = 1500
+    dump = write_dump(tables.folder / "dump.sql", *users(rows))
+    content = dump.read_bytes()
+    pipe = tables.folder / "pipe.sql"
+    os.mkfifo(pipe)
+    process = in_a_process(tables, pipe)
+    with pipe.open("wb") as slow:
+        slow.write(content[: len(content) // 2])
+        slow.flush()
+        there = wait_for_rows(tables, 200)
+        process.send_signal(ended_by)
+        out, err = process.communicate(timeout=30)
+    left = wait_for_rows(tables, 200)
+
+    again = tables.imported(dump)
+
+    assert 200 <= there <= left < 2 * rows
+    assert process.returncode == (-9 if ended_by is signal.SIGKILL else 130), err
+    assert not out or json.loads(out)["interrupted"] is True
+    assert again.code == 0
+    assert again.counts("profiles") | again.counts("secrets")
+    taken = [again.counts(table.value) for table in (Table.PROFILES, Table.SECRETS)]
+    assert sum(counts.get("unchanged", 0) for counts in taken) == left
+    assert sum(counts.get("written", 0) for counts in taken) == 2 * rows - left
+    shutil.rmtree(tables.folder / "state", ignore_errors=True)
+    fresh = tables.imported(dump, "--dry-run")
+    assert [fresh.counts(name) for name in ("profiles", "secrets")] == [{"read": rows, "unchanged": rows}] * 2
