@@ -9,7 +9,7 @@ import pytest
 
 from auth_jwt.authorizer import Authorizer
 from auth_jwt.errors import Reason, Unreachable
-from auth_jwt.models import Policy
+from auth_jwt.models import Policy, Row
 from auth_jwt.provisioning.changes import Key, Table
 from auth_jwt.settings import Settings
 from auth_jwt.tokens import HeaderRules
@@ -103,6 +103,22 @@ def test_tables_that_do_not_answer_are_no_verdict() -> None:
     assert (told.reason, told.fault, told.answer) == (None, "no answer", None)
     assert [step.name for step in told.steps] == ["gate", "header", "payload", "tag", "rows"]
     assert told.steps[-1].outcome is Outcome.UNKNOWN
+
+
+def test_a_table_of_revocations_that_does_not_answer_is_no_verdict() -> None:
+    """Neither yes nor no, as the service says 503."""
+
+    class Tables(MemoryTables):
+        def revocation(self, tag: str, jti: str) -> Row | None:
+            raise Unreachable("no answer")
+
+    office = an_office_with_a_user()
+    tables = Tables(rows=office.tables.rows)
+
+    told = explained(a_token(jti=JTI), store=tables, columns=tables.columns, policy=Policy(), now=NOW)
+
+    assert (told.reason, told.fault) == (None, "no answer")
+    assert step(told, "revocation").outcome is Outcome.UNKNOWN
 
 
 # -- gate, header, payload, tag ---------------------------------------------------------------------------------------
@@ -242,7 +258,9 @@ def test_of_several_secrets_the_one_that_verified_is_told() -> None:
     assert step(told, "signature").text == "by the secret '1'"
 
 
-@pytest.mark.parametrize(("tag", "other"), [("T1", "t1"), ("t1 ", "t1"), (" t1", "t1"), ("t1", "T1"), ("t1", "t1 ")])
+@pytest.mark.parametrize(
+    ("tag", "other"), [("T1", "t1"), ("t1 ", "t1"), (" t1", "t1"), ("ab", "AB"), ("ab", "Ab"), ("t1", "t1 ")]
+)
 def test_a_tag_of_another_case_or_with_blanks_is_pointed_out(tag: str, other: str) -> None:
     """MySQL folded both; here tags are compared exactly."""
     office = an_office()
@@ -281,6 +299,16 @@ def test_the_claim_that_refuses_is_told_with_the_rule(
 
     assert (refusing(told).name, refusing(told).reason) == (name, reason)
     assert said in refusing(told).text
+    assert_it_is_consistent(told)
+
+
+@pytest.mark.parametrize(("iat", "reason"), [(NOW - 65, None), (NOW - 66, Reason.TOKEN_TOO_OLD)])
+def test_the_leeway_counts_for_the_age_too(iat: int, reason: Reason | None) -> None:
+    office = an_office_with_a_user(max_token_age_seconds=60, leeway_seconds=5)
+
+    told = of(office, a_token(jti=JTI, iat=iat))
+
+    assert told.reason is reason
     assert_it_is_consistent(told)
 
 

@@ -12,7 +12,9 @@ import typer.main
 from typer.testing import CliRunner
 
 from auth_jwt.errors import BadSetting, Conflict, Fault, Invalid, NotFound, Stale, Throttled, Unreachable
+from auth_jwt.provisioning.audit import AuditEntry
 from auth_jwt_cli import config_commands, output, profile_commands
+from auth_jwt_cli.audit_log import AuditLog
 from auth_jwt_cli.main import app
 from auth_jwt_cli.output import EXIT_CODES, NewFile, code_of, shown
 
@@ -135,6 +137,15 @@ def test_a_new_file_is_its_owners_and_never_another(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
     with pytest.raises(FileExistsError):
         NewFile(path)
+
+
+def test_a_line_that_a_full_disk_refuses_is_not_lost(capsys: pytest.CaptureFixture[str]) -> None:
+    """The write has happened: somebody has to be told."""
+    AuditLog(Path("/dev/full"))(AuditEntry(0, "somebody", "profile.create", "t"))
+
+    said, line = capsys.readouterr().err.splitlines()
+    assert "cannot be written (No space left on device)" in said
+    assert '"audit": "profile.create"' in line
 
 
 @pytest.mark.parametrize(

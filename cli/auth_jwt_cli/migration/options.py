@@ -17,7 +17,7 @@ from auth_jwt_cli.migration.sources.databases import DatabaseSource, holds_passw
 from auth_jwt_cli.migration.sources.dbtext import DbTextSource
 from auth_jwt_cli.migration.sources.files import STANDARD_INPUT
 from auth_jwt_cli.migration.sources.mysqldump import DumpSource
-from auth_jwt_cli.options import _with as with_options
+from auth_jwt_cli.options import with_options
 from auth_jwt_cli.output import USAGE, fail, is_interactive
 
 _SQLITE: Final = b"SQLite format 3\0"

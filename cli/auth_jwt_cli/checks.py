@@ -1,0 +1,249 @@
+"""What is wrong with the service's settings and its tables, each thing with its remedy."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from auth_jwt.errors import BadSetting, Fault, Unreachable
+from auth_jwt.models import REVOCATION_JTI, REVOCATION_TAG, SECRET_ID
+from auth_jwt.provisioning.profiles import MAX_PAGE, Profiles, own_columns
+from auth_jwt.settings import AUTHORIZER_DEFAULTS, DEFAULTS, AuthorizerSettings, Settings, near_misses
+from auth_jwt.stores import failure_of
+from auth_jwt_cli.times import shown_duration
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_RFC_7518_BYTES: Final = 32  # HS256's; the others want more
+_MAX_SKEW_SECONDS: Final = 5
+_LONG_MEMORY_SECONDS: Final = 3600
+_MISSING: Final = "ResourceNotFoundException"
+_REVOCATION_END: Final = "expires_at"
+
+_T = TypeVar("_T")
+
+
+class Severity(StrEnum):
+    """How bad a finding is."""
+
+    ERROR = "error"  # the service fails, or decides otherwise than meant
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is wrong.
+
+    Attributes:
+        severity: how bad it is.
+        about: the variable or the table.
+        text: what is wrong.
+        remedy: what to do.
+    """
+
+    severity: Severity
+    about: str
+    text: str
+    remedy: str
+
+
+def _error(about: str, text: str, remedy: str) -> Finding:
+    return Finding(Severity.ERROR, about, text, remedy)
+
+
+def _warning(about: str, text: str, remedy: str) -> Finding:
+    return Finding(Severity.WARNING, about, text, remedy)
+
+
+def bad_settings(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return every setting that cannot be, and why: each is read alone, since reading all ends at the first."""
+    readers = [(name, Settings.from_env) for name in DEFAULTS]
+    readers += [(name, AuthorizerSettings.from_env) for name in AUTHORIZER_DEFAULTS]  # type: ignore[misc]
+    found = {}
+    for name, read in readers:
+        if name in variables:
+            try:
+                read({name: variables[name]})
+            except BadSetting as problem:
+                found[name] = str(problem)
+    return found
+
+
+def setting_findings(variables: Mapping[str, str]) -> Iterator[Finding]:
+    """Judge the variables by themselves."""
+    for name, problem in bad_settings(variables).items():
+        yield _error(name, problem, "set it to what is accepted, or remove it for its default")
+    for name, meant in near_misses(variables).items():
+        yield _warning(name, f"is no setting, and nearly spells {meant}", f"rename it to {meant}, or remove it")
+
+
+def policy_findings(settings: Settings) -> Iterator[Finding]:
+    """Judge what the settings let in."""
+    policy = settings.policy
+    if policy.min_hmac_key_bytes is not None and policy.min_hmac_key_bytes < _RFC_7518_BYTES:
+        text = f"HMAC secrets of {policy.min_hmac_key_bytes} bytes verify; RFC 7518 wants {_RFC_7518_BYTES} at least"
+        yield _warning("MIN_HMAC_KEY_BYTES", text, "rotate short secrets (`auth-jwt lint` names them), then remove it")
+    if not policy.enforce_time_claims:
+        yield _warning(
+            "ENFORCE_TIME_CLAIMS", "expired tokens are accepted while their secret is open", "set it to true"
+        )
+    if settings.cache_ttl > _LONG_MEMORY_SECONDS:
+        text = f"what is closed, disabled or revoked may be accepted for {shown_duration(settings.cache_ttl)} more"
+        yield _warning("CACHE_TTL_SECONDS", text, "set it to what you can wait for; 60 is the default")
+
+
+def function_findings(settings: Settings, timeout_seconds: float | None) -> Iterator[Finding]:
+    """Judge the time that the tables may take against the time that the function has."""
+    if timeout_seconds is not None and settings.store_timeout >= timeout_seconds:
+        yield _error(
+            "STORE_TIMEOUT_MS",
+            f"the tables may take {settings.store_timeout:g} s, and the function is ended after {timeout_seconds:g} s",
+            "set it to less, or give the function more time: an outage is to be answered, not cut off",
+        )
+
+
+def table_findings(client: "DynamoDBClient", settings: Settings) -> Iterator[Finding]:
+    """Judge the tables that the settings name."""
+    columns = settings.columns
+    wanted = [
+        ("PROFILES_TABLE", settings.profiles_table, (columns.tag,)),
+        ("SECRETS_TABLE", settings.secrets_table, (columns.secret_tag, SECRET_ID)),
+    ]
+    if settings.revocations_table is not None:
+        wanted.append(("REVOCATIONS_TABLE", settings.revocations_table, (REVOCATION_TAG, REVOCATION_JTI)))
+    for variable, name, keys in wanted:
+        try:
+            answer = _asked("DescribeTable", name, lambda name=name: client.describe_table(TableName=name))  # type: ignore[misc]
+        except _Refused as refused:
+            yield refused.finding(name, variable)
+            continue
+        described = answer["Table"]
+        yield from clock_findings(answer)
+        yield from _shape_findings(name, described, keys)
+        yield from _protection_findings(name, described)
+        yield from _backup_findings(client, name)
+        yield from _ttl_findings(client, name, variable, settings)
+
+
+def profile_findings(profiles: Profiles, settings: Settings) -> Iterator[Finding]:
+    """Judge some of the *profiles*: can they give what the settings ask of them?"""
+    try:
+        sample = profiles.page(limit=MAX_PAGE).profiles
+    except Unreachable:
+        raise
+    except Fault as fault:
+        yield _warning(settings.profiles_table, str(fault), "have it permitted, to check this")
+        return
+    if not sample:
+        yield _warning(settings.profiles_table, "has no profile", "add one: `auth-jwt profile add`")
+        return
+    own = own_columns(settings.columns)
+    for credential in settings.policy.credentials:
+        column = credential.column
+        if column not in own and not any(column in record.attributes for record in sample):
+            text = f"none of {len(sample)} profiles looked at has the column {column!r}"
+            yield _warning("LOAD_CREDENTIALS", text, "correct its name, or fill the column")
+    if not any(record.sip_username for record in sample):
+        text = f"none of {len(sample)} profiles looked at has a username in {settings.columns.username!r}"
+        yield _error("USERNAME_COLUMN", text, "name the column that holds it")
+
+
+class _Refused(Exception):
+    """DynamoDB refused a question about a table."""
+
+    def __init__(self, action: str, code: str) -> None:
+        super().__init__(code)
+        self.action = action
+        self.code = code
+
+    def finding(self, name: str, variable: str) -> Finding:
+        if self.code == _MISSING:
+            return _error(
+                name, "there is no such table in this region and account", f"create it, or correct {variable}"
+            )
+        return _warning(
+            name, f"you may not ask dynamodb:{self.action} ({self.code})", "have it permitted, to check this"
+        )
+
+
+def _asked(action: str, name: str, ask: Callable[[], _T]) -> _T:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        return ask()
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        if code == _MISSING or "Denied" in code:
+            raise _Refused(action, code) from None
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        raise failure_of(f"dynamodb:{action} on table {name!r}", status, code) from None
+    except BotoCoreError as error:
+        if type(error).__name__.endswith("CredentialsError"):
+            raise Fault(f"dynamodb:{action} cannot be done: {type(error).__name__}") from None
+        raise Unreachable(f"dynamodb:{action} on table {name!r}: no answer ({type(error).__name__})") from None
+
+
+def _shape_findings(name: str, described: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[Finding]:
+    types = {item["AttributeName"]: item["AttributeType"] for item in described["AttributeDefinitions"]}
+    own = [(part["AttributeName"], types[part["AttributeName"]]) for part in described["KeySchema"]]
+    if own != [(key, "S") for key in keys]:
+        shape = ", ".join(f"{key} ({kind})" for key, kind in own)
+        yield _error(name, f"its key is {shape}; needed is {', '.join(f'{key} (S)' for key in keys)}", _KEY_REMEDY)
+    if described.get("TableStatus") not in ("ACTIVE", "UPDATING"):
+        yield _error(name, f"it is {described.get('TableStatus')}", "wait until it is ACTIVE")
+
+
+_KEY_REMEDY: Final = "correct the settings that name its columns, or make a table of that key: a key cannot be changed"
+
+
+def _protection_findings(name: str, described: Mapping[str, Any]) -> Iterator[Finding]:
+    if not described.get("DeletionProtectionEnabled"):
+        yield _warning(name, "deletion protection is off", "switch it on, as the template does")
+    if described.get("SSEDescription", {}).get("Status") not in ("ENABLED", "UPDATING"):
+        text = "it is encrypted by a key of DynamoDB's own, whose use can be neither seen nor limited"
+        yield _warning(name, text, "switch KMS encryption on, as the template does")
+
+
+def _backup_findings(client: "DynamoDBClient", name: str) -> Iterator[Finding]:
+    try:
+        answer: Any = _asked(
+            "DescribeContinuousBackups", name, lambda: client.describe_continuous_backups(TableName=name)
+        )
+    except _Refused as refused:
+        yield refused.finding(name, "")
+        return
+    recovery = answer["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
+    if recovery.get("PointInTimeRecoveryStatus") != "ENABLED":
+        yield _warning(name, "point-in-time recovery is off", "switch it on, as the template does")
+
+
+def _ttl_findings(client: "DynamoDBClient", name: str, variable: str, settings: Settings) -> Iterator[Finding]:
+    try:
+        answer: Any = _asked("DescribeTimeToLive", name, lambda: client.describe_time_to_live(TableName=name))
+    except _Refused as refused:
+        yield refused.finding(name, "")
+        return
+    ttl = answer["TimeToLiveDescription"]
+    attribute = ttl.get("AttributeName") if ttl.get("TimeToLiveStatus") in ("ENABLED", "ENABLING") else None
+    right = {"SECRETS_TABLE": settings.columns.end, "REVOCATIONS_TABLE": _REVOCATION_END}.get(variable)
+    if attribute is not None and attribute != right:
+        text = f"DynamoDB deletes its rows by the time in {attribute!r}"
+        yield _error(name, text, f"switch TTL off, or to {right!r}" if right else "switch TTL off")
+    elif variable == "REVOCATIONS_TABLE" and attribute is None:
+        yield _warning(name, "rows of expired tokens stay for ever", f"switch TTL on, by {right!r}")
+
+
+def clock_findings(answer: Mapping[str, Any]) -> Iterator[Finding]:
+    """Judge the clock of this machine by the date that an *answer* of DynamoDB bears."""
+    date = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
+    try:
+        skew = (datetime.now(UTC) - parsedate_to_datetime(date)).total_seconds()
+    except (TypeError, ValueError):
+        return
+    if abs(skew) > _MAX_SKEW_SECONDS:
+        way = "ahead of" if skew > 0 else "behind"
+        text = f"the clock of this machine is {shown_duration(skew)} {way} DynamoDB's"
+        yield _warning("clock", text, "set it right: windows and tokens made here begin by it")

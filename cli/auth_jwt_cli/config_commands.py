@@ -1,0 +1,78 @@
+"""`auth-jwt config`: what is wrong with the settings and the tables."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from auth_jwt.settings import Settings
+from auth_jwt_cli.checks import (
+    Finding,
+    Severity,
+    bad_settings,
+    function_findings,
+    policy_findings,
+    profile_findings,
+    setting_findings,
+    table_findings,
+)
+from auth_jwt_cli.connection import Connection
+from auth_jwt_cli.options import reads_tables
+from auth_jwt_cli.output import REFUSED, counted, marked
+
+app = typer.Typer(help="The service's settings, held against its tables.", no_args_is_help=True)
+
+_MARKS = {Severity.ERROR: ("ERROR", "bold red"), Severity.WARNING: ("warning", "yellow")}
+
+
+@app.callback()
+def config() -> None:
+    """Hold the service's settings against its tables."""
+
+
+@app.command("check")
+@reads_tables
+def check(
+    connection: Connection,
+    strict: Annotated[bool, typer.Option("--strict", help="End with 1 for warnings, too.")] = False,
+) -> None:
+    """Name each thing that is wrong with the settings and the tables, and what to do about it. Nothing is written.
+
+    What is asked of the tables is asked as you, not as the function: its own permissions are not seen.
+
+    Exit code 0: nothing is wrong; 1: something is; 4: the tables cannot be asked.
+
+    Example: auth-jwt config check --function auth-jwt-authorize
+    """
+    findings = list(dict.fromkeys(_findings(connection)))
+    severities = [finding.severity for finding in findings]
+    rows = [
+        (_MARKS[finding.severity], finding.about, f"{finding.text}. Remedy: {finding.remedy}.") for finding in findings
+    ]
+    documents = [
+        {"severity": finding.severity, "about": finding.about, "text": finding.text, "remedy": finding.remedy}
+        for finding in findings
+    ]
+    errors, warnings = severities.count(Severity.ERROR), severities.count(Severity.WARNING)
+    summary = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}"
+    connection.output.show({"findings": documents}, marked(rows), summary)
+    if Severity.ERROR in severities or (strict and findings):
+        raise typer.Exit(REFUSED)
+
+
+def _findings(connection: Connection) -> Iterator[Finding]:
+    variables = connection.configuration.variables
+    yield from setting_findings(variables)
+    bad = bad_settings(variables)
+    settings = Settings.from_env({name: value for name, value in variables.items() if name not in bad})
+    yield from policy_findings(settings)
+    yield from function_findings(settings, connection.configuration.timeout_seconds)
+    if bad:
+        connection.output.note("The tables are looked at once the settings can be read.")
+        return
+    broken = False
+    for finding in table_findings(connection.client, settings):
+        broken = broken or finding.severity is Severity.ERROR
+        yield finding
+    if not broken:
+        yield from profile_findings(connection.reading.profiles, settings)

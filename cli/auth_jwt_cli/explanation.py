@@ -1,0 +1,518 @@
+"""Why the service takes a token or does not: its decision, step by step.
+
+The verdict is the real authorizer's, over the rows as they are now. Each step asks the function that decides it there;
+what is decided here is only how to say it. Steps behind the one that refuses are judged, too: there may be more to
+mend than one thing. No step shows the token.
+"""
+
+import re
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Final
+
+from auth_jwt.authorizer import Authorizer, check_time_of_issue, open_secrets, same_domain, token_id, usable_profile
+from auth_jwt.cache import RevocationMemory, RowMemory
+from auth_jwt.errors import Denied, Fault, Reason
+from auth_jwt.models import Authorized, Columns, Policy, Profile, Report, Secret, TagRows
+from auth_jwt.ports import Deadline
+from auth_jwt.provisioning.changes import ProvisioningStore
+from auth_jwt.provisioning.inspection import SecretRecord, inspected
+from auth_jwt.tokens import (
+    MAX_TAG_CHARACTERS,
+    UnverifiedJws,
+    decoded_segment,
+    strict_json_object,
+    unverified_jws,
+    unverified_object,
+    unverified_tag,
+)
+from auth_jwt.verification import check_claims, is_signed_by, usable_algorithms, verify_signature
+from auth_jwt_cli.output import counted
+from auth_jwt_cli.times import distance, shown_duration, shown_instant
+
+_STORE_SECONDS: Final = 60
+_SEGMENTS: Final = ("header", "payload", "signature")
+_ODD_CHARACTER: Final = re.compile(r"[^A-Za-z0-9_-]")
+_JWE_SEGMENTS: Final = 5
+_SHOWN_CHARACTERS: Final = 60
+_TIME_RULES: Final = {
+    "exp": "when it expires",
+    "nbf": "from when on it is good",
+    "iat": "when it was issued",
+}
+
+
+class Outcome(StrEnum):
+    """What a step came to."""
+
+    PASSED = "passed"
+    REFUSED = "refused"
+    NOTED = "noted"  # it decides nothing
+    UNKNOWN = "unknown"  # the tables did not tell
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One rule of the decision.
+
+    Attributes:
+        name: of the rule, or of the claim or setting it is about.
+        outcome: what it came to.
+        text: what there is to say, for people.
+        reason: for which it refuses.
+    """
+
+    name: str
+    outcome: Outcome
+    text: str
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SecretLook:
+    """A secret, and what the service does with it for this token.
+
+    Attributes:
+        record: all about it but its value.
+        passed_over: why the service does not try it; None when it does.
+        signed: whether its key made the token's signature, tried or not.
+    """
+
+    record: SecretRecord
+    passed_over: str | None
+    signed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A decision, explained.
+
+    Attributes:
+        steps: in the service's order.
+        secrets: those of the tag, in the table's order.
+        reason: for which the token is refused; None when it is not.
+        fault: why it cannot be decided; None when it can.
+        answer: to a token that is accepted.
+        tag: the tag that the token names.
+        header: what it says, unverified unless the token is accepted.
+        claims: likewise.
+    """
+
+    steps: tuple[Step, ...]
+    secrets: tuple[SecretLook, ...]
+    reason: Reason | None
+    fault: str | None
+    answer: Authorized | None
+    tag: str | None
+    header: Mapping[str, Any] | None = field(repr=False)
+    claims: Mapping[str, Any] | None = field(repr=False)
+
+
+def explained(
+    token: str,
+    *,
+    store: ProvisioningStore,
+    columns: Columns,
+    policy: Policy,
+    now: float,
+    from_user: str | None = None,
+    from_domain: str | None = None,
+) -> Explanation:
+    """Explain what the service would decide of *token* by rows just read.
+
+    Args:
+        token: as a caller presents it.
+        store: the tables.
+        columns: what their columns are called.
+        policy: the rules that are set.
+        now: the instant to judge at, in UNIX seconds.
+        from_user: the SIP user that the request acts as.
+        from_domain: its SIP domain.
+    """
+    tables = _Tables(store, columns, policy)
+    authorizer = Authorizer(
+        memory=RowMemory(tables, ttl=0, stale_for=0),
+        revocations=RevocationMemory(tables, ttl=0, stale_for=0) if store.keeps_revocations else None,
+        policy=policy,
+        store_seconds=_STORE_SECONDS,
+        clock=lambda: now,
+    )
+    reason = fault = answer = None
+    try:
+        answer = authorizer.authorize(token, from_user=from_user, from_domain=from_domain)
+    except Denied as denied:
+        reason = denied.reason
+    except Fault as problem:
+        fault = str(problem)
+    reading = _Reading(token, tables, policy, now)
+    steps = tuple(reading.steps(from_user, from_domain))
+    return Explanation(
+        steps, tuple(reading.secrets), reason, fault, answer, reading.tag, reading.header, reading.claims
+    )
+
+
+class _Tables:
+    """The ports that the authorizer asks, over the tables as operators read them; keeps the rows it gave."""
+
+    def __init__(self, store: ProvisioningStore, columns: Columns, policy: Policy) -> None:
+        self.store = store
+        self._columns = columns
+        self._policy = policy
+        self.rows: TagRows | None = None
+
+    def read(self, tag: str, *, consistent: bool, deadline: Deadline) -> TagRows:  # noqa: ARG002 - always, and patient
+        profile = self.store.profile(tag)
+        self.rows = TagRows(
+            None if profile is None else Profile.from_row(profile, self._columns, self._policy.credentials),
+            tuple(Secret.from_row(row, self._columns) for row in self.store.secrets(tag)),
+        )
+        return self.rows
+
+    def is_revoked(self, tag: str, jti: str, *, deadline: Deadline | None = None) -> bool:  # noqa: ARG002
+        return self.store.revocation(tag, jti) is not None
+
+    def tags_like(self, tag: str) -> list[str]:
+        """Return tags with a profile that a database which folds case and trailing blanks took for *tag*."""
+        alike = dict.fromkeys((tag.strip(), tag.lower(), tag.upper(), tag.capitalize(), f"{tag} "))
+        return [other for other in alike if other and other != tag and self.store.profile(other) is not None]
+
+
+class _Reading:
+    """A walk through the decision, noting what each step finds."""
+
+    def __init__(self, token: str, tables: _Tables, policy: Policy, now: float) -> None:
+        self._token = token
+        self._tables = tables
+        self._policy = policy
+        self._now = now
+        self.tag: str | None = None
+        self.header: Mapping[str, Any] | None = None
+        self.claims: dict[str, Any] | None = None
+        self.secrets: list[SecretLook] = []
+
+    def steps(self, from_user: str | None, from_domain: str | None) -> Iterator[Step]:
+        """Give one step after another, as far as there is something to judge."""
+        jws = yield from self._header_steps()
+        if jws is None:
+            return
+        claims = yield from self._payload_steps(jws)
+        if claims is None:
+            return
+        tag = yield from self._tag_steps(claims)
+        rows = self._tables.rows
+        if tag is None:
+            return
+        if rows is None:
+            yield Step("rows", Outcome.UNKNOWN, "the tables cannot be read")
+            return
+        yield self._rows_step(rows, tag)
+        yield self._signature_step(rows, jws)
+        yield from self._claim_steps(claims)
+        yield from self._profile_steps(rows, tag, claims)
+        yield from self._revocation_steps(tag, claims)
+        yield from _request_steps(rows, from_user, from_domain)
+
+    def _header_steps(self) -> Generator[Step, None, UnverifiedJws | None]:
+        policy = self._policy
+        try:
+            jws = unverified_jws(self._token, policy.header, max_bytes=policy.max_token_bytes)
+        except Denied as denied:
+            flaw = _gate_flaw(self._token, policy) if denied.reason is Reason.MALFORMED_TOKEN else None
+            if flaw is not None:
+                yield Step("gate", Outcome.REFUSED, flaw, denied.reason)
+                return None
+            yield self._gate_step()
+            yield Step("header", Outcome.REFUSED, _header_flaw(self._token, denied.reason), denied.reason)
+            return None
+        yield self._gate_step()
+        self.header = jws.header.members
+        kid = "no kid" if jws.kid is None else f"kid {_quoted(jws.kid)}"
+        kind = f"typ {_quoted(self.header['typ'])}" if "typ" in self.header else "no typ"
+        yield Step("header", Outcome.PASSED, f"alg {jws.algorithm}, {kind}, {kid}")
+        return jws
+
+    def _gate_step(self) -> Step:
+        size = f"{len(self._token)} of at most {self._policy.max_token_bytes} bytes"
+        return Step("gate", Outcome.PASSED, f"three segments of base64url, {size}")
+
+    def _payload_steps(self, jws: UnverifiedJws) -> Generator[Step, None, dict[str, Any] | None]:
+        try:
+            claims = unverified_object(jws.payload)
+        except Denied as denied:
+            yield Step("payload", Outcome.REFUSED, _json_flaw(jws.payload), denied.reason)
+            return None
+        self.claims = claims
+        yield Step("payload", Outcome.PASSED, f"a JSON object of {len(claims)} claims")
+        return claims
+
+    def _tag_steps(self, claims: dict[str, Any]) -> Generator[Step, None, str | None]:
+        name = self._policy.tag_claim
+        try:
+            self.tag = unverified_tag(claims, name)
+        except Denied as denied:
+            yield Step("tag", Outcome.REFUSED, _tag_flaw(claims, name), denied.reason)
+            return None
+        yield Step("tag", Outcome.PASSED, f"{_quoted(self.tag)}, by the claim {name!r}")
+        return self.tag
+
+    def _rows_step(self, rows: TagRows, tag: str) -> Step:
+        found = f"{counted(len(rows.secrets), 'secret')} and {'a' if rows.profile else 'no'} profile"
+        if rows.secrets and rows.profile is not None:
+            return Step("rows", Outcome.NOTED, found)
+        alike = self._tables.tags_like(tag)
+        meant = f"; there is {', '.join(map(repr, alike))}: tags are compared exactly" if alike else ""
+        return Step("rows", Outcome.NOTED, found + meant)
+
+    def _signature_step(self, rows: TagRows, jws: UnverifiedJws) -> Step:
+        policy, now = self._policy, self._now
+        self.secrets = [
+            SecretLook(
+                inspected(secret, self.tag or "", policy, now),
+                _why_passed_over(secret, jws, policy, now),
+                is_signed_by(_without_kid(jws), secret.keys, 1),
+            )
+            for secret in rows.secrets
+        ]
+        try:
+            signer = verify_signature(jws, open_secrets(rows, now), policy.min_hmac_key_bytes, Report())
+        except Denied as denied:
+            return Step("signature", Outcome.REFUSED, self._why_not_signed(denied.reason), denied.reason)
+        behind = rows.secrets.index(signer) + 1
+        self.secrets[behind:] = [
+            replace(look, passed_over=look.passed_over or f"{signer.id!r} verified it already")
+            for look in self.secrets[behind:]
+        ]
+        return Step("signature", Outcome.PASSED, f"by the secret {signer.id!r}")
+
+    def _why_not_signed(self, reason: Reason) -> str:
+        if reason is Reason.UNKNOWN_TAG:
+            return "the tag has no secrets"
+        signers = [look for look in self.secrets if look.signed]
+        if signers:
+            named = "; ".join(f"{look.record.id!r}: {look.passed_over}" for look in signers)
+            return f"the secret that signed it is not tried: {named}"
+        return "no secret is open" if reason is Reason.NO_ACTIVE_SECRET else "no secret that is tried made it"
+
+    def _claim_steps(self, claims: dict[str, Any]) -> Iterator[Step]:
+        policy = self._policy
+        for name in policy.required_claims:
+            rule = Policy(enforce_time_claims=False, required_claims=(name,))
+            yield self._claim_step(name, claims, rule, "present, as REQUIRED_CLAIMS asks")
+        if policy.enforce_time_claims:
+            rule = Policy(leeway_seconds=policy.leeway_seconds)
+            times = [self._time_step(name, claims, rule) for name in _TIME_RULES]
+            yield from sorted(times, key=lambda step: step.reason is not Reason.MALFORMED_CLAIM)  # as the service does
+        else:
+            yield Step("times", Outcome.NOTED, "exp, nbf and iat are not looked at: ENFORCE_TIME_CLAIMS is false")
+        if policy.max_token_age_seconds is not None:
+            rule = Policy(
+                enforce_time_claims=False,
+                leeway_seconds=policy.leeway_seconds,
+                max_token_age_seconds=policy.max_token_age_seconds,
+            )
+            allowed = f"MAX_TOKEN_AGE_SECONDS allows {shown_duration(policy.max_token_age_seconds)}"
+            yield self._claim_step("age", claims, rule, f"since its iat; {allowed}")
+        if policy.issuers:
+            rule = Policy(enforce_time_claims=False, issuers=policy.issuers)
+            yield self._claim_step("iss", claims, rule, f"ISSUER wants {' or '.join(policy.issuers)}")
+        if policy.audiences:
+            rule = Policy(enforce_time_claims=False, audiences=policy.audiences)
+            yield self._claim_step("aud", claims, rule, f"AUDIENCE wants {' or '.join(policy.audiences)}")
+
+    def _time_step(self, name: str, claims: dict[str, Any], rule: Policy) -> Step:
+        if name not in claims:
+            return Step(name, Outcome.NOTED, "the token does not say " + _TIME_RULES[name])
+        leeway = f", LEEWAY_SECONDS {rule.leeway_seconds}" if rule.leeway_seconds else ""
+        value = _shown_number(claims[name], self._now)
+        return self._claim_step(name, {name: claims[name]}, rule, f"{value}; the clock is at {self._clock()}{leeway}")
+
+    def _claim_step(self, name: str, claims: dict[str, Any], rule: Policy, text: str) -> Step:
+        wrong = {Reason.MISSING_CLAIM: "missing; ", Reason.MALFORMED_CLAIM: "of the wrong type; "}
+        try:
+            check_claims(claims, rule, self._now)
+        except Denied as denied:
+            return Step(name, Outcome.REFUSED, wrong.get(denied.reason, "") + text, denied.reason)
+        return Step(name, Outcome.PASSED, text)
+
+    def _profile_steps(self, rows: TagRows, tag: str, claims: dict[str, Any]) -> Iterator[Step]:
+        try:
+            _, username = usable_profile(rows)
+        except Denied as denied:
+            texts = {
+                Reason.UNKNOWN_PROFILE: f"there is no profile {tag!r}",
+                Reason.INCOMPLETE_PROFILE: "its row has no SIP username that is text",
+                Reason.DISABLED_PROFILE: "it is disabled",
+            }
+            yield Step("profile", Outcome.REFUSED, texts[denied.reason], denied.reason)
+        else:
+            yield Step("profile", Outcome.PASSED, f"it speaks for {_quoted(username)}")
+        if rows.profile is None or rows.profile.valid_after is None:
+            return
+        bound = rows.profile.valid_after
+        text = f"tokens issued before {shown_instant(bound, self._now)} are revoked"
+        if not isinstance(bound, Decimal):
+            text = "the bound of the profile is not a number, which revokes all tokens"
+        elif "iat" not in claims:
+            text += ", and this one does not say when it was issued"
+        yield _judged("issued", text, lambda: check_time_of_issue(rows.profile or Profile(None), claims))
+
+    def _revocation_steps(self, tag: str, claims: dict[str, Any]) -> Iterator[Step]:
+        if not self._tables.store.keeps_revocations:
+            return
+        try:
+            jti = token_id(claims)
+        except Denied as denied:
+            text = "REVOCATIONS_TABLE is set, so a token needs a `jti`: text of at most 1024 bytes"
+            yield Step("jti", Outcome.REFUSED, text, denied.reason)
+            return
+        try:
+            revoked = self._tables.is_revoked(tag, jti)
+        except Fault as fault:
+            yield Step("revocation", Outcome.UNKNOWN, str(fault))
+            return
+        if revoked:
+            text = "REVOCATIONS_TABLE lists this token"
+            yield Step("revocation", Outcome.REFUSED, text, Reason.REVOKED_TOKEN)
+        else:
+            yield Step("revocation", Outcome.PASSED, "REVOCATIONS_TABLE does not list this token")
+
+    def _clock(self) -> str:
+        return shown_instant(self._now, self._now).partition(" (")[0]
+
+
+def _request_steps(rows: TagRows, from_user: str | None, from_domain: str | None) -> Iterator[Step]:
+    profile = rows.profile or Profile(None)
+    if from_user is not None:
+        fits = from_user == profile.username
+        text = f"the request acts as {_quoted(from_user)}, the profile is {_quoted(profile.username)}"
+        yield _fitting("from_user", fits, text, Reason.USERNAME_MISMATCH)
+    if from_domain is not None:
+        fits = same_domain(from_domain, profile.domain)
+        text = f"the request acts in {_quoted(from_domain)}, the profile's domain is {_quoted(profile.domain)}"
+        yield _fitting("from_domain", fits, text, Reason.DOMAIN_MISMATCH)
+
+
+def _fitting(name: str, fits: bool, text: str, reason: Reason) -> Step:
+    return Step(name, Outcome.PASSED, text) if fits else Step(name, Outcome.REFUSED, text, reason)
+
+
+def _judged(name: str, text: str, check: Callable[[], object]) -> Step:
+    try:
+        check()
+    except Denied as denied:
+        return Step(name, Outcome.REFUSED, text, denied.reason)
+    return Step(name, Outcome.PASSED, text)
+
+
+def _gate_flaw(token: str, policy: Policy) -> str | None:
+    """Say which rule of the gate a refused *token* breaks; None when it passes the gate."""
+    if len(token) > policy.max_token_bytes:
+        return f"{len(token)} characters; MAX_TOKEN_BYTES allows {policy.max_token_bytes}"
+    if token.lower().startswith("bearer "):
+        return "it begins with `Bearer`; the token is what follows"
+    segments = token.split(".")
+    if len(segments) != len(_SEGMENTS):
+        jwe = " (five are an encrypted token, which is not read here)" if len(segments) == _JWE_SEGMENTS else ""
+        return f"{len(segments)} segments between dots, not three{jwe}"
+    for name, segment in zip(_SEGMENTS, segments, strict=True):
+        if not segment:
+            return f"its {name} is empty"
+        if odd := _ODD_CHARACTER.search(segment):
+            padding = ": base64url without padding is needed" if odd[0] in "=+/" else ""
+            return f"its {name} has a character that is not base64url, {odd[0]!r} at {odd.start() + 1}{padding}"
+        try:
+            decoded_segment(segment)
+        except Denied:
+            return f"its {name} is cut off, or its unused last bits are not zero"
+    return None
+
+
+def _header_flaw(token: str, reason: Reason) -> str:
+    octets = decoded_segment(token.partition(".")[0])
+    try:
+        header = unverified_object(octets)
+    except Denied:
+        return _json_flaw(octets)
+    texts = {
+        Reason.UNSUPPORTED_ALGORITHM: f"alg {_quoted(header.get('alg'))} is not among ALLOWED_ALGORITHMS",
+        Reason.UNSUPPORTED_TYPE: f"typ {_quoted(header.get('typ'))} is not among ACCEPTED_TYPES",
+        Reason.UNSUPPORTED_CRITICAL_HEADER: "`crit` is there, or `b64` is not true",
+    }
+    if "alg" not in header:
+        return "`alg` is missing"
+    odd = [name for name in ("alg", "typ", "kid") if name in header and not isinstance(header[name], str)]
+    return texts.get(reason) or f"`{odd[0] if odd else 'header'}` is not text"
+
+
+def _json_flaw(octets: bytes) -> str:
+    """Say which rule of strict JSON *octets* break."""
+    try:
+        text = octets.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return f"not valid UTF-8, at byte {error.start + 1}"
+    if text.startswith("\ufeff"):
+        return "it begins with a byte order mark"
+    try:
+        strict_json_object(text)
+    except UnicodeEncodeError:
+        return "an escape is half of a surrogate pair"
+    except ValueError as error:
+        place = getattr(error, "pos", None)
+        return f"not strict JSON: {error}" if place is None else f"not JSON from character {place + 1} on"
+    return "not strict JSON"
+
+
+def _tag_flaw(claims: Mapping[str, Any], name: str) -> str:
+    if name not in claims:
+        return f"no claim {name!r} (TAG_CLAIM)"
+    if not isinstance(claims[name], str):
+        return f"the claim {name!r} is not text"
+    return f"the claim {name!r} has {len(claims[name])} characters; 1 to {MAX_TAG_CHARACTERS} are needed"
+
+
+def _why_passed_over(secret: Secret, jws: UnverifiedJws, policy: Policy, now: float) -> str | None:
+    """Say why *secret* is not tried, by the first rule of `verify_signature` that keeps it away."""
+    algorithm = jws.algorithm
+    fitting = [key for key in secret.keys if algorithm in key.algorithms]
+    named = [key for key in fitting if not _differ(jws.kid, key.kid)]
+    long_enough = [key for key in named if algorithm in usable_algorithms(key, policy.min_hmac_key_bytes)]
+    rules = (
+        (not secret.is_open(now), _window_flaw(secret, now)),
+        (secret.unusable_because is not None, f"unusable: {secret.unusable_because}"),
+        (_differ(jws.kid, secret.kid), f"its kid is {_quoted(secret.kid)}, the token's {_quoted(jws.kid)}"),
+        (secret.algorithms is not None and algorithm not in secret.algorithms, f"its `alg` does not allow {algorithm}"),
+        (not fitting, f"its key cannot verify {algorithm}"),
+        (not named, f"its key has another kid than the token's {_quoted(jws.kid)}"),
+        (not long_enough, f"its key is too short for {algorithm}"),
+    )
+    return next((text for applies, text in rules if applies), None)
+
+
+def _window_flaw(secret: Secret, now: float) -> str:
+    start, end = secret.start, secret.end
+    if start is None or end is None:
+        return "its window has no numeric start and end"
+    if now < start < end:
+        return f"not open yet: its window begins {distance(float(start) - now)}"
+    return "its window ends before it begins" if end <= start else f"closed {distance(float(end) - now)}"
+
+
+def _differ(token_kid: str | None, own_kid: str | None) -> bool:
+    return token_kid is not None and own_kid is not None and token_kid != own_kid
+
+
+def _without_kid(jws: UnverifiedJws) -> UnverifiedJws:
+    return replace(jws, header=replace(jws.header, kid=None))
+
+
+def _shown_number(value: object, now: float) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return shown_instant(value, now)
+    return "no number"
+
+
+def _quoted(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}... ({len(text)} characters)"

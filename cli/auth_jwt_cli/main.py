@@ -1,0 +1,87 @@
+"""`auth-jwt`: what operators do to profiles, secrets, tokens and revocations, from a terminal or a script."""
+
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from auth_jwt.errors import AuthJwtError
+from auth_jwt_cli import (
+    config_commands,
+    import_command,
+    key_commands,
+    lint_command,
+    profile_commands,
+    revoke_command,
+    secret_commands,
+    token_commands,
+)
+from auth_jwt_cli.output import EXIT_CODES, FAULT, REFUSED, USAGE, code_of, complain
+
+
+class Commands(TyperGroup):
+    """All commands; where errors become messages and exit codes, and never a traceback."""
+
+    def main(self, *args: Any, **options: Any) -> NoReturn:  # noqa: ANN401 - as Typer declares it
+        """Run a command and end the process with its exit code."""
+        sys.exit(self._code_of(*args, **{**options, "standalone_mode": False}))
+
+    def _code_of(self, *args: Any, **options: Any) -> int:  # noqa: ANN401
+        try:
+            return super().main(*args, **options) or 0
+        except AuthJwtError as error:
+            complain(str(error))
+            return code_of(error)
+        except typer.TyperException as error:
+            told = error.format_message()
+            if told:  # otherwise the help was shown, since nothing else was asked
+                complain(_told(told))
+            return USAGE
+        except typer.Abort:
+            complain("nothing was done")
+            return REFUSED
+        except Exception as error:  # noqa: BLE001 - whatever it is, its text may hold what nobody is to see
+            complain(f"an error in this program: {_place_of(error)}")
+            return FAULT
+
+
+app = typer.Typer(
+    cls=Commands,
+    help="Profiles, secrets, tokens and revocations of the auth_jwt service.\n\n"
+    "Secrets and tokens are read from a prompt, a file or standard input, never from an argument.",
+    epilog="Exit codes: " + "; ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items()) + ".",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+app.add_typer(profile_commands.app, name="profile")
+app.add_typer(secret_commands.app, name="secret")
+app.add_typer(token_commands.app, name="token")
+app.command("revoke")(revoke_command.revoke)
+app.add_typer(key_commands.app, name="key")
+app.add_typer(config_commands.app, name="config")
+app.command("import")(import_command.import_rows)
+app.command("lint")(lint_command.lint)
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="auth-jwt")
+
+
+def _told(told: str) -> str:
+    """Say what is wrong with a command line, without words that could be a secret put in the wrong place."""
+    for said in ("Got unexpected extra argument", "No such command"):
+        if told.startswith(said):
+            told = f"{said}; secrets and tokens are read from a prompt, a file or standard input only"
+    return f"{told.rstrip('.')}. See --help."
+
+
+def _place_of(error: BaseException) -> str:
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    where = f" at {Path(traceback.tb_frame.f_code.co_filename).name}:{traceback.tb_lineno}" if traceback else ""
+    return f"{type(error).__name__}{where}"

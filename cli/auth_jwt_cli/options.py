@@ -1,0 +1,135 @@
+"""The options that commands share, declared once."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Final, TypeVar
+
+import typer
+
+from auth_jwt_cli.connection import Connection, Where
+from auth_jwt_cli.output import Output
+
+_TABLES: Final = "Which tables: settings of the service, from here unless told otherwise"
+
+_SHARED: Final[dict[str, tuple[Any, object]]] = {
+    "function": (
+        Annotated[
+            str | None,
+            typer.Option(
+                "--function", help="Settings of this deployed Lambda function (name or ARN).",
+                envvar="AUTH_JWT_FUNCTION", rich_help_panel=_TABLES, metavar="NAME",
+            ),
+        ],
+        None,
+    ),
+    "env_file": (
+        Annotated[
+            Path | None,
+            typer.Option(
+                "--env-file", help="Settings in a file: KEY=VALUE lines, or JSON of a function's configuration.",
+                envvar="AUTH_JWT_ENV_FILE", rich_help_panel=_TABLES, metavar="FILE",
+            ),
+        ],
+        None,
+    ),
+    "given": (
+        Annotated[
+            list[str] | None,
+            typer.Option(
+                "--set", help="One setting, over the others: PROFILES_TABLE=users. May be repeated.",
+                rich_help_panel=_TABLES, metavar="NAME=VALUE",
+            ),
+        ],
+        None,
+    ),
+    "region": (
+        Annotated[str | None, typer.Option("--region", help="AWS region.", rich_help_panel=_TABLES)],
+        None,
+    ),
+    "aws_profile": (
+        Annotated[
+            str | None,
+            typer.Option("--profile", help="Profile of the AWS configuration.", rich_help_panel=_TABLES),
+        ],
+        None,
+    ),
+}  # fmt: skip
+_AUDIT: Final[dict[str, tuple[Any, object]]] = {
+    "audit_log": (
+        Annotated[
+            Path | None,
+            typer.Option(
+                "--audit-log",
+                help="Where this write is noted; `-` is standard error. "
+                "[default: $AUTH_JWT_AUDIT_LOG, or auth-jwt/audit.log in $XDG_STATE_HOME]",
+                metavar="FILE",
+            ),
+        ],
+        None,
+    ),
+}
+_JSON: Final[dict[str, tuple[Any, object]]] = {
+    "as_json": (Annotated[bool, typer.Option("--json", help="Write the result as one JSON document.")], False),
+}
+
+Command = TypeVar("Command", bound=Callable[..., None])
+
+Tag = Annotated[str, typer.Argument(metavar="TAG", help="The tag that tokens name.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FILE", help="Write the value to a new file (mode 0600) instead of showing it."),
+]
+SecretFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--secret-file",
+        metavar="FILE",
+        help="Read the secret from a file (`-` is standard input): HMAC text, PEM, JWK or JWKS. "
+        "One end of line at its end is not part of it.",
+    ),
+]
+Exact = Annotated[bool, typer.Option("--exact", help="Every byte of the file is part of the secret.")]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option("--token-file", metavar="FILE", help="Read the token from a file (`-` is standard input)."),
+]
+
+
+def reads_tables(command: Command) -> Command:
+    """Give a *command* the options that name tables; its parameter `connection` is made of them."""
+    return with_options(command, "connection", {**_SHARED, **_JSON}, _connection)
+
+
+def writes_tables(command: Command) -> Command:
+    """Give a *command* the options that name tables and the audit; its parameter `connection` is made of them."""
+    return with_options(command, "connection", {**_AUDIT, **_SHARED, **_JSON}, _connection)
+
+
+def writes_output(command: Command) -> Command:
+    """Give a *command* the option `--json`; its parameter `output` is made of it."""
+    return with_options(command, "output", _JSON, lambda as_json: Output(as_json=as_json))
+
+
+def _connection(as_json: bool, given: list[str] | None, aws_profile: str | None, **where: Any) -> Connection:  # noqa: ANN401
+    return Connection(Where(given=tuple(given or ()), profile=aws_profile, **where), Output(as_json=as_json))
+
+
+def with_options(command: Command, name: str, options: dict[str, tuple[Any, object]], make: Callable[..., object]) -> Command:
+    """Replace the parameter *name* of a *command* by *options*, of which *make* makes its value."""
+    signature = inspect.signature(command)
+    own = [parameter for parameter in signature.parameters.values() if parameter.name != name]
+    added = [
+        inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
+        for option, (annotation, default) in options.items()
+    ]
+
+    @functools.wraps(command)
+    def run(*arguments: Any, **values: Any) -> None:  # noqa: ANN401
+        made = make(**{option: values.pop(option) for option in options})
+        command(*arguments, **values, **{name: made})
+
+    run.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
+    return run  # type: ignore[return-value]

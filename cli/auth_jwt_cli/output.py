@@ -1,0 +1,195 @@
+"""What the commands write: results to standard output, for people or as JSON; everything else to standard error."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any, Final, NoReturn
+
+import typer
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from auth_jwt.errors import AuthJwtError, Conflict, Fault, Invalid, Rejected
+
+REFUSED: Final = 1
+USAGE: Final = 2
+CONFLICT: Final = 3
+FAULT: Final = 4
+INTERRUPTED: Final = 130
+EXIT_CODES: Final[Mapping[int, str]] = {
+    0: "done; of `token explain`: the token would be accepted",
+    REFUSED: "rejected, not found, or not confirmed; of `token explain`: the token would be refused; "
+    "of `config check` and `lint`: something is wrong",
+    USAGE: "the command line is wrong",
+    CONFLICT: "the tables hold something else than the command supposes: look at them, then try again",
+    FAULT: "the tables cannot be used (unreachable, missing, not permitted), or a setting cannot be",
+    INTERRUPTED: "interrupted",
+}
+"""What each exit code means."""
+
+_WIDE: Final = 250  # of what is not a terminal: nothing is to be cut off there
+
+
+class Misused(Invalid):
+    """The command line is wrong in a way that only the command itself sees."""
+
+
+class Output:
+    """Where one command writes.
+
+    Attributes:
+        as_json: whether results are JSON documents, one a command, for other programs.
+    """
+
+    def __init__(self, *, as_json: bool = False) -> None:
+        self.as_json = as_json
+
+    def show(self, document: Any, *parts: RenderableType) -> None:  # noqa: ANN401 - any JSON value
+        """Show a result: the *document* as JSON, or the *parts* to people."""
+        if self.as_json:
+            typer.echo(json.dumps(document))
+            return
+        for part in parts:
+            _print(part, sys.stdout)
+
+    def aside(self, part: RenderableType) -> None:
+        """Show people something that is not the result."""
+        _print(part, sys.stderr)
+
+    def note(self, text: str) -> None:
+        """Tell people something beside the result."""
+        _say(text)
+
+    def warn(self, text: str) -> None:
+        """Tell people of something that is not as it should be."""
+        _say(text, "Warning: ", "yellow")
+
+    def confirm(self, question: str, *, yes: bool) -> None:
+        """Go on only if a person at a terminal agrees, or if *yes* was said beforehand.
+
+        Raises:
+            typer.Exit: neither is so.
+        """
+        if yes:
+            return
+        if not is_interactive():
+            complain("nobody is there to confirm this: add --yes")
+            raise typer.Exit(USAGE)
+        if not typer.confirm(question, err=True):
+            complain("nothing was done")
+            raise typer.Exit(REFUSED)
+
+
+class NewFile:
+    """A file that only its owner may read, made before what it will hold is known, and never over another.
+
+    Raises:
+        OSError: it is there already, or cannot be made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+
+    def fill(self, text: str) -> None:
+        """Write *text* and close the file."""
+        with os.fdopen(self._descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def forget(self) -> None:
+        """Take the file away again: there is nothing to put into it."""
+        os.close(self._descriptor)
+        self.path.unlink()
+
+
+def is_interactive() -> bool:
+    """Tell whether a person can be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def complain(message: str) -> None:
+    """Say what is wrong."""
+    _say(message, "Error: ", "bold red")
+
+
+def code_of(error: AuthJwtError) -> int:
+    """Return the exit code that an *error* has."""
+    codes: tuple[tuple[type[AuthJwtError], int], ...] = (
+        (Misused, USAGE),
+        (Conflict, CONFLICT),
+        (Rejected, REFUSED),
+        (Fault, FAULT),
+    )
+    return next((code for kind, code in codes if isinstance(error, kind)), REFUSED)
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """Say what is wrong, and end with *code*."""
+    complain(message)
+    raise typer.Exit(code)
+
+
+def shown(value: object) -> str:
+    """Return *value* on one line, with what a terminal would obey made visible."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = "-" if value is None else str(value)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    """Make a table of plain text."""
+    drawn = Table(*titles, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for column in drawn.columns:
+        column.overflow = "fold"
+    for row in rows:
+        drawn.add_row(*(Text(shown(cell)) for cell in row))
+    return drawn
+
+
+def details(pairs: Mapping[str, object]) -> Table:
+    """Make a table of names and values."""
+    drawn = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    drawn.add_column(style="bold", no_wrap=True)
+    drawn.add_column(overflow="fold")
+    for name, value in pairs.items():
+        drawn.add_row(Text(shown(name)), Text(shown(value)))
+    return drawn
+
+
+def marked(rows: Iterable[tuple[tuple[str, str], str, str]]) -> Table:
+    """Make a table whose rows begin with a mark: a word, and its style on terminals."""
+    drawn = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    drawn.add_column(no_wrap=True)
+    drawn.add_column(no_wrap=True)
+    drawn.add_column(overflow="fold")
+    for (word, style), *cells in rows:
+        drawn.add_row(Text(word, style), *(Text(shown(cell)) for cell in cells))
+    return drawn
+
+
+def counted(number: int, word: str) -> str:
+    """Say how many: `1 secret`, `2 secrets`."""
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def _print(part: RenderableType, stream: IO[str]) -> None:
+    """Print without the blanks with which tables fill their last column."""
+    console = _console(stream)
+    with console.capture() as captured:
+        console.print(part, markup=False, soft_wrap=isinstance(part, str))
+    for line in captured.get().split("\n")[:-1]:
+        stream.write(f"{line.rstrip()}\n")
+    stream.flush()  # where nobody reads any more, that is to be known here
+
+
+def _say(text: str, label: str = "", style: str = "") -> None:
+    _console(sys.stderr).print(Text.assemble((label, style), shown(text)), soft_wrap=True)
+
+
+def _console(stream: IO[str]) -> Console:
+    """Make a console: Rich leaves colours out where there is no terminal, and where NO_COLOR is set."""
+    return Console(file=stream, highlight=False, emoji=False, width=None if stream.isatty() else _WIDE)

@@ -1,0 +1,230 @@
+"""`auth-jwt profile`: who a tag speaks for."""
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import RenderableType
+
+from auth_jwt.provisioning.changes import MISSING
+from auth_jwt.provisioning.profiles import MAX_PAGE, AttributeValue, ProfileRecord
+from auth_jwt.provisioning.rendering import Json, profile_json, secret_json
+from auth_jwt.provisioning.secrets import NewSecret
+from auth_jwt_cli.connection import Connection
+from auth_jwt_cli.inputs import secret_text, text_of, without_line_end
+from auth_jwt_cli.options import Exact, Out, SecretFile, Tag, Yes, reads_tables, writes_tables
+from auth_jwt_cli.output import Misused, counted, details, table
+from auth_jwt_cli.sources import pair_of
+from auth_jwt_cli.times import shown_instant
+from auth_jwt_cli.values import GeneratedValue
+
+app = typer.Typer(help="Profiles: who a tag speaks for.", no_args_is_help=True)
+
+Username = Annotated[str, typer.Option("--username", help="The SIP username.", metavar="NAME")]
+Domain = Annotated[str | None, typer.Option("--domain", help="Its SIP domain.", metavar="NAME")]
+Attributes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--attribute", metavar="NAME=TEXT", help="Another column, text; NAME:=VALUE for a number, true or false."
+    ),
+]
+AttributeFiles = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--attribute-file",
+        metavar="NAME=FILE",
+        help="Another column, its text read from a file (`-` is standard input): for what is confidential.",
+    ),
+]
+
+
+@app.command("add")
+@writes_tables
+def add(
+    connection: Connection,
+    tag: Tag,
+    username: Username,
+    domain: Domain = None,
+    disabled: Annotated[bool, typer.Option("--disabled", help="Nobody may use it yet.")] = False,
+    attribute: Attributes = None,
+    attribute_file: AttributeFiles = None,
+    generate: Annotated[bool, typer.Option("--generate", help="Generate its first secret, for HMAC.")] = False,
+    secret_file: SecretFile = None,
+    exact: Exact = False,
+    out: Out = None,
+) -> None:
+    """Add a profile, and its first secret with it if asked for.
+
+    Example: auth-jwt profile add alice-web --username alice --domain example.com --generate --out alice.secret
+    """
+    if generate and secret_file is not None:
+        raise Misused("--generate and --secret-file are two secrets: one is enough")
+    secret = None
+    if generate or secret_file is not None:
+        secret = NewSecret(value=None if generate else secret_text(secret_file, exact=exact))
+    attributes = _attributes(attribute, attribute_file)
+    with GeneratedValue(connection.output, out if generate else None) as value:
+        created = connection.writing.profiles.create(
+            tag, username, domain=domain, disabled=disabled, attributes=attributes, secret=secret
+        )
+        if created.secret is not None:
+            value.hold(created.secret.generated)
+    document: Json = {"profile": profile_json(created.profile)}
+    if created.secret is not None:
+        document["secret"] = {**secret_json(created.secret.secret), **value.members()}
+    value.show(document, _described(created.profile, connection))
+    connection.output.note("It works at once.")
+
+
+@app.command("show")
+@reads_tables
+def show(connection: Connection, tag: Tag) -> None:
+    """Show a profile.
+
+    Example: auth-jwt profile show alice-web --json
+    """
+    profile = connection.reading.profiles.show(tag)
+    connection.output.show(profile_json(profile), _described(profile, connection))
+
+
+@app.command("list")
+@reads_tables
+def list_(
+    connection: Connection,
+    after: Annotated[str | None, typer.Option("--after", metavar="TAG", help="Go on after this tag.")] = None,
+    limit: Annotated[int, typer.Option("--limit", help="At most so many.", min=1)] = MAX_PAGE,
+    all_: Annotated[bool, typer.Option("--all", help="All there are.")] = False,
+) -> None:
+    """List profiles, in the table's order.
+
+    Example: auth-jwt profile list --limit 20
+    """
+    profiles: list[ProfileRecord] = []
+    following = after
+    while all_ or len(profiles) < limit:
+        page = connection.reading.profiles.page(
+            after=following, limit=MAX_PAGE if all_ else min(MAX_PAGE, limit - len(profiles))
+        )
+        profiles += page.profiles
+        following = page.next
+        if following is None:
+            break
+    rows = [
+        (record.tag, record.sip_username, record.sip_domain, "disabled" if record.disabled else "enabled")
+        for record in profiles
+    ]
+    connection.output.show(
+        {"profiles": [profile_json(record) for record in profiles], "next": following},
+        table(("TAG", "USERNAME", "DOMAIN", "STATE"), rows),
+    )
+    if following is not None:
+        connection.output.note(f"There may be more: --after {following!r}, or --all.")
+
+
+@app.command("set")
+@writes_tables
+def set_(
+    connection: Connection,
+    tag: Tag,
+    username: Annotated[str | None, typer.Option("--username", help="The SIP username.", metavar="NAME")] = None,
+    domain: Domain = None,
+    no_domain: Annotated[bool, typer.Option("--no-domain", help="Take its SIP domain away.")] = False,
+    attribute: Attributes = None,
+    attribute_file: AttributeFiles = None,
+    remove: Annotated[
+        list[str] | None, typer.Option("--remove-attribute", metavar="NAME", help="Take a column away.")
+    ] = None,
+) -> None:
+    """Change what is given of a profile, and leave the rest.
+
+    Example: auth-jwt profile set alice-web --attribute tier=gold --attribute quota:=20
+    """
+    if domain is not None and no_domain:
+        raise Misused("--domain and --no-domain contradict each other")
+    attributes: dict[str, AttributeValue | None] = dict.fromkeys(remove or ())
+    attributes |= _attributes(attribute, attribute_file)
+    profile = connection.writing.profiles.change(
+        tag, username=username, domain=MISSING if no_domain else domain, attributes=attributes
+    )
+    connection.output.show(profile_json(profile), _described(profile, connection))
+    connection.tell_when_it_works()
+
+
+@app.command("disable")
+@writes_tables
+def disable(connection: Connection, tag: Tag) -> None:
+    """Let nobody use a profile.
+
+    Example: auth-jwt profile disable alice-web
+    """
+    profile = connection.writing.profiles.disable(tag)
+    connection.output.show(profile_json(profile), _described(profile, connection))
+    connection.tell_when_it_works()
+
+
+@app.command("enable")
+@writes_tables
+def enable(connection: Connection, tag: Tag) -> None:
+    """Let a profile be used again.
+
+    Example: auth-jwt profile enable alice-web
+    """
+    profile = connection.writing.profiles.enable(tag)
+    connection.output.show(profile_json(profile), _described(profile, connection))
+    connection.tell_when_it_works()
+
+
+@app.command("rm")
+@writes_tables
+def remove(connection: Connection, tag: Tag, yes: Yes = False) -> None:
+    """Delete a profile and all its secrets.
+
+    Example: auth-jwt profile rm alice-web
+    """
+    output = connection.output
+    if not yes:
+        count = len(connection.reading.secrets.list(tag))
+        output.confirm(f"Delete the profile {tag!r} and its {counted(count, 'secret')}?", yes=yes)
+    secrets = connection.writing.profiles.delete(tag)
+    output.show({"tag": tag, "secrets": secrets}, f"Deleted the profile and {counted(secrets, 'secret')}.")
+    connection.tell_when_it_works()
+
+
+_WORDS: Final = {"true": True, "false": False}
+
+
+def _attributes(pairs: list[str] | None, files: list[str] | None) -> dict[str, AttributeValue]:
+    attributes: dict[str, AttributeValue] = {}
+    for pair in pairs or ():
+        name, value = pair_of(pair)
+        attributes[name.removesuffix(":")] = _literal(value) if name.endswith(":") else value
+    for pair in files or ():
+        name, path = pair_of(pair)
+        attributes[name] = without_line_end(text_of(Path(path), f"the column {name!r}"))
+    return attributes
+
+
+def _literal(text: str) -> AttributeValue:
+    try:
+        value: object = json.loads(text, parse_float=Decimal)
+    except ValueError:
+        value = None
+    if not isinstance(value, bool | int | Decimal):
+        raise Misused("NAME:=VALUE takes a number, true or false; text is NAME=TEXT")
+    return value
+
+
+def _described(profile: ProfileRecord, connection: Connection) -> RenderableType:
+    now = connection.reading.registry.clock()
+    pairs: dict[str, object] = {
+        "tag": profile.tag,
+        "username": profile.sip_username or "none: nobody can log in",
+        "domain": profile.sip_domain,
+        "state": "disabled" if profile.disabled else "enabled",
+    }
+    if profile.tokens_valid_after is not None:
+        pairs["tokens valid after"] = shown_instant(profile.tokens_valid_after, now)
+    members = profile_json(profile)["attributes"]
+    return details({**pairs, **members})

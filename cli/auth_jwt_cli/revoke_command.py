@@ -1,0 +1,163 @@
+"""`auth-jwt revoke`: one token, or all of a profile; and the way back."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from auth_jwt.errors import Denied, Invalid
+from auth_jwt.models import Report, Secret
+from auth_jwt.provisioning.registry import Registry
+from auth_jwt.provisioning.rendering import revocation_json
+from auth_jwt.provisioning.revocations import Revocation
+from auth_jwt.tokens import unverified_jws, unverified_object, unverified_tag
+from auth_jwt.verification import is_number, verify_signature
+from auth_jwt_cli.connection import Connection
+from auth_jwt_cli.inputs import token_text
+from auth_jwt_cli.options import TokenFile, Yes, writes_tables
+from auth_jwt_cli.output import Misused, details, table
+from auth_jwt_cli.times import parsed_instant, shown_instant
+
+
+@writes_tables
+def revoke(
+    connection: Connection,
+    tag: Annotated[
+        str | None, typer.Argument(metavar="TAG", help="Whose tokens; not needed with the token itself.")
+    ] = None,
+    jti: Annotated[str | None, typer.Option("--jti", help="The id of one token.")] = None,
+    token_file: TokenFile = None,
+    exp: Annotated[
+        int | None,
+        typer.Option(
+            "--exp", parser=parsed_instant, metavar="TIME", help="When that token expires; without it, it stays listed."
+        ),
+    ] = None,
+    all_: Annotated[bool, typer.Option("--all", help="All tokens issued before now, or before --before.")] = False,
+    before: Annotated[
+        int | None,
+        typer.Option("--before", parser=parsed_instant, metavar="TIME", help="With --all: issued before this."),
+    ] = None,
+    lift: Annotated[bool, typer.Option("--lift", help="Let them be good again.")] = False,
+    show: Annotated[bool, typer.Option("--list", help="List the tokens that are revoked one by one.")] = False,
+    yes: Yes = False,
+) -> None:
+    """Revoke one token, by its id or by the token itself, or all of a profile. One by one needs REVOCATIONS_TABLE.
+
+    Without --jti and --all, the token is read from a prompt, from --token-file or from standard input.
+
+    Example: auth-jwt revoke --token-file stolen.txt
+
+    Example: auth-jwt revoke alice-web --jti 5f3a --exp +1h
+
+    Example: auth-jwt revoke alice-web --all
+    """
+    if sum((jti is not None, token_file is not None, all_, show)) > 1:
+        raise Misused("--jti, --token-file, --all and --list are four different things: one is enough")
+    if before is not None and not all_:
+        raise Misused("--before goes with --all")
+    if show:
+        _list(connection, _needed(tag))
+    elif all_:
+        _all(connection, _needed(tag), before, lift=lift, yes=yes)
+    elif jti is not None:
+        _one(connection, _needed(tag), jti, exp, lift=lift)
+    else:
+        own_tag, own_jti, own_exp = _read(connection.reading.registry, token_text(token_file))
+        if tag is not None and tag != own_tag:
+            raise Misused(f"the token is not of {tag!r}, but of {own_tag!r}")
+        _one(connection, own_tag, own_jti, own_exp if exp is None else exp, lift=lift)
+
+
+def _one(connection: Connection, tag: str, jti: str, exp: int | None, *, lift: bool) -> None:
+    output = connection.output
+    if lift:
+        connection.writing.revocations.lift(tag, jti)
+        output.show({"tag": tag, "jti": jti, "lifted": True}, f"The token {jti!r} of {tag!r} is good again.")
+    else:
+        revocation = connection.writing.revocations.revoke(tag, jti, exp=exp)
+        output.show(revocation_json(revocation), _described(revocation, connection))
+    connection.tell_when_it_works()
+
+
+def _all(connection: Connection, tag: str, before: int | None, *, lift: bool, yes: bool) -> None:
+    output = connection.output
+    if lift:
+        connection.writing.revocations.lift_all(tag)
+        output.show(
+            {"tag": tag, "tokens_valid_after": None},
+            f"Tokens of {tag!r} are good again, whenever they were issued; those revoked one by one stay revoked.",
+        )
+    else:
+        output.confirm(f"Revoke all tokens of {tag!r} issued before {_when(connection, before)}?", yes=yes)
+        bound = connection.writing.revocations.revoke_all(tag, before=before)
+        output.show(
+            {"tag": tag, "tokens_valid_after": bound},
+            f"Tokens of {tag!r} issued before {_when(connection, bound)} are revoked, and those without `iat`.",
+        )
+    connection.tell_when_it_works()
+
+
+def _list(connection: Connection, tag: str) -> None:
+    found: list[Revocation] = []
+    following = None
+    while True:
+        page = connection.reading.revocations.page(tag, after=following)
+        found += page.revocations
+        following = page.next
+        if following is None:
+            break
+    now = connection.reading.registry.clock()
+    rows = [(one.jti, shown_instant(one.revoked_at, now), shown_instant(one.expires_at, now)) for one in found]
+    connection.output.show(
+        {"revocations": [revocation_json(one) for one in found]}, table(("JTI", "REVOKED", "FORGOTTEN"), rows)
+    )
+
+
+def _read(registry: Registry, token: str) -> tuple[str, str, int | None]:
+    """Return tag, `jti` and `exp` of a token that one of its tag's secrets signed, open or not."""
+    policy = registry.policy
+    try:
+        jws = unverified_jws(token, policy.header, max_bytes=policy.max_token_bytes)
+        claims = unverified_object(jws.payload)
+        tag = unverified_tag(claims, policy.tag_claim)
+        secrets = [Secret.from_row(row, registry.columns) for row in registry.store.secrets(tag)]
+        verify_signature(jws, secrets, policy.min_hmac_key_bytes, Report())
+    except Denied as denied:
+        raise Invalid(f"the service takes no such token ({denied.reason}), so there is nothing to revoke") from None
+    return tag, _jti_of(claims), _exp_of(claims)
+
+
+def _jti_of(claims: Mapping[str, Any]) -> str:
+    jti = claims.get("jti")
+    if not isinstance(jti, str) or not jti:
+        raise Invalid("the token has no `jti`, by which it could be revoked; revoke all of its tag: --all")
+    return jti
+
+
+def _exp_of(claims: Mapping[str, Any]) -> int | None:
+    exp = claims.get("exp")
+    return int(exp) + 1 if is_number(exp) else None
+
+
+def _needed(tag: str | None) -> str:
+    if tag is None:
+        raise Misused("whose tokens? TAG is needed")
+    return tag
+
+
+def _when(connection: Connection, instant: int | None) -> str:
+    return "now" if instant is None else shown_instant(instant, connection.reading.registry.clock())
+
+
+def _described(revocation: Revocation, connection: Connection) -> Any:  # noqa: ANN401 - what Rich shows
+    now = connection.reading.registry.clock()
+    forgotten = "never" if revocation.expires_at is None else shown_instant(revocation.expires_at, now)
+    return details(
+        {
+            "tag": revocation.tag,
+            "revoked token": revocation.jti,
+            "since": shown_instant(revocation.revoked_at, now),
+            "forgotten": forgotten,
+        }
+    )

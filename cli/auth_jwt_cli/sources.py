@@ -1,0 +1,115 @@
+"""Where a service's settings are told: this environment, a file, or a function that is deployed."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from auth_jwt.errors import Fault, Invalid
+from auth_jwt.settings import AUTHORIZER_DEFAULTS, DEFAULTS
+from auth_jwt_cli.inputs import text_of
+from auth_jwt_cli.output import Misused
+
+if TYPE_CHECKING:
+    import boto3
+
+_LINE: Final = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
+_FUNCTION_ARN: Final = re.compile(r"arn:[^:]+:lambda:([^:]+):.+")
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionConfiguration:
+    """What Lambda says of a function.
+
+    Attributes:
+        variables: its environment.
+        timeout_seconds: how long it may take; None when that is not known.
+    """
+
+    variables: Mapping[str, str]
+    timeout_seconds: float | None = None
+
+
+def only_settings(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return those of *variables* that are settings of the service."""
+    return {name: value for name, value in variables.items() if name in DEFAULTS or name in AUTHORIZER_DEFAULTS}
+
+
+def from_file(path: Path) -> FunctionConfiguration:
+    """Read a file of settings: `KEY=VALUE` lines, or JSON as `aws lambda get-function-configuration` prints it.
+
+    Raises:
+        Invalid: it is neither.
+    """
+    text = text_of(path, "settings")
+    if text.lstrip().startswith("{"):
+        return _from_json(text)
+    return FunctionConfiguration(dict(_pair(line, number) for number, line in _lines(text)))
+
+
+def from_function(name: str, session: "boto3.Session") -> FunctionConfiguration:
+    """Ask Lambda for the configuration of the function *name*.
+
+    Raises:
+        Fault: Lambda does not tell.
+    """
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    config = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
+    try:
+        client: Any = session.client("lambda", region_name=region_of(name), config=config)
+        answer = client.get_function_configuration(FunctionName=name)
+    except ClientError as error:
+        raise Fault(f"lambda:GetFunctionConfiguration is refused: {error.response['Error']['Code']}") from None
+    except (BotoCoreError, ValueError) as error:
+        raise Fault(f"Lambda cannot be asked: {type(error).__name__}") from None
+    variables: Mapping[str, str] = answer.get("Environment", {}).get("Variables", {})
+    return FunctionConfiguration(variables, answer.get("Timeout"))
+
+
+def region_of(function: str | None) -> str | None:
+    """Return the region that the ARN of a *function* names; None when it is a mere name."""
+    arn = _FUNCTION_ARN.fullmatch(function or "")
+    return arn[1] if arn else None
+
+
+def pair_of(text: str) -> tuple[str, str]:
+    """Split `NAME=VALUE`.
+
+    Raises:
+        Misused: it is not of that form.
+    """
+    name, separator, value = text.partition("=")
+    if not separator or not name:
+        raise Misused("NAME=VALUE is needed")
+    return name, value
+
+
+def _from_json(text: str) -> FunctionConfiguration:
+    try:
+        document = json.loads(text)
+    except ValueError:
+        raise Invalid("the file of settings begins like JSON, and is none") from None
+    timeout = document.get("Timeout")
+    for member in ("Environment", "Variables"):
+        document = document.get(member, document) if isinstance(document, dict) else document
+    if not isinstance(document, dict) or not all(isinstance(value, str) for value in document.values()):
+        raise Invalid('the file of settings is JSON, but not {"Variables": {NAME: "VALUE", ...}}')
+    return FunctionConfiguration(document, timeout if isinstance(timeout, int) else None)
+
+
+def _lines(text: str) -> list[tuple[int, str]]:
+    stripped = ((number, line.strip()) for number, line in enumerate(text.splitlines(), 1))
+    return [(number, line) for number, line in stripped if line and not line.startswith("#")]
+
+
+def _pair(line: str, number: int) -> tuple[str, str]:
+    pair = _LINE.fullmatch(line)
+    if pair is None:
+        raise Invalid(f"line {number} of the file of settings is not NAME=VALUE")
+    name, value = pair[1], pair[2].strip()
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    return name, value[1:-1] if quoted else value

@@ -1,0 +1,84 @@
+"""Instants and durations: as operators write them, and as they are shown."""
+
+import re
+import time
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import pairwise
+from typing import Final
+
+import typer
+
+from auth_jwt_cli.output import counted
+
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_DURATION: Final = re.compile(r"([0-9]{1,12})([smhdw]?)")
+_RELATIVE: Final = re.compile(r"([+-]?)([0-9]{1,12})([smhdw])")
+_UNIX: Final = re.compile(r"-?[0-9]{1,20}")
+_NAMES: Final = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
+_FEW: Final = 10
+_FORMS: Final = "UNIX seconds, ISO 8601 (UTC if it names no zone), `now`, or from now on: `+1h`, `30d`, `-15m`"
+
+
+def parsed_instant(text: str) -> int:
+    """Return the UNIX seconds that *text* means: a number, ISO 8601, `now`, or so much from now on.
+
+    Raises:
+        typer.BadParameter: it is none of these.
+    """
+    if text == "now":
+        return int(time.time())
+    if _UNIX.fullmatch(text):
+        return int(text)
+    if relative := _RELATIVE.fullmatch(text):
+        seconds = int(relative[2]) * _UNITS[relative[3]]
+        return int(time.time()) + (-seconds if relative[1] == "-" else seconds)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no time; a time is {_FORMS}") from None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+
+
+def parsed_duration(text: str | int) -> int:
+    """Return the seconds that *text* means: `90`, `90s`, `5m`, `1h`, `30d`, `2w`. A default comes as a number.
+
+    Raises:
+        typer.BadParameter: it is none of these.
+    """
+    duration = _DURATION.fullmatch(str(text))
+    if duration is None:
+        raise typer.BadParameter(f"{text!r} is no duration; one is 90 (seconds), 90s, 5m, 1h, 30d or 2w")
+    return int(duration[1]) * _UNITS[duration[2] or "s"]
+
+
+def shown_instant(instant: object, now: float) -> str:
+    """Show UNIX seconds in UTC, and how far away they are; what is no instant, as it is."""
+    if isinstance(instant, bool) or not isinstance(instant, int | float | Decimal):
+        return "none" if instant is None else f"no number ({type(instant).__name__})"
+    try:
+        moment = datetime.fromtimestamp(float(instant), UTC)
+    except (OverflowError, ValueError, OSError):
+        return f"{instant} (no date)"
+    return f"{moment:%Y-%m-%d %H:%M:%S}Z ({distance(float(instant) - now)})"
+
+
+def shown_duration(seconds: float) -> str:
+    """Show a duration by its largest unit, and the next one where there are few of the first: `1 hour 30 minutes`."""
+    length = abs(seconds)
+    for (name, size), (next_name, next_size) in pairwise((*_NAMES, _NAMES[-1])):
+        if length >= size:
+            few = length < _FEW * size
+            whole = round(length / (next_size if few else size)) * (next_size if few else size)
+            count, rest = divmod(whole, size)
+            return " ".join(
+                counted(number, word) for number, word in ((count, name), (rest // next_size, next_name)) if number
+            )
+    return "less than a second" if length else "0 seconds"
+
+
+def distance(seconds: float) -> str:
+    """Say how far away an instant is: `in 3 days`, `2 hours ago`, `now`."""
+    if abs(seconds) < 1:
+        return "now"
+    return f"in {shown_duration(seconds)}" if seconds > 0 else f"{shown_duration(seconds)} ago"

@@ -1,0 +1,194 @@
+"""`auth-jwt token`: tokens for a profile, and why the service takes one or does not."""
+
+import json
+from collections.abc import Iterator
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import RenderableType
+
+from auth_jwt.errors import Invalid
+from auth_jwt.provisioning.rendering import Json, minted_json, secret_json
+from auth_jwt.provisioning.tokens import TOKEN_SECONDS
+from auth_jwt_cli.connection import Connection
+from auth_jwt_cli.explanation import Explanation, Outcome, SecretLook, explained
+from auth_jwt_cli.inputs import token_text
+from auth_jwt_cli.options import Out, Tag, TokenFile, reads_tables
+from auth_jwt_cli.output import FAULT, REFUSED, details, marked, shown
+from auth_jwt_cli.sources import pair_of
+from auth_jwt_cli.times import parsed_duration, parsed_instant, shown_duration, shown_instant
+from auth_jwt_cli.values import GeneratedValue
+
+app = typer.Typer(help="Tokens: made, and explained.", no_args_is_help=True)
+
+Lifetime = Annotated[
+    int,
+    typer.Option(
+        "--lifetime",
+        parser=parsed_duration,
+        metavar="DURATION",
+        help="Until it expires, or until its secret ends if that is earlier.",
+        show_default="5m",
+    ),
+]
+At = Annotated[
+    int | None, typer.Option("--at", parser=parsed_instant, metavar="TIME", help="Judge as if it were this time.")
+]
+
+
+@app.command("mint")
+@reads_tables
+def mint(
+    connection: Connection,
+    tag: Tag,
+    lifetime: Lifetime = TOKEN_SECONDS,
+    claim: Annotated[
+        list[str] | None,
+        typer.Option("--claim", metavar="NAME=VALUE", help="One claim more: JSON if it is that, otherwise text."),
+    ] = None,
+    jti: Annotated[str | None, typer.Option("--jti", help="Its id; without it, one is made up.")] = None,
+    secret_id: Annotated[
+        str | None,
+        typer.Option("--secret-id", metavar="ID", help="The secret that signs; without it, the longest open."),
+    ] = None,
+    out: Out = None,
+) -> None:
+    """Sign a token for a profile with one of its open HMAC secrets, and have it judged as the service would.
+
+    Example: auth-jwt token mint alice-web --lifetime 15m --claim role='"admin"'
+    """
+    claims = {name: _json_or_text(value) for name, value in map(pair_of, claim or ())}
+    with GeneratedValue(connection.output, out, member="token") as value:
+        minted = connection.reading.tokens.mint(
+            tag, lifetime_seconds=lifetime, claims=claims, jti=jti, secret_id=secret_id
+        )
+        value.hold(minted.token)
+    document = {name: member for name, member in minted_json(minted).items() if name != "token"}
+    described = {
+        "username": minted.answer.sip_username,
+        "signed by": f"secret {minted.secret_id!r}",
+        "jti": minted.jti,
+        "expires": shown_instant(minted.expires_at, connection.reading.registry.clock()),
+    }
+    value.show({**value.members(), **document}, details(described))
+
+
+@app.command("explain")
+@reads_tables
+def explain(
+    connection: Connection,
+    token_file: TokenFile = None,
+    at: At = None,
+    from_user: Annotated[
+        str | None, typer.Option("--from-user", metavar="NAME", help="The SIP user the request acts as.")
+    ] = None,
+    from_domain: Annotated[
+        str | None, typer.Option("--from-domain", metavar="NAME", help="Its SIP domain, likewise.")
+    ] = None,
+    claims: Annotated[bool, typer.Option("--claims", help="Show what the token says, too.")] = False,
+) -> None:
+    """Say step by step, against the tables as they are now, what the service would decide of a token, and why.
+
+    The token is read from a prompt, from --token-file or from standard input; it is neither shown nor logged.
+
+    Exit code 0: it would be accepted; 1: refused; 4: it cannot be decided.
+
+    Example: auth-jwt token explain --token-file token.txt
+    """
+    registry = connection.reading.registry
+    now = registry.clock() if at is None else at
+    explanation = explained(
+        token_text(token_file),
+        store=registry.store,
+        columns=registry.columns,
+        policy=registry.policy,
+        now=now,
+        from_user=from_user,
+        from_domain=from_domain,
+    )
+    connection.output.show(_json_of(explanation, with_claims=claims), *_described(explanation, now, with_claims=claims))
+    _tell_of_memory(connection)
+    if explanation.fault is not None:
+        raise typer.Exit(FAULT)
+    if explanation.reason is not None:
+        raise typer.Exit(REFUSED)
+
+
+def _json_or_text(text: str) -> Any:  # noqa: ANN401 - any JSON value
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except ValueError:
+        return text
+
+
+def _no_constant(name: str) -> None:
+    raise Invalid(f"{name} is no claim that a token can have")
+
+
+def _json_of(explanation: Explanation, *, with_claims: bool) -> Json:
+    answer = explanation.answer
+    document: Json = {
+        "accepted": answer is not None,
+        "reason": explanation.reason,
+        "fault": explanation.fault,
+        "tag": explanation.tag,
+        "steps": [
+            {"name": step.name, "outcome": step.outcome, "reason": step.reason, "text": step.text}
+            for step in explanation.steps
+        ],
+        "secrets": [
+            {**secret_json(look.record), "passed_over": look.passed_over, "signed": look.signed}
+            for look in explanation.secrets
+        ],
+    }
+    if answer is not None:
+        document["sip_username"] = answer.sip_username
+        document["expires_at"] = answer.expires_at
+        document["credentials"] = sorted(answer.credentials)
+    if with_claims:
+        document |= {"header": explanation.header, "claims": explanation.claims}
+    return document
+
+
+def _described(explanation: Explanation, now: float, *, with_claims: bool) -> Iterator[RenderableType]:
+    rows = []
+    for step in explanation.steps:
+        if step.name == "signature":
+            rows += [(_MARKS[Outcome.NOTED], f"secret {look.record.id!r}", _told(look)) for look in explanation.secrets]
+        rows.append((_MARKS[step.outcome], step.name, step.text))
+    yield marked(rows)
+    if with_claims and explanation.claims is not None:
+        yield f"\nclaims: {json.dumps(explanation.claims)}"
+    answer = explanation.answer
+    if answer is not None:
+        until = shown_instant(answer.expires_at, now)
+        names = f"; credentials: {', '.join(answer.credentials)}" if answer.credentials else ""
+        yield f"\naccepted, for {shown(answer.sip_username)} until {until}{names}"
+    elif explanation.reason is not None:
+        yield f"\nrefused: {explanation.reason}"
+    else:
+        yield f"\ncannot be decided: {explanation.fault}"
+
+
+_MARKS: Final = {
+    Outcome.PASSED: ("ok", "green"),
+    Outcome.REFUSED: ("NO", "bold red"),
+    Outcome.NOTED: ("-", ""),
+    Outcome.UNKNOWN: ("?", "yellow"),
+}
+
+
+def _told(look: SecretLook) -> str:
+    record = look.record
+    tried = f"not tried: {look.passed_over}" if look.passed_over else "tried"
+    signed = "it signed this token" if look.signed else "it did not sign this token"
+    return f"{record.kind}; {tried}; {signed}"
+
+
+def _tell_of_memory(connection: Connection) -> None:
+    ttl = connection.settings.cache_ttl
+    if ttl:
+        connection.output.note(
+            f"This is by the tables as they are now; the service may remember them for up to {shown_duration(ttl)} "
+            "(CACHE_TTL_SECONDS)."
+        )

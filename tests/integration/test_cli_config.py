@@ -1,0 +1,247 @@
+"""`config check`: each thing that is wrong with the settings and the tables is named, with its remedy."""
+
+import io
+import zipfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from auth_jwt.settings import Settings
+from auth_jwt_cli.checks import Severity, bad_settings, clock_findings, function_findings
+from events.stage import REGION, REVOCATIONS
+from tests.command_line import TAG, CommandLine, a_command_line
+from tests.contract.servers import a_dynamodb, an_error
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+TABLES = ("jwt_profiles", "jwt_secrets", REVOCATIONS)
+
+
+@pytest.fixture(name="auth_jwt")
+def _auth_jwt(tmp_path: Path) -> Iterator[CommandLine]:
+    with a_command_line(tmp_path) as command_line:
+        yield command_line
+
+
+@pytest.fixture(name="dynamodb")
+def _dynamodb(auth_jwt: CommandLine) -> "DynamoDBClient":
+    """The client of an operator who did all that the template does."""
+    client = boto3.client("dynamodb", region_name=REGION)
+    for table in TABLES:
+        described = client.describe_table(TableName=table)["Table"]
+        client.delete_table(TableName=table)
+        client.create_table(
+            TableName=table,
+            KeySchema=described["KeySchema"],
+            AttributeDefinitions=described["AttributeDefinitions"],
+            BillingMode="PAY_PER_REQUEST",
+            DeletionProtectionEnabled=True,
+            SSESpecification={"Enabled": True, "SSEType": "KMS"},
+        )
+        client.update_continuous_backups(
+            TableName=table, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+        )
+    expire(client, REVOCATIONS, "expires_at")
+    auth_jwt("profile", "add", TAG, "--username", "alice", "--attribute", "tier=gold")
+    return client
+
+
+def expire(client: "DynamoDBClient", table: str, attribute: str, *, enabled: bool = True) -> None:
+    client.update_time_to_live(
+        TableName=table, TimeToLiveSpecification={"Enabled": enabled, "AttributeName": attribute}
+    )
+
+
+def found(auth_jwt: CommandLine, *arguments: str, exit_code: int = 0) -> list[tuple[str, str, str]]:
+    """Severity, subject and text of each finding."""
+    document = auth_jwt.json("config", "check", *arguments, exit_code=exit_code)
+    assert all(finding["remedy"] for finding in document["findings"])
+    return [(finding["severity"], finding["about"], finding["text"]) for finding in document["findings"]]
+
+
+def test_what_is_as_the_template_makes_it_has_no_findings(auth_jwt: CommandLine, dynamodb: "DynamoDBClient") -> None:
+    shown = auth_jwt("config", "check", "--strict")
+
+    assert shown.stdout == "0 errors, 0 warnings\n"
+
+
+def test_every_bad_setting_is_named_and_not_only_the_first(auth_jwt: CommandLine) -> None:
+    bad = {"TAG_COLUMN": "", "CACHE_TTL_SECONDS": "x", "STORE_TIMEOUT_MS": "0", "TOKEN_SOURCES": "nowhere"}
+    assert set(bad_settings(bad)) == set(bad)
+
+    given = [word for name, value in bad.items() for word in ("--set", f"{name}={value}")]
+
+    assert {about for severity, about, _ in found(auth_jwt, *given, exit_code=1) if severity == "error"} == set(bad)
+
+
+def test_a_misspelt_setting_is_a_warning(auth_jwt: CommandLine, dynamodb: "DynamoDBClient") -> None:
+    settings = auth_jwt.file(f"CACHE_TTL_SECOND=5\nREVOCATIONS_TABLE={REVOCATIONS}\n")
+
+    assert found(auth_jwt, "--env-file", settings) == [
+        ("warning", "CACHE_TTL_SECOND", "is no setting, and nearly spells CACHE_TTL_SECONDS")
+    ]
+    auth_jwt("config", "check", "--env-file", settings, "--strict", exit_code=1)
+
+
+@pytest.mark.parametrize(
+    ("setting", "about"),
+    [
+        ("MIN_HMAC_KEY_BYTES=31", "MIN_HMAC_KEY_BYTES"),
+        ("ENFORCE_TIME_CLAIMS=false", "ENFORCE_TIME_CLAIMS"),
+        ("CACHE_TTL_SECONDS=3601", "CACHE_TTL_SECONDS"),
+        ("LOAD_CREDENTIALS=$avp(x)=teir", "LOAD_CREDENTIALS"),
+    ],
+)
+def test_a_setting_that_lets_in_more_than_one_may_mean_is_a_warning(
+    auth_jwt: CommandLine, dynamodb: "DynamoDBClient", setting: str, about: str
+) -> None:
+    assert [(severity, subject) for severity, subject, _ in found(auth_jwt, "--set", setting)] == [("warning", about)]
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["MIN_HMAC_KEY_BYTES=32", "CACHE_TTL_SECONDS=3600", "LOAD_CREDENTIALS=tier;$avp(user)=sip_username"],
+)
+def test_a_setting_within_bounds_is_none(auth_jwt: CommandLine, dynamodb: "DynamoDBClient", setting: str) -> None:
+    assert found(auth_jwt, "--set", setting) == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "finding"),
+    [
+        ("SECRETS_TABLE=none", ("error", "none", "there is no such table in this region and account")),
+        ("TAG_COLUMN=user", ("error", "jwt_profiles", "its key is tag (S); needed is user (S)")),
+        (
+            "SECRETS_TABLE=jwt_profiles",
+            ("error", "jwt_profiles", "its key is tag (S); needed is corresponding_tag (S), id (S)"),
+        ),
+        (
+            "USERNAME_COLUMN=name",
+            ("error", "USERNAME_COLUMN", "none of 1 profiles looked at has a username in 'name'"),
+        ),
+    ],
+)
+def test_tables_that_cannot_serve_are_errors(
+    auth_jwt: CommandLine, dynamodb: "DynamoDBClient", setting: str, finding: tuple[str, str, str]
+) -> None:
+    assert finding in found(auth_jwt, "--set", setting, exit_code=1)
+
+
+def test_a_key_that_is_no_text_is_an_error(auth_jwt: CommandLine, dynamodb: "DynamoDBClient") -> None:
+    dynamodb.create_table(
+        TableName="numbered",
+        AttributeDefinitions=[{"AttributeName": "tag", "AttributeType": "N"}],
+        KeySchema=[{"AttributeName": "tag", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+    assert ("error", "numbered", "its key is tag (N); needed is tag (S)") in found(
+        auth_jwt, "--set", "PROFILES_TABLE=numbered", exit_code=1
+    )
+
+
+def test_protection_that_is_off_is_a_warning_for_each_table(auth_jwt: CommandLine) -> None:
+    warnings = [(about, text.split()[0]) for severity, about, text in found(auth_jwt) if severity == "warning"]
+
+    for table in TABLES:
+        assert {word for about, word in warnings if about == table} >= {"deletion", "it", "point-in-time"}
+    assert (REVOCATIONS, "rows") in warnings
+    assert ("jwt_profiles", "has") in warnings  # no profile
+
+
+def test_rows_that_delete_themselves_by_the_wrong_column_are_an_error(
+    auth_jwt: CommandLine, dynamodb: "DynamoDBClient"
+) -> None:
+    expire(dynamodb, "jwt_secrets", "end_ts")
+    assert found(auth_jwt) == []
+
+    expire(dynamodb, "jwt_secrets", "end_ts", enabled=False)
+    expire(dynamodb, "jwt_secrets", "start_ts")
+    expire(dynamodb, "jwt_profiles", "last_seen")
+
+    assert found(auth_jwt, exit_code=1) == [
+        ("error", "jwt_profiles", "DynamoDB deletes its rows by the time in 'last_seen'"),
+        ("error", "jwt_secrets", "DynamoDB deletes its rows by the time in 'start_ts'"),
+    ]
+
+
+def test_what_one_may_not_ask_is_a_warning(auth_jwt: CommandLine) -> None:
+    with a_dynamodb(an_error(400, "AccessDeniedException")) as address:
+        url = f"DB_URL=dynamodb+{address}/{REGION}"
+        findings = found(auth_jwt, "--set", url)
+
+    assert [(severity, about) for severity, about, _ in findings] == [
+        *(("warning", table) for table in TABLES),
+        ("warning", "jwt_profiles"),
+    ]
+    assert findings[0][2] == "you may not ask dynamodb:DescribeTable (AccessDeniedException)"
+    assert "dynamodb:Scan" in findings[-1][2]
+
+
+def test_tables_that_do_not_answer_end_with_four(auth_jwt: CommandLine) -> None:
+    said = auth_jwt("config", "check", "--set", "DB_URL=dynamodb+http://127.0.0.1:9/eu-central-1", exit_code=4).stderr
+
+    assert "no answer" in said
+
+
+# -- a deployed function ----------------------------------------------------------------------------------------------
+
+
+def deploy(**variables: str) -> str:
+    """Deploy a function with these settings; return its ARN."""
+    role = boto3.client("iam").create_role(RoleName="role", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("app.py", "")
+    functions: Any = boto3.client("lambda", region_name=REGION)
+    arn: str = functions.create_function(
+        FunctionName="authorize",
+        Runtime="python3.13",
+        Role=role,
+        Handler="app.lambda_handler",
+        Code={"ZipFile": archive.getvalue()},
+        Timeout=10,
+        Environment={"Variables": variables},
+    )["FunctionArn"]
+    return arn
+
+
+def test_the_settings_of_a_deployed_function_count(auth_jwt: CommandLine, dynamodb: "DynamoDBClient") -> None:
+    arn = deploy(PROFILES_TABLE="of_the_function", REVOCATIONS_TABLE=REVOCATIONS, STORE_TIMEOUT_MS="10000")
+
+    for name in ("authorize", arn):
+        findings = found(auth_jwt, "--function", name, exit_code=1)
+        assert ("error", "of_the_function", "there is no such table in this region and account") in findings
+        assert "STORE_TIMEOUT_MS" in {about for _, about, _ in findings}
+    assert auth_jwt.json("profile", "list", "--function", arn, "--set", "PROFILES_TABLE=jwt_profiles")["profiles"]
+    said = auth_jwt("profile", "list", "--function", "nobody", exit_code=4).stderr
+    assert "lambda:GetFunctionConfiguration is refused: ResourceNotFoundException" in said
+
+
+@pytest.mark.parametrize(("milliseconds", "count"), [("9999", 0), ("10000", 1)])
+def test_the_tables_need_less_time_than_the_function_has(milliseconds: str, count: int) -> None:
+    settings = Settings.from_env({"STORE_TIMEOUT_MS": milliseconds})
+
+    assert len(list(function_findings(settings, 10))) == count
+    assert list(function_findings(settings, None)) == []
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(0, None), (3, None), (-3, None), (60, "behind"), (-60, "ahead of")])
+def test_a_clock_that_is_wrong_is_a_warning(seconds: int, said: str | None) -> None:
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
+
+    findings = list(clock_findings({"ResponseMetadata": {"HTTPHeaders": {"date": date}}}))
+
+    assert [finding.severity for finding in findings] == [Severity.WARNING] * (said is not None)
+    assert all(said in finding.text for finding in findings if said)
+
+
+@pytest.mark.parametrize("headers", [{}, {"date": "yesterday"}])
+def test_a_clock_that_is_not_told_is_none(headers: dict[str, str]) -> None:
+    assert list(clock_findings({"ResponseMetadata": {"HTTPHeaders": headers}})) == []
