@@ -38,7 +38,7 @@ install: $(VENV)/.installed ## Make .venv with everything pinned, the command au
 demo: install ## Run every file of events/ through the real handlers against DynamoDB in memory
 	@$(PY) -m events.demo
 
-# PORT, WORKERS, LOG, API_KEY, DB_URL and every setting, on the command line or in the environment: docs/local.md.
+# PORT, WORKERS, LOG, API_KEY, ADMIN, DB_URL and every setting, on the command line or in the environment: docs/local.md.
 .PHONY: serve
 serve: install ## Serve the API on 127.0.0.1:8080, with DynamoDB in memory and sample users (PORT=8081, ARGS=--help)
 	@exec $(PY) -m serve $(ARGS)
@@ -122,7 +122,7 @@ e2e: install build ## Run the built artifact under AWS's runtime emulator and ma
 	.venv-api/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-api.txt
 	@touch $@
 
-# It takes 20 seconds.
+# It takes a minute.
 .PHONY: e2e-api
 e2e-api: install .venv-api/.installed ## Send make serve what schemathesis makes of openapi.yaml, and check every answer
 	@$(if $(BOUNDED),timeout --foreground --kill-after=30 240) $(PY) -m tests.e2e.serve.described
@@ -219,6 +219,10 @@ bench: .venv-bench/.installed $(PEERS)/node_modules/.package-lock.json $(BENCHED
 bench-scale: .venv-bench/.installed $(PEERS)/node_modules/.package-lock.json ## Measure large tables, floods of tags and bursts, and write docs/benchmarks (ARGS=--help)
 	@.venv-bench/bin/python -m tests.benchmarks.scale $(ARGS)
 	@.venv-bench/bin/python -m tests.benchmarks --page
+
+.PHONY: openapi-admin
+openapi-admin: install ## Write openapi-admin.json anew from the code of the admin API
+	@$(PY) -m serve.admin_document
 
 # Half a minute. The results, the tables of the page and the plots: all of it from docs/capacity/inputs.toml.
 .PHONY: capacity

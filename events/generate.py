@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from events import authorize_events, gateway_authorizer_events
+from events import authorize_events, gateway_authorizer_events, provisioning_events
 from events.samples import HERE, PROFILES, SECRETS, rows
 
-FOLDERS = ("authorize", "gateway_authorizer")
+FOLDERS = ("authorize", "gateway_authorizer", "provisioning")
 
 
 def files() -> dict[Path, str]:
@@ -24,6 +24,7 @@ def files() -> dict[Path, str]:
         HERE / "rows.json": rows(),
         **authorize_events.files(),
         **gateway_authorizer_events.files(),
+        **provisioning_events.files(),
     }
     return {path: json.dumps(value, indent=2, ensure_ascii=False) + "\n" for path, value in values.items()}
 

@@ -26,7 +26,10 @@ environment:
   PORT, WORKERS, LOG   the options' defaults
   API_KEY              callers must send it as x-api-key, as with Gate=api-key; without it, everybody may call
   DB_URL               the DynamoDB to read, dynamodb+http://127.0.0.1:8000/eu-central-1 for one; its tables must be
-                       there, and nothing is written. Without it: DynamoDB in memory, with the rows of events/rows.json
+                       there, and nothing is written but by ADMIN=1. Without it: DynamoDB in memory, with the rows of
+                       events/rows.json
+  ADMIN=1              serve the admin API, too, below /admin, with Swagger UI at /admin/swagger: whoever is on this
+                       machine may then write the tables
   any other setting    as the README says: make serve CACHE_TTL_SECONDS=0
 
 exit code: 0 after Ctrl-C or SIGTERM, 1 when its processes do not run, 2 when it cannot be started like this
@@ -41,13 +44,14 @@ class Options:
     workers: int
     log: str
     api_key: str | None = field(repr=False)
+    admin: bool = False
 
 
 def options_of(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
     """Read the command line, and the environment for what it leaves open; what cannot be, ends the program."""
     parser = argparse.ArgumentParser(
         prog="make serve",
-        usage='make serve [PORT=8080] [WORKERS=2] [LOG=FILE] [API_KEY=KEY] [DB_URL=URL] [ARGS="OPTION ..."]',
+        usage='make serve [PORT=8080] [WORKERS=2] [LOG=FILE] [API_KEY=KEY] [DB_URL=URL] [ADMIN=1] [ARGS="OPTION ..."]',
         description="Serve the API on the loopback interface: the real function, real events, sample users.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -70,8 +74,14 @@ def options_of(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
         metavar="FILE",
         help=f"where log lines go, - for standard error (default: {LOG.relative_to(ROOT)})",
     )
+    parser.add_argument(
+        "--admin",
+        action="store_true",
+        default=env.get("ADMIN", "") not in ("", "0", "false"),
+        help="serve the admin API, too (default: no)",
+    )
     given = parser.parse_args(arguments)
-    return Options(given.port, given.workers, given.log, env.get("API_KEY") or None)
+    return Options(given.port, given.workers, given.log, env.get("API_KEY") or None, given.admin)
 
 
 def _whole_number(lowest: int, highest: int) -> Callable[[str], int]:
@@ -160,15 +170,18 @@ def serve(options: Options, env: Mapping[str, str]) -> None:
             where = open_things.enter_context(tables.in_memory(stack))
             variables["DB_URL"] = f"dynamodb+{where}"
             where = f"{where}, DynamoDB in memory with the rows of events/rows.json"
-        document = stack["Resources"]["Api"]["Properties"]["DefinitionBody"]
-        orders = Orders(listener.fileno(), log, document, options.api_key, variables)
+        document, admin = (stack["Resources"][api]["Properties"]["DefinitionBody"] for api in ("Api", "AdminRestApi"))
+        if "POWERTOOLS_SERVICE_NAME" not in env:  # two functions share them, and each knows its own name
+            del variables["POWERTOOLS_SERVICE_NAME"]
+        orders = Orders(listener.fileno(), log, document, admin if options.admin else None, options.api_key, variables)
         workers = open_things.enter_context(Workers(listener, orders.to_json(), options.workers, _tell))
         url = f"http://{HOST}:{listener.getsockname()[1]}"
         print(
             f"Serving {url} as openapi.yaml says, with {options.workers} workers. Ctrl-C ends it.\n\n"
             f"  tables  {where}\n"
             f"  logs    {log or 'standard error'}\n"
-            f"  try     {curl_line(url, options.api_key, has_samples=has_samples)}\n",
+            + (f"  admin   {url}/admin/swagger\n" if options.admin else "")
+            + f"  try     {curl_line(url, options.api_key, has_samples=has_samples)}\n",
             flush=True,
         )
         workers.watch()

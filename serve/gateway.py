@@ -21,7 +21,11 @@ ACCOUNT: Final = "123456789012"
 MAX_BODY_BYTES: Final = 10 * 1024 * 1024
 """API Gateway's limit."""
 
-_PROXY: Final = "/{proxy+}"
+LOCAL_OPERATOR: Final = f"arn:aws:iam::{ACCOUNT}:user/local"
+"""Who IAM would say asks the admin API: nobody signs a request here."""
+
+_GREEDY: Final = "{proxy+}"
+_LOOPBACK: Final = ("127.0.0.1", "localhost")
 _ANY: Final = "x-amazon-apigateway-any-method"
 _NOT_PASSED_ON: Final = frozenset(
     {"connection", "content-length", "expect", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
@@ -35,7 +39,7 @@ class HttpRequest:
 
     Attributes:
         method: as sent.
-        path: percent-decoded.
+        path: as sent, percent-encoded: REST APIs hand it on like that.
         query: without its question mark, still encoded.
         headers: names and values, in order.
         body: as sent.
@@ -70,19 +74,25 @@ class RestApi:
     Attributes:
         document: the API's OpenAPI body in template.yaml, intrinsic functions written out.
         api_key: what callers must send as `x-api-key`; None lets everybody in.
+        actor: the ARN that IAM would have found for every caller; None asks no IAM. Pages of other origins, which a
+            browser here may show, are no callers: see `refusal_of`.
     """
 
     document: Json
     api_key: str | None = field(default=None, repr=False)
+    actor: str | None = None
 
     def resource_of(self, path: str) -> str:
         """Return which resource of the API a path is."""
-        return path if path in self.document["paths"] and path != _PROXY else _PROXY
+        greedy = next(resource for resource in self.document["paths"] if resource.endswith(_GREEDY))
+        return path if path in self.document["paths"] and path != greedy else greedy
 
     def refusal_of(self, request: HttpRequest, request_id: str) -> HttpAnswer | None:
         """Return what the gateway answers by itself; None when the function is asked."""
         if len(request.body) > MAX_BODY_BYTES:
             return self.own_answer("REQUEST_TOO_LARGE", request_id)
+        if self.actor is not None and not _is_of_this_machine(request):
+            return self.own_answer("ACCESS_DENIED", request_id)
         if self.api_key is None or not self._is_gated(request):
             return None
         given = (request.first("x-api-key") or "").encode()
@@ -103,7 +113,7 @@ class RestApi:
             "multiValueHeaders": _all_values(headers),
             "queryStringParameters": dict(query) or None,
             "multiValueQueryStringParameters": _all_values(query) or None,
-            "pathParameters": {"proxy": request.path.lstrip("/")} if resource == _PROXY else None,
+            "pathParameters": _proxied(request.path, resource),
             "stageVariables": None,
             "requestContext": self._context_of(request, request_id, resource),
             **_body(request.body),
@@ -151,6 +161,8 @@ class RestApi:
         identity |= {"sourceIp": request.client, "userAgent": request.first("user-agent")}
         if self.api_key is not None and self._is_gated(request):
             identity |= {"apiKey": self.api_key, "apiKeyId": API_ID}
+        if self.actor is not None:
+            identity |= {"accountId": ACCOUNT, "caller": "local", "user": "local", "userArn": self.actor}
         return {
             "accountId": ACCOUNT,
             "apiId": API_ID,
@@ -169,6 +181,18 @@ class RestApi:
             "resourcePath": resource,
             "stage": STAGE,
         }
+
+
+def _is_of_this_machine(request: HttpRequest) -> bool:
+    """Tell whether a request was made for this address by a program, or by a page that came from it."""
+    host = request.first("host") or ""
+    return host.rpartition(":")[0] in _LOOPBACK and request.first("origin") in (None, f"http://{host}")
+
+
+def _proxied(path: str, resource: str) -> Json | None:
+    if not resource.endswith(_GREEDY):
+        return None
+    return {"proxy": path.removeprefix(resource.removesuffix(_GREEDY)).lstrip("/")}
 
 
 def _passed_on(headers: Pairs) -> Pairs:

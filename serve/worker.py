@@ -23,9 +23,10 @@ from uuid import uuid4
 import uvicorn
 
 from events.stage import Handler, Json, LambdaContext, environment, load_handler
-from serve.gateway import MAX_BODY_BYTES, HttpAnswer, HttpRequest, RestApi
+from serve.gateway import LOCAL_OPERATOR, MAX_BODY_BYTES, HttpAnswer, HttpRequest, RestApi
 
 READY: Final = "ready"
+ADMIN: Final = "/admin"
 _KEEP_ALIVE_SECONDS: Final = 75
 _GRACE_SECONDS: Final = 3
 _MAX_HEADER_BYTES: Final = 64 * 1024
@@ -43,6 +44,7 @@ class Orders:
         socket: file descriptor of the listening socket.
         log: path of the file for everything the handler writes; empty: this process's standard error.
         document: OpenAPI body of the API.
+        admin: that of the admin API; None: it is not served.
         api_key: what callers must send; None: nothing.
         variables: the function's environment.
     """
@@ -50,6 +52,7 @@ class Orders:
     socket: int
     log: str
     document: Json
+    admin: Json | None
     api_key: str | None
     variables: dict[str, str]
 
@@ -58,19 +61,27 @@ class Orders:
         return json.dumps(asdict(self))
 
 
-class Application:
-    """The API as an ASGI application."""
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """An API, and the function behind it."""
 
-    def __init__(self, api: RestApi, handler: Handler) -> None:
-        self._api = api
-        self._handler = handler
+    api: RestApi
+    handler: Handler
+
+
+class Application:
+    """The API as an ASGI application, and with it the *admin* API where it is served."""
+
+    def __init__(self, main: Deployed, admin: Deployed | None) -> None:
+        self._main = main
+        self._admin = admin
         self._environment = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lambda")
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         request = HttpRequest(
             method=scope["method"],
-            path=scope["path"],
+            path=scope["raw_path"].decode("latin-1"),
             query=scope["query_string"].decode("latin-1"),
             headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]],
             body=await _body_of(receive),
@@ -93,27 +104,31 @@ class Application:
         """Ask the function, unless the gateway answers by itself; write a line of access log."""
         started = time.perf_counter()
         request_id = str(uuid4())
-        answer = self._api.refusal_of(request, request_id) or self._asked(request, request_id)
+        deployed = self._main
+        if self._admin is not None and f"{request.path}/".startswith(f"{ADMIN}/"):
+            deployed = self._admin
+        answer = deployed.api.refusal_of(request, request_id) or _asked(deployed, request, request_id)
         line = {
             "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "request_id": request_id,
             "method": request.method,
-            "resource": self._api.resource_of(request.path),  # not the path, which may hold anything
+            "resource": deployed.api.resource_of(request.path),  # not the path, which may hold anything
             "status": answer.status,
             "latency_ms": round((time.perf_counter() - started) * 1000, 1),
         }
         print(json.dumps({"access": line}))
         return answer
 
-    def _asked(self, request: HttpRequest, request_id: str) -> HttpAnswer:
-        # Through JSON and back, as Lambda carries both.
-        event = json.loads(json.dumps(self._api.event_of(request, request_id)))
-        try:
-            given = json.loads(json.dumps(self._handler(event, LambdaContext(str(uuid4())))))
-            return self._api.answer_of(given, request_id)
-        except Exception:  # noqa: BLE001 - whatever it is, API Gateway answers 502
-            traceback.print_exc()
-            return self._api.own_answer("INTEGRATION_FAILURE", request_id)
+
+def _asked(deployed: Deployed, request: HttpRequest, request_id: str) -> HttpAnswer:
+    # Through JSON and back, as Lambda carries both.
+    event = json.loads(json.dumps(deployed.api.event_of(request, request_id)))
+    try:
+        given = json.loads(json.dumps(deployed.handler(event, LambdaContext(str(uuid4())))))
+        return deployed.api.answer_of(given, request_id)
+    except Exception:  # noqa: BLE001 - whatever it is, API Gateway answers 502
+        traceback.print_exc()
+        return deployed.api.own_answer("INTEGRATION_FAILURE", request_id)
 
 
 async def _body_of(receive: Receive) -> bytes:
@@ -152,7 +167,10 @@ def main() -> None:
     _redirect_output(orders.log)
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # a client that sends no HTTP is told so
     with environment(orders.variables):
-        app = Application(RestApi(orders.document, orders.api_key), load_handler())
+        admin = None
+        if orders.admin is not None:
+            admin = Deployed(RestApi(orders.admin, actor=LOCAL_OPERATOR), load_handler("provisioning"))
+        app = Application(Deployed(RestApi(orders.document, orders.api_key), load_handler()), admin)
         config = uvicorn.Config(
             app,
             interface="asgi3",

@@ -117,7 +117,9 @@ def _connection(as_json: bool, given: list[str] | None, aws_profile: str | None,
     return Connection(Where(given=tuple(given or ()), profile=aws_profile, **where), Output(as_json=as_json))
 
 
-def with_options(command: Command, name: str, options: dict[str, tuple[Any, object]], make: Callable[..., object]) -> Command:
+def with_options(
+    command: Command, name: str, options: dict[str, tuple[Any, object]], make: Callable[..., object]
+) -> Command:
     """Replace the parameter *name* of a *command* by *options*, of which *make* makes its value."""
     signature = inspect.signature(command)
     own = [parameter for parameter in signature.parameters.values() if parameter.name != name]

@@ -13,7 +13,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from events.stage import HERE, RESOURCES, ROOT
+from events.stage import HERE, OUTCOMES, RESOURCES, ROOT
 from serve import sam_local
 from serve.sam_local import main
 
@@ -105,7 +105,7 @@ def test_tables_of_ones_own_need_no_container(told: Told) -> None:
     )
 
 
-@pytest.mark.parametrize("folder", RESOURCES)
+@pytest.mark.parametrize("folder", OUTCOMES)
 def test_an_event_goes_to_the_function_of_its_folder(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
     event = min((HERE / folder).glob("*.json"))
 

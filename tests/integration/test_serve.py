@@ -178,6 +178,15 @@ def test_options_that_cannot_be_are_explained(arguments: list[str], capsys: pyte
     assert arguments[-1] in capsys.readouterr().err
 
 
+def test_the_sample_table_of_revoked_tokens_may_be_named() -> None:
+    """The template has none by default, and no other one is there."""
+    variables = variables_of({"REVOCATIONS_TABLE": "jwt_revocations"}, template())
+
+    assert variables["REVOCATIONS_TABLE"] == "jwt_revocations"
+    with pytest.raises(CannotStart, match="REVOCATIONS_TABLE"):
+        variables_of({"REVOCATIONS_TABLE": "revoked"}, template())
+
+
 def test_settings_pass_through_and_credentials_do_not_reach_the_sample_tables() -> None:
     variables = variables_of({"CACHE_TTL_SECONDS": "0", "AWS_ACCESS_KEY_ID": "mine", "OTHER": "x"}, template())
 

@@ -365,7 +365,7 @@ class TestRotation:
         assert RotationSettings.from_env(env) == RotationSettings(overlap=100, lifetime=101)
 
     def test_a_secret_that_ends_with_the_overlap_will_not(self) -> None:
-        with pytest.raises(BadSetting, match="SECRET_LIFETIME_SECONDS=100 is refused: .* more than .* 100"):
+        with pytest.raises(BadSetting, match=r"SECRET_LIFETIME_SECONDS=100 is refused: .* more than .* 100"):
             RotationSettings.from_env({"ROTATION_OVERLAP_SECONDS": "100", "SECRET_LIFETIME_SECONDS": "100"})
 
 

@@ -1,0 +1,172 @@
+"""The API described: Powertools' OpenAPI document, completed by what it cannot know; and Swagger UI, which shows it."""
+
+import base64
+import copy
+import hashlib
+import json
+import re
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, openapi
+from aws_lambda_powertools.event_handler.openapi.swagger_ui import generate_swagger_html
+
+from admin_api.problems import PROBLEM_JSON
+
+TITLE: Final = "auth_jwt, for operators"
+VERSION: Final = "1"
+DESCRIPTION: Final = (
+    "Profiles, secrets, tokens and revocations of auth_jwt. Every request is signed with AWS credentials (Signature "
+    "Version 4, service `execute-api`) that may `execute-api:Invoke` it. Bodies are JSON objects; a member that is "
+    "unknown or given twice is refused. Every write leaves a line of audit. A secret's value is told once, by the "
+    "request that made it."
+)
+TAGS: Final = {
+    "profiles": "Who a tag speaks for",
+    "secrets": "The keys of a tag, each with the window in which it may verify",
+    "tokens": "What those keys sign",
+    "revocations": "What they no longer sign",
+}
+SIGV4: Final = {
+    "type": "apiKey",
+    "in": "header",
+    "name": "Authorization",
+    "description": "AWS Signature Version 4, which this page cannot make: `curl --aws-sigv4`, or an SDK",
+    "x-amazon-apigateway-authtype": "awsSigv4",
+}
+OF_EVERY_OPERATION: Final[dict[int, tuple[str, str]]] = {
+    HTTPStatus.BAD_REQUEST: (
+        "invalid-request",
+        "Not well formed (`errors` says where), or a value that would not work",
+    ),
+    HTTPStatus.FORBIDDEN: ("forbidden", "Not signed, or not by somebody who may"),
+    HTTPStatus.TOO_MANY_REQUESTS: ("too-many-requests", "The gateway's throttle"),
+    HTTPStatus.INTERNAL_SERVER_ERROR: ("fault", "Ours; the log has the request's id"),
+    HTTPStatus.BAD_GATEWAY: ("gateway-fault", "The gateway's"),
+    HTTPStatus.SERVICE_UNAVAILABLE: ("unavailable", "The tables do not answer: a write may have happened or not"),
+    HTTPStatus.GATEWAY_TIMEOUT: ("gateway-timeout", "The gateway's: a write may have happened or not"),
+}
+OF_BODIES: Final[dict[int, tuple[str, str]]] = {
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("payload-too-large", "A body has at most a million characters"),
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: ("unsupported-media-type", "A body is `application/json`"),
+}
+OWN: Final[dict[int, str]] = {404: "not-found", 409: "conflict", 412: "stale"}
+
+_POWERTOOLS_OWN: Final = ("HTTPValidationError", "ValidationError", "ResponseValidationError")
+_TEXT: Final = {"type": "string"}
+_PHRASES: Final = {413: "Content Too Large"}  # that of RFC 9110, which older Pythons do not know
+_HEADERS: Final[dict[str, dict[str, Any]]] = {
+    "Cache-Control": {"description": "Always", "schema": {"const": "no-store"}, "required": True},
+    "ETag": {"description": "The profile's version, for `If-Match`", "schema": _TEXT, "required": True},
+    "Location": {"description": "The path of what was made", "schema": _TEXT, "required": True},
+    "Retry-After": {"description": "Seconds", "schema": {"type": "string", "pattern": "^[0-9]+$"}},
+}
+_WITH_ETAG: Final = ("create_profile", "show_profile", "change_profile")
+_SCRIPT: Final = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+
+
+def document_of(app: APIGatewayRestResolver) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document of all routes of *app*."""
+    written = app.get_openapi_json_schema(title=TITLE, version=VERSION, description=DESCRIPTION)
+    document: dict[str, Any] = json.loads(written)
+    document["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
+    document["security"] = [{"sigv4": []}]
+    components = document["components"]
+    components["securitySchemes"] = {"sigv4": SIGV4}
+    components["headers"] = _HEADERS
+    common = {**OF_EVERY_OPERATION, **OF_BODIES}
+    components["responses"] = {name: _problem(status, name, text) for status, (name, text) in sorted(common.items())}
+    components["schemas"] = {
+        name: _without_null_defaults(schema)
+        for name, schema in components["schemas"].items()
+        if name not in _POWERTOOLS_OWN
+    }
+    document["paths"] = {
+        path: {method: _completed(operation) for method, operation in sorted(methods.items())}
+        for path, methods in sorted(document["paths"].items())
+    }
+    return document
+
+
+def at(document: dict[str, Any], base: str) -> dict[str, Any]:
+    """Return the *document* of an API whose paths begin behind *base*."""
+    return {**document, "servers": [{"url": base or "/"}]}
+
+
+def swagger_page(document: dict[str, Any]) -> tuple[str, str]:
+    """Return Swagger UI as one page that needs nothing else, and the Content-Security-Policy that holds it to that."""
+    assets = Path(openapi.__path__[0]) / "swagger_ui"
+    script, style = ((assets / f"swagger-ui{name}").read_text("utf-8") for name in ("-bundle.min.js", ".min.css"))
+    shown = json.dumps(document, ensure_ascii=False).replace("</", "<\\/")
+    page = generate_swagger_html(shown, script, style, "", None)
+    hashes = " ".join(f"'sha256-{_sha256(text)}'" for text in _SCRIPT.findall(page))
+    policy = {
+        "default-src": "'none'",
+        "script-src": hashes,
+        "style-src": "'unsafe-inline'",  # Swagger UI sets styles of elements
+        "img-src": "data:",
+        "connect-src": "'self'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    return page, "; ".join(f"{name} {value}" for name, value in policy.items())
+
+
+def _completed(operation: dict[str, Any]) -> dict[str, Any]:
+    described = {int(status): answer for status, answer in operation["responses"].items()}
+    common = {**OF_EVERY_OPERATION, **(OF_BODIES if "requestBody" in operation else {})}
+    answers = {int(status): {"$ref": f"#/components/responses/{name}"} for status, (name, _) in common.items()}
+    for status, answer in described.items():
+        if status in OWN:
+            answers[status] = _problem(status, OWN[status], answer["description"])
+        elif status < HTTPStatus.MULTIPLE_CHOICES:
+            answers[status] = _good(operation, status, answer)
+    completed = {**operation, "responses": {str(status): answers[status] for status in sorted(answers)}}
+    for parameter in completed.get("parameters", []):
+        parameter["schema"] = _without_null_defaults(parameter["schema"])
+    return completed
+
+
+def _good(operation: dict[str, Any], status: int, answer: dict[str, Any]) -> dict[str, Any]:
+    name = operation["operationId"]
+    headers = ["Cache-Control"]
+    headers += ["ETag"] if name in _WITH_ETAG else []
+    headers += ["Location"] if status == HTTPStatus.CREATED else []
+    made = {**answer, "headers": {header: _header(header) for header in headers}}
+    if status == HTTPStatus.NO_CONTENT:
+        made.pop("content", None)
+    return made
+
+
+def _problem(status: int, name: str, text: str) -> dict[str, Any]:
+    headers = ["Cache-Control", *(["Retry-After"] if status in (429, 503) else [])]
+    example = {
+        "type": f"urn:auth-jwt:problem:{name}",
+        "title": _PHRASES.get(status, HTTPStatus(status).phrase),
+        "status": status,
+        "instance": "urn:request:5f2c6a4e-9d0b-4a57-8f5e-3c0d6a1b2e77",
+    }
+    return {
+        "description": text,
+        "headers": {header: _header(header) for header in headers},
+        "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}},
+    }
+
+
+def _header(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/headers/{name}"}
+
+
+def _without_null_defaults(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a *schema* that does not call null the default of what may not be null."""
+    cleaned = copy.deepcopy(schema)
+    for part in (cleaned, *cleaned.get("properties", {}).values()):
+        if part.get("default", "") is None:
+            del part["default"]
+    return cleaned
+
+
+def _sha256(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

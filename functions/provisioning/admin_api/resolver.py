@@ -1,0 +1,114 @@
+"""Powertools' resolver, with what this API demands of every request and gives with every answer."""
+
+import json
+import re
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, Final
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
+
+from admin_api import profiles, revocations, secrets, tokens
+from admin_api.document import at, document_of, swagger_page
+from admin_api.problems import WrongMethod, answer_to
+from admin_api.visit import BEFORE_ADMIN, Visit, visit_of
+from auth_jwt.tokens import strict_json_object
+from auth_jwt.wire import JSON, NotWellFormed
+
+ROUTERS: Final = (profiles.router, secrets.router, tokens.router, revocations.router)
+_VARIABLE: Final = re.compile(r"<\w+>")
+
+
+class AdminResolver(APIGatewayRestResolver):
+    """A resolver that knows which methods a path has, and answers with problems whatever fails."""
+
+    def __init__(self) -> None:
+        self._methods: dict[str, list[str]] = {}
+        super().__init__(
+            debug=False,  # whatever the environment says: it would print whole requests
+            enable_validation=True,
+            response_validation_error_http_code=500,
+            strip_prefixes=[BEFORE_ADMIN],
+            json_body_deserializer=strict_body,
+            serializer=_json,
+        )
+        # Errors that nobody takes, Powertools would log with their texts.
+        self.exception_handler([Exception, NotFoundError])(self._refused)
+        self.use([_noted])
+        for router in ROUTERS:
+            self.include_router(router)
+        self.get("/admin/swagger", operation_id="swagger", include_in_schema=False, enable_validation=False)(
+            self._swagger
+        )
+
+    def answer(self, event: dict[str, Any], context: Any, visit: Visit) -> dict[str, Any]:  # noqa: ANN401 - Lambda's
+        """Return the Lambda proxy response to an *event*; what came of it is noted in *visit*."""
+        self.context["visit"] = visit  # until the end of `resolve`
+        answer = self.resolve(event, context)
+        headers = {name: value for name, (value,) in answer.pop("multiValueHeaders", {}).items()}
+        return {**answer, "headers": headers}
+
+    def route(
+        self,
+        rule: str,
+        method: str | list[str] | tuple[str],
+        *args: Any,  # noqa: ANN401 - Powertools'
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Callable[[Any], Any]:
+        """Register a route; see Powertools."""
+        self._methods.setdefault(rule, []).extend([method] if isinstance(method, str) else method)
+        return super().route(rule, method, *args, **kwargs)
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """The OpenAPI document."""
+        return document_of(self)
+
+    def _swagger(self) -> Response[str]:
+        """Show the document by Swagger UI, or with `?format=json` as it is."""
+        document = at(self.document, visit_of(self).base)
+        if self.current_event.query_string_parameters.get("format") == "json":
+            return Response(200, JSON, _json(document))
+        page, policy = swagger_page(document)
+        return Response(200, "text/html; charset=utf-8", page, {"Content-Security-Policy": policy})
+
+    def _refused(self, error: Exception) -> Response[str]:
+        visit = visit_of(self)
+        if isinstance(error, NotFoundError):
+            methods = self._methods_of(BEFORE_ADMIN.sub("", self.current_event.path))
+            error = WrongMethod(methods) if methods else error
+            visit.operation = None
+        else:
+            visit.operation = self.context["_route"].operation_id
+        visit.error = error
+        return answer_to(error, visit.request_id, is_write=self.current_event.http_method != "GET")
+
+    def _methods_of(self, path: str) -> list[str]:
+        for rule, methods in self._methods.items():
+            if re.fullmatch(f"{_VARIABLE.sub('[^/]+', rule)}/*", path):
+                return methods
+        return []
+
+
+def strict_body(text: str) -> dict[str, Any]:
+    """Read a body as one JSON object, no member of which is given twice.
+
+    Raises:
+        NotWellFormed: it is none.
+    """
+    try:
+        return strict_json_object(text)
+    except ValueError:
+        raise NotWellFormed("the body is not a well-formed JSON object, or names a member twice") from None
+
+
+def _noted(app: APIGatewayRestResolver, next_middleware: NextMiddleware) -> Response[Any]:
+    visit_of(app).operation = app.context["_route"].operation_id
+    answer: Response[Any] = next_middleware(app)
+    return answer
+
+
+def _json(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,124 @@
+"""One request to the admin API, from the gateway's event to the line in the log."""
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
+from aws_lambda_powertools.event_handler.router import APIGatewayRouter
+
+from admin_api.problems import FORBIDDEN, TOO_LARGE, WRONG_MEDIA_TYPE, Refused
+from auth_jwt.models import Report
+from auth_jwt.provisioning import Provisioning
+from auth_jwt.provisioning.audit import AuditEntry
+from auth_jwt.wire import JSON, NotWellFormed, values_of
+
+MAX_BODY_CHARACTERS: Final = 1_000_000
+BEFORE_ADMIN: Final = re.compile(r"^.+?(?=/admin/(?:profiles|swagger)(?:/|$))")
+"""What a stage or a custom domain's base path puts before our paths."""
+
+_WHO: Final = ("userArn", "caller", "accountId")
+
+
+@dataclass(slots=True)
+class Visit:
+    """A request that is being worked on; filled in as it goes on.
+
+    Attributes:
+        request_id: of the answer and the log.
+        gateway_request_id: API Gateway's, for the log.
+        actor: who asks, as IAM told the gateway.
+        base: what stands before `/admin` in the caller's URLs.
+        provisioning: what may be done, once it is known who asks; every write is added to `written`.
+        report: for the log.
+        written: the writes of this request.
+        operation: which of ours it is, for the log; None when it is none.
+        error: what went wrong.
+    """
+
+    request_id: str
+    gateway_request_id: str | None = None
+    actor: str | None = None
+    base: str = ""
+    provisioning: Provisioning | None = None
+    report: Report = field(default_factory=Report)
+    written: list[AuditEntry] = field(default_factory=list)
+    operation: str | None = None
+    error: Exception | None = None
+
+    def created(self, path: str) -> tuple[int, dict[str, str]]:
+        """Return the status and headers of a creation: 201 and where it is, or 200 when it was done already."""
+        return (201, {"Location": self.base + path}) if self.written else (200, {})
+
+
+def new_router() -> APIGatewayRouter:
+    """Make a router for the routes of a resource."""
+    return APIGatewayRouter()  # type: ignore[no-untyped-call]
+
+
+def visit_of(app: BaseRouter) -> Visit:
+    """Return the request that *app* is working on."""
+    visit: Visit = app.context["visit"]
+    return visit
+
+
+def provisioning_for(app: BaseRouter, tag: str | None = None) -> Provisioning:
+    """Return what may be done; the log is told to whose rows, when it is to one tag's.
+
+    Raises:
+        Refused: nobody asked who calls.
+    """
+    visit = visit_of(app)
+    visit.report.tag = tag
+    if visit.provisioning is None:
+        raise Refused(FORBIDDEN, "nobody is known to ask")
+    return visit.provisioning
+
+
+def actor_of(event: Mapping[str, Any]) -> str:
+    """Return who asks. Only the gateway's IAM check puts that into an event.
+
+    Raises:
+        Refused: nobody is named, so the function is not behind such a gateway.
+    """
+    identity = event["requestContext"].get("identity")
+    for name in _WHO:
+        actor = identity.get(name) if isinstance(identity, dict) else None
+        if isinstance(actor, str) and actor:
+            return actor
+    raise Refused(FORBIDDEN, "the gateway names no IAM identity")
+
+
+def base_of(event: Mapping[str, Any]) -> str:
+    """Return what stands before `/admin` in the URL that the caller used: nothing, or a stage, or a base path."""
+    before = BEFORE_ADMIN.match(str(event["requestContext"].get("path")))
+    return before[0] if before else ""
+
+
+def with_plain_body(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an *event* whose body is text; that it is JSON, is then settled, and its media type left out.
+
+    Raises:
+        Refused: it is too large, or of another media type.
+        NotWellFormed: it is not what `isBase64Encoded` says.
+    """
+    body = event.get("body") or None
+    if body is not None and len(str(body)) > MAX_BODY_CHARACTERS:
+        raise Refused(TOO_LARGE, f"a body has at most {MAX_BODY_CHARACTERS} characters")
+    types = values_of("content-type", event.get("multiValueHeaders"), event.get("headers"), fold=str.lower)
+    if body is not None and any(text.partition(";")[0].strip().lower() != JSON for text in types):
+        raise Refused(WRONG_MEDIA_TYPE, f"the Content-Type is not {JSON}")
+    if body is not None and event.get("isBase64Encoded") is True:
+        try:
+            body = base64.b64decode(str(body), validate=True).decode("utf-8")
+        except ValueError:
+            raise NotWellFormed("the body is not what isBase64Encoded says") from None
+    headers = {name: _without_type(event.get(name)) for name in ("headers", "multiValueHeaders")}
+    return {**event, **headers, "body": body, "isBase64Encoded": False}
+
+
+def _without_type(headers: object) -> dict[str, Any]:
+    given = headers.items() if isinstance(headers, dict) else ()
+    return {name: value for name, value in given if name.lower() != "content-type"}

@@ -1,0 +1,132 @@
+"""Operators and their portals call this: profiles, secrets, tokens and revocations, by HTTP.
+
+Serves the paths below `/admin` of a REST API that has IAM check who calls. Translates only: `auth_jwt.provisioning`
+judges and writes, `admin_api` has the routes.
+"""
+
+import os
+import time
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from admin_api.problems import FAULT, UNAVAILABLE, answer_to, kind_of
+from admin_api.resolver import AdminResolver
+from admin_api.visit import Visit, actor_of, base_of, with_plain_body
+from auth_jwt.errors import UnknownEvent
+from auth_jwt.observability import Journal, Outcome, milliseconds_since, request_id_of
+from auth_jwt.provisioning.audit import AuditEntry
+from auth_jwt.provisioning.tables import provisioning_client
+from auth_jwt.provisioning.wiring import provisioning_of
+from auth_jwt.settings import Settings, near_misses
+from auth_jwt.snapshot import prepare_for_snapshots
+from auth_jwt.stores import load_sdk
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Event = dict[str, Any]
+
+
+def lambda_handler(event: Event, context: object) -> dict[str, Any]:
+    """Answer an event of a REST API (payload 1.0).
+
+    Raises:
+        UnknownEvent: it is none, so there is nobody to answer by HTTP.
+    """
+    started = time.perf_counter()
+    visit = Visit(request_id_of(context))
+    if not _is_of_a_rest_api(event):
+        visit.error = UnknownEvent("this function answers REST APIs only")
+        _record(visit, started)
+        raise visit.error
+    visit.gateway_request_id = event["requestContext"].get("requestId")
+    try:
+        answer = _answer(event, context, visit)
+    except Exception as error:  # noqa: BLE001 - the last line: whatever it is, the caller gets a problem
+        visit.error = error
+        refusal = answer_to(error, visit.request_id, is_write=event["httpMethod"] != "GET")
+        answer = {"statusCode": refusal.status_code, "headers": dict(refusal.headers), "body": refusal.body}
+    answer["headers"]["Cache-Control"] = "no-store"
+    _record(visit, started, status=answer["statusCode"])
+    return answer
+
+
+@cache
+def journal() -> Journal:
+    """Return where this function writes what happened."""
+    return Journal("provisioning", os.environ)
+
+
+@cache
+def settings() -> Settings:
+    """Read the environment.
+
+    Raises:
+        BadSetting: a variable cannot be.
+    """
+    read = Settings.from_env(os.environ)
+    journal().warn_of_near_misses(near_misses(os.environ))
+    return read
+
+
+@cache
+def client() -> "DynamoDBClient":
+    """Make the client for DynamoDB.
+
+    Raises:
+        Fault: none can be made.
+    """
+    return provisioning_client(region=settings().database.region, endpoint=settings().database.endpoint)
+
+
+api = cache(AdminResolver)
+
+
+def _prepare() -> None:
+    settings()
+    load_sdk()
+    api()
+
+
+prepare_for_snapshots(os.environ, _prepare)
+
+
+def _answer(event: Event, context: object, visit: Visit) -> dict[str, Any]:
+    visit.actor = actor_of(event)
+    visit.base = base_of(event)
+    readable = with_plain_body(event)
+
+    def audit(entry: AuditEntry) -> None:
+        journal().record_write(entry.as_line())
+        visit.written.append(entry)
+
+    visit.provisioning = provisioning_of(settings(), client(), actor=visit.actor, audit=audit)
+    return api().answer(readable, context, visit)
+
+
+def _is_of_a_rest_api(event: object) -> bool:
+    return (
+        isinstance(event, dict)
+        and isinstance(event.get("requestContext"), dict)
+        and isinstance(event.get("httpMethod"), str)
+        and isinstance(event.get("path"), str)
+    )
+
+
+def _record(visit: Visit, started: float, **seen: object) -> None:
+    """Write the one line of a request; never what was in it."""
+    fields: dict[str, Any] = {
+        **seen,
+        "duration_ms": milliseconds_since(started),
+        "request_id": visit.request_id,
+        "gateway_request_id": visit.gateway_request_id,
+        "operation": visit.operation,
+        "actor": visit.actor,
+    }
+    kind = None if visit.error is None else kind_of(visit.error)
+    if visit.error is not None and kind in (FAULT, UNAVAILABLE):
+        journal().record_fault(visit.error, visit.report, **fields)
+    elif kind is not None:
+        journal().record(Outcome.REJECTED, visit.report, reason=kind.reason, **fields)
+    else:
+        journal().record(Outcome.DONE, visit.report, **fields)

@@ -1,0 +1,96 @@
+"""The function of the admin API in an account where template.yaml was deployed with it: names and permissions."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from botocore.client import BaseClient
+
+from events.stage import Stage, environment, load_handler
+from tests.deployment.account import REGION, Deployment, account, client, deploy
+from tests.deployment.test_deployment import BY_LAMBDA_ITSELF, RENAMED
+from tests.integration.operator import PROFILES, Operator
+
+Calls = set[tuple[str, str]]
+
+PARTS = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
+"""What each part of a transaction needs permission for."""
+REVOCATIONS = "sip.gone"
+VARIANTS = pytest.mark.parametrize("names", [{}, RENAMED], ids=["default names", "other names"])
+
+
+@contextmanager
+def permissions_needed(needed: Calls) -> Iterator[None]:
+    """Add what every call of DynamoDB needs to *needed*."""
+    make_api_call = BaseClient._make_api_call  # type: ignore[attr-defined] # not in the stubs
+
+    def record(self: BaseClient, operation: str, parameters: dict[str, Any]) -> Any:
+        calls = [(operation, parameters)]
+        if operation == "TransactWriteItems":
+            calls = [(PARTS[kind], part) for item in parameters["TransactItems"] for kind, part in item.items()]
+        for action, part in calls:
+            needed.add((f"dynamodb:{action}", f"arn:aws:dynamodb:{REGION}:123456789012:table/{part['TableName']}"))
+        return make_api_call(self, operation, parameters)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BaseClient, "_make_api_call", record)
+        yield
+
+
+@contextmanager
+def deployed(**values: str) -> Iterator[tuple[Deployment, Operator]]:
+    with account():
+        stack = deploy("auth-jwt", AdminApi="true", RevocationsTable=REVOCATIONS, **values)
+        with environment(stack.environment("provisioning")):
+            yield stack, Operator(Stage(load_handler("provisioning"), client("dynamodb"), "provisioning"))
+
+
+def tour(operator: Operator) -> None:
+    """Do everything once."""
+    operator.has("zoe")
+    zoe = f"{PROFILES}/zoe"
+    operator.done("GET", PROFILES)
+    etag = operator.ask("GET", zoe).headers["etag"]
+    operator.done("PATCH", zoe, {"attributes": {"x": 1}}, headers=[("If-Match", etag)])
+    operator.done("POST", f"{zoe}/rotate")
+    operator.done("POST", f"{zoe}/secrets", {"id": "third"})
+    operator.done("POST", f"{zoe}/tokens")
+    operator.done("PATCH", f"{zoe}/secrets/third", {"end_ts": "now"})
+    operator.done("DELETE", f"{zoe}/secrets/third")
+    operator.done("POST", f"{zoe}/revocations", {"jti": "1"})
+    operator.done("GET", f"{zoe}/revocations")
+    operator.done("DELETE", f"{zoe}/revocations/1")
+    operator.done("POST", f"{zoe}/revocations", {"all": True})
+    operator.done("DELETE", f"{zoe}/tokens_valid_after")
+    operator.done("DELETE", zoe)
+
+
+@VARIANTS
+def test_the_role_allows_the_calls_that_are_made_and_no_others(names: dict[str, str]) -> None:
+    needed: Calls = set()
+    with deployed(**names) as (stack, operator):
+        with permissions_needed(needed):
+            tour(operator)
+        allowed = stack.permissions("provisioning")
+
+    assert {pair for pair in allowed if pair[0] not in BY_LAMBDA_ITSELF} == needed
+
+
+def test_what_is_written_stands_in_the_columns_of_the_stack() -> None:
+    with deployed(**RENAMED) as (_, operator):
+        operator.has("zoe", kid="k", algorithms=["HS256"])
+        (profile,) = client("dynamodb").scan(TableName=RENAMED["ProfilesTable"])["Items"]
+        (secret,) = client("dynamodb").scan(TableName=RENAMED["SecretsTable"])["Items"]
+
+    assert profile.keys() == {RENAMED["TagColumn"], RENAMED["UsernameColumn"]}
+    own = ("SecretTagColumn", "SecretColumn", "StartTsColumn", "EndTsColumn", "AlgColumn", "KidColumn")
+    assert secret.keys() == {"id", *(RENAMED[name] for name in own)}
+
+
+def test_lines_go_to_a_group_of_its_own() -> None:
+    with deployed() as (stack, _):
+        allowed = {pair for pair in stack.permissions("provisioning") if pair[0].startswith("logs:")}
+
+    group = f"arn:aws:logs:{REGION}:123456789012:log-group:/aws/lambda/auth-jwt-provisioning"
+    assert allowed == {("logs:CreateLogStream", group), ("logs:PutLogEvents", group)}

@@ -1,0 +1,508 @@
+"""The admin API through its real handler, over DynamoDB in memory. Each answer is held against openapi-admin.json."""
+
+import base64
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import jwt
+import pytest
+from botocore.client import BaseClient
+
+from auth_jwt.provisioning.secrets import NewSecret
+from auth_jwt.provisioning.wiring import provisioning_of
+from auth_jwt.settings import Settings
+from events.provisioning_events import Case, asking
+from events.stage import HERE, REVOCATIONS, Answer, read_json
+from tests.integration.conftest import SetStage
+from tests.integration.operator import PROFILES, Operator
+
+GIVEN = "sEcReT-0123456789-0123456789-0123456789"
+YEAR = 365 * 86400
+ALICE = f"{PROFILES}/alice-web"
+SECRETS = f"{ALICE}/secrets"
+
+
+@pytest.fixture(name="operator")
+def _operator(set_stage: SetStage) -> Operator:
+    return Operator(set_stage("provisioning", REVOCATIONS_TABLE=REVOCATIONS))
+
+
+@pytest.fixture(name="zoe")
+def _zoe(operator: Operator) -> str:
+    """The path of a profile with one secret, made here."""
+    operator.has("zoe")
+    return f"{PROFILES}/zoe"
+
+
+def kind_of(answer: Answer) -> str:
+    return str(answer.body["type"]).removeprefix("urn:auth-jwt:problem:")
+
+
+# --- Profiles ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_profile_lives_from_its_creation_to_its_end(operator: Operator) -> None:
+    new = {"tag": "zoe", "sip_username": "zoe", "sip_domain": "example.org", "attributes": {"n": 1.5, "b": True}}
+
+    created = operator.ask("POST", PROFILES, new)
+    place = created.headers["location"].removeprefix("/v1")
+    shown = operator.ask("GET", place)
+    changed = operator.ask(
+        "PATCH", place, {"sip_username": "zoë", "sip_domain": None, "attributes": {"b": None, "c": 7}}
+    )
+    gone = operator.ask("DELETE", place)
+
+    assert (created.status, place) == (201, f"{PROFILES}/zoe")
+    assert created.headers["location"].startswith("/v1/")  # the stage, as the caller's URL had it
+    assert shown.body == {key: value for key, value in created.body.items() if key != "secret"}
+    assert shown.headers["etag"] == created.headers["etag"] != changed.headers["etag"]
+    assert shown.body == {**new, "disabled": False, "tokens_valid_after": None}
+    assert changed.body == {**shown.body, "sip_username": "zoë", "sip_domain": None, "attributes": {"n": 1.5, "c": 7}}
+    assert gone.body == {"deleted_secrets": 0}
+    assert operator.ask("GET", place).status == 404
+    assert [line["audit"] for line in operator.audit] == ["profile.create", "profile.change", "profile.delete"]
+
+
+def test_a_profile_is_disabled_and_enabled(operator: Operator, zoe: str) -> None:
+    assert operator.done("PATCH", zoe, {"disabled": True})["disabled"] is True
+    assert operator.done("PATCH", zoe, {"disabled": False})["disabled"] is False
+
+
+def test_a_repeated_creation_finds_its_own_work_and_another_one_is_refused(operator: Operator) -> None:
+    new = {"tag": "zoe", "sip_username": "zoe"}
+
+    first, again = operator.ask("POST", PROFILES, new), operator.ask("POST", PROFILES, new)
+    other = operator.ask("POST", PROFILES, {**new, "sip_username": "yves"})
+
+    assert (first.status, again.status, other.status) == (201, 200, 409)
+    assert again.body == first.body
+    assert len(operator.audit) == 1
+
+
+def test_a_profile_goes_with_all_its_secrets(operator: Operator, zoe: str) -> None:
+    operator.done("POST", f"{zoe}/secrets", {})
+
+    assert operator.done("DELETE", zoe) == {"deleted_secrets": 2}
+    assert operator.ask("GET", f"{zoe}/secrets").status == 404
+
+
+@pytest.mark.parametrize("limit", [1, 4, 100])
+def test_every_profile_is_on_one_page(operator: Operator, limit: int) -> None:
+    tags, cursor = [], None
+    while True:
+        query = [("limit", str(limit)), *([("cursor", cursor)] if cursor else [])]
+        page = operator.done("GET", PROFILES, query=query)
+        assert len(page["profiles"]) <= limit
+        tags += [profile["tag"] for profile in page["profiles"]]
+        cursor = page["next"]
+        if cursor is None:
+            break
+
+    rows = read_json(HERE / "rows.json")["jwt_profiles"]
+    assert sorted(tags) == sorted(row["PutRequest"]["Item"]["tag"]["S"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    "tag",
+    ["a/b", "100%", "a%2Fb", "..", "profiles", "admin", " blank ", "ü ñ 🦉", "'\"<>{}|^`", "a+b", "secrets", "x" * 128],
+)
+def test_a_tag_may_hold_any_character(operator: Operator, tag: str) -> None:
+    """It travels percent-encoded, and REST APIs hand paths on as they were sent."""
+    created = operator.ask("POST", PROFILES, {"tag": tag, "sip_username": "zoe", "secret": {"id": tag}})
+    place = created.headers["location"].removeprefix("/v1")
+
+    assert place == f"{PROFILES}/{quote(tag, safe='')}"
+    assert operator.done("GET", place)["tag"] == tag
+    added = operator.ask("POST", f"{place}/rotate", {"id": f"{tag}2"})
+    secret = added.headers["location"].removeprefix("/v1")
+    assert operator.done("GET", secret)["id"] == f"{tag}2"
+    assert operator.done("GET", f"{place}/secrets/{quote(tag, safe='')}")["tag"] == tag
+
+
+@pytest.mark.parametrize("base", ["/v1", "", "/admin", "/sip/api"])
+def test_the_place_of_what_was_made_is_told_as_the_caller_must_ask(operator: Operator, base: str) -> None:
+    """Behind a stage, or the base path of a custom domain, which both stand in the event in their own ways."""
+    event = Case("a-test", "", asking("POST", f"{PROFILES}", {"tag": "zoe", "sip_username": "zoe"}), 0).event()
+    event["requestContext"]["path"] = f"{base}{PROFILES}"
+    event["path"] = PROFILES if base == "/v1" else f"{base}{PROFILES}"
+
+    answer = operator.stage.ask(event)
+
+    assert (answer.status, answer.headers["location"]) == (201, f"{base}{PROFILES}/zoe")
+
+
+# --- Versions ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("condition", "status"),
+    [
+        pytest.param("{}", 200, id="the version there is"),
+        pytest.param('"x", {}', 200, id="a list with it"),
+        pytest.param('"x" , "y"', 412, id="a list without it"),
+        pytest.param("*", 200, id="any"),
+        pytest.param("W/{}", 412, id="a weak tag never matches"),
+        pytest.param("x", 400, id="no quotes"),
+        pytest.param("", 400, id="empty"),
+    ],
+)
+@pytest.mark.parametrize(("method", "body"), [("PATCH", {"disabled": True}), ("DELETE", None)])
+def test_a_condition_is_kept(
+    operator: Operator, zoe: str, method: str, body: object, condition: str, status: int
+) -> None:
+    version = operator.ask("GET", zoe).headers["etag"]
+
+    answer = operator.ask(method, zoe, body, headers=[("If-Match", condition.replace("{}", version))])
+
+    assert answer.status == status
+    assert len(operator.audit) == (2 if status == 200 else 1)
+
+
+def test_of_two_who_saw_the_same_version_one_is_told(operator: Operator, zoe: str) -> None:
+    seen = [("If-Match", operator.ask("GET", zoe).headers["etag"])]
+
+    first = operator.ask("PATCH", zoe, {"sip_username": "first"}, headers=seen)
+    second = operator.ask("PATCH", zoe, {"sip_username": "second"}, headers=seen)
+
+    assert (first.status, second.status, kind_of(second)) == (200, 412, "stale")
+    assert operator.done("GET", zoe)["sip_username"] == "first"
+
+
+@pytest.mark.parametrize(("method", "body"), [("PATCH", {"disabled": True}), ("DELETE", None)])
+def test_a_change_between_look_and_write_is_noticed(
+    operator: Operator, zoe: str, method: str, body: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = operator.ask("GET", zoe).headers["etag"]
+    original = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def overtaken(client: BaseClient, operation: str, arguments: dict[str, Any]) -> Any:
+        if operation == "TransactWriteItems":
+            item = {"tag": {"S": "zoe"}, "sip_username": {"S": "faster"}}
+            original(client, "PutItem", {"TableName": "jwt_profiles", "Item": item})
+        return original(client, operation, arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", overtaken)
+    answer = operator.ask(method, zoe, body, headers=[("If-Match", version)])
+
+    assert answer.status == 412
+    assert operator.done("GET", zoe)["sip_username"] == "faster"
+
+
+# --- Secrets ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_secret_made_here_is_told_once(operator: Operator, zoe: str) -> None:
+    added = operator.ask("POST", f"{zoe}/secrets", {"id": "new", "kid": "k", "algorithms": ["HS512"]})
+    value = added.body["value"]
+    later = [operator.ask("GET", zoe), operator.ask("GET", f"{zoe}/secrets"), operator.ask("GET", f"{zoe}/secrets/new")]
+
+    assert (added.status, len(base64.urlsafe_b64decode(value + "=="))) == (201, 64)
+    assert (added.body["kid"], added.body["algorithms"], added.body["state"]) == ("k", ["HS512"], "open")
+    assert added.headers["location"] == f"/v1{zoe}/secrets/new"
+    assert [secret["id"] for secret in later[1].body["secrets"]].count("new") == 1
+    assert all("value" not in json.dumps(answer.body) for answer in later)
+    assert value not in "".join([*operator.lines, *(json.dumps(answer.given) for answer in later)])
+
+
+def test_a_secret_that_is_given_is_never_told(operator: Operator, zoe: str) -> None:
+    added = operator.ask("POST", f"{zoe}/secrets", {"id": "given", "value": GIVEN})
+
+    assert (added.status, added.body["value"]) == (201, None)
+    assert GIVEN not in json.dumps(added.given) + "".join(operator.lines)
+
+
+def test_a_repeated_addition_finds_its_own_work_and_another_one_is_refused(operator: Operator, zoe: str) -> None:
+    given = {"id": "given", "value": GIVEN}
+
+    statuses = [
+        operator.ask("POST", f"{zoe}/secrets", body).status for body in (given, given, {**given, "value": GIVEN[::-1]})
+    ]
+    same_key = operator.ask("POST", f"{zoe}/secrets", {"id": "other", "value": GIVEN})
+
+    assert statuses == [201, 200, 409]
+    assert same_key.status == 409
+    assert GIVEN not in "".join(operator.lines) + json.dumps(same_key.given)
+
+
+def test_a_first_secret_comes_with_its_profile_or_not_at_all(operator: Operator) -> None:
+    refused = operator.ask("POST", PROFILES, {"tag": "zoe", "sip_username": "zoe", "secret": {"value": "short"}})
+
+    assert kind_of(refused) == "invalid-value"
+    assert operator.ask("GET", f"{PROFILES}/zoe").status == 404
+    assert operator.has("zoe")["value"]
+
+
+def test_a_secret_is_closed_then_removed(operator: Operator, zoe: str) -> None:
+    path = f"{zoe}/secrets/1"
+
+    while_open = operator.ask("DELETE", path)
+    in_an_hour = operator.done("PATCH", path, {"end_ts": int(time.time()) + 3600})
+    past = operator.ask("PATCH", path, {"end_ts": 1})
+    closed = operator.done("PATCH", path, {"end_ts": "now"})
+    gone = operator.ask("DELETE", path)
+
+    assert (while_open.status, past.status, gone.status, gone.body) == (409, 400, 204, "")
+    assert (in_an_hour["state"], closed["state"]) == ("open", "closed")
+    assert operator.ask("DELETE", path).status == 404
+
+
+def test_a_secret_that_would_verify_nothing_is_refused_with_the_reason(operator: Operator, zoe: str) -> None:
+    answer = operator.ask("POST", f"{zoe}/secrets", {"value": "too-short-sEcReT"})
+
+    assert kind_of(answer) == "invalid-value"
+    assert "an HMAC key of 16 bytes, too short" in answer.body["detail"]
+    assert "too-short-sEcReT" not in json.dumps(answer.given) + "".join(operator.lines)
+
+
+# --- Rotation ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_rotation_opens_a_new_secret_and_lets_the_old_ones_end(operator: Operator, zoe: str) -> None:
+    answer = operator.ask("POST", f"{zoe}/rotate", {"overlap_seconds": 60, "id": "next"})
+
+    new, (old,) = answer.body["secret"], answer.body["closing"]
+    assert (answer.status, answer.headers["location"]) == (201, f"/v1{zoe}/secrets/next")
+    assert (new["state"], old["state"], old["id"]) == ("open", "open", "1")
+    assert old["end_ts"] - new["start_ts"] == 60
+    assert new["end_ts"] - new["start_ts"] == YEAR
+    assert new["value"]
+    assert new["value"] not in "".join(operator.lines)
+
+
+def test_a_rotation_needs_no_body(operator: Operator, zoe: str) -> None:
+    answer = operator.ask("POST", f"{zoe}/rotate")
+
+    assert answer.body["closing"][0]["end_ts"] - answer.body["secret"]["start_ts"] == 86400
+
+
+def test_a_repeated_rotation_finds_its_own_work(operator: Operator, zoe: str) -> None:
+    given = {"id": "next", "value": GIVEN}
+
+    first, again = (operator.ask("POST", f"{zoe}/rotate", given) for _ in range(2))
+
+    assert (first.status, again.status) == (201, 200)
+    assert first.body["secret"] == again.body["secret"]
+
+
+def test_of_two_rotations_at_once_one_is_done(operator: Operator, zoe: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = BaseClient._make_api_call  # type: ignore[attr-defined]
+    faster = provisioning_of(Settings.from_env({}), operator.stage.tables, actor="another", audit=lambda _: None)
+
+    def overtaken(client: BaseClient, operation: str, arguments: dict[str, Any]) -> Any:
+        if operation == "TransactWriteItems":
+            monkeypatch.undo()
+            faster.secrets.rotate("zoe", NewSecret())
+        return original(client, operation, arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", overtaken)
+    loser = operator.ask("POST", f"{zoe}/rotate")
+
+    assert loser.status == 409
+    assert len(operator.done("GET", f"{zoe}/secrets")["secrets"]) == 2
+
+
+# --- Tokens -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_token_is_signed_by_an_open_secret_and_good_for_the_service(operator: Operator) -> None:
+    value = operator.has("zoe", kid="k")["value"]
+
+    minted = operator.done("POST", f"{PROFILES}/zoe/tokens", {"lifetime_seconds": 60, "claims": {"scope": "calls"}})
+    plain = operator.done("POST", f"{PROFILES}/zoe/tokens")
+
+    claims = jwt.decode(minted["token"], value, ["HS256"])
+    assert jwt.get_unverified_header(minted["token"])["kid"] == "k"
+    assert (claims["tag"], claims["scope"], claims["exp"] - claims["iat"]) == ("zoe", "calls", 60)
+    assert (minted["jti"], minted["expires_at"], minted["sip_username"]) == (claims["jti"], claims["exp"], "zoe")
+    assert plain["jti"] != minted["jti"]
+    assert minted["token"] not in "".join(operator.lines)
+    assert value not in "".join(operator.lines)
+
+
+# --- Revocations ------------------------------------------------------------------------------------------------------
+
+
+def test_a_token_is_revoked_and_good_again(operator: Operator, zoe: str) -> None:
+    revoked = operator.ask("POST", f"{zoe}/revocations", {"jti": "a/b", "exp": 4_000_000_000})
+    again = operator.ask("POST", f"{zoe}/revocations", {"jti": "a/b", "exp": 4_000_000_000})
+    place = revoked.headers["location"].removeprefix("/v1")
+
+    assert (revoked.status, again.status, place) == (201, 200, f"{zoe}/revocations/a%2Fb")
+    assert operator.done("GET", place) == revoked.body == again.body
+    assert operator.ask("POST", f"{zoe}/tokens", {"jti": "a/b"}).status == 400  # the service would refuse it
+    assert operator.ask("DELETE", place).status == 204
+    assert operator.ask("GET", place).status == operator.ask("DELETE", place).status == 404
+    assert operator.ask("POST", f"{zoe}/tokens", {"jti": "a/b"}).status == 200
+
+
+def test_all_tokens_of_a_profile_are_revoked_and_good_again(operator: Operator, zoe: str) -> None:
+    all_until_now = operator.done("POST", f"{zoe}/revocations", {"all": True})["tokens_valid_after"]
+    earlier = operator.done("POST", f"{zoe}/revocations", {"before": 5})["tokens_valid_after"]
+
+    assert abs(all_until_now - time.time()) < 30
+    assert earlier == all_until_now == operator.done("GET", zoe)["tokens_valid_after"]
+    assert operator.ask("DELETE", f"{zoe}/tokens_valid_after").status == 204
+    assert operator.done("GET", zoe)["tokens_valid_after"] is None
+
+
+def test_revocations_come_in_pages(operator: Operator, zoe: str) -> None:
+    for number in range(3):
+        operator.done("POST", f"{zoe}/revocations", {"jti": str(number)})
+
+    first = operator.done("GET", f"{zoe}/revocations", query=[("limit", "2")])
+    rest = operator.done("GET", f"{zoe}/revocations", query=[("cursor", first["next"])])
+
+    assert [one["jti"] for one in first["revocations"] + rest["revocations"]] == ["0", "1", "2"]
+    assert rest["next"] is None
+
+
+def test_without_a_table_for_them_no_token_is_revoked_by_itself(set_stage: SetStage) -> None:
+    operator = Operator(set_stage("provisioning"))
+    path = f"{PROFILES}/alice-web/revocations"
+
+    answers = [operator.ask("GET", path), operator.ask("POST", path, {"jti": "1"}), operator.ask("DELETE", f"{path}/1")]
+
+    assert [answer.status for answer in answers] == [409, 409, 409]
+    assert "REVOCATIONS_TABLE" in answers[0].body["detail"]
+    assert operator.ask("POST", path, {"all": True}).status == 200
+
+
+# --- Who asks ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("identity", "actor"),
+    [
+        pytest.param({"userArn": "arn:aws:iam::1:user/a", "caller": "X"}, "arn:aws:iam::1:user/a", id="an ARN"),
+        pytest.param({"userArn": None, "caller": "AROAX:session"}, "AROAX:session", id="a caller"),
+        pytest.param({"accountId": "123456789012"}, "123456789012", id="an account"),
+        pytest.param({"userArn": "", "apiKey": "k", "sourceIp": "203.0.113.1"}, None, id="nobody"),
+        pytest.param(None, None, id="no identity"),
+    ],
+)
+def test_every_write_tells_who_asked_and_without_iam_there_is_none(
+    operator: Operator, identity: object, actor: str | None
+) -> None:
+    event = Case("a-test", "", asking("PATCH", ALICE, {"disabled": True}), 0).event()
+    event["requestContext"]["identity"] = identity
+
+    answer = operator.stage.ask(event)
+
+    assert answer.status == (403 if actor is None else 200)
+    written = [json.loads(line) for line in answer.lines if '"audit"' in line]
+    assert [line["actor"] for line in written] == ([] if actor is None else [actor])
+    assert answer.record.get("actor") == actor
+
+
+def test_a_line_of_audit_names_columns_and_ids_and_no_value(operator: Operator, zoe: str) -> None:
+    operator.done("PATCH", zoe, {"attributes": {"account": GIVEN}})
+    operator.done("POST", f"{zoe}/secrets", {"id": "s", "value": GIVEN, "kid": "k"})
+
+    create, change, add = operator.audit
+
+    assert create["secrets"] == ["1"]
+    assert change["columns"] == ["account"]
+    assert (add["audit"], add["tag"], add["id"], add["outcome"]) == ("secret.add", "zoe", "s", "done")
+    assert GIVEN not in "".join(operator.lines)
+
+
+def test_audit_is_written_whatever_the_log_level(set_stage: SetStage) -> None:
+    operator = Operator(set_stage("provisioning", POWERTOOLS_LOG_LEVEL="CRITICAL"))
+
+    operator.done("PATCH", ALICE, {"disabled": True})
+
+    assert [line["audit"] for line in operator.audit] == ["profile.change"]
+
+
+# --- Faults -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("method", "body"), [("GET", None), ("PATCH", {"disabled": True})])
+def test_an_outage_is_told_as_one(operator: Operator, outage: Callable[[], None], method: str, body: object) -> None:
+    outage()
+
+    answer = operator.ask(method, ALICE, body)
+
+    assert (answer.status, answer.headers["retry-after"], kind_of(answer)) == (503, "1", "unavailable")
+    assert ("may have been done" in answer.body.get("detail", "")) is (method == "PATCH")
+    assert answer.record["reason"] == "unreachable"
+    assert any('"Fault"' in line for line in answer.lines)
+    assert [line["outcome"] for line in operator.audit] == ([] if method == "GET" else ["unknown"])
+
+
+@pytest.mark.parametrize("settings", [{"LEEWAY_SECONDS": "never"}, {"PROFILES_TABLE": "no_such_table"}])
+def test_a_fault_shows_nothing_internal(set_stage: SetStage, settings: dict[str, str]) -> None:
+    answer = Operator(set_stage("provisioning", **settings)).ask("GET", ALICE)
+
+    assert answer.status == 500
+    assert answer.body.keys() == {"type", "title", "status", "instance"}
+    assert answer.record["reason"] in ("bad_setting", "unusable_store")
+
+
+def test_an_unforeseen_error_shows_nothing(
+    operator: Operator,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Neither here nor in the log, where Powertools would put errors that nobody takes."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError(GIVEN)
+
+    monkeypatch.setattr("auth_jwt.provisioning.secrets.Secrets.add", broken)
+    answer = operator.ask("POST", SECRETS, {"value": GIVEN})
+
+    assert (answer.status, answer.record["reason"]) == (500, "unforeseen")
+    assert answer.record["causes"][0]["type"] == "builtins.RuntimeError"
+    seen = capfd.readouterr()
+    assert GIVEN not in json.dumps(answer.given) + "".join(operator.lines) + caplog.text + seen.out + seen.err
+
+
+@pytest.mark.parametrize("made_by", ["secret_json", "SecretOut.of"], ids=["by the package", "by a route"])
+def test_an_answer_of_another_form_than_described_is_a_fault(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch, made_by: str
+) -> None:
+    """So that no member, a secret's value for one, slips into an answer unseen."""
+    original = operator.stage  # the stage is set: the routes are loaded
+    monkeypatch.setattr(f"admin_api.answers.{made_by}", lambda secret: {"id": secret.id, "value": GIVEN})
+
+    answer = Operator(original).ask("GET", f"{SECRETS}/1")
+
+    assert (answer.status, answer.record["reason"]) == (500, "unforeseen")
+    assert GIVEN not in json.dumps(answer.given) + "".join(answer.lines)
+
+
+def test_no_switch_of_powertools_prints_requests(
+    set_stage: SetStage, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    operator = Operator(
+        set_stage("provisioning", POWERTOOLS_DEV="true", POWERTOOLS_DEBUG="true", POWERTOOLS_LOG_LEVEL="DEBUG")
+    )
+
+    with caplog.at_level("DEBUG"):
+        operator.done("POST", SECRETS, {"value": GIVEN})
+        made = operator.done("POST", SECRETS, {})["value"]
+
+    seen = capfd.readouterr()
+    everything = "".join(operator.lines) + caplog.text + seen.out + seen.err
+    assert GIVEN not in everything
+    assert made not in everything
+
+
+def test_requests_are_counted(operator: Operator) -> None:
+    operator.done("GET", ALICE)
+    operator.ask("GET", f"{PROFILES}/nobody")
+
+    done, rejected = (json.loads(line) for line in operator.lines if '"_aws"' in line)
+
+    assert (done["service"], done["Done"], done["operation"], done["tag"]) == (
+        "provisioning",
+        1,
+        "show_profile",
+        "alice-web",
+    )
+    assert (rejected["Rejected"], rejected["reason"]) == (1, "not_found")

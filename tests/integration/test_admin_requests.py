@@ -1,0 +1,265 @@
+"""Requests that the admin API refuses, or that change nothing: all on one stage, where nothing is written."""
+
+import base64
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from events.provisioning_events import Case, asking
+from events.stage import Answer, stage
+from tests.integration.operator import PROFILES, Operator
+
+GIVEN = "sEcReT-0123456789-0123456789-0123456789"
+ALICE = f"{PROFILES}/alice-web"
+SECRETS = f"{ALICE}/secrets"
+
+
+@pytest.fixture(name="operator", scope="module")
+def _operator() -> Iterator[Operator]:
+    with stage({}, "provisioning") as ready:
+        yield Operator(ready)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_written(operator: Operator) -> Iterator[None]:
+    operator.lines.clear()
+    yield
+    assert all(line["audit"] == "profile.change" for line in operator.audit)
+
+
+def flaws(answer: Answer) -> list[tuple[str, str]]:
+    assert answer.body["type"] == "urn:auth-jwt:problem:invalid-request"
+    return [(flaw["field"], flaw["rule"]) for flaw in answer.body["errors"]]
+
+
+def kind_of(answer: Answer) -> str:
+    return str(answer.body["type"]).removeprefix("urn:auth-jwt:problem:")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "expected"),
+    [
+        pytest.param("POST", PROFILES, {"tag": "a"}, [("body.sip_username", "missing")], id="a member missing"),
+        pytest.param(
+            "POST", PROFILES, {"tag": 5, "sip_username": "z"}, [("body.tag", "string_type")], id="a number as text"
+        ),
+        pytest.param("PATCH", ALICE, {"disabled": "yes"}, [("body.disabled", "bool_type")], id="text as true"),
+        pytest.param("PATCH", ALICE, {"disabled": 1}, [("body.disabled", "bool_type")], id="one as true"),
+        pytest.param(
+            "PATCH", ALICE, {"sip_username": None}, [("body.sip_username", "value_error")], id="null for a name"
+        ),
+        pytest.param("PATCH", ALICE, {"sip_user": "x"}, [("body.sip_user", "extra_forbidden")], id="an unknown member"),
+        pytest.param("POST", SECRETS, {"start_ts": 1.5}, [("body.start_ts", "int_type")], id="half a second"),
+        pytest.param("POST", SECRETS, {"start_ts": -1}, [("body.start_ts", "greater_than_equal")], id="before 1970"),
+        pytest.param("POST", SECRETS, {"value": ""}, [("body.value", "string_too_short")], id="an empty secret"),
+        pytest.param(
+            "POST", SECRETS, {"algorithms": ["none"]}, [("body.algorithms.0", "value_error")], id="no algorithm"
+        ),
+        pytest.param("PATCH", f"{SECRETS}/1", {}, [("body.end_ts", "missing")], id="no end"),
+        pytest.param("POST", f"{ALICE}/revocations", {}, [("body", "value_error")], id="nothing to revoke"),
+        pytest.param(
+            "POST", f"{ALICE}/revocations", {"jti": "1", "all": True}, [("body", "value_error")], id="one and all"
+        ),
+        pytest.param(
+            "POST", f"{ALICE}/revocations", {"before": 1, "exp": 1}, [("body", "value_error")], id="an odd exp"
+        ),
+    ],
+)
+def test_a_malformed_request_is_told_where_and_by_which_rule(
+    operator: Operator, method: str, path: str, body: object, expected: list[tuple[str, str]]
+) -> None:
+    answer = operator.ask(method, path, body)
+
+    assert answer.status == 400
+    assert flaws(answer) == expected
+    assert operator.audit == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "{",
+        "[]",
+        '[{"disabled": true}]',
+        "null",
+        '{"disabled": true} x',
+        '{"a": NaN}',
+        '{"disabled": true, "disabled": true}',
+        '{"a": "\\ud800"}',
+        "[" * 9999,
+    ],
+)
+def test_what_is_no_clean_json_object_is_refused(operator: Operator, body: str) -> None:
+    answer = operator.ask("PATCH", ALICE, body)
+
+    assert (answer.status, kind_of(answer)) == (400, "invalid-request")
+    assert operator.audit == []
+
+
+@pytest.mark.parametrize(
+    ("attribute", "ok"),
+    [
+        pytest.param("text", True, id="text"),
+        pytest.param(2**63 - 1, True, id="a large number"),
+        pytest.param(0.1, True, id="a fraction"),
+        pytest.param(1e125, True, id="as far as DynamoDB counts"),
+        pytest.param(1e126, False, id="farther"),
+        pytest.param(-1e-200, False, id="finer"),
+        pytest.param(False, True, id="false"),
+        pytest.param(["a"], False, id="a list"),
+        pytest.param({}, False, id="an object"),
+        pytest.param("", False, id="empty text"),
+    ],
+)
+def test_what_a_column_may_hold(operator: Operator, attribute: object, ok: bool) -> None:
+    answer = operator.ask("PATCH", ALICE, {"attributes": {"x": attribute}})
+
+    assert answer.status == (200 if ok else 400)
+    if ok:
+        assert answer.body["attributes"]["x"] == pytest.approx(attribute)
+
+
+@pytest.mark.parametrize("name", ["tag", "sip_username", "disabled", "tokens_valid_after"])
+def test_a_column_of_the_decision_is_no_attribute(operator: Operator, name: str) -> None:
+    """`{"attributes": {"disabled": false}}` would else unlock somebody by a side door."""
+    assert operator.ask("PATCH", ALICE, {"attributes": {name: "x"}}).status == 400
+
+
+def test_an_error_repeats_nothing_that_was_given(operator: Operator) -> None:
+    """A key may stand in the wrong member, or break a rule."""
+    bodies = [
+        {"value": [GIVEN]},
+        {"value": {GIVEN[:5]: GIVEN}},
+        {"algorithms": [GIVEN]},
+        {"kid": GIVEN * 100},
+        {"start_ts": GIVEN},
+        {"secret": GIVEN},
+        f'{{"value": "{GIVEN}", "value": "{GIVEN}"}}',
+        f'{{"value": "{GIVEN}"',
+    ]
+
+    answers = [operator.ask("POST", SECRETS, body) for body in bodies]
+
+    assert {answer.status for answer in answers} == {400}
+    assert GIVEN not in "".join([*operator.lines, *(json.dumps(answer.given) for answer in answers)])
+
+
+def test_a_body_has_a_largest_size(operator: Operator) -> None:
+    def of_size(characters: int) -> str:
+        return json.dumps({"x": "y" * (characters - 9)})
+
+    assert operator.ask("PATCH", ALICE, of_size(1_000_000)).status == 400
+    assert operator.ask("PATCH", ALICE, of_size(1_000_001)).status == 413
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [
+        ("application/json", 200),
+        ("Application/JSON; charset=utf-8", 200),
+        ("text/plain", 415),
+        ("application/jsonx", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("multipart/form-data; boundary=x", 415),
+    ],
+)
+def test_a_body_is_json(operator: Operator, content_type: str, status: int) -> None:
+    assert operator.ask("PATCH", ALICE, {"disabled": True}, content_type=content_type).status == status
+
+
+def test_a_body_in_base64_is_read(operator: Operator) -> None:
+    event = Case("a-test", "", asking("PATCH", ALICE, {"disabled": True}), 0).event()
+
+    answers = [
+        operator.stage.ask({**event, "body": body, "isBase64Encoded": True})
+        for body in (base64.b64encode(event["body"].encode()).decode(), "*", "/w==")
+    ]
+
+    assert [answer.status for answer in answers] == [200, 400, 400]
+
+
+@pytest.mark.parametrize(
+    "path", ["/admin", "/admin/", "/", "/admin/profile", "/admin/profiles/a/b", f"{PROFILES}/a//secrets"]
+)
+def test_an_unknown_path_is_a_problem(operator: Operator, path: str) -> None:
+    answer = operator.ask("GET", path)
+
+    assert (answer.status, kind_of(answer)) == (404, "unknown-path")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("DELETE", PROFILES, "GET, POST"),
+        ("POST", ALICE, "GET, PATCH, DELETE"),
+        ("GET", f"{ALICE}/rotate", "POST"),
+        ("HEAD", f"{ALICE}/tokens", "POST"),
+        ("OPTIONS", f"{SECRETS}/1", "GET, PATCH, DELETE"),
+        ("GET", f"{ALICE}/tokens_valid_after", "DELETE"),
+        ("POST", "/admin/swagger", "GET"),
+    ],
+)
+def test_a_wrong_method_is_told_the_right_ones(operator: Operator, method: str, path: str, allowed: str) -> None:
+    answer = operator.ask(method, path)
+
+    assert (answer.status, answer.headers["allow"]) == (405, allowed)
+
+
+@pytest.mark.parametrize(
+    ("query", "ok"),
+    [
+        pytest.param([("limit", "1")], True, id="one"),
+        pytest.param([("limit", "0")], False, id="none"),
+        pytest.param([("limit", "100")], True, id="the most"),
+        pytest.param([("limit", "101")], False, id="more than the most"),
+        pytest.param([("limit", "many")], False, id="no number"),
+        pytest.param([("limit", "1"), ("limit", "2")], False, id="two limits"),
+        pytest.param([("cursor", "YWxpY2Utd2Vi")], True, id="a cursor"),
+        pytest.param([("cursor", "YWxpY2Utd2Vi=")], False, id="a cursor that is none of ours"),
+        pytest.param([("cursor", "")], False, id="an empty cursor"),
+        pytest.param([("cursor", "/é")], False, id="text"),
+        pytest.param([("cursor", "_w")], False, id="no UTF-8"),
+    ],
+)
+def test_what_a_page_may_be_asked_for(operator: Operator, query: list[tuple[str, str]], ok: bool) -> None:
+    answer = operator.ask("GET", PROFILES, query=query)
+
+    assert answer.status == (200 if ok else 400)
+
+
+def test_a_tag_that_is_no_text_is_refused(operator: Operator) -> None:
+    assert flaws(operator.ask("GET", f"{PROFILES}/%ff")) == [("path.tag", "value_error")]
+
+
+@pytest.mark.parametrize(
+    ("tag", "body", "status"),
+    [
+        pytest.param("carol-desk", {}, 409, id="by a public key"),
+        pytest.param("frank-closed", {}, 409, id="by a closed secret"),
+        pytest.param("heidi-disabled", {}, 400, id="for a disabled profile"),
+        pytest.param("alice-web", {"secret_id": "9"}, 404, id="by a secret that there is not"),
+        pytest.param("alice-web", {"claims": {"exp": 1}}, 400, id="that has expired"),
+        pytest.param("alice-web", {"lifetime_seconds": 0}, 400, id="that lives no second"),
+    ],
+)
+def test_a_token_that_the_service_would_refuse_is_not_minted(
+    operator: Operator, tag: str, body: object, status: int
+) -> None:
+    assert operator.ask("POST", f"{PROFILES}/{tag}/tokens", body).status == status
+
+
+def test_an_event_of_another_form_is_an_error_of_the_functions(operator: Operator) -> None:
+    of_an_http_api = {"requestContext": {"http": {"method": "GET"}}, "rawPath": PROFILES}
+    events: tuple[Any, ...] = ({}, [], None, of_an_http_api)
+
+    for event in events:
+        answer = operator.stage.ask(event)
+        assert answer.raised == "UnknownEvent: this function answers REST APIs only"
+        assert answer.record["reason"] == "unknown_event"
+
+
+def test_what_is_not_there_matches_no_condition(operator: Operator) -> None:
+    assert operator.ask("DELETE", f"{PROFILES}/nobody", headers=[("If-Match", "*")]).status == 404
