@@ -106,6 +106,7 @@ def test_a_secret_left_by_an_earlier_profile_is_not_replaced() -> None:
         pytest.param("t", "", {}, "username is empty", id="no username"),
         pytest.param("t", "alice", {"": 1}, "column is empty", id="a column without a name"),
         pytest.param("t", "alice", {"x" * 256: 1}, "255 bytes", id="a column's name too long"),
+        pytest.param("t", "alice", {"x" * 254 + "é": 1}, "255 bytes", id="in bytes"),
         pytest.param("t", "alice", {"sip_username": "b"}, "option of its own", id="a column with a meaning"),
         pytest.param("t", "alice", {"level": ""}, "leave it out", id="empty text"),
         pytest.param("t", "alice", {"level": 1.5}, "neither", id="a float"),
@@ -120,6 +121,12 @@ def test_what_would_not_work_is_refused(tag: str, username: str, attributes: dic
         office.provisioning.profiles.create(tag, username, attributes=attributes)
 
     assert (office.tables.rows, office.audit) == ({}, [])
+
+
+def test_the_longest_name_of_a_column_is_255_bytes() -> None:
+    office = an_office()
+
+    assert office.provisioning.profiles.create(TAG, "alice", attributes={"x" * 255: 1}).profile.attributes
 
 
 @pytest.mark.parametrize(("size", "fits"), [(128, True), (129, False)])
@@ -140,6 +147,20 @@ def test_only_what_is_given_changes() -> None:
     office.provisioning.profiles.change(TAG, username="bob", domain=MISSING, attributes={"level": None, "vip": True})
 
     assert office.tables.rows[PROFILE] == {"sip_username": "bob", "other": "theirs", "vip": True}
+
+
+@pytest.mark.parametrize("disabled", [True, False])
+def test_a_profile_is_disabled_or_enabled_along_with_other_changes(disabled: bool) -> None:
+    office = an_office()
+    office.has(disabled=not disabled)
+
+    assert office.provisioning.profiles.change(TAG, username="bob", disabled=disabled).disabled is disabled
+
+
+def test_what_a_profile_holds_is_in_no_repr() -> None:
+    office = an_office()
+
+    assert "4711" not in repr(office.provisioning.profiles.create(TAG, "alice", attributes={"pin": "4711"}))
 
 
 def test_changing_nothing_is_a_mistake() -> None:
@@ -164,16 +185,17 @@ def test_a_change_by_version_needs_that_version() -> None:
     assert profiles.show(TAG).sip_username == "bob"
 
 
-def test_no_update_is_lost_between_look_and_write() -> None:
+@pytest.mark.parametrize("column", ["level", "zone"])  # on both sides of the tag, by the alphabet
+def test_no_update_is_lost_between_look_and_write(column: str) -> None:
     office = an_office()
-    office.has(level=3)
+    office.tables.write_row(PROFILE, {"sip_username": "alice", column: 3})
     version = office.provisioning.profiles.show(TAG).version
-    office.tables.before_write = lambda: office.has(level=4)
+    office.tables.before_write = lambda: office.tables.write_row(PROFILE, {"sip_username": "alice", column: 4})
 
     with pytest.raises(Stale, match="meanwhile"):
-        office.provisioning.profiles.change(TAG, attributes={"level": 5}, if_version=version)
+        office.provisioning.profiles.change(TAG, username="bob", if_version=version)
 
-    assert office.tables.rows[PROFILE]["level"] == Decimal(4)
+    assert office.tables.rows[PROFILE] == {"sip_username": "alice", column: Decimal(4)}
 
 
 @pytest.mark.parametrize(
@@ -310,7 +332,7 @@ def test_columns_have_to_fit_into_a_row(size: int, fits: bool) -> None:
 
 def test_a_row_of_any_shape_can_be_shown() -> None:
     office = an_office()
-    office.has(sip_username=None, sip_domain=7, disabled="no", tokens_valid_after="soon", data={"M": {}})
+    office.has(sip_username=7, sip_domain=7, disabled="no", tokens_valid_after="soon", data={"M": {}})
 
     profile = office.provisioning.profiles.show(TAG)
 

@@ -9,7 +9,7 @@ from auth_jwt.errors import Conflict, Invalid, NotFound, Reason
 from auth_jwt.models import Columns
 from auth_jwt.provisioning.changes import Delete, Key, Table
 from auth_jwt.provisioning.inspection import SecretState
-from auth_jwt.provisioning.secrets import GENERATED_BYTES, LIFETIME_SECONDS, MAX_ROTATED, NewSecret
+from auth_jwt.provisioning.secrets import GENERATED_BYTES, LIFETIME_SECONDS, MAX_ROTATED, NewSecret, prepared
 from tests.factories import (
     HMAC_KEY,
     NOW,
@@ -117,6 +117,17 @@ def test_a_secret_that_would_never_verify_is_refused_and_not_quoted(secret: NewS
     if secret.value:
         assert secret.value not in str(refused.value)
     assert secret.value is None or secret.value not in repr(secret) or not secret.value
+
+
+def test_a_value_is_in_no_repr() -> None:
+    office = an_office_with_a_user()
+    added = office.provisioning.secrets.add(TAG, NewSecret())
+    rotated = office.provisioning.secrets.rotate(TAG, NewSecret())
+    ready = prepared(office.provisioning.registry, TAG, NewSecret(value=HMAC_KEY), others=())
+
+    assert added.generated not in repr(added)
+    assert rotated.generated not in repr(rotated)
+    assert HMAC_KEY not in repr(ready)
 
 
 def test_the_settings_judge_too() -> None:
