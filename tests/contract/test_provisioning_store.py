@@ -30,7 +30,7 @@ from auth_jwt.provisioning.changes import (
 )
 from auth_jwt.provisioning.tables import DynamoDbTables, provisioning_client
 from tests.contract.clients import REGION
-from tests.contract.servers import a_dynamodb, an_error
+from tests.contract.servers import a_dynamodb, an_answer, an_error, answering
 from tests.fakes import MemoryTables
 
 if TYPE_CHECKING:
@@ -288,6 +288,28 @@ def test_every_call_tells_an_outage_from_what_an_operator_must_mend(status: int,
             with pytest.raises(Fault, match=code) as fault:
                 call(store)
             assert type(fault.value) is kind
+
+
+def test_a_transaction_under_way_may_yet_happen() -> None:
+    with (
+        a_dynamodb(an_error(400, "TransactionInProgressException")) as endpoint,
+        pytest.raises(Unreachable, match="no answer yet"),
+    ):
+        tables_of(an_impatient_client(endpoint)).write(Put(PROFILE, {}))
+
+
+@pytest.mark.parametrize("answer", [b"<html>Welcome</html>", b"{}"])
+def test_a_page_of_somebody_else_is_no_answer(answer: bytes) -> None:
+    headers = "Content-Type: text/html\r\n" if answer.startswith(b"<") else ""
+    with answering(an_answer(answer, headers=headers)) as endpoint:
+        store = tables_of(an_impatient_client(endpoint))
+        with pytest.raises(Fault, match="not DynamoDB's"):
+            store.secrets("t")
+        with pytest.raises(Fault, match="not DynamoDB's"):
+            store.profiles(after=None, limit=1)
+        if headers:
+            with pytest.raises(Fault, match="not DynamoDB's"):
+                store.write(Put(PROFILE, {}))
 
 
 def test_no_answer_is_an_outage() -> None:

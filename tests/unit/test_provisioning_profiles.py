@@ -67,12 +67,23 @@ def test_creating_the_same_profile_again_changes_nothing() -> None:
     assert office.actions == ["profile.create"]
 
 
+def test_creating_the_same_profile_and_secret_again_changes_nothing() -> None:
+    office = an_office()
+    first = office.provisioning.profiles.create(TAG, "alice", secret=NewSecret(value=HMAC_KEY))
+
+    assert office.provisioning.profiles.create(TAG, "alice", secret=NewSecret(value=HMAC_KEY)) == first
+    with pytest.raises(Conflict):
+        office.provisioning.profiles.create(TAG, "alice", secret=NewSecret(value=f"{HMAC_KEY}, another"))
+    assert office.actions == ["profile.create"]
+
+
 @pytest.mark.parametrize(
     "other",
     [
         pytest.param({"username": "bob"}, id="another user"),
         pytest.param({"username": "alice", "attributes": {"level": 4}}, id="another attribute"),
         pytest.param({"username": "alice", "secret": NewSecret(value=HMAC_KEY)}, id="a secret with it"),
+        pytest.param({"username": "alice", "secret": NewSecret()}, id="a secret to be made with it"),
     ],
 )
 def test_a_profile_that_exists_is_not_replaced(other: dict[str, Any]) -> None:
@@ -110,6 +121,9 @@ def test_a_secret_left_by_an_earlier_profile_is_not_replaced() -> None:
         pytest.param("t", "alice", {"sip_username": "b"}, "option of its own", id="a column with a meaning"),
         pytest.param("t", "alice", {"level": ""}, "leave it out", id="empty text"),
         pytest.param("t", "alice", {"level": 1.5}, "neither", id="a float"),
+        pytest.param("t", "alice", {"level": 10**38 + 1}, "cannot hold", id="39 digits"),
+        pytest.param("t", "alice", {"level": Decimal("1E+126")}, "cannot hold", id="a number too large"),
+        pytest.param("t", "alice", {"level": Decimal("NaN")}, "cannot hold", id="no number at all"),
         pytest.param("t", "alice", {"level": ["a"]}, "neither", id="a list"),
         pytest.param("t", "alice", {"level": "x" * 400_000}, "more than", id="more than a row holds"),
     ],
@@ -121,6 +135,15 @@ def test_what_would_not_work_is_refused(tag: str, username: str, attributes: dic
         office.provisioning.profiles.create(tag, username, attributes=attributes)
 
     assert (office.tables.rows, office.audit) == ({}, [])
+
+
+@pytest.mark.parametrize("number", [0, -1, 10**38 - 1, Decimal("1E+125"), Decimal("-1E-125"), 10**40])
+def test_a_number_that_dynamodb_holds_is_taken(number: int | Decimal) -> None:
+    office = an_office()
+
+    profile = office.provisioning.profiles.create(TAG, "alice", attributes={"level": number}).profile
+
+    assert profile.attributes == {"level": Decimal(number)}
 
 
 def test_the_longest_name_of_a_column_is_255_bytes() -> None:
@@ -280,6 +303,28 @@ def test_a_secret_added_meanwhile_goes_too() -> None:
     assert office.provisioning.profiles.delete(TAG) == 1
 
     assert office.tables.rows == {}
+
+
+def test_a_profile_created_while_another_is_deleted_keeps_its_secret() -> None:
+    office = an_office()
+    office.has()
+    for number in range(99):
+        office.has_secret(str(number))
+    office.has_secret("left")
+
+    def wait_for_the_second_write() -> None:
+        office.tables.before_write = create_anew
+
+    def create_anew() -> None:
+        office.has()
+        office.has_secret("new")
+
+    office.tables.before_write = wait_for_the_second_write
+
+    with pytest.raises(Conflict, match="created while another was deleted"):
+        office.provisioning.profiles.delete(TAG)
+
+    assert {key.id for key in office.tables.rows} == {None, "left", "new"}
 
 
 def test_a_deletion_by_version_needs_that_version() -> None:

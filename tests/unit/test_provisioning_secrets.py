@@ -101,6 +101,8 @@ def test_whatever_kind_of_key_may_be_given(value: str, kind: str, algorithms: tu
         pytest.param(NewSecret(value=HMAC_KEY, algorithms=()), "none is named", id="no alg"),
         pytest.param(NewSecret(value=HMAC_KEY, end=NOW), "ended already", id="over"),
         pytest.param(NewSecret(value=HMAC_KEY, start=NOW + 9, end=NOW + 9), "never opens", id="no window"),
+        pytest.param(NewSecret(value=HMAC_KEY, end=NOW * 1000), "milliseconds", id="an end in milliseconds"),
+        pytest.param(NewSecret(value=HMAC_KEY, start=-1), "not negative", id="a start before all time"),
         pytest.param(NewSecret(value=HMAC_KEY, kid=""), "kid is empty", id="empty kid"),
         pytest.param(NewSecret(value=HMAC_KEY, id=""), "id is empty", id="empty id"),
         pytest.param(NewSecret(value=HMAC_KEY, id="x" * 1025), "1024 bytes", id="id too long"),
@@ -174,6 +176,14 @@ def test_a_secret_of_the_same_id_is_not_replaced() -> None:
             office.provisioning.secrets.add(TAG, NewSecret(value=value, id="a"))
 
     assert office.secret("a")["secret"] == OLD_KEY
+
+
+def test_a_secret_that_was_closed_since_is_not_told_to_be_added() -> None:
+    office = an_office_with_a_user()
+    office.has_secret("a", end_ts=NOW)
+
+    with pytest.raises(Conflict, match="another window"):
+        office.provisioning.secrets.add(TAG, NewSecret(value=HMAC_KEY, id="a"))
 
 
 def test_a_key_that_is_open_already_is_not_added_a_second_time() -> None:
@@ -302,13 +312,23 @@ def test_nothing_can_be_closed_in_the_past(at: int, fits: bool) -> None:
             office.provisioning.secrets.close(TAG, "1", at=at)
 
 
-def test_a_window_without_an_end_can_be_closed() -> None:
+@pytest.mark.parametrize("end", ["never", None, True])
+@pytest.mark.parametrize("at", [None, NOW + 60])
+def test_a_window_without_an_end_never_opens_not_even_until_it_is_closed(at: int | None, end: object) -> None:
     office = an_office_with_a_user()
-    office.has_secret("1", end_ts="never")
+    office.has_secret("1", end_ts=end)
 
-    office.provisioning.secrets.close(TAG, "1")
+    assert office.provisioning.secrets.close(TAG, "1", at=at).state is SecretState.CLOSED
 
     assert office.secret("1")["end_ts"] == Decimal(NOW)
+    assert office.verdict(a_token(jti="a")) is Reason.NO_ACTIVE_SECRET
+
+
+def test_a_secret_closed_before_it_opened_is_closed() -> None:
+    office = an_office_with_a_user()
+    office.has_secret("1", start_ts=NOW + 60)
+
+    assert office.provisioning.secrets.close(TAG, "1").state is SecretState.CLOSED
 
 
 def test_the_earlier_of_two_closings_holds() -> None:
@@ -434,6 +454,30 @@ def test_a_rotation_happens_whole_or_not_at_all() -> None:
         office.provisioning.secrets.rotate(TAG, NewSecret())
 
     assert [secret.id for secret in office.provisioning.secrets.list(TAG)] == ["1"]
+
+
+@pytest.mark.parametrize(("end", "fits"), [(NOW + 60, False), (NOW + 61, True)])
+def test_a_new_secret_outlives_the_old_ones(end: int, fits: bool) -> None:
+    """Or an issuer would have nothing to sign with when the overlap ends."""
+    office = an_office_with_a_user()
+    office.has_secret("1", secret=OLD_KEY)
+    if fits:
+        assert office.provisioning.secrets.rotate(TAG, NewSecret(end=end), overlap_seconds=60).secret.end == end
+    else:
+        with pytest.raises(Invalid, match="later end"):
+            office.provisioning.secrets.rotate(TAG, NewSecret(end=end), overlap_seconds=60)
+
+
+@pytest.mark.parametrize(
+    "end", [pytest.param(NOW + 10**6, id="an open one beside others"), pytest.param(NOW, id="a closed one")]
+)
+def test_rotating_to_a_secret_that_was_there_before_is_no_rotation(end: int) -> None:
+    office = an_office_with_a_user()
+    office.has_secret("a", end_ts=end)
+    office.has_secret("1", secret=OLD_KEY)
+
+    with pytest.raises(Conflict, match="already"):
+        office.provisioning.secrets.rotate(TAG, NewSecret(value=HMAC_KEY, id="a"))
 
 
 def test_rotating_again_to_the_same_secret_changes_nothing() -> None:

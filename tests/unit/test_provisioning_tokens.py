@@ -129,6 +129,44 @@ def test_a_token_for_nobody_is_not_handed_out() -> None:
         office.provisioning.tokens.mint(TAG)
 
 
+def test_a_key_that_verifies_and_that_pyjwt_signs_with_not_is_told() -> None:
+    office = an_office()
+    office.has()
+    office.has_secret("1", secret="ssh-rsa" + "x" * 64)
+    assert office.verdict(a_token(key="ssh-rsa" + "x" * 64, jti="a")) is None
+
+    with pytest.raises(Invalid, match="'1' verifies"):
+        office.provisioning.tokens.mint(TAG)
+
+
+def test_a_legacy_key_signs_without_a_warning() -> None:
+    office = an_office(min_hmac_key_bytes=8)
+    office.has()
+    office.has_secret("1", secret="legacy k")
+
+    assert office.verdict(office.provisioning.tokens.mint(TAG).token) is None
+
+
+def test_claims_that_go_too_deep_make_no_token() -> None:
+    office = an_office_with_a_login()
+    deep: Any = 0
+    for _ in range(100_000):
+        deep = [deep]
+
+    with pytest.raises(Invalid, match="no token: RecursionError"):
+        office.provisioning.tokens.mint(TAG, claims={"deep": deep})
+
+
+def test_where_the_id_is_the_tag_a_token_has_no_id_of_its_own() -> None:
+    office = an_office(tag_claim="jti", revocations=False)
+    office.has()
+    office.has_secret("1")
+
+    assert office.provisioning.tokens.mint(TAG).jti == TAG
+    with pytest.raises(Invalid, match="TAG_CLAIM"):
+        office.provisioning.tokens.mint(TAG, jti="mine")
+
+
 def test_claims_that_are_no_json_make_no_token() -> None:
     office = an_office_with_a_login()
 
@@ -241,6 +279,22 @@ def test_revoking_again_keeps_it_as_long_as_either_asked() -> None:
     assert revocations.revoke(TAG, "j", exp=NOW + 90).expires_at is None
     assert revocations.show(TAG, "j").revoked_at == NOW
     assert office.actions == ["token.revoke"] * 3
+
+
+def test_what_others_noted_beside_a_revocation_stays() -> None:
+    office = an_office_with_a_login()
+    office.tables.write_row(Key(Table.REVOCATIONS, TAG, "j"), {"expires_at": NOW, "reason": "stolen"})
+
+    office.provisioning.revocations.revoke(TAG, "j")
+
+    assert office.tables.rows[Key(Table.REVOCATIONS, TAG, "j")] == {"reason": "stolen"}
+
+
+def test_an_exp_in_milliseconds_is_a_mistake() -> None:
+    office = an_office_with_a_login()
+
+    with pytest.raises(Invalid, match="milliseconds"):
+        office.provisioning.revocations.revoke(TAG, "j", exp=NOW * 1000)
 
 
 def test_of_two_revocations_at_once_the_longer_holds() -> None:
@@ -361,13 +415,14 @@ def test_the_bound_is_never_moved_back() -> None:
     assert office.actions == ["token.revoke_all"]
 
 
-def test_a_bound_that_is_no_number_is_replaced() -> None:
+@pytest.mark.parametrize(("before", "bound"), [(5, NOW + 1), (NOW + 9, NOW + 9)])
+def test_a_bound_that_is_no_number_revokes_all_there_are_and_so_does_what_replaces_it(before: int, bound: int) -> None:
     office = an_office()
     office.has(tokens_valid_after="soon")
 
-    office.provisioning.revocations.revoke_all(TAG, before=5)
+    assert office.provisioning.revocations.revoke_all(TAG, before=before) == bound
 
-    assert office.tables.rows[Key(Table.PROFILES, TAG)]["tokens_valid_after"] == Decimal(5)
+    assert office.tables.rows[Key(Table.PROFILES, TAG)]["tokens_valid_after"] == Decimal(bound)
 
 
 def test_nobody_has_no_tokens_to_revoke() -> None:
@@ -376,8 +431,9 @@ def test_nobody_has_no_tokens_to_revoke() -> None:
     for attempt in (office.provisioning.revocations.revoke_all, office.provisioning.revocations.lift_all):
         with pytest.raises(NotFound, match="no profile"):
             attempt(TAG)
-    with pytest.raises(Invalid, match="negative"):
-        office.provisioning.revocations.revoke_all(TAG, before=-1)
+    for before in (-1, NOW * 1000):
+        with pytest.raises(Invalid, match="not negative and not in milliseconds"):
+            office.provisioning.revocations.revoke_all(TAG, before=before)
     assert office.tables.rows == {}
 
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from auth_jwt.credentials import parse_credentials
 from auth_jwt.errors import BadSetting
 from auth_jwt.models import Columns, Policy
-from auth_jwt.tokens import ALGORITHMS, HeaderRules
+from auth_jwt.tokens import ALGORITHMS, MAX_TAG_CHARACTERS, HeaderRules
 
 DEFAULTS: Final[Mapping[str, str]] = {
     "DB_URL": "",
@@ -63,10 +63,11 @@ AUTHORIZER_DEFAULTS: Final[Mapping[str, str]] = {
 """Those that only API Gateway's authorizer reads, on top of the others."""
 
 ROTATION_DEFAULTS: Final[Mapping[str, str]] = {
+    "ROTATED_TAG": "",
     "ROTATION_OVERLAP_SECONDS": "86400",
     "SECRET_LIFETIME_SECONDS": "8640000",
 }
-"""Those that only the rotation of secrets reads, likewise."""
+"""Those that only the rotation of secrets reads, likewise. The first has to be set."""
 
 _MAX_NUMBER: Final = 10**9
 _MAX_DIGITS: Final = 20
@@ -211,21 +212,24 @@ class RotationSettings:
     """What only the rotation of secrets asks of the environment. Durations are seconds.
 
     Attributes:
+        tag: whose secret is rotated.
         overlap: how long a replaced secret goes on verifying.
         lifetime: how long a new secret does if no other replaces it; longer than the overlap.
     """
 
+    tag: str
     overlap: int
     lifetime: int
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
-        """Read *env*, taking the default of every variable that is not in it.
+        """Read *env*, taking the default of every variable that is not in it; `ROTATED_TAG` has to be.
 
         Raises:
             BadSetting: a value cannot be; names the variable, the value and what is accepted.
         """
         read = _Reader(env, ROTATION_DEFAULTS)
+        tag = read("ROTATED_TAG", _tag, f"the tag whose secret is rotated, 1 to {MAX_TAG_CHARACTERS} characters")
         overlap = read("ROTATION_OVERLAP_SECONDS", *_number(1))
         lifetime = read("SECRET_LIFETIME_SECONDS", *_number(1))
         if lifetime <= overlap:
@@ -233,7 +237,7 @@ class RotationSettings:
                 f"SECRET_LIFETIME_SECONDS={lifetime} is refused: a secret that replaces another outlives the overlap;"
                 f" accepted: more than ROTATION_OVERLAP_SECONDS, which is {overlap}"
             )
-        return cls(overlap=overlap, lifetime=lifetime)
+        return cls(tag=tag, overlap=overlap, lifetime=lifetime)
 
 
 def near_misses(env: Mapping[str, str]) -> dict[str, str]:
@@ -393,6 +397,12 @@ def _types(text: str) -> frozenset[str]:
 
 def _claim(text: str) -> str:
     if not text.strip():
+        raise ValueError
+    return text
+
+
+def _tag(text: str) -> str:
+    if not 0 < len(text) <= MAX_TAG_CHARACTERS:
         raise ValueError
     return text
 

@@ -255,10 +255,15 @@ class SdkClient:
             raise Unreachable(type(error).__name__) from error
         except BotoCoreError as error:
             raise Fault(type(error).__name__) from error
-        told = answer["ResponseMetadata"]
-        if told["HTTPStatusCode"] != _OK or told["HTTPHeaders"].get("content-type") != _DYNAMODB_JSON:
-            raise Fault("the answer is not DynamoDB's")  # the SDK takes a page of HTML for an empty one
+        if not is_dynamodbs(answer):
+            raise Fault("the answer is not DynamoDB's")
         return answer
+
+
+def is_dynamodbs(answer: Mapping[str, Any]) -> bool:
+    """Tell whether boto3's *answer* is DynamoDB's: the SDK takes a page of HTML for an empty one."""
+    told = answer["ResponseMetadata"]
+    return bool(told["HTTPStatusCode"] == _OK and told["HTTPHeaders"].get("content-type") == _DYNAMODB_JSON)
 
 
 def load_sdk() -> None:

@@ -149,7 +149,7 @@ def _state_of(secret: Secret, flaw: str | None, now: float) -> SecretState:
         return SecretState.UNUSABLE
     if secret.is_open(now):
         return SecretState.OPEN
-    return SecretState.FUTURE if secret.start is not None and now < secret.start else SecretState.CLOSED
+    return SecretState.CLOSED if secret.end is not None and secret.end <= now else SecretState.FUTURE
 
 
 def _kind_of(key: VerificationKey) -> str:

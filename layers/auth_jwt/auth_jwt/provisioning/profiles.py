@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Final
 
 from auth_jwt.errors import Conflict, Invalid, NotFound, Stale
@@ -16,6 +16,7 @@ from auth_jwt.provisioning.changes import (
     MISSING,
     PRESENT,
     Change,
+    Check,
     Delete,
     Expected,
     Key,
@@ -27,11 +28,15 @@ from auth_jwt.provisioning.changes import (
     Update,
 )
 from auth_jwt.provisioning.registry import Registry, checked_tag, checked_text
-from auth_jwt.provisioning.secrets import Added, NewSecret, added, prepared
+from auth_jwt.provisioning.secrets import Added, NewSecret, PreparedSecret, added, prepared
 
 MAX_PAGE: Final = 100
 _MAX_COLUMN_BYTES: Final = 255
 _MAX_ROW_BYTES: Final = 350_000  # DynamoDB's limit is 400 kB, names and overhead included
+
+_MAX_DIGITS: Final = 38  # of a number in DynamoDB
+_MAX_EXPONENT: Final = 125
+_MANY_DIGITS: Final = 10_000
 
 AttributeValue = str | int | Decimal | bool
 
@@ -120,7 +125,7 @@ class Profiles:
         row = self._row(username, domain, disabled, attributes or {})
         changes: list[Change] = [Put(Key(Table.PROFILES, tag), row, ABSENT)]
         details: dict[str, object] = {"columns": sorted(row)}
-        first = None
+        first, new = None, None
         if secret is not None:
             new = prepared(self._registry, tag, secret, others=())
             changes.append(Put(Key(Table.SECRETS, tag, new.id), new.columns, ABSENT))
@@ -132,7 +137,7 @@ class Profiles:
             if overtaken.key.table is Table.SECRETS:
                 raise Conflict(f"{tag!r} has a secret {overtaken.key.id!r} already") from None
             existing = self._store.profile(tag)
-            if existing is None or dict(existing) != {self._columns.tag: tag, **row} or secret is not None:
+            if existing is None or dict(existing) != {self._columns.tag: tag, **row} or not self._has(tag, new):
                 raise Conflict(f"there is a profile {tag!r} already") from None
         return Created(self.show(tag), first)
 
@@ -229,8 +234,13 @@ class Profiles:
             raise _stale(tag) from None
         deleted = len(some)
         while ids := self._secret_ids(tag):  # without a profile no secret is added, so there is an end
-            some = ids[:MAX_CHANGES]
-            self._delete(tag, some)
+            some = ids[: MAX_CHANGES - 1]
+            try:
+                self._delete(tag, some, Check(Key(Table.PROFILES, tag), ABSENT))
+            except Overtaken:
+                raise Conflict(
+                    f"a profile {tag!r} was created while another was deleted, of which secrets are left: list them"
+                ) from None
             deleted += len(some)
         return deleted
 
@@ -240,6 +250,11 @@ class Profiles:
     def _delete(self, tag: str, ids: list[str], *more: Change) -> None:
         secrets = [Delete(Key(Table.SECRETS, tag, secret_id)) for secret_id in ids]
         self._registry.write("profile.delete", tag, *more, *secrets, details={"secrets": ids})
+
+    def _has(self, tag: str, new: PreparedSecret | None) -> bool:
+        """Tell whether a retry finds the secret that the first attempt wrote, if there was to be one."""
+        rows = {} if new is None else {str(row[SECRET_ID]): row for row in self._store.secrets(tag)}
+        return new is None or dict(rows.get(new.id, {})).get(self._columns.secret) == new.value
 
     def _existing(self, tag: str) -> Row:
         row = self._store.profile(checked_tag(tag))
@@ -295,6 +310,8 @@ class Profiles:
                 checked_text(f"the column {name!r}", value)
             elif isinstance(value, float) or not isinstance(value, bool | int | Decimal | None):
                 raise Invalid(f"the column {name!r} is neither text, a number, true nor false")
+            elif value is not None and not _fits(Decimal(value)):
+                raise Invalid(f"the column {name!r} is a number that DynamoDB cannot hold: 38 digits, up to 1E+125")
             size += len(name.encode()) + len(str(value).encode())
         if size > _MAX_ROW_BYTES:
             raise Invalid(f"the columns take {size} bytes, more than the {_MAX_ROW_BYTES} that fit")
@@ -310,6 +327,13 @@ def version_of(row: Row) -> str:
     """Return a word that is another whenever the *row* holds something else."""
     described = {name: [type(value).__name__, str(value)] for name, value in row.items()}
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _fits(number: Decimal) -> bool:
+    if not number.is_finite():
+        return False
+    digits = number.normalize(Context(prec=_MANY_DIGITS)).as_tuple().digits
+    return len(digits) <= _MAX_DIGITS and (not number or abs(number.adjusted()) <= _MAX_EXPONENT)
 
 
 def _stale(tag: str) -> Stale:

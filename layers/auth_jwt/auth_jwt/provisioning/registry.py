@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import floor
-from typing import Any
+from typing import Any, Final
 
 from auth_jwt.authorizer import Authorizer
 from auth_jwt.errors import Invalid, Unreachable
@@ -13,6 +13,8 @@ from auth_jwt.provisioning.audit import Audit, AuditEntry, WriteOutcome
 from auth_jwt.provisioning.changes import Change, ProvisioningStore
 from auth_jwt.provisioning.inspection import SecretRecord, inspected
 from auth_jwt.tokens import MAX_TAG_CHARACTERS
+
+_MILLISECONDS: Final = 10**11  # as seconds, in the year 5138
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,17 @@ class Registry:
         finally:
             if outcome is not None:
                 self.audit(AuditEntry(self.now(), self.actor, action, tag, id, outcome, details or {}))
+
+
+def checked_time(name: str, seconds: int) -> int:
+    """Return *seconds* if they can be a time.
+
+    Raises:
+        Invalid: they are negative, or so many that they must be milliseconds.
+    """
+    if not 0 <= seconds < _MILLISECONDS:
+        raise Invalid(f"{name} is in UNIX seconds, not negative and not in milliseconds: {seconds}")
+    return seconds
 
 
 def checked_tag(tag: str) -> str:

@@ -10,6 +10,7 @@ from auth_jwt.provisioning.changes import (
     ABSENT,
     MISSING,
     PRESENT,
+    Change,
     Delete,
     Expected,
     Key,
@@ -18,7 +19,7 @@ from auth_jwt.provisioning.changes import (
     Table,
     Update,
 )
-from auth_jwt.provisioning.registry import Registry, checked_tag, checked_text
+from auth_jwt.provisioning.registry import Registry, checked_tag, checked_text, checked_time
 
 MAX_PAGE: Final = 100
 _EXPIRES: Final = "expires_at"
@@ -91,18 +92,17 @@ class Revocations:
             row = self._store.revocation(tag, jti)
             if row is not None and _lasts(row, expires):
                 return Revocation.from_row(row)
-            columns: dict[str, object] = {_REVOKED: Decimal(self._registry.now())}
-            expected = ABSENT
-            if row is not None:
-                columns[_REVOKED] = row.get(_REVOKED, columns[_REVOKED])
-                expected = Expected(True, {_EXPIRES: row.get(_EXPIRES, MISSING)})
-            if expires is not None:
-                columns[_EXPIRES] = Decimal(expires)
+            until = MISSING if expires is None else Decimal(expires)
+            if row is None:
+                written = {_REVOKED: Decimal(self._registry.now())} | ({} if until is MISSING else {_EXPIRES: until})
+                change: Change = Put(key, written, ABSENT)
+            else:
+                change = Update(key, {_EXPIRES: until}, Expected(True, {_EXPIRES: row.get(_EXPIRES, MISSING)}))
             try:
-                self._registry.write("token.revoke", tag, Put(key, columns, expected), id=jti)
+                self._registry.write("token.revoke", tag, change, id=jti)
             except Overtaken:
                 continue
-            return Revocation.from_row({REVOCATION_TAG: tag, REVOCATION_JTI: jti, **columns})
+            return self.show(tag, jti)
         raise Conflict(f"the revocation of {jti!r} keeps changing: try again")
 
     def revoke_all(self, tag: str, *, before: int | None = None) -> int:
@@ -117,16 +117,17 @@ class Revocations:
             NotFound: there is no such profile.
         """
         checked_tag(tag)
-        bound = self._registry.now() + 1 if before is None else before
-        if bound < 0:
-            raise Invalid("times are UNIX seconds, not negative")
+        soon = self._registry.now() + 1
+        given = soon if before is None else checked_time("the time", before)
         for _ in range(_ATTEMPTS):
             row = self._store.profile(tag)
             if row is None:
                 raise NotFound(f"there is no profile {tag!r}")
             present = row.get(self._valid_after, MISSING)
-            if isinstance(present, Decimal) and present >= bound:
+            if isinstance(present, Decimal) and present >= given:
                 return int(present)
+            # What is no number revokes all tokens there are.
+            bound = given if present is MISSING or isinstance(present, Decimal) else max(given, soon)
             expected = Expected(True, {self._valid_after: present})
             update = Update(Key(Table.PROFILES, tag), {self._valid_after: Decimal(bound)}, expected)
             try:
@@ -203,6 +204,8 @@ class Revocations:
 
     def _kept_until(self, exp: int | None) -> int | None:
         policy = self._registry.policy
+        if exp is not None:
+            checked_time("exp", exp)
         if exp is None or not policy.enforce_time_claims:  # then a token does not end with its exp
             return None
         return max(exp, self._registry.now()) + policy.leeway_seconds + _MARGIN_SECONDS

@@ -23,8 +23,8 @@ from auth_jwt.provisioning.changes import (
     Table,
     Update,
 )
-from auth_jwt.provisioning.inspection import SecretRecord, inspected
-from auth_jwt.provisioning.registry import Registry, checked_tag, checked_text
+from auth_jwt.provisioning.inspection import SecretRecord, SecretState, inspected
+from auth_jwt.provisioning.registry import Registry, checked_tag, checked_text, checked_time
 from auth_jwt.tokens import ALGORITHMS
 
 GENERATED_BYTES: Final = 64
@@ -150,8 +150,9 @@ class Secrets:
         """
         rows = self._store.secrets(checked_tag(tag))
         new = prepared(self._registry, tag, secret, others=rows)
-        if self._is_there(rows, new):
-            return Added(self.show(tag, new.id))
+        there = self._same(rows, new)
+        if there is not None and there.state in (SecretState.OPEN, SecretState.FUTURE):
+            return Added(there)
         self._refuse_a_second_of(rows, new)
         changes = (Check(Key(Table.PROFILES, tag), PRESENT), Put(Key(Table.SECRETS, tag, new.id), new.columns, ABSENT))
         try:
@@ -170,7 +171,7 @@ class Secrets:
             NotFound: there is no such secret.
         """
         now = self._registry.now()
-        end = now if at is None else at
+        end = now if at is None else checked_time("the end", at)
         if end < now:
             raise Invalid(f"{end} has passed; leave it out to close the secret now")
         for _ in range(_ATTEMPTS):
@@ -178,8 +179,9 @@ class Secrets:
             if _ends_by(row.get(self._columns.end), end):
                 break
             try:
-                change = self._closing(tag, row, end)
-                self._registry.write("secret.close", tag, change, id=secret_id, details={"end": end})
+                until = end if isinstance(row.get(self._columns.end), Decimal) else now  # or it would open until then
+                change = self._closing(tag, row, until)
+                self._registry.write("secret.close", tag, change, id=secret_id, details={"end": until})
                 break
             except Overtaken:  # by another end, or by its removal
                 continue
@@ -210,7 +212,7 @@ class Secrets:
 
         All of it happens or nothing. Of two rotations at the same time one does, and the other is told so: an issuer
         that got the loser's key would be locked out when the winner's overlap ends. A second time with the same `id`
-        and value, it changes nothing and returns the same.
+        and value, it changes nothing and returns the same, as long as that secret is open and the others end in time.
 
         Args:
             tag: whose.
@@ -227,11 +229,14 @@ class Secrets:
         now = self._registry.now()
         rows = self._store.secrets(checked_tag(tag))
         new = prepared(self._registry, tag, replace(secret, start=now), others=rows)
-        if self._is_there(rows, new):
-            return Rotated(self.show(tag, new.id), ())
-        self._refuse_a_second_of(rows, new)
         end = now + overlap_seconds
+        if new.record.end is not None and new.record.end <= end:
+            raise Invalid("the new secret would end no later than the old ones: give it a later end")
         old = [row for row in rows if self._is_open(row) and not _ends_by(row.get(self._columns.end), end)]
+        there = self._same(rows, new)
+        if there is not None and there.state is SecretState.OPEN and [row[SECRET_ID] for row in old] == [new.id]:
+            return Rotated(there, ())
+        self._refuse_a_second_of(rows, new)
         if len(old) > MAX_ROTATED:
             raise Invalid(f"{len(old)} secrets are open, more than the {MAX_ROTATED} that one rotation closes")
         changes: list[Change] = [
@@ -268,10 +273,12 @@ class Secrets:
     def _as_read(self, row: Row, *columns: str) -> Expected:
         return Expected(True, {column: row.get(column, MISSING) for column in columns})
 
-    def _is_there(self, rows: Iterable[Row], new: PreparedSecret) -> bool:
-        """Tell whether a retry finds what the first attempt wrote."""
-        same = (row for row in rows if row[SECRET_ID] == new.id)
-        return any(_same_text(row.get(self._columns.secret), new.value) for row in same)
+    def _same(self, rows: Iterable[Row], new: PreparedSecret) -> SecretRecord | None:
+        """Return what a retry finds of the first attempt: the row of the same id and value."""
+        for row in rows:
+            if row[SECRET_ID] == new.id and _same_text(row.get(self._columns.secret), new.value):
+                return self._registry.inspected(row)
+        return None
 
     def _refuse_a_second_of(self, rows: Iterable[Row], new: PreparedSecret) -> None:
         for row in rows:
@@ -295,6 +302,8 @@ def prepared(registry: Registry, tag: str, secret: NewSecret, *, others: Sequenc
     """
     start = registry.now() if secret.start is None else secret.start
     end = start + LIFETIME_SECONDS if secret.end is None else secret.end
+    for name, bound in (("the start", start), ("the end", end)):
+        checked_time(name, bound)
     if end <= registry.now():
         raise Invalid("its window has ended already")
     own: dict[str, object] = {registry.columns.start: Decimal(start), registry.columns.end: Decimal(end)}
@@ -364,8 +373,8 @@ def _refusal(tag: str, overtaken: Overtaken) -> Rejected:
 
 def _taken(tag: str, secret_id: str) -> Conflict:
     return Conflict(
-        f"there is a secret {secret_id!r} of {tag!r} already, with another value; "
-        "if it was generated at an attempt whose answer was lost, its value is lost, too: rotate with another id"
+        f"there is a secret {secret_id!r} of {tag!r} already, with another value or another window; "
+        "if it was generated at an attempt whose answer was lost, its value is lost, too: take another id"
     )
 
 

@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from auth_jwt.errors import Fault, Unreachable
 from auth_jwt.models import REVOCATION_JTI, REVOCATION_TAG, SECRET_ID, Columns, Row
 from auth_jwt.provisioning.changes import MISSING, Change, Check, Delete, Expected, Key, Overtaken, Page, Put, Table
-from auth_jwt.stores import failure_of, row_of
+from auth_jwt.stores import failure_of, is_dynamodbs, row_of
 
 if TYPE_CHECKING:
     import boto3
@@ -24,8 +24,6 @@ _ATTEMPTS: Final = 5
 _FIRST_PAUSE_SECONDS: Final = 0.05
 _FAILED_CONDITION: Final = "ConditionalCheckFailed"
 _WORTH_ANOTHER: Final = frozenset({"TransactionConflict", "ProvisionedThroughputExceeded", "ThrottlingError"})
-
-_T = TypeVar("_T")
 
 
 class DynamoDbTables:
@@ -71,7 +69,7 @@ class DynamoDbTables:
         if after is not None:
             question["ExclusiveStartKey"] = self._key(Key(Table.PROFILES, after))
         answer = self._asked("dynamodb:Scan", Table.PROFILES, ask=lambda: self._client.scan(**question))
-        return _page(answer, self._columns.tag)
+        return _page(self._items(answer), self._columns.tag)
 
     def secrets(self, tag: str) -> list[Row]:
         """Return all secrets of *tag*; see `ProvisioningStore`."""
@@ -141,7 +139,13 @@ class DynamoDbTables:
             question["ExclusiveStartKey"] = last
         if limit is not None:
             question["Limit"] = limit
-        return self._asked("dynamodb:Query", table, ask=lambda: self._client.query(**question))
+        return self._items(self._asked("dynamodb:Query", table, ask=lambda: self._client.query(**question)))
+
+    @staticmethod
+    def _items(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+        if "Items" not in answer:
+            raise Fault("the answer is not DynamoDB's: it has no items, not even none")
+        return answer
 
     def _name(self, table: Table) -> str:
         name = self._names[table]
@@ -179,10 +183,13 @@ class DynamoDbTables:
             part["ExpressionAttributeValues"] = {name: _typed(value) for name, value in values.given.items()}
         return {kind: part}
 
-    def _asked(self, action: str, *tables: Table, ask: Callable[[], _T]) -> _T:
-        on = " and ".join(repr(self._names[table]) for table in tables)
-        with _translated_errors(f"{action} on table {on}"):
-            return ask()
+    def _asked(self, action: str, *tables: Table, ask: Callable[[], Any]) -> Mapping[str, Any]:
+        action += f" on table {' and '.join(repr(self._names[table]) for table in tables)}"
+        with _translated_errors(action):
+            answer: Mapping[str, Any] = ask()
+        if not is_dynamodbs(answer):
+            raise Fault(f"{action}: the answer is not DynamoDB's")
+        return answer
 
 
 class _Cancelled(Exception):
@@ -267,6 +274,8 @@ def _translated_errors(action: str) -> Iterator[None]:
         code = error.response.get("Error", {}).get("Code", "")
         if code == "TransactionCanceledException" and reasons:
             raise _Cancelled(reasons) from None
+        if code == "TransactionInProgressException":  # an earlier attempt of ours: it may yet happen
+            raise Unreachable(f"{action}: no answer yet ({code})") from error
         raise failure_of(action, error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0), code) from error
     except (BotoConnectionError, HTTPClientError) as error:
         raise Unreachable(f"{action}: no answer ({type(error).__name__})") from error

@@ -1,6 +1,7 @@
 """Tokens for a profile: what an issuer would sign, for whoever has none or wants to try."""
 
 import uuid
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import floor
@@ -82,6 +83,8 @@ class Tokens:
         """
         if lifetime_seconds < 1:
             raise Invalid("a token lives at least a second")
+        if jti is not None and self._registry.policy.tag_claim == "jti":
+            raise Invalid("the claim jti names the tag here (TAG_CLAIM): a token has no id of its own")
         secret, record = self._signer(checked_tag(tag), secret_id)
         now = self._registry.now()
         ends = min(now + lifetime_seconds, floor(secret.end or 0))  # an open secret has an end
@@ -174,6 +177,10 @@ def _signed(payload: Mapping[str, Any], secret: Secret, record: SecretRecord, po
     if not isinstance(material, bytes):
         raise TypeError(f"{algorithm} by a key that is not HMAC's")
     try:
-        return jwt.encode(dict(payload), material, algorithm=algorithm, headers=header)
-    except (TypeError, ValueError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of keys shorter than RFC 7518 asks for: a setting allows them here
+            return jwt.encode(dict(payload), material, algorithm=algorithm, headers=header)
+    except jwt.InvalidKeyError:
+        raise Invalid(f"PyJWT signs with no such key, though the secret {secret.id!r} verifies") from None
+    except (TypeError, ValueError, RecursionError) as error:
         raise Invalid(f"these claims make no token: {type(error).__name__}") from None
