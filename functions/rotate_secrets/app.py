@@ -10,13 +10,13 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from typing import Any, Final
 
-from auth_jwt.errors import BadSetting, Fault, NotRotated, Rejected, UnknownEvent, Unreachable
+from auth_jwt.errors import BadSetting, Conflict, Fault, NotFound, NotRotated, Rejected, UnknownEvent, Unreachable
 from auth_jwt.models import Report
 from auth_jwt.observability import Journal, Outcome, milliseconds_since, request_id_of
 from auth_jwt.provisioning import Provisioning
@@ -41,6 +41,12 @@ SETTLE_SECONDS: Final = 3
 """How long a row has been there before anybody signs with its secret.
 
 A reader that looked just before may believe its look for a second, and DynamoDB's copies agree within about one.
+"""
+
+KEPT_SECONDS: Final = 7 * 86400
+"""How long a row of its own stays in the table after its end, for whoever wonders why a token is refused.
+
+Rows that stayed for good would be read at every look at the tag, and each rotation makes one.
 """
 
 _DAY: Final = 86400
@@ -188,29 +194,35 @@ class SigningSecret:
 
     Attributes:
         members: all of them; those that are not known here are kept as they are.
-        tag: whose secret it is.
     """
 
     members: Mapping[str, Any] = field(repr=False)
-    tag: str
 
     @classmethod
-    def from_text(cls, text: str | None) -> "SigningSecret":
+    def from_text(cls, text: str | None, tag: str) -> "SigningSecret":
         """Read the text of a version.
 
+        Who may put a value there decides what its issuer signs with, and not whose tokens it signs: that is a setting.
+
+        Args:
+            text: of the version, None if it has none.
+            tag: the one that is rotated. The text names it or, before the first rotation, none.
+
         Raises:
-            NotRotated: it is no such object.
+            NotRotated: it is no such object, or it names another tag.
         """
         try:
             members = json.loads(text or "")
         except ValueError:
             members = None
-        if not isinstance(members, dict) or not isinstance(members.get("tag"), str) or not members["tag"]:
-            raise NotRotated('the secret in Secrets Manager holds no JSON object with a "tag" that is text')
-        for name in ("secret", "kid", "alg"):
+        if not isinstance(members, dict):
+            raise NotRotated("the secret in Secrets Manager holds no JSON object")
+        for name in ("tag", "secret", "kid", "alg"):
             if not isinstance(members.get(name, ""), str):
                 raise NotRotated(f'"{name}" of the secret in Secrets Manager is no text')
-        return cls(members, members["tag"])
+        if members.get("tag", tag) != tag:
+            raise NotRotated(f'"tag" of the secret in Secrets Manager is another than ROTATED_TAG={tag!r}')
+        return cls(members)
 
     @property
     def value(self) -> str | None:
@@ -223,19 +235,20 @@ class SigningSecret:
         listed = self.members.get("alg")
         return None if listed is None else tuple(name.strip() for name in listed.split(","))
 
-    def renewed(self, value: str, kid: str) -> "SigningSecret":
-        """Return it with another *value*, and another *kid* if issuers are told one."""
-        renewed = {**self.members, "secret": value}
-        return SigningSecret({**renewed, "kid": kid} if "kid" in self.members else renewed, self.tag)
+    def renewed(self, tag: str, value: str, kid: str) -> "SigningSecret":
+        """Return it with another *value* for that *tag*, and another *kid* if issuers are told one."""
+        renewed = {**self.members, "tag": tag, "secret": value}
+        return SigningSecret({**renewed, "kid": kid} if "kid" in self.members else renewed)
 
     def as_key(self, secret_id: str | None = None, end: int | None = None) -> NewSecret:
         """Return the key that it is, as a row of that `id` until that *end*.
 
         Raises:
-            NotRotated: there is none.
+            NotRotated: there is none, or its issuer would not know for whom to sign.
         """
-        if not self.value:
-            raise NotRotated('the new version of the secret in Secrets Manager has no "secret"')
+        for name in ("tag", "secret"):
+            if not self.members.get(name):
+                raise NotRotated(f'the new version of the secret in Secrets Manager has no "{name}"')
         kid = self.members.get("kid")
         return NewSecret(value=self.value, id=secret_id, end=end, algorithms=self.algorithms, kid=kid)
 
@@ -249,7 +262,7 @@ class Rotation:
     Args:
         provisioning: what may be done to the tables.
         versions: the secrets in Secrets Manager.
-        rules: how long secrets live and overlap.
+        rules: whose secret it is, and how long secrets live and overlap.
         managed: the secret, as it is described now.
         version: the version to be.
         report: told whose secret it is, for the log.
@@ -270,9 +283,10 @@ class Rotation:
         self._registry = provisioning.registry
         self._versions = versions
         self._rules = rules
+        self._tag = rules.tag
         self._managed = managed
         self._version = version
-        self._report = report
+        report.tag = rules.tag
         self._pause = pause
         # The same name may be another secret's tomorrow, and two secrets may be of one tag: the ARN tells them apart.
         self._prefix = f"sm-{managed.arn[-6:]}-"
@@ -292,7 +306,8 @@ class Rotation:
         try:
             if CURRENT in stages:  # done, up to what an interrupted finish left open
                 if step is Step.FINISH:
-                    self._close_replaced(self._signing_secret(self._version).tag, self._managed.version_at(PREVIOUS))
+                    self._signing_secret(self._version)  # of another tag, its old rows would not be found here
+                    self._close_replaced(self._managed.version_at(PREVIOUS))
                 return None
             if PENDING not in stages:
                 raise NotRotated(f"the version is not {PENDING}: the rotation was cancelled, or another came after it")
@@ -314,9 +329,9 @@ class Rotation:
         if current is None:
             raise NotRotated(f"the secret has no version that is {CURRENT}")
         secret = self._signing_secret(current)
-        value = self._provisioning.secrets.generate(secret.tag, algorithms=secret.algorithms)
-        text = json.dumps(secret.renewed(value, self._row_of(self._version)).members)
-        with self._audited("rotation.create", secret.tag):
+        value = self._provisioning.secrets.generate(self._tag, algorithms=secret.algorithms)
+        text = json.dumps(secret.renewed(self._tag, value, self._row_of(self._version)).members)
+        with self._audited("rotation.create"):
             # Where another attempt was faster, its value stays and ours is forgotten.
             self._versions.put_pending(self._managed.arn, self._version, text)
 
@@ -324,7 +339,7 @@ class Rotation:
         """Add the row of the new secret, unless it is there."""
         secret = self._signing_secret(self._version)
         end = self._registry.now() + self._rules.lifetime
-        self._provisioning.secrets.add(secret.tag, secret.as_key(self._row_of(self._version), end))
+        self._provisioning.secrets.add(self._tag, secret.as_key(self._row_of(self._version), end))
 
     def _test(self) -> Trial:
         """Have a token judged that is signed as the issuer will sign.
@@ -332,8 +347,8 @@ class Rotation:
         What comes after the signature is no matter of the secret: that of a disabled profile is rotated all the same.
         """
         secret = self._signing_secret(self._version)
-        self._opened(secret.tag)
-        trial = self._provisioning.tokens.tried(secret.tag, secret.as_key())
+        self._opened()
+        trial = self._provisioning.tokens.tried(self._tag, secret.as_key())
         if trial.report.secret_id != self._row_of(self._version):
             raise NotRotated(f"the new secret does not verify its own token: {trial.refused_because}")
         return trial
@@ -344,15 +359,15 @@ class Rotation:
         In this order: if nothing comes after the first half, the old secret goes on verifying, and nobody is refused.
         The other way round an issuer would be left with a secret that ends.
         """
-        secret = self._signing_secret(self._version)
-        row = self._opened(secret.tag)
+        self._signing_secret(self._version)
+        row = self._opened()
         age = self._registry.clock() - float(row.start or 0)
         if age < SETTLE_SECONDS:
             self._pause(SETTLE_SECONDS - age)
         replaced = self._managed.version_at(CURRENT)
-        with self._audited("rotation.finish", secret.tag, instead_of=replaced):
+        with self._audited("rotation.finish", instead_of=replaced):
             self._versions.make_current(self._managed.arn, self._version, instead_of=replaced)
-        self._close_replaced(secret.tag, replaced)
+        self._close_replaced(replaced)
 
     _steps: Final[Mapping[Step, Callable[["Rotation"], Trial | None]]] = {
         Step.CREATE: _create,
@@ -361,22 +376,25 @@ class Rotation:
         Step.FINISH: _finish,
     }
 
-    def _close_replaced(self, tag: str, replaced: str | None) -> None:
+    def _close_replaced(self, replaced: str | None) -> None:
         """Let the rows end that earlier rotations made, and those that hold the *replaced* version's value.
 
-        Rows of other operators stay as they are.
+        Those of earlier rotations that ended long ago are taken away. Rows of other operators stay as they are.
         """
-        secrets = self._provisioning.secrets
-        rows = [record for record in secrets.list(tag) if record.id.startswith(self._prefix)]
+        secrets, now = self._provisioning.secrets, self._registry.now()
+        own = [record for record in secrets.list(self._tag) if record.id.startswith(self._prefix)]
+        rows = list(own)
         if replaced is not None and (value := self._value_of(replaced)) is not None:
-            rows += secrets.holding(tag, value)
+            rows += secrets.holding(self._tag, value)
         # Asked after the rows: a rotation whose row was there by then can be seen by now, and its row is kept.
         stages = self._versions.describe(self._managed.arn).stages
-        kept = {version for version, its in stages.items() if its & {PENDING, CURRENT}} - {replaced} | {self._version}
-        end = self._registry.now() + self._rules.overlap
-        ending = {row.id for row in rows if row.end is not None and row.end > end}
-        for row in sorted(ending - {self._row_of(version) for version in kept}):
-            secrets.close(tag, row, at=end)
+        in_use = {version for version, its in stages.items() if its & {PENDING, CURRENT}} - {replaced} | {self._version}
+        kept, end = set(map(self._row_of, in_use)), now + self._rules.overlap
+        for row in sorted({row.id for row in rows if row.end is not None and row.end > end} - kept):
+            secrets.close(self._tag, row, at=end)
+        for row in sorted({row.id for row in own if row.end is not None and row.end <= now - KEPT_SECONDS} - kept):
+            with suppress(Conflict, NotFound):  # somebody else is at it
+                secrets.remove(self._tag, row)
 
     def _value_of(self, version: str) -> str | None:
         """Return what an old version signs with, None if it is not such a secret any more."""
@@ -386,13 +404,11 @@ class Rotation:
             return None
 
     def _signing_secret(self, version: str) -> SigningSecret:
-        secret = SigningSecret.from_text(self._versions.value_of(self._managed.arn, version))
-        self._report.tag = secret.tag
-        return secret
+        return SigningSecret.from_text(self._versions.value_of(self._managed.arn, version), self._tag)
 
-    def _opened(self, tag: str) -> SecretRecord:
+    def _opened(self) -> SecretRecord:
         """Return the row of the new secret, which is open and stays so."""
-        row = self._provisioning.secrets.show(tag, self._row_of(self._version))
+        row = self._provisioning.secrets.show(self._tag, self._row_of(self._version))
         if row.state is not SecretState.OPEN:
             raise NotRotated(f"the new secret {row.id!r} is {row.state}{_because(row)}")
         if row.end is None or row.end - self._registry.now() <= self._rules.overlap:
@@ -403,7 +419,7 @@ class Rotation:
         return f"{self._prefix}{version}"
 
     @contextmanager
-    def _audited(self, action: str, tag: str, **details: object) -> Iterator[None]:
+    def _audited(self, action: str, **details: object) -> Iterator[None]:
         outcome: WriteOutcome | None = None
         try:
             yield
@@ -415,7 +431,7 @@ class Rotation:
             if outcome is not None:
                 audit: Audit = self._registry.audit
                 row, now = self._row_of(self._version), self._registry.now()
-                audit(AuditEntry(now, self._registry.actor, action, tag, row, outcome, details))
+                audit(AuditEntry(now, self._registry.actor, action, self._tag, row, outcome, details))
 
 
 def _because(row: SecretRecord) -> str:
