@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from auth_jwt.errors import Conflict, Invalid, NotFound, Reason, Stale, Unreachable
+from auth_jwt.errors import Conflict, Fault, Invalid, NotFound, Reason, Stale, Unreachable
 from auth_jwt.models import Columns
 from auth_jwt.provisioning.audit import WriteOutcome
 from auth_jwt.provisioning.changes import MISSING, Key, Table
@@ -82,13 +82,14 @@ def test_creating_the_same_profile_and_secret_again_changes_nothing() -> None:
     [
         pytest.param({"username": "bob"}, id="another user"),
         pytest.param({"username": "alice", "attributes": {"level": 4}}, id="another attribute"),
+        pytest.param({"username": "alice", "attributes": {"level": 1, "vip": 1}}, id="a number for true"),
         pytest.param({"username": "alice", "secret": NewSecret(value=HMAC_KEY)}, id="a secret with it"),
         pytest.param({"username": "alice", "secret": NewSecret()}, id="a secret to be made with it"),
     ],
 )
 def test_a_profile_that_exists_is_not_replaced(other: dict[str, Any]) -> None:
     office = an_office()
-    office.provisioning.profiles.create(TAG, "alice")
+    office.provisioning.profiles.create(TAG, "alice", attributes={"level": 1, "vip": True})
     before = dict(office.tables.rows)
 
     with pytest.raises(Conflict, match="already"):
@@ -364,8 +365,11 @@ def test_a_page_has_bounds(limit: int, fits: bool) -> None:
             office.provisioning.profiles.page(limit=limit)
 
 
-@pytest.mark.parametrize(("size", "fits"), [(350_000 - len("note"), True), (350_000 - len("note") + 1, False)])
-def test_columns_have_to_fit_into_a_row(size: int, fits: bool) -> None:
+WHAT_IS_THERE = len("sip_username") + len("alice") + len("tag") + len(TAG) + len("note")
+
+
+@pytest.mark.parametrize(("size", "fits"), [(350_000 - WHAT_IS_THERE, True), (350_001 - WHAT_IS_THERE, False)])
+def test_all_columns_together_have_to_fit_into_a_row(size: int, fits: bool) -> None:
     office = an_office()
     office.has()
     if fits:
@@ -373,6 +377,23 @@ def test_columns_have_to_fit_into_a_row(size: int, fits: bool) -> None:
     else:
         with pytest.raises(Invalid, match="350001 bytes"):
             office.provisioning.profiles.change(TAG, attributes={"note": "x" * size})
+
+
+def test_a_username_has_to_fit_as_well() -> None:
+    office = an_office()
+
+    with pytest.raises(Invalid, match="bytes"):
+        office.provisioning.profiles.create(TAG, "a" * 400_000)
+
+
+@pytest.mark.parametrize(("size", "fits"), [(2048, True), (2049, False)])
+def test_a_page_goes_on_from_what_can_be_a_key(size: int, fits: bool) -> None:
+    office = an_office()
+    if fits:
+        assert office.provisioning.profiles.page(after="x" * size).profiles == ()
+    else:
+        with pytest.raises(Invalid, match="2048"):
+            office.provisioning.profiles.page(after="x" * size)
 
 
 def test_a_row_of_any_shape_can_be_shown() -> None:
@@ -385,18 +406,33 @@ def test_a_row_of_any_shape_can_be_shown() -> None:
     assert profile.tokens_valid_after == "soon"
 
 
-def test_a_write_whose_answer_was_lost_is_in_the_audit_as_unknown() -> None:
+@pytest.mark.parametrize("interruption", [Unreachable("no answer"), KeyboardInterrupt(), ValueError("half an answer")])
+def test_a_write_whose_answer_was_lost_is_in_the_audit_as_unknown(interruption: BaseException) -> None:
     office = an_office()
     office.has()
 
-    def outage() -> None:
-        raise Unreachable("no answer")
+    def interrupt() -> None:
+        raise interruption
 
-    office.tables.before_write = outage
-    with pytest.raises(Unreachable):
+    office.tables.before_write = interrupt
+    with pytest.raises(type(interruption)):
         office.provisioning.profiles.disable(TAG)
 
     assert [(entry.action, entry.outcome) for entry in office.audit] == [("profile.disable", WriteOutcome.UNKNOWN)]
+
+
+def test_a_write_that_was_refused_did_not_happen() -> None:
+    office = an_office()
+    office.has()
+
+    def refuse() -> None:
+        raise Fault("AccessDeniedException")
+
+    office.tables.before_write = refuse
+    with pytest.raises(Fault):
+        office.provisioning.profiles.disable(TAG)
+
+    assert office.audit == []
 
 
 def test_the_audit_names_columns_and_never_what_they_hold() -> None:

@@ -290,11 +290,34 @@ def test_what_others_noted_beside_a_revocation_stays() -> None:
     assert office.tables.rows[Key(Table.REVOCATIONS, TAG, "j")] == {"reason": "stolen"}
 
 
-def test_an_exp_in_milliseconds_is_a_mistake() -> None:
+@pytest.mark.parametrize(("exp", "kept"), [(10**11 - 1, True), (10**11, False), (10**300, False), (-5, True)])
+def test_an_exp_beyond_sense_keeps_its_revocation_for_ever(exp: int, kept: bool) -> None:
+    """Milliseconds, for one: whatever its issuer did, a token can be revoked."""
     office = an_office_with_a_login()
 
-    with pytest.raises(Invalid, match="milliseconds"):
-        office.provisioning.revocations.revoke(TAG, "j", exp=NOW * 1000)
+    assert (office.provisioning.revocations.revoke(TAG, "j", exp=exp).expires_at is not None) is kept
+
+
+def test_what_cannot_be_listed_is_not_revoked() -> None:
+    office = an_office_with_a_login()
+    revocations = office.provisioning.revocations
+
+    for attempt in (revocations.show, revocations.lift):
+        with pytest.raises(NotFound, match="not revoked"):
+            attempt(TAG, "x" * (MAX_JTI_BYTES + 1))
+        with pytest.raises(Invalid, match="Unicode"):
+            attempt(TAG, "\ud800")
+    with pytest.raises(Invalid, match="go on from"):
+        revocations.page(TAG, after="x" * (MAX_JTI_BYTES + 1))
+
+
+def test_nobody_has_no_list() -> None:
+    office = an_office()
+
+    with pytest.raises(NotFound, match="no profile"):
+        office.provisioning.revocations.page("nobody")
+    with pytest.raises(NotFound, match="no profile"):
+        office.provisioning.tokens.mint("nobody")
 
 
 def test_of_two_revocations_at_once_the_longer_holds() -> None:

@@ -32,6 +32,7 @@ from auth_jwt.provisioning.secrets import Added, NewSecret, PreparedSecret, adde
 
 MAX_PAGE: Final = 100
 _MAX_COLUMN_BYTES: Final = 255
+_MAX_KEY_BYTES: Final = 2048
 _MAX_ROW_BYTES: Final = 350_000  # DynamoDB's limit is 400 kB, names and overhead included
 
 _MAX_DIGITS: Final = 38  # of a number in DynamoDB
@@ -137,7 +138,7 @@ class Profiles:
             if overtaken.key.table is Table.SECRETS:
                 raise Conflict(f"{tag!r} has a secret {overtaken.key.id!r} already") from None
             existing = self._store.profile(tag)
-            if existing is None or dict(existing) != {self._columns.tag: tag, **row} or not self._has(tag, new):
+            if not _is_same(existing, {self._columns.tag: tag, **row}) or not self._has(tag, new):
                 raise Conflict(f"there is a profile {tag!r} already") from None
         return Created(self.show(tag), first)
 
@@ -153,6 +154,8 @@ class Profiles:
         """Return up to *limit* profiles (100 at most), in the table's order, those after the tag *after*."""
         if not 1 <= limit <= MAX_PAGE:
             raise Invalid(f"a page has 1 to {MAX_PAGE} profiles, not {limit}")
+        if after is not None and len(checked_text("the tag to go on from", after).encode()) > _MAX_KEY_BYTES:
+            raise Invalid(f"the tag to go on from has at most {_MAX_KEY_BYTES} bytes")
         page: Page = self._store.profiles(after=after, limit=limit)
         return ProfilePage(tuple(ProfileRecord.from_row(row, self._columns) for row in page.rows), page.next)
 
@@ -263,8 +266,9 @@ class Profiles:
         return row
 
     def _update(self, action: str, tag: str, columns: Row, if_version: str | None) -> None:
-        checked_tag(tag)
-        expected = PRESENT if if_version is None else self._as_read(tag, self._existing(tag), if_version)
+        present = self._existing(tag)
+        _check_size({**present, **{name: value for name, value in columns.items() if value is not MISSING}})
+        expected = PRESENT if if_version is None else self._as_read(tag, present, if_version)
         try:
             self._registry.write(
                 action,
@@ -292,12 +296,12 @@ class Profiles:
             row[self._columns.domain] = checked_text("the domain", domain)
         if disabled:
             row[self._columns.disabled] = True
+        _check_size(row)
         return row
 
     def _checked_attributes(
         self, attributes: Mapping[str, AttributeValue | None]
     ) -> Mapping[str, AttributeValue | None]:
-        size = 0
         for name, value in attributes.items():
             checked_text("the name of a column", name)
             if len(name.encode()) > _MAX_COLUMN_BYTES:
@@ -312,9 +316,6 @@ class Profiles:
                 raise Invalid(f"the column {name!r} is neither text, a number, true nor false")
             elif value is not None and not _fits(Decimal(value)):
                 raise Invalid(f"the column {name!r} is a number that DynamoDB cannot hold: 38 digits, up to 1E+125")
-            size += len(name.encode()) + len(str(value).encode())
-        if size > _MAX_ROW_BYTES:
-            raise Invalid(f"the columns take {size} bytes, more than the {_MAX_ROW_BYTES} that fit")
         return attributes
 
 
@@ -327,6 +328,17 @@ def version_of(row: Row) -> str:
     """Return a word that is another whenever the *row* holds something else."""
     described = {name: [type(value).__name__, str(value)] for name, value in row.items()}
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _check_size(row: Row) -> None:
+    size = sum(len(name.encode()) + len(str(value).encode()) for name, value in row.items())
+    if size > _MAX_ROW_BYTES:
+        raise Invalid(f"the columns of the profile take {size} bytes, more than the {_MAX_ROW_BYTES} that fit")
+
+
+def _is_same(row: Row | None, other: Row) -> bool:
+    """Tell whether two rows hold the same; true is not 1."""
+    return row == other and all(isinstance(row[name], bool) is isinstance(other[name], bool) for name in other)
 
 
 def _fits(number: Decimal) -> bool:

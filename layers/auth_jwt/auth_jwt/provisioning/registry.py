@@ -7,14 +7,15 @@ from math import floor
 from typing import Any, Final
 
 from auth_jwt.authorizer import Authorizer
-from auth_jwt.errors import Invalid, Unreachable
+from auth_jwt.errors import AuthJwtError, Invalid, Unreachable
 from auth_jwt.models import Columns, Policy, Row, Secret
 from auth_jwt.provisioning.audit import Audit, AuditEntry, WriteOutcome
 from auth_jwt.provisioning.changes import Change, ProvisioningStore
 from auth_jwt.provisioning.inspection import SecretRecord, inspected
 from auth_jwt.tokens import MAX_TAG_CHARACTERS
 
-_MILLISECONDS: Final = 10**11  # as seconds, in the year 5138
+MAX_TIME: Final = 10**11 - 1
+"""UNIX seconds, in the year 5138. What is more, is in milliseconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +62,13 @@ class Registry:
         Raises:
             Overtaken: a row is not as expected; nothing was written.
         """
-        outcome: WriteOutcome | None = None
+        outcome: WriteOutcome | None = WriteOutcome.UNKNOWN  # whatever comes now, Control-C included
         try:
             self.store.write(*changes)
             outcome = WriteOutcome.DONE
-        except Unreachable:
-            outcome = WriteOutcome.UNKNOWN
+        except AuthJwtError as error:
+            if not isinstance(error, Unreachable):  # it was refused, so it did not happen
+                outcome = None
             raise
         finally:
             if outcome is not None:
@@ -79,7 +81,7 @@ def checked_time(name: str, seconds: int) -> int:
     Raises:
         Invalid: they are negative, or so many that they must be milliseconds.
     """
-    if not 0 <= seconds < _MILLISECONDS:
+    if not 0 <= seconds <= MAX_TIME:
         raise Invalid(f"{name} is in UNIX seconds, not negative and not in milliseconds: {seconds}")
     return seconds
 

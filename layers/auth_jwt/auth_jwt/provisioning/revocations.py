@@ -19,7 +19,7 @@ from auth_jwt.provisioning.changes import (
     Table,
     Update,
 )
-from auth_jwt.provisioning.registry import Registry, checked_tag, checked_text, checked_time
+from auth_jwt.provisioning.registry import MAX_TIME, Registry, checked_tag, checked_text, checked_time
 
 MAX_PAGE: Final = 100
 _EXPIRES: Final = "expires_at"
@@ -145,11 +145,12 @@ class Revocations:
             Conflict: there is no table of revoked tokens.
         """
         self._check_table()
+        self._check_listable(tag, jti)
         try:
             delete = Delete(Key(Table.REVOCATIONS, checked_tag(tag), jti), PRESENT)
             self._registry.write("token.lift", tag, delete, id=jti)
         except Overtaken:
-            raise NotFound(f"the token {jti!r} of {tag!r} is not revoked by itself") from None
+            raise _not_revoked(tag, jti) from None
 
     def lift_all(self, tag: str) -> None:
         """Let a profile's tokens be good again, whenever they were issued; those revoked one by one stay so.
@@ -171,21 +172,28 @@ class Revocations:
             Conflict: there is no table of revoked tokens.
         """
         self._check_table()
+        self._check_listable(tag, jti)
         row = self._store.revocation(checked_tag(tag), jti)
         if row is None:
-            raise NotFound(f"the token {jti!r} of {tag!r} is not revoked by itself")
+            raise _not_revoked(tag, jti)
         return Revocation.from_row(row)
 
     def page(self, tag: str, *, after: str | None = None, limit: int = MAX_PAGE) -> RevocationPage:
         """Return up to *limit* revoked tokens of *tag* (100 at most), those after the `jti` *after*.
 
         Raises:
+            Invalid: there is no such page.
+            NotFound: nobody has that tag.
             Conflict: there is no table of revoked tokens.
         """
         self._check_table()
         if not 1 <= limit <= MAX_PAGE:
             raise Invalid(f"a page has 1 to {MAX_PAGE} revocations, not {limit}")
+        if after is not None and len(checked_text("the jti to go on from", after).encode()) > MAX_JTI_BYTES:
+            raise Invalid(f"the jti to go on from has at most {MAX_JTI_BYTES} bytes")
         page = self._store.revocations(checked_tag(tag), after=after, limit=limit)
+        if not page.rows and after is None:
+            self._check_known(tag)
         return RevocationPage(tuple(map(Revocation.from_row, page.rows)), page.next)
 
     def _check(self, tag: str, jti: str) -> None:
@@ -193,8 +201,16 @@ class Revocations:
         checked_text("the jti", jti)
         if len(jti.encode()) > MAX_JTI_BYTES:
             raise Invalid(f"a jti that can be revoked has at most {MAX_JTI_BYTES} bytes")
+        self._check_known(tag)
+
+    def _check_known(self, tag: str) -> None:
         if self._store.profile(checked_tag(tag)) is None and not self._store.secrets(tag):
             raise NotFound(f"there is no profile {tag!r}")
+
+    @staticmethod
+    def _check_listable(tag: str, jti: str) -> None:
+        if len(checked_text("the jti", jti).encode()) > MAX_JTI_BYTES:
+            raise _not_revoked(tag, jti)
 
     def _check_table(self) -> None:
         if not self._store.keeps_revocations:
@@ -204,11 +220,15 @@ class Revocations:
 
     def _kept_until(self, exp: int | None) -> int | None:
         policy = self._registry.policy
-        if exp is not None:
-            checked_time("exp", exp)
+        if exp is not None and exp > MAX_TIME:  # in milliseconds, or never
+            exp = None
         if exp is None or not policy.enforce_time_claims:  # then a token does not end with its exp
             return None
         return max(exp, self._registry.now()) + policy.leeway_seconds + _MARGIN_SECONDS
+
+
+def _not_revoked(tag: str, jti: str) -> NotFound:
+    return NotFound(f"the token {jti!r} of {tag!r} is not revoked by itself")
 
 
 def _lasts(row: Row, until: int | None) -> bool:

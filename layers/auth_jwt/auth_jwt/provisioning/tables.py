@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     import boto3
     from mypy_boto3_dynamodb import DynamoDBClient
 
+_CONNECT_SECONDS: Final = 2
+_READ_SECONDS: Final = 4
+_SDK_ATTEMPTS: Final = 3
+_SDK_PAUSE_SECONDS: Final = 3  # of all attempts together: one second at most, then two
+PATIENCE_SECONDS: Final = _SDK_ATTEMPTS * (_CONNECT_SECONDS + _READ_SECONDS) + _SDK_PAUSE_SECONDS
+"""How long one call may take before it fails. A function has to live longer, or nobody hears of the failure."""
+
 _ATTEMPTS: Final = 5
 _FIRST_PAUSE_SECONDS: Final = 0.05
 _FAILED_CONDITION: Final = "ConditionalCheckFailed"
@@ -188,7 +195,7 @@ class DynamoDbTables:
         with _translated_errors(action):
             answer: Mapping[str, Any] = ask()
         if not is_dynamodbs(answer):
-            raise Fault(f"{action}: the answer is not DynamoDB's")
+            raise Unreachable(f"{action}: the answer is not DynamoDB's")  # so a write may have happened
         return answer
 
 
@@ -303,7 +310,11 @@ def provisioning_client(
     from botocore.exceptions import BotoCoreError
 
     logging.getLogger("botocore").setLevel(logging.INFO)  # at DEBUG it logs what is written: secrets and all
-    config = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 4})
+    config = Config(
+        connect_timeout=_CONNECT_SECONDS,
+        read_timeout=_READ_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": _SDK_ATTEMPTS},
+    )
     try:
         session = session or boto3.Session()
         return session.client("dynamodb", region_name=region, endpoint_url=endpoint, config=config)

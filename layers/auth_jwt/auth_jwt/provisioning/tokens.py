@@ -78,7 +78,7 @@ class Tokens:
 
         Raises:
             Invalid: a value would not work, or the service would refuse the token; says why.
-            NotFound: there is no such secret.
+            NotFound: there is no such profile or secret.
             Conflict: no open secret can sign.
         """
         if lifetime_seconds < 1:
@@ -129,6 +129,8 @@ class Tokens:
 
     def _signer(self, tag: str, secret_id: str | None) -> tuple[Secret, SecretRecord]:
         rows = self._store.secrets(tag)
+        if not rows and self._store.profile(tag) is None:
+            raise NotFound(f"there is no profile {tag!r}")
         judged = [(Secret.from_row(row, self._registry.columns), self._registry.inspected(row)) for row in rows]
         if secret_id is not None:
             judged = [pair for pair in judged if pair[1].id == secret_id]
