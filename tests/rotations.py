@@ -14,7 +14,7 @@ from tests.factories import TAG
 
 ARN: Final = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:alice-AbCdEf"
 STEPS: Final = ("createSecret", "setSecret", "testSecret", "finishSecret")
-RULES: Final = RotationSettings(overlap=3600, lifetime=90 * 86400)
+RULES: Final = RotationSettings(tag=TAG, overlap=3600, lifetime=90 * 86400)
 
 
 @cache

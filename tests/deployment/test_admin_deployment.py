@@ -58,6 +58,7 @@ def tour(operator: Operator) -> None:
     operator.done("POST", f"{zoe}/tokens")
     operator.done("PATCH", f"{zoe}/secrets/third", {"end_ts": "now"})
     operator.done("DELETE", f"{zoe}/secrets/third")
+    operator.done("POST", f"{zoe}/revocations", {"jti": "1", "exp": 2**31})
     operator.done("POST", f"{zoe}/revocations", {"jti": "1"})
     operator.done("GET", f"{zoe}/revocations")
     operator.done("DELETE", f"{zoe}/revocations/1")

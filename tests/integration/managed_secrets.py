@@ -24,21 +24,21 @@ from auth_jwt.provisioning.wiring import provisioning_of
 from auth_jwt.settings import Settings
 from events.stage import REGION, create_tables, environment, lambda_environment, template
 from tests.factories import HMAC_KEY
-from tests.rotations import the_app
+from tests.rotations import RULES, the_app
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 LAMBDA = {"lambda": {"use_docker": False}}
-TAG = "alice-web"
+TAG = RULES.tag
 
 
 @contextmanager
 def an_account() -> "Iterator[DynamoDBClient]":
     """An account with the template's tables and the function's environment."""
     stack = template()
-    variables = lambda_environment(stack, {"DYNAMODB_CLIENT": "boto3"}, "rotate_secrets")
+    variables = lambda_environment(stack, {"DYNAMODB_CLIENT": "boto3", "ROTATED_TAG": TAG}, "rotate_secrets")
     with environment(variables), mock_aws(config=LAMBDA):  # type: ignore[call-overload] # moto's types lag behind
         client = boto3.client("dynamodb", region_name=REGION)
         create_tables(client, stack)

@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -186,7 +187,7 @@ def end_of_a_rotation(client: "DynamoDBClient", function: str, assassin: Assassi
     clock = Clock(NOW)
     provisioning = provisioning_in(client, clock)
     a_profile(client, tag)
-    arn = a_secret(tag)
+    arn, rules = a_secret(tag), replace(RULES, tag=tag)
     provisioning.secrets.add(tag, NewSecret(value=HMAC_KEY, id="by hand", end=NOW + 10**6))
     provisioning.secrets.add(tag, NewSecret(id="of another issuer", end=NOW + 10**6))
     versions = SecretsManager(manager())
@@ -198,9 +199,9 @@ def end_of_a_rotation(client: "DynamoDBClient", function: str, assassin: Assassi
         for at, is_late in blows if name == "second" else ():
             assassin.strikes(at, is_late=is_late)
             with pytest.raises(Killed):
-                list(steps(provisioning, versions, version, arn=arn))
+                list(steps(provisioning, versions, version, arn=arn, rules=rules))
         assassin.strikes(None)
-        list(steps(provisioning, versions, version, arn=arn))
+        list(steps(provisioning, versions, version, arn=arn, rules=rules))
     calls = list(assassin.calls)
     values = {members_of(arn, stage)["secret"]: stage for stage in (CURRENT, PREVIOUS)}
     rows = {

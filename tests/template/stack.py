@@ -25,6 +25,9 @@ PSEUDO_PARAMETERS = {
     "AWS::StackName": "auth-jwt",
     "AWS::URLSuffix": "amazonaws.com",
 }
+KMS_OF_A_WRITER = ["Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey*", "ReEncrypt*"]
+"""Actions on a key, through DynamoDB: what its developer guide ("encryption at rest usage notes") names as the least
+that DynamoDB needs, but for CreateGrant, which is for whoever makes the table."""
 NOTHING = object()  # AWS::NoValue: what holds it leaves it out
 
 

@@ -1,6 +1,5 @@
 """What `RotatedTag` deploys beside the rest: asserted on plain CloudFormation, and that it may do nothing else."""
 
-import json
 import re
 from typing import Any
 
@@ -8,12 +7,16 @@ import pytest
 
 from auth_jwt.errors import BadSetting
 from auth_jwt.settings import DEFAULTS, ROTATION_DEFAULTS, RotationSettings, Settings, near_misses
-from tests.template.stack import TEMPLATE, Deploy, Stack, of_type, properties
+from tests.template.stack import KMS_OF_A_WRITER, TEMPLATE, Deploy, Stack, of_type, properties
 
 ACCOUNT = "eu-central-1:123456789012"
 KEY_ARN = f"arn:aws:kms:{ACCOUNT}:key/0000-1111"
 TOPIC_ARN = f"arn:aws:sns:{ACCOUNT}:on-call"
 FUNCTION = "RotateSecretsFunction"
+ACTIONS_THAT_KNOW_THEIR_KEY = {"GetItem", "ConditionCheckItem", "Query", "PutItem", "UpdateItem", "DeleteItem"}
+"""Those of DynamoDB of which the service authorization reference says that `dynamodb:LeadingKeys` bounds them, and that
+always have a key: the condition holds where there is none."""
+NUMBERS = ("ROTATION_OVERLAP_SECONDS", "SECRET_LIFETIME_SECONDS")
 PAGE = (TEMPLATE.parent / "docs" / "rotation.md").read_text(encoding="utf-8")
 
 
@@ -29,6 +32,10 @@ def parameter_of(variable: str) -> str:
 def environment(stack: Stack) -> dict[str, str]:
     variables: dict[str, str] = properties(stack, FUNCTION)["Environment"]["Variables"]
     return variables
+
+
+def listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
 
 
 def statements(stack: Stack, policy: str = "RotateTheSecret") -> dict[str, dict[str, Any]]:
@@ -81,12 +88,17 @@ def test_only_secrets_manager_and_for_this_account_only_may_call(stack: Stack) -
     }
 
 
-def test_the_first_value_names_the_tag_and_is_random(stack: Stack) -> None:
-    """It never reaches the table. Its text has no character that JSON would have to escape."""
-    made = properties(stack, "RotatedSecret")["GenerateSecretString"]
+def test_the_first_value_is_random_and_no_later_deployment_makes_another(template: dict[str, Any]) -> None:
+    """Whatever changes here, CloudFormation puts a new value in the place of the issuer's, and no row holds it."""
+    made = template["Resources"]["RotatedSecret"]["Properties"]
 
-    assert json.loads(made["SecretStringTemplate"]) == {"tag": "alice-web"}
-    assert (made["GenerateStringKey"], made["ExcludePunctuation"]) == ("secret", True)
+    assert made["GenerateSecretString"] == {
+        "SecretStringTemplate": "{}",
+        "GenerateStringKey": "secret",
+        "PasswordLength": 86,
+        "ExcludePunctuation": True,
+    }
+    assert "SecretString" not in made
 
 
 def test_the_secret_outlives_the_stack(stack: Stack) -> None:
@@ -111,12 +123,13 @@ def test_the_function_runs_the_handler_of_its_folder_and_has_time(stack: Stack) 
 # --- What it may do ---------------------------------------------------------------------------------------------------
 
 
-def test_it_may_renew_that_secret_and_write_rows_and_nothing_else(deploy: Deploy) -> None:
-    """Beside reading, as all functions may; `tests/deployment` holds this against the calls it makes."""
-    stack = deploy(RotatedTag="alice-web", ProfilesTable="people", SecretsTable="keys")
+def test_it_may_renew_that_secret_and_write_rows_of_that_tag_and_nothing_else(deploy: Deploy) -> None:
+    """`tests/deployment` holds this against the calls it makes."""
+    stack = deploy(RotatedTag="alice-web", ProfilesTable="people", SecretsTable="keys", RevocationsTable="gone")
     role = properties(stack, "RotateSecretsRole")
+    of_that_tag = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["alice-web"]}}
 
-    assert role["ManagedPolicyArns"] == ["<ReadTheTables>"]
+    assert "ManagedPolicyArns" not in role
     assert [policy["PolicyName"] for policy in role["Policies"]] == ["RotateTheSecret", "WriteTheLog"]
     assert role["AssumeRolePolicyDocument"]["Statement"] == [
         {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
@@ -132,13 +145,52 @@ def test_it_may_renew_that_secret_and_write_rows_and_nothing_else(deploy: Deploy
             "Resource": "<RotatedSecret>",
         },
         {
-            "Action": ["dynamodb:PutItem", "dynamodb:UpdateItem"],
-            "Resource": f"arn:aws:dynamodb:{ACCOUNT}:table/keys",
+            "Action": ["dynamodb:GetItem", "dynamodb:ConditionCheckItem"],
+            "Resource": f"arn:aws:dynamodb:{ACCOUNT}:table/people",
+            "Condition": of_that_tag,
         },
-        {"Action": "dynamodb:ConditionCheckItem", "Resource": f"arn:aws:dynamodb:{ACCOUNT}:table/people"},
+        {
+            "Action": ["dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"],
+            "Resource": f"arn:aws:dynamodb:{ACCOUNT}:table/keys",
+            "Condition": of_that_tag,
+        },
+        {
+            "Action": "dynamodb:GetItem",
+            "Resource": f"arn:aws:dynamodb:{ACCOUNT}:table/gone",
+            "Condition": of_that_tag,
+        },
+        {"Action": ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "Resource": "*"},
     ]
     assert statements(stack, "WriteTheLog") == {
         "": {"Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": "<RotateSecretsLogGroup.Arn>"}
+    }
+
+
+def test_every_action_on_the_tables_is_one_that_the_tag_can_bound(deploy: Deploy) -> None:
+    """A Scan has no key: the condition would let it pass."""
+    stack = deploy(RotatedTag="alice-web", RevocationsTable="gone")
+    actions = [action for one in statements(stack).values() for action in listed(one["Action"])]
+
+    asked = {action.partition(":")[2] for action in actions if action.startswith("dynamodb:")}
+    assert asked == ACTIONS_THAT_KNOW_THEIR_KEY
+
+
+def test_without_revocations_it_has_no_permission_on_their_table(stack: Stack) -> None:
+    assert "LookUpOneRevocationOfThatTag" not in statements(stack)
+
+
+def test_both_writers_of_a_table_under_a_key_of_ones_own_may_do_the_same_with_it(deploy: Deploy) -> None:
+    """Through DynamoDB alone."""
+    stack = deploy(RotatedTag="alice-web", AdminApi="true", KmsKeyArn=KEY_ARN)
+    (admins, _) = properties(stack, "ProvisioningRole")["Policies"]
+    (of_admins,) = (one for one in admins["PolicyDocument"]["Statement"] if one.get("Sid") == "UseTheKeyOfTheTables")
+
+    own = statements(stack)["UseTheKeyOfTheTables"]
+    assert own == {name: of_admins[name] for name in ("Action", "Resource", "Condition")}
+    assert own == {
+        "Action": [f"kms:{name}" for name in KMS_OF_A_WRITER],
+        "Resource": KEY_ARN,
+        "Condition": {"StringEquals": {"kms:ViaService": "dynamodb.eu-central-1.amazonaws.com"}},
     }
 
 
@@ -204,7 +256,7 @@ def test_every_setting_has_a_parameter_with_its_default(template: dict[str, Any]
 @pytest.mark.parametrize("variable", [*DEFAULTS, *ROTATION_DEFAULTS])
 def test_every_setting_reaches_the_function(deploy: Deploy, variable: str) -> None:
     """Those of the service, too: a secret is judged by them."""
-    stack = deploy(RotatedTag="alice-web", **{parameter_of(variable): "given"})
+    stack = deploy(**{"RotatedTag": "alice-web", parameter_of(variable): "given"})
 
     assert environment(stack)[variable] == "given"
 
@@ -213,16 +265,17 @@ def test_the_function_starts_with_the_default_parameters(stack: Stack) -> None:
     given = environment(stack)
 
     assert Settings.from_env(given) == Settings.from_env({})
-    assert RotationSettings.from_env(given) == RotationSettings.from_env({})
+    assert RotationSettings.from_env(given) == RotationSettings.from_env({"ROTATED_TAG": "alice-web"})
     assert near_misses(given) == {}
     assert given["POWERTOOLS_SERVICE_NAME"] == "rotate_secrets"
 
 
-@pytest.mark.parametrize("variable", ROTATION_DEFAULTS)
+@pytest.mark.parametrize("variable", NUMBERS)
 @pytest.mark.parametrize("value", ["1", "007", "0", "", "-1", "1.5", "a day"])
 def test_a_parameter_refuses_what_the_function_would(template: dict[str, Any], variable: str, value: str) -> None:
     parameter = template["Parameters"][parameter_of(variable)]
-    others = {"SECRET_LIFETIME_SECONDS": "1000"} | ({"ROTATION_OVERLAP_SECONDS": "0001"} if "LIFE" in variable else {})
+    others = {"ROTATED_TAG": "alice-web", "SECRET_LIFETIME_SECONDS": "1000"}
+    others |= {"ROTATION_OVERLAP_SECONDS": "0001"} if "LIFE" in variable else {}
     try:
         RotationSettings.from_env({**others, variable: value})
         is_refused = False
@@ -235,17 +288,20 @@ def test_a_parameter_refuses_what_the_function_would(template: dict[str, Any], v
 @pytest.mark.parametrize(
     ("tag", "is_accepted"),
     [
-        pytest.param("", True, id="none"),
+        pytest.param("", True, id="none, and nothing of it is made"),
         pytest.param("alice-web", True, id="a word"),
         pytest.param("sip:alice@example.org/web=1+2_3.4", True, id="all that is allowed"),
         pytest.param("t" * 128, True, id="a long one"),
         pytest.param("t" * 129, False, id="one that no token may have"),
-        pytest.param('a"b', False, id="what JSON would have to escape"),
-        pytest.param("a\\b", False, id="likewise"),
+        pytest.param("${aws:username}", False, id="what IAM would put something else for"),
+        pytest.param("a*", False, id="what elsewhere stands for anything"),
         pytest.param("a b", False, id="a blank"),
     ],
 )
-def test_a_tag_is_what_fits_into_json_as_it_stands(template: dict[str, Any], tag: str, is_accepted: bool) -> None:
+def test_a_tag_is_what_a_condition_of_iam_takes_as_it_stands(
+    template: dict[str, Any], tag: str, is_accepted: bool
+) -> None:
+    """It bounds what the role may write."""
     assert (re.fullmatch(template["Parameters"]["RotatedTag"]["AllowedPattern"], tag) is not None) is is_accepted
 
 

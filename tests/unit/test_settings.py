@@ -1,5 +1,7 @@
 """Every variable: its default, what it may be, and what a stranger reads when it is something else."""
 
+from typing import Final
+
 import pytest
 
 from auth_jwt.credentials import Credential
@@ -344,29 +346,43 @@ class TestAuthorizer:
 class TestRotation:
     """The variables of the rotation of secrets."""
 
-    def test_an_empty_environment_is_all_defaults(self) -> None:
-        assert RotationSettings.from_env({}) == RotationSettings(overlap=86400, lifetime=100 * 86400)
+    TAG: Final = {"ROTATED_TAG": "alice-web"}
+
+    def test_with_a_tag_all_else_has_a_default(self) -> None:
+        expected = RotationSettings(tag="alice-web", overlap=86400, lifetime=100 * 86400)
+
+        assert RotationSettings.from_env(self.TAG) == expected
 
     def test_the_defaults_are_what_they_are_documented_to_be(self) -> None:
-        assert RotationSettings.from_env(ROTATION_DEFAULTS) == RotationSettings.from_env({})
+        assert RotationSettings.from_env({**ROTATION_DEFAULTS, **self.TAG}) == RotationSettings.from_env(self.TAG)
 
-    @pytest.mark.parametrize("variable", ROTATION_DEFAULTS)
+    @pytest.mark.parametrize("env", [{}, {"ROTATED_TAG": ""}, {"ROTATED_TAG": "t" * 129}])
+    def test_whose_secret_it_is_has_to_be_said(self, env: dict[str, str]) -> None:
+        """What the secret in Secrets Manager says of it, whoever writes that could say."""
+        with pytest.raises(BadSetting, match=r"ROTATED_TAG=.* is refused; accepted: the tag .* 1 to 128 characters"):
+            RotationSettings.from_env(env)
+
+    @pytest.mark.parametrize("tag", ["a", "t" * 128, " Alice\t", "ünï"])
+    def test_a_tag_is_taken_as_it_stands(self, tag: str) -> None:
+        assert RotationSettings.from_env({"ROTATED_TAG": tag}).tag == tag
+
+    @pytest.mark.parametrize("variable", ["ROTATION_OVERLAP_SECONDS", "SECRET_LIFETIME_SECONDS"])
     @pytest.mark.parametrize("value", ["", "0", "-1", "1.5", "a day", "1000000001"])
     def test_a_value_that_cannot_be_is_named_with_what_is_accepted(self, variable: str, value: str) -> None:
         with pytest.raises(BadSetting) as caught:
-            RotationSettings.from_env({variable: value})
+            RotationSettings.from_env({**self.TAG, variable: value})
 
         assert str(caught.value).startswith(f"{variable}={value!r} is refused")
         assert "a whole number from 1 to" in str(caught.value)
 
     def test_a_secret_that_outlives_the_overlap_by_a_second_will_do(self) -> None:
-        env = {"ROTATION_OVERLAP_SECONDS": "100", "SECRET_LIFETIME_SECONDS": "101"}
+        env = {**self.TAG, "ROTATION_OVERLAP_SECONDS": "100", "SECRET_LIFETIME_SECONDS": "101"}
 
-        assert RotationSettings.from_env(env) == RotationSettings(overlap=100, lifetime=101)
+        assert RotationSettings.from_env(env) == RotationSettings(tag="alice-web", overlap=100, lifetime=101)
 
     def test_a_secret_that_ends_with_the_overlap_will_not(self) -> None:
         with pytest.raises(BadSetting, match=r"SECRET_LIFETIME_SECONDS=100 is refused: .* more than .* 100"):
-            RotationSettings.from_env({"ROTATION_OVERLAP_SECONDS": "100", "SECRET_LIFETIME_SECONDS": "100"})
+            RotationSettings.from_env({**self.TAG, "ROTATION_OVERLAP_SECONDS": "100", "SECRET_LIFETIME_SECONDS": "100"})
 
 
 def test_every_algorithm_may_be_listed() -> None:
