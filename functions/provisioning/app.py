@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from admin_api.problems import FAULT, UNAVAILABLE, answer_to, kind_of
 from admin_api.resolver import AdminResolver
-from admin_api.visit import Visit, actor_of, base_of, with_plain_body
+from admin_api.visit import Visit, actor_of, base_and_path, readable
 from auth_jwt.errors import UnknownEvent
 from auth_jwt.observability import Journal, Outcome, milliseconds_since, request_id_of
 from auth_jwt.provisioning.audit import AuditEntry
@@ -93,15 +93,15 @@ prepare_for_snapshots(os.environ, _prepare)
 
 def _answer(event: Event, context: object, visit: Visit) -> dict[str, Any]:
     visit.actor = actor_of(event)
-    visit.base = base_of(event)
-    readable = with_plain_body(event)
+    visit.base, path = base_and_path(event)
+    asked = readable(event, path)
 
     def audit(entry: AuditEntry) -> None:
         journal().record_write(entry.as_line())
         visit.written.append(entry)
 
     visit.provisioning = provisioning_of(settings(), client(), actor=visit.actor, audit=audit)
-    return api().answer(readable, context, visit)
+    return api().answer(asked, context, visit)
 
 
 def _is_of_a_rest_api(event: object) -> bool:

@@ -1,5 +1,6 @@
 """An operator who speaks HTTP to the admin API, and holds each answer against its document."""
 
+import base64
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -39,6 +40,11 @@ def errors_of(value: object, schema: Any) -> list[str]:
     """Return how *value* fails a schema of the document."""
     whole = {"allOf": [schema], "components": document()["components"]}
     return [error.message for error in OAS31Validator(whole).iter_errors(value)]
+
+
+def cursor_of(key: str) -> str:
+    """Return the cursor after a *key*, as the API writes it."""
+    return base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
 
 
 def operation_of(method: str, path: str) -> dict[str, Any] | None:

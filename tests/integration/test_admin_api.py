@@ -11,13 +11,14 @@ import jwt
 import pytest
 from botocore.client import BaseClient
 
+from auth_jwt.provisioning.registry import MAX_TIME
 from auth_jwt.provisioning.secrets import NewSecret
 from auth_jwt.provisioning.wiring import provisioning_of
 from auth_jwt.settings import Settings
 from events.provisioning_events import Case, asking
 from events.stage import HERE, REVOCATIONS, Answer, read_json
 from tests.integration.conftest import SetStage
-from tests.integration.operator import PROFILES, Operator
+from tests.integration.operator import PROFILES, Operator, cursor_of
 
 GIVEN = "sEcReT-0123456789-0123456789-0123456789"
 YEAR = 365 * 86400
@@ -35,6 +36,10 @@ def _zoe(operator: Operator) -> str:
     """The path of a profile with one secret, made here."""
     operator.has("zoe")
     return f"{PROFILES}/zoe"
+
+
+def flaws_of(answer: Answer) -> set[str]:
+    return {flaw["rule"] for flaw in answer.body["errors"]}
 
 
 def kind_of(answer: Answer) -> str:
@@ -107,14 +112,27 @@ def test_every_profile_is_on_one_page(operator: Operator, limit: int) -> None:
 
 @pytest.mark.parametrize(
     "tag",
-    ["a/b", "100%", "a%2Fb", "..", "profiles", "admin", " blank ", "ü ñ 🦉", "'\"<>{}|^`", "a+b", "secrets", "x" * 128],
+    [
+        "a/b",
+        "100%",
+        "a%2Fb",
+        "..",
+        "profiles",
+        "admin",
+        " blank ",
+        "ü ñ 🦉",
+        "'\"<>{}|^`\\",
+        "a+b",
+        "secrets",
+        "x" * 128,
+    ],
 )
 def test_a_tag_may_hold_any_character(operator: Operator, tag: str) -> None:
     """It travels percent-encoded, and REST APIs hand paths on as they were sent."""
     created = operator.ask("POST", PROFILES, {"tag": tag, "sip_username": "zoe", "secret": {"id": tag}})
     place = created.headers["location"].removeprefix("/v1")
 
-    assert place == f"{PROFILES}/{quote(tag, safe='')}"
+    assert place == f"{PROFILES}/{quote(tag, safe='') if tag != '..' else '%2E%2E'}"
     assert operator.done("GET", place)["tag"] == tag
     added = operator.ask("POST", f"{place}/rotate", {"id": f"{tag}2"})
     secret = added.headers["location"].removeprefix("/v1")
@@ -122,16 +140,52 @@ def test_a_tag_may_hold_any_character(operator: Operator, tag: str) -> None:
     assert operator.done("GET", f"{place}/secrets/{quote(tag, safe='')}")["tag"] == tag
 
 
-@pytest.mark.parametrize("base", ["/v1", "", "/admin", "/sip/api"])
-def test_the_place_of_what_was_made_is_told_as_the_caller_must_ask(operator: Operator, base: str) -> None:
-    """Behind a stage, or the base path of a custom domain, which both stand in the event in their own ways."""
-    event = Case("a-test", "", asking("POST", f"{PROFILES}", {"tag": "zoe", "sip_username": "zoe"}), 0).event()
-    event["requestContext"]["path"] = f"{base}{PROFILES}"
-    event["path"] = PROFILES if base == "/v1" else f"{base}{PROFILES}"
+def a_creation(path: str, asked: str) -> dict[str, Any]:
+    """Return the event of a creation whose `path` and whose `requestContext.path` are those."""
+    event = Case("a-test", "", asking("POST", PROFILES, {"tag": "zoe", "sip_username": "zoe"}), 0).event()
+    return event | {"path": path, "requestContext": event["requestContext"] | {"path": asked}}
 
-    answer = operator.stage.ask(event)
+
+@pytest.mark.parametrize(
+    ("base", "in_the_path"),
+    [
+        pytest.param("/v1", "", id="a stage"),
+        pytest.param("/admin", "", id="a stage of that name"),
+        pytest.param("", "", id="a custom domain"),
+        pytest.param("/v1", "/v1", id="a custom domain that lets callers name the stage"),
+        pytest.param("/sip/api", "/sip/api", id="a base path"),
+        pytest.param("/sip-admin", "/sip-admin", id="a base path that ends like ours"),
+    ],
+)
+def test_the_place_of_what_was_made_is_told_as_the_caller_must_ask(
+    operator: Operator, base: str, in_the_path: str
+) -> None:
+    answer = operator.stage.ask(a_creation(in_the_path + PROFILES, base + PROFILES))
 
     assert (answer.status, answer.headers["location"]) == (201, f"{base}{PROFILES}/zoe")
+
+
+@pytest.mark.parametrize("base", ["/admin", "/sip/admin", "/admin/profiles/alice-web", "/admin/sip"])
+def test_a_base_path_with_admin_in_it_leads_nowhere(operator: Operator, base: str) -> None:
+    """It could not be told from a path within a path."""
+    answer = operator.stage.ask(a_creation(base + PROFILES, base + PROFILES))
+
+    assert (answer.status, operator.audit) == (404, [])
+
+
+@pytest.mark.parametrize(
+    "proxied", [None, {}, {"proxy": "profiles/alice-web"}, {"proxy": "xx/admin/profiles"}, {"tag": "profiles"}, "?"]
+)
+def test_a_base_path_that_the_gateway_does_not_tell_leads_nowhere(operator: Operator, proxied: object) -> None:
+    event = a_creation(f"/xx{PROFILES}", f"/xx{PROFILES}") | {"pathParameters": proxied}
+
+    assert operator.stage.ask(event).status == 404
+    assert operator.audit == []
+
+
+def test_a_secret_may_end_as_late_as_times_go(operator: Operator, zoe: str) -> None:
+    assert operator.done("POST", f"{zoe}/secrets", {"end_ts": MAX_TIME})["end_ts"] == MAX_TIME
+    assert flaws_of(operator.ask("POST", f"{zoe}/secrets", {"end_ts": MAX_TIME + 1})) == {"less_than_equal"}
 
 
 # --- Versions ---------------------------------------------------------------------------------------------------------
@@ -159,6 +213,27 @@ def test_a_condition_is_kept(
 
     assert answer.status == status
     assert len(operator.audit) == (2 if status == 200 else 1)
+
+
+@pytest.mark.parametrize("name", ["If-Match", "if-match"])
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        pytest.param(['"x"', "{}"], 200, id="with it at the end"),
+        pytest.param(["{}", '"x"'], 200, id="with it at the beginning"),
+        pytest.param(['"x"', '"y"'], 412, id="without it"),
+        pytest.param(["*", "{}"], 400, id="any, and one"),
+    ],
+)
+def test_a_condition_in_several_lines_is_one_list(
+    operator: Operator, zoe: str, lines: list[str], status: int, name: str
+) -> None:
+    version = operator.ask("GET", zoe).headers["etag"]
+    first, second = (line.replace("{}", version) for line in lines)
+
+    answer = operator.ask("PATCH", zoe, {"disabled": True}, headers=[("If-Match", first), (name, second)])
+
+    assert answer.status == status
 
 
 def test_of_two_who_saw_the_same_version_one_is_told(operator: Operator, zoe: str) -> None:
@@ -338,6 +413,23 @@ def test_a_token_is_revoked_and_good_again(operator: Operator, zoe: str) -> None
     assert operator.ask("POST", f"{zoe}/tokens", {"jti": "a/b"}).status == 200
 
 
+@pytest.mark.parametrize(
+    ("exp", "ok"),
+    [
+        pytest.param(MAX_TIME + 1, True, id="in milliseconds"),
+        pytest.param(2**63 - 1, True, id="as late as a number goes"),
+        pytest.param(-1, False, id="before 1970"),
+    ],
+)
+def test_a_token_is_revoked_however_late_it_expires(operator: Operator, zoe: str, exp: int, ok: bool) -> None:
+    """Its `exp` is what its issuer wrote, and the service may accept it."""
+    answer = operator.ask("POST", f"{zoe}/revocations", {"jti": "late", "exp": exp})
+
+    assert answer.status == (201 if ok else 400)
+    if ok:
+        assert answer.body["expires_at"] is None
+
+
 def test_all_tokens_of_a_profile_are_revoked_and_good_again(operator: Operator, zoe: str) -> None:
     all_until_now = operator.done("POST", f"{zoe}/revocations", {"all": True})["tokens_valid_after"]
     earlier = operator.done("POST", f"{zoe}/revocations", {"before": 5})["tokens_valid_after"]
@@ -346,6 +438,21 @@ def test_all_tokens_of_a_profile_are_revoked_and_good_again(operator: Operator, 
     assert earlier == all_until_now == operator.done("GET", zoe)["tokens_valid_after"]
     assert operator.ask("DELETE", f"{zoe}/tokens_valid_after").status == 204
     assert operator.done("GET", zoe)["tokens_valid_after"] is None
+
+
+def test_revocations_go_on_from_a_key_that_there_can_be(operator: Operator, zoe: str) -> None:
+    asked = [[("cursor", cursor_of("x" * characters))] for characters in (1024, 1025)]
+
+    answers = [operator.ask("GET", f"{zoe}/revocations", query=query) for query in asked]
+
+    assert [answer.status for answer in answers] == [200, 400]
+
+
+def test_revocations_and_tokens_are_somebodys(operator: Operator) -> None:
+    nobody = f"{PROFILES}/nobody"
+
+    assert operator.ask("GET", f"{nobody}/revocations").status == 404
+    assert operator.ask("POST", f"{nobody}/tokens").status == 404
 
 
 def test_revocations_come_in_pages(operator: Operator, zoe: str) -> None:
@@ -420,14 +527,14 @@ def test_audit_is_written_whatever_the_log_level(set_stage: SetStage) -> None:
 # --- Faults -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("method", "body"), [("GET", None), ("PATCH", {"disabled": True})])
+@pytest.mark.parametrize(("method", "body"), [("GET", None), ("POST", {"tag": "zoe", "sip_username": "zoe"})])
 def test_an_outage_is_told_as_one(operator: Operator, outage: Callable[[], None], method: str, body: object) -> None:
     outage()
 
-    answer = operator.ask(method, ALICE, body)
+    answer = operator.ask(method, PROFILES, body)
 
     assert (answer.status, answer.headers["retry-after"], kind_of(answer)) == (503, "1", "unavailable")
-    assert ("may have been done" in answer.body.get("detail", "")) is (method == "PATCH")
+    assert ("may have been done" in answer.body.get("detail", "")) is (method == "POST")
     assert answer.record["reason"] == "unreachable"
     assert any('"Fault"' in line for line in answer.lines)
     assert [line["outcome"] for line in operator.audit] == ([] if method == "GET" else ["unknown"])

@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 
+from auth_jwt.provisioning.registry import MAX_TIME
 from events.provisioning_events import Case, asking
 from events.stage import Answer, stage
-from tests.integration.operator import PROFILES, Operator
+from tests.integration.operator import PROFILES, Operator, cursor_of
 
 GIVEN = "sEcReT-0123456789-0123456789-0123456789"
 ALICE = f"{PROFILES}/alice-web"
 SECRETS = f"{ALICE}/secrets"
+UNKNOWN = "body.an unknown member"
+END_IS_NONE = [("body.end_ts", "int_type"), ("body.end_ts", "literal_error")]
 
 
 @pytest.fixture(name="operator", scope="module")
@@ -50,9 +53,30 @@ def kind_of(answer: Answer) -> str:
         pytest.param(
             "PATCH", ALICE, {"sip_username": None}, [("body.sip_username", "value_error")], id="null for a name"
         ),
-        pytest.param("PATCH", ALICE, {"sip_user": "x"}, [("body.sip_user", "extra_forbidden")], id="an unknown member"),
+        pytest.param("PATCH", ALICE, {"sip_user": "x"}, [(UNKNOWN, "extra_forbidden")], id="an unknown member"),
+        pytest.param(
+            "POST",
+            PROFILES,
+            {"tag": "z", "sip_username": "z", "secret": {"valeu": "x"}},
+            [("body.secret.an unknown member", "extra_forbidden")],
+            id="an unknown member of a member",
+        ),
+        pytest.param(
+            "PATCH",
+            ALICE,
+            {"attributes": {"x": []}},
+            [("body.attributes", f"{of}_type") for of in ("bool", "int", "float", "string")],
+            id="a list in a column",
+        ),
+        pytest.param(
+            "PATCH", ALICE, {"attributes": {"": 1}}, [("body.attributes", "string_too_short")], id="a column unnamed"
+        ),
+        pytest.param("PATCH", f"{SECRETS}/1", {"end_ts": "NOW"}, END_IS_NONE, id="neither a time nor now"),
         pytest.param("POST", SECRETS, {"start_ts": 1.5}, [("body.start_ts", "int_type")], id="half a second"),
         pytest.param("POST", SECRETS, {"start_ts": -1}, [("body.start_ts", "greater_than_equal")], id="before 1970"),
+        pytest.param(
+            "POST", SECRETS, {"start_ts": MAX_TIME + 1}, [("body.start_ts", "less_than_equal")], id="in milliseconds"
+        ),
         pytest.param("POST", SECRETS, {"value": ""}, [("body.value", "string_too_short")], id="an empty secret"),
         pytest.param(
             "POST", SECRETS, {"algorithms": ["none"]}, [("body.algorithms.0", "value_error")], id="no algorithm"
@@ -137,11 +161,16 @@ def test_an_error_repeats_nothing_that_was_given(operator: Operator) -> None:
         {"kid": GIVEN * 100},
         {"start_ts": GIVEN},
         {"secret": GIVEN},
+        {GIVEN: 1},
+        {"attributes": {GIVEN: []}},
         f'{{"value": "{GIVEN}", "value": "{GIVEN}"}}',
         f'{{"value": "{GIVEN}"',
     ]
 
+    odd_values: tuple[object, ...] = ([], {GIVEN: GIVEN}, 1e200)
+
     answers = [operator.ask("POST", SECRETS, body) for body in bodies]
+    answers += [operator.ask("PATCH", ALICE, {"attributes": {GIVEN: odd}}) for odd in odd_values]
 
     assert {answer.status for answer in answers} == {400}
     assert GIVEN not in "".join([*operator.lines, *(json.dumps(answer.given) for answer in answers)])
@@ -191,6 +220,40 @@ def test_an_unknown_path_is_a_problem(operator: Operator, path: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "path",
+    [
+        f"{ALICE}{ALICE}",
+        f"{ALICE}{PROFILES}",
+        f"{SECRETS}/1{ALICE}",
+        f"/admin/users{ALICE}",
+        f"/admin{PROFILES}",
+        f"/elsewhere{ALICE}",
+        f"//elsewhere{ALICE}",
+        f"/{ALICE}",
+        f"{ALICE}/admin/swagger",
+    ],
+)
+@pytest.mark.parametrize(
+    ("method", "body"),
+    [("GET", None), ("DELETE", None), ("PATCH", {"disabled": True}), ("POST", {"tag": "new", "sip_username": "new"})],
+)
+def test_a_path_within_a_path_leads_nowhere(operator: Operator, method: str, path: str, body: object) -> None:
+    """IAM was asked about the whole of it: somebody who may write below one tag would else write another."""
+    answer = operator.ask(method, path, body)
+
+    assert (answer.status, kind_of(answer)) == (404, "unknown-path")
+    assert operator.audit == []
+
+
+@pytest.mark.parametrize("character", ['"', "`", "\\", "#", "ü", "\x7f", "\n", " ", "<", "~", "\ud800"])
+def test_a_character_that_a_path_should_not_hold_is_read_as_if_encoded(operator: Operator, character: str) -> None:
+    path = f"{PROFILES}/a{character}"
+
+    assert kind_of(operator.ask("GET", path)) == "not-found"
+    assert operator.ask("POST", path).headers["allow"] == "GET, PATCH, DELETE"
+
+
+@pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
         ("DELETE", PROFILES, "GET, POST"),
@@ -222,6 +285,8 @@ def test_a_wrong_method_is_told_the_right_ones(operator: Operator, method: str, 
         pytest.param([("cursor", "")], False, id="an empty cursor"),
         pytest.param([("cursor", "/é")], False, id="text"),
         pytest.param([("cursor", "_w")], False, id="no UTF-8"),
+        pytest.param([("cursor", cursor_of("x" * 2048))], True, id="as long as a key"),
+        pytest.param([("cursor", cursor_of("x" * 2049))], False, id="longer than any key"),
     ],
 )
 def test_what_a_page_may_be_asked_for(operator: Operator, query: list[tuple[str, str]], ok: bool) -> None:

@@ -214,7 +214,9 @@ class ValidAfterOut(Out):
 class Flaw(Out):
     """Where a request breaks which rule."""
 
-    field: str = Field(description="`body.secret.end_ts`, `query.limit` …")
+    field: str = Field(
+        description="`body.secret.end_ts`, `query.limit` …; a member that there is not is `an unknown member`"
+    )
     rule: str = Field(description="One word for the rule, such as `missing`, `extra_forbidden`, `string_type`")
 
 

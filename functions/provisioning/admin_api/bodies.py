@@ -16,12 +16,12 @@ from pydantic import (
 
 from auth_jwt.models import MAX_JTI_BYTES
 from auth_jwt.provisioning.profiles import AttributeValue
+from auth_jwt.provisioning.registry import MAX_TIME
 from auth_jwt.provisioning.secrets import GENERATED_BYTES, LIFETIME_SECONDS, OVERLAP_SECONDS, NewSecret
 from auth_jwt.provisioning.tokens import TOKEN_SECONDS
 from auth_jwt.tokens import ALGORITHMS, MAX_TAG_CHARACTERS
 
 _MAX_SECONDS: Final = 10**9
-_END_OF_TIME: Final = 253_402_300_799  # the last second of the year 9999
 _GREATEST: Final = 9.9e125  # DynamoDB's numbers go little farther
 _LEAST: Final = 1e-129
 
@@ -48,8 +48,8 @@ NOT_NULL: Final = BeforeValidator(_given)
 """What may be left out, and is no null: None is how the code sees that it was left out."""
 
 Text = Annotated[str, Field(min_length=1)]
-Instant = Annotated[int, Field(ge=0, le=_END_OF_TIME, description="UNIX seconds")]
-_AN_INSTANT: Final = WithJsonSchema({"type": "integer", "minimum": 0, "maximum": _END_OF_TIME})
+Instant = Annotated[int, Field(ge=0, le=MAX_TIME, description="UNIX seconds")]
+_AN_INSTANT: Final = WithJsonSchema({"type": "integer", "minimum": 0, "maximum": MAX_TIME})
 Algorithm = Annotated[
     str, AfterValidator(_known_algorithm), WithJsonSchema({"type": "string", "enum": list(ALGORITHMS)})
 ]
@@ -225,8 +225,12 @@ class Revoking(Body):
         NOT_NULL,
         WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_JTI_BYTES}),
     ] = Field(default=None, description="The token's id")
-    exp: Annotated[Instant | None, NOT_NULL, _AN_INSTANT] = Field(
-        default=None, description="When that token expires: the revocation may be forgotten then. Without it, never"
+    exp: Annotated[Annotated[int, Field(ge=0)] | None, NOT_NULL, WithJsonSchema({"type": "integer", "minimum": 0})] = (
+        Field(
+            default=None,
+            description="The token's own `exp`: the revocation may be forgotten then. "
+            f"Without it, or beyond {MAX_TIME}, never",
+        )
     )
     before: Annotated[Instant | None, NOT_NULL, _AN_INSTANT] = Field(
         default=None, description="Tokens issued earlier are revoked; it is never moved back"
@@ -241,3 +245,7 @@ class Revoking(Body):
         if sum(way is not None for way in ways) != 1 or (self.exp is not None and self.jti is None):
             raise ValueError("one of jti, before, all")
         return self
+
+
+MEMBERS: Final = frozenset(name for body in Body.__subclasses__() for name in body.model_fields)
+"""What members are called, so that no other word of a caller's is repeated."""

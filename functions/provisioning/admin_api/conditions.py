@@ -26,8 +26,8 @@ def unquoted(segment: object) -> str:
 
 
 def quoted(text: str) -> str:
-    """Return *text* as a segment of a path, the other way round."""
-    return quote(text, safe="")
+    """Return *text* as a segment of a path, the other way round; never as one of the two that lead elsewhere."""
+    return text.replace(".", "%2E") if text in (".", "..") else quote(text, safe="")
 
 
 def entity_tag(version: str) -> str:

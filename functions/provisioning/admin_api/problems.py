@@ -1,20 +1,23 @@
 """What goes wrong, as RFC 9457 problems: the one place where an error becomes a status."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import islice, takewhile
 from typing import Any, Final
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError, ResponseValidationError
 
+from admin_api.bodies import MEMBERS
 from auth_jwt.errors import Conflict, Invalid, NotFound, Stale, Unreachable
 from auth_jwt.wire import NotWellFormed, problem
 
 PROBLEM_JSON: Final = "application/problem+json"
 RETRY_AFTER_SECONDS: Final = 1
 _MAX_FLAWS: Final = 20
-_MAX_NAME_CHARACTERS: Final = 64
+_UNKNOWN: Final = "an unknown member"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +125,15 @@ def _members_of(error: Exception, kind: Kind, *, is_write: bool) -> dict[str, An
 
 def _flaws_of(error: RequestValidationError) -> list[dict[str, str]]:
     """Return where the request breaks which rule. What was given there is not repeated: it may be a key."""
-    return [
-        {
-            "field": ".".join(str(part)[:_MAX_NAME_CHARACTERS] for part in flaw["loc"]),
-            "rule": str(flaw["type"]),
-        }
-        for flaw in error.errors()[:_MAX_FLAWS]
-    ]
+    flaws = dict.fromkeys((_field_of(flaw["loc"], flaw["type"]), str(flaw["type"])) for flaw in error.errors())
+    return [{"field": field, "rule": rule} for field, rule in islice(flaws, _MAX_FLAWS)]
+
+
+def _field_of(location: Sequence[str | int], rule: str) -> str:
+    """Write a *location* as far as it has our names: behind them stand those that callers give, and Pydantic's own."""
+    where, *parts = location
+    if where == "body":
+        parts = list(takewhile(lambda part: isinstance(part, int) or part in MEMBERS, parts))
+        if rule == "extra_forbidden" and len(parts) < len(location) - 1:
+            parts.append(_UNKNOWN)
+    return ".".join(map(str, (where, *parts)))

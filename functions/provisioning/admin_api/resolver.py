@@ -13,7 +13,7 @@ from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 from admin_api import profiles, revocations, secrets, tokens
 from admin_api.document import at, document_of, swagger_page
 from admin_api.problems import WrongMethod, answer_to
-from admin_api.visit import BEFORE_ADMIN, Visit, visit_of
+from admin_api.visit import Visit, visit_of
 from auth_jwt.tokens import strict_json_object
 from auth_jwt.wire import JSON, NotWellFormed
 
@@ -30,7 +30,6 @@ class AdminResolver(APIGatewayRestResolver):
             debug=False,  # whatever the environment says: it would print whole requests
             enable_validation=True,
             response_validation_error_http_code=500,
-            strip_prefixes=[BEFORE_ADMIN],
             json_body_deserializer=strict_body,
             serializer=_json,
         )
@@ -77,7 +76,7 @@ class AdminResolver(APIGatewayRestResolver):
     def _refused(self, error: Exception) -> Response[str]:
         visit = visit_of(self)
         if isinstance(error, NotFoundError):
-            methods = self._methods_of(BEFORE_ADMIN.sub("", self.current_event.path))
+            methods = self._methods_of(self.current_event.path)
             error = WrongMethod(methods) if methods else error
             visit.operation = None
         else:

@@ -26,7 +26,7 @@ Jti = Annotated[str, BeforeValidator(unquoted), Path(description="The token's `j
     operation_id="list_revocations",
     tags=_TAGS,
     summary="List the tokens revoked one by one",
-    responses=describing((200, "A page of revocations"), conflict=_NO_TABLE),
+    responses=describing((200, "A page of revocations"), not_found="There is no such profile", conflict=_NO_TABLE),
 )
 def list_revocations(tag: Tag, limit: Limit = MAX_PAGE, cursor: Cursor = None) -> Response[RevocationsOut]:
     """Return a page of revocations."""

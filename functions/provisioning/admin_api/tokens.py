@@ -22,7 +22,9 @@ router = new_router()
     summary="Sign a token with an open secret",
     description="The service accepts it at this moment: it was asked. Nothing is kept of it.",
     responses=describing(
-        (200, "The token"), not_found="There is no such secret", conflict="No open secret of the tag can sign"
+        (200, "The token"),
+        not_found="There is no such profile or secret",
+        conflict="No open secret of the tag can sign",
     ),
 )
 def mint_token(tag: Tag, minting: Annotated[Minting, Body()] = Minting()) -> Response[TokenOut]:  # noqa: B008

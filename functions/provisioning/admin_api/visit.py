@@ -1,10 +1,10 @@
 """One request to the admin API, from the gateway's event to the line in the log."""
 
 import base64
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import quote
 
 from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
 from aws_lambda_powertools.event_handler.router import APIGatewayRouter
@@ -16,9 +16,8 @@ from auth_jwt.provisioning.audit import AuditEntry
 from auth_jwt.wire import JSON, NotWellFormed, values_of
 
 MAX_BODY_CHARACTERS: Final = 1_000_000
-BEFORE_ADMIN: Final = re.compile(r"^.+?(?=/admin/(?:profiles|swagger)(?:/|$))")
-"""What a stage or a custom domain's base path puts before our paths."""
-
+_ADMIN: Final = "/admin/"
+_OF_PATHS: Final = "/%-._~!$&'()*+,;=:@"  # RFC 3986, section 3.3
 _WHO: Final = ("userArn", "caller", "accountId")
 
 
@@ -91,14 +90,26 @@ def actor_of(event: Mapping[str, Any]) -> str:
     raise Refused(FORBIDDEN, "the gateway names no IAM identity")
 
 
-def base_of(event: Mapping[str, Any]) -> str:
-    """Return what stands before `/admin` in the URL that the caller used: nothing, or a stage, or a base path."""
-    before = BEFORE_ADMIN.match(str(event["requestContext"].get("path")))
-    return before[0] if before else ""
+def base_and_path(event: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what stands before `/admin` in the URL that the caller used, and the path from there on.
+
+    The path must be the one that IAM was asked about: `/admin/` and what the gateway found behind it. So a caller's
+    path that begins with `/admin/` is taken whole, and the base path of a custom domain goes from others only if the
+    gateway says that it is one. What is neither stays as it is, and leads nowhere.
+    """
+    given = str(event["path"])
+    base, _, rest = given.partition(_ADMIN)
+    proxied = event.get("pathParameters")
+    is_mapped = base and isinstance(proxied, dict) and proxied.get("proxy") == rest
+    path = f"{_ADMIN}{rest}" if is_mapped else given
+    asked = str(event["requestContext"].get("path"))  # with the stage, where the caller's URL has it
+    return asked.removesuffix(path) if asked.endswith(path) else "", quote(path, safe=_OF_PATHS, errors="replace")
 
 
-def with_plain_body(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an *event* whose body is text; that it is JSON, is then settled, and its media type left out.
+def readable(event: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """Return an *event* as routes read it: its *path*, its body as text, and of the header `If-Match` alone.
+
+    That the body is JSON, is then settled. Several lines of `If-Match` are one list (RFC 9110, section 5.3).
 
     Raises:
         Refused: it is too large, or of another media type.
@@ -107,7 +118,7 @@ def with_plain_body(event: Mapping[str, Any]) -> dict[str, Any]:
     body = event.get("body") or None
     if body is not None and len(str(body)) > MAX_BODY_CHARACTERS:
         raise Refused(TOO_LARGE, f"a body has at most {MAX_BODY_CHARACTERS} characters")
-    types = values_of("content-type", event.get("multiValueHeaders"), event.get("headers"), fold=str.lower)
+    types = _header("content-type", event)
     if body is not None and any(text.partition(";")[0].strip().lower() != JSON for text in types):
         raise Refused(WRONG_MEDIA_TYPE, f"the Content-Type is not {JSON}")
     if body is not None and event.get("isBase64Encoded") is True:
@@ -115,10 +126,11 @@ def with_plain_body(event: Mapping[str, Any]) -> dict[str, Any]:
             body = base64.b64decode(str(body), validate=True).decode("utf-8")
         except ValueError:
             raise NotWellFormed("the body is not what isBase64Encoded says") from None
-    headers = {name: _without_type(event.get(name)) for name in ("headers", "multiValueHeaders")}
-    return {**event, **headers, "body": body, "isBase64Encoded": False}
+    conditions = _header("if-match", event)
+    headers = {"If-Match": [", ".join(conditions)]} if conditions else {}
+    read = {"path": path, "headers": {}, "multiValueHeaders": headers, "body": body, "isBase64Encoded": False}
+    return {**event, **read}
 
 
-def _without_type(headers: object) -> dict[str, Any]:
-    given = headers.items() if isinstance(headers, dict) else ()
-    return {name: value for name, value in given if name.lower() != "content-type"}
+def _header(name: str, event: Mapping[str, Any]) -> list[str]:
+    return values_of(name, event.get("multiValueHeaders"), event.get("headers"), fold=str.lower)
