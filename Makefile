@@ -113,7 +113,7 @@ build: $(ARTIFACTS) ## Build layer and functions for both architectures, into bu
 # It takes a minute; after four it is told to end, and ends what it started.
 .PHONY: e2e
 e2e: install build ## Run the built artifact under AWS's runtime emulator and make serve for real (ARGS go to pytest)
-	@$(if $(BOUNDED),timeout --foreground --kill-after=30 240) $(PY) -m pytest tests/e2e $(ARGS)
+	@$(if $(BOUNDED),timeout --foreground --kill-after=30 240) $(PY) -m pytest tests/e2e/artifact tests/e2e/serve $(ARGS)
 	@$(MAKE) --no-print-directory e2e-api
 
 .venv-api/.installed: requirements-api.txt

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,10 @@ def sample_tables() -> Iterator[str]:
     server.start()
     try:
         host, port = server.get_host_and_port()
+        reset = HTTPConnection(host, port)  # moto's tables are the process's: an earlier server may have left some
+        reset.request("POST", "/moto-api/reset")
+        reset.getresponse().read()
+        reset.close()
         load(f"http://{host}:{port}", template())
         yield f"{host}:{port}"
     finally:

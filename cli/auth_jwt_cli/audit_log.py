@@ -16,12 +16,16 @@ class AuditLog:
     Args:
         path: of the file; its folder is made if it is not there.
 
+    Attributes:
+        last: what was noted last; None before that.
+
     Raises:
         Fault: it cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
         self._descriptor: int | None = None
+        self.last: AuditEntry | None = None
         if str(path) == "-":
             return
         try:
@@ -35,6 +39,7 @@ class AuditLog:
 
     def __call__(self, entry: AuditEntry) -> None:
         """Append the line of an *entry*; a line that a full disk refuses goes to standard error."""
+        self.last = entry
         line = f"{entry.as_line()}\n"
         if self._descriptor is None:
             sys.stderr.write(line)

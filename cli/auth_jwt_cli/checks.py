@@ -12,6 +12,7 @@ from auth_jwt.models import REVOCATION_JTI, REVOCATION_TAG, SECRET_ID
 from auth_jwt.provisioning.profiles import MAX_PAGE, Profiles, own_columns
 from auth_jwt.settings import AUTHORIZER_DEFAULTS, DEFAULTS, AuthorizerSettings, Settings, near_misses
 from auth_jwt.stores import failure_of
+from auth_jwt_cli.sources import only_settings
 from auth_jwt_cli.times import shown_duration
 
 if TYPE_CHECKING:
@@ -78,6 +79,13 @@ def setting_findings(variables: Mapping[str, str]) -> Iterator[Finding]:
         yield _error(name, problem, "set it to what is accepted, or remove it for its default")
     for name, meant in near_misses(variables).items():
         yield _warning(name, f"is no setting, and nearly spells {meant}", f"rename it to {meant}, or remove it")
+
+
+def source_findings(variables: Mapping[str, str]) -> Iterator[Finding]:
+    """Judge the variables of a function, or of a file, that was named."""
+    if not only_settings(variables):
+        text = "it has none of the service's settings, so the default tables are meant"
+        yield _warning("--function or --env-file", text, "see that it is the one you mean")
 
 
 def policy_findings(settings: Settings) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from auth_jwt_cli.checks import (
     policy_findings,
     profile_findings,
     setting_findings,
+    source_findings,
     table_findings,
 )
 from auth_jwt_cli.connection import Connection
@@ -62,6 +63,8 @@ def check(
 
 def _findings(connection: Connection) -> Iterator[Finding]:
     variables = connection.configuration.variables
+    if connection.where.names_source:
+        yield from source_findings(connection.source.variables)
     yield from setting_findings(variables)
     bad = bad_settings(variables)
     settings = Settings.from_env({name: value for name, value in variables.items() if name not in bad})

@@ -7,14 +7,14 @@ import getpass
 import os
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auth_jwt.errors import Fault
 from auth_jwt.provisioning import Provisioning
-from auth_jwt.provisioning.audit import Audit, AuditEntry
+from auth_jwt.provisioning.audit import AuditEntry
 from auth_jwt.provisioning.tables import provisioning_client
 from auth_jwt.provisioning.wiring import provisioning_of
 from auth_jwt.settings import Settings
@@ -50,6 +50,11 @@ class Where:
     profile: str | None = None
     audit_log: Path | None = None
 
+    @property
+    def names_source(self) -> bool:
+        """Whether settings are asked for elsewhere than in the environment."""
+        return self.function is not None or self.env_file is not None
+
 
 class Connection:
     """Everything that a command needs, made when it is first needed.
@@ -66,28 +71,35 @@ class Connection:
         self._environment = os.environ if environment is None else environment
 
     @cached_property
-    def configuration(self) -> FunctionConfiguration:
-        """The variables that the service has, and what else is known of it.
+    def source(self) -> FunctionConfiguration:
+        """What the source of settings tells.
 
         Raises:
-            Invalid: a file of settings cannot be read.
-            Misused: two sources are named, or no such setting.
+            Misused: two sources are named, or the file cannot be read.
             Fault: the function cannot be asked.
         """
         where = self.where
         if where.function is not None and where.env_file is not None:
             raise Misused("--function and --env-file name two sources of settings: one is needed")
         if where.function is not None:
-            base = from_function(where.function, self.aws)
-        elif where.env_file is not None:
-            base = from_file(where.env_file)
-        else:
-            base = FunctionConfiguration(self._environment)
-        given = dict(pair_of(text) for text in where.given)
+            return from_function(where.function, self.aws)
+        if where.env_file is not None:
+            return from_file(where.env_file)
+        return FunctionConfiguration(self._environment)
+
+    @cached_property
+    def configuration(self) -> FunctionConfiguration:
+        """The variables that the service has, and what else is known of it.
+
+        Raises:
+            Misused: as `source`, or there is no such setting.
+            Fault: the function cannot be asked.
+        """
+        given = dict(pair_of(text) for text in self.where.given)
         unknown = sorted(given.keys() - only_settings(given).keys())
         if unknown:
             raise Misused(f"no such setting: {', '.join(unknown)}")
-        return FunctionConfiguration({**base.variables, **given}, base.timeout_seconds)
+        return replace(self.source, variables={**self.source.variables, **given})
 
     @cached_property
     def settings(self) -> Settings:
@@ -135,7 +147,7 @@ class Connection:
         return provisioning_of(self.settings, self.client, actor=self.actor, audit=self.audit)
 
     @cached_property
-    def audit(self) -> Audit:
+    def audit(self) -> AuditLog:
         """Where every write is noted.
 
         Raises:
@@ -143,6 +155,11 @@ class Connection:
         """
         named = self._environment.get("AUTH_JWT_AUDIT_LOG")
         return AuditLog(self.where.audit_log or (Path(named) if named else usual_path(self._environment)))
+
+    @property
+    def last_write(self) -> AuditEntry | None:
+        """What was noted of the last write; None where there was none, and surely none."""
+        return self.audit.last if "audit" in self.__dict__ else None
 
     @cached_property
     def actor(self) -> str:

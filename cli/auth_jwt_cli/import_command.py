@@ -36,7 +36,8 @@ def import_rows(
         bool,
         typer.Option(
             "--overwrite",
-            help="Write over rows that differ. Columns that only the table has stay; what the source has, it wins.",
+            help="Write over rows that differ. Columns that only the table has stay, and nothing is opened that was"
+            " closed, disabled or revoked here.",
         ),
     ] = False,
     report: Annotated[
@@ -135,4 +136,4 @@ def _code_of(summary: ImportSummary) -> int:
         return FAULT
     if summary.record.total(Outcome.REFUSED):
         return REFUSED
-    return CONFLICT if summary.record.total(Outcome.DIFFERENT) else 0
+    return 0 if summary.record.is_alike else CONFLICT

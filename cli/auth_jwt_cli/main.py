@@ -1,5 +1,6 @@
 """`auth-jwt`: what operators do to profiles, secrets, tokens and revocations, from a terminal or a script."""
 
+import io
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -18,7 +19,18 @@ from auth_jwt_cli import (
     secret_commands,
     token_commands,
 )
-from auth_jwt_cli.output import EXIT_CODES, FAULT, REFUSED, USAGE, code_of, complain
+from auth_jwt_cli.output import (
+    EXIT_CODES,
+    FAULT,
+    INTERRUPTED,
+    REFUSED,
+    UNREAD,
+    UNSHOWN,
+    USAGE,
+    NotShown,
+    code_of,
+    complain,
+)
 
 
 class Commands(TyperGroup):
@@ -39,9 +51,14 @@ class Commands(TyperGroup):
             if told:  # otherwise the help was shown, since nothing else was asked
                 complain(_told(told))
             return USAGE
-        except typer.Abort:
+        except typer.Abort as abort:  # of a question: Typer raises it for Ctrl-C as for the end of the input
             complain("nothing was done")
-            return REFUSED
+            return INTERRUPTED if isinstance(abort.__context__, KeyboardInterrupt) else REFUSED
+        except NotShown as problem:
+            if problem.is_unread:
+                return UNREAD
+            complain(f"the result could not be shown ({problem.reason})")
+            return UNSHOWN
         except Exception as error:  # noqa: BLE001 - whatever it is, its text may hold what nobody is to see
             complain(f"an error in this program: {_place_of(error)}")
             return FAULT
@@ -68,6 +85,9 @@ app.command("lint")(lint_command.lint)
 
 def main() -> None:
     """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what the locale cannot write must not end a command that wrote
+            stream.reconfigure(errors="backslashreplace")
     app(prog_name="auth-jwt")
 
 

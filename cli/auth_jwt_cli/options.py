@@ -8,8 +8,10 @@ from typing import Annotated, Any, Final, TypeVar
 
 import typer
 
+from auth_jwt.errors import AuthJwtError
+from auth_jwt.provisioning.audit import AuditEntry, WriteOutcome
 from auth_jwt_cli.connection import Connection, Where
-from auth_jwt_cli.output import Output
+from auth_jwt_cli.output import UNSHOWN, NotShown, Output, fail
 
 _TABLES: Final = "Which tables: settings of the service, from here unless told otherwise"
 
@@ -104,13 +106,48 @@ def reads_tables(command: Command) -> Command:
 
 
 def writes_tables(command: Command) -> Command:
-    """Give a *command* the options that name tables and the audit; its parameter `connection` is made of them."""
-    return with_options(command, "connection", {**_AUDIT, **_SHARED, **_JSON}, _connection)
+    """Give a *command* the options that name tables and the audit; its parameter `connection` is made of them.
+
+    If it ends before its time, it says what was written, or may have been.
+    """
+    return with_options(_telling_of_writes(command), "connection", {**_AUDIT, **_SHARED, **_JSON}, _connection)
 
 
 def writes_output(command: Command) -> Command:
     """Give a *command* the option `--json`; its parameter `output` is made of it."""
     return with_options(command, "output", _JSON, lambda as_json: Output(as_json=as_json))
+
+
+def _telling_of_writes(command: Command) -> Command:
+    @functools.wraps(command)
+    def run(*arguments: Any, connection: Connection, **values: Any) -> None:  # noqa: ANN401
+        try:
+            command(*arguments, connection=connection, **values)
+        except NotShown as problem:
+            write = connection.last_write
+            if write is None:
+                raise
+            fail(f"{_told(write)}, but it could not be shown ({problem.reason}){_remedy(write, problem)}", UNSHOWN)
+        except (AuthJwtError, KeyboardInterrupt):
+            if connection.last_write is not None:
+                connection.output.warn(_told(connection.last_write))
+            raise
+
+    return run  # type: ignore[return-value]
+
+
+def _told(write: AuditEntry) -> str:
+    what = f"{write.action} of {write.tag!r}{'' if write.id is None else f', {write.id!r},'}"
+    if write.outcome is WriteOutcome.UNKNOWN:
+        return f"{what} may have been done, or not: look before you do it again"
+    return f"{what} is done"
+
+
+def _remedy(write: AuditEntry, problem: NotShown) -> str:
+    if problem.lost is None:
+        return ""
+    close = "" if write.id is None else f", or close {write.id!r}"
+    return f"; the {problem.lost} is lost: rotate again{close}"
 
 
 def _connection(as_json: bool, given: list[str] | None, aws_profile: str | None, **where: Any) -> Connection:  # noqa: ANN401

@@ -1,5 +1,7 @@
 """What the commands write: results to standard output, for people or as JSON; everything else to standard error."""
 
+import contextlib
+import errno
 import json
 import os
 import sys
@@ -18,7 +20,9 @@ REFUSED: Final = 1
 USAGE: Final = 2
 CONFLICT: Final = 3
 FAULT: Final = 4
+UNSHOWN: Final = 5
 INTERRUPTED: Final = 130
+UNREAD: Final = 141  # as a shell says of what SIGPIPE ended
 EXIT_CODES: Final[Mapping[int, str]] = {
     0: "done; of `token explain`: the token would be accepted",
     REFUSED: "rejected, not found, or not confirmed; of `token explain`: the token would be refused; "
@@ -26,7 +30,9 @@ EXIT_CODES: Final[Mapping[int, str]] = {
     USAGE: "the command line is wrong",
     CONFLICT: "the tables hold something else than the command supposes: look at them, then try again",
     FAULT: "the tables cannot be used (unreachable, missing, not permitted), or a setting cannot be",
-    INTERRUPTED: "interrupted",
+    UNSHOWN: "the result could not be shown; what was to be written to the tables is written",
+    INTERRUPTED: "interrupted; standard error says so if something was, or may have been, written",
+    UNREAD: "nobody read the result to its end, and there was nothing to write",
 }
 """What each exit code means."""
 
@@ -35,6 +41,22 @@ _WIDE: Final = 250  # of what is not a terminal: nothing is to be cut off there
 
 class Misused(Invalid):
     """The command line is wrong in a way that only the command itself sees."""
+
+
+class NotShown(Exception):
+    """Standard output does not take a result.
+
+    Attributes:
+        reason: why.
+        is_unread: whether that is because nobody reads it any more: `| head`.
+        lost: what of it is not shown again, a value made here; None when nothing is.
+    """
+
+    def __init__(self, reason: str, *, is_unread: bool = False, lost: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.is_unread = is_unread
+        self.lost = lost
 
 
 class Output:
@@ -48,16 +70,24 @@ class Output:
         self.as_json = as_json
 
     def show(self, document: Any, *parts: RenderableType) -> None:  # noqa: ANN401 - any JSON value
-        """Show a result: the *document* as JSON, or the *parts* to people."""
-        if self.as_json:
-            typer.echo(json.dumps(document))
-            return
-        for part in parts:
-            _print(part, sys.stdout)
+        """Show a result: the *document* as JSON, or the *parts* to people.
+
+        Raises:
+            NotShown: standard output does not take it.
+        """
+        try:
+            if self.as_json:
+                _write(f"{json.dumps(document)}\n", sys.stdout)
+            else:
+                for part in parts:
+                    _print(part, sys.stdout)
+        except OSError as error:
+            raise NotShown(os.strerror(error.errno or errno.EIO), is_unread=error.errno == errno.EPIPE) from None
 
     def aside(self, part: RenderableType) -> None:
         """Show people something that is not the result."""
-        _print(part, sys.stderr)
+        with contextlib.suppress(OSError):  # the result counts
+            _print(part, sys.stderr)
 
     def note(self, text: str) -> None:
         """Tell people something beside the result."""
@@ -84,7 +114,7 @@ class Output:
 
 
 class NewFile:
-    """A file that only its owner may read, made before what it will hold is known, and never over another.
+    """A file that only its owner may read, and never over another.
 
     Raises:
         OSError: it is there already, or cannot be made.
@@ -97,12 +127,17 @@ class NewFile:
     def fill(self, text: str) -> None:
         """Write *text* and close the file."""
         with os.fdopen(self._descriptor, "w", encoding="utf-8") as file:
+            self._descriptor = _CLOSED
             file.write(text)
 
     def forget(self) -> None:
-        """Take the file away again: there is nothing to put into it."""
-        os.close(self._descriptor)
+        """Take the file away again: what it holds, if anything, is good for nothing."""
+        if self._descriptor != _CLOSED:
+            os.close(self._descriptor)
         self.path.unlink()
+
+
+_CLOSED: Final = -1
 
 
 def is_interactive() -> bool:
@@ -176,20 +211,39 @@ def counted(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}"
 
 
-def _print(part: RenderableType, stream: IO[str]) -> None:
+def _print(part: RenderableType, stream: IO[str] | None, *, soft_wrap: bool = False) -> None:
     """Print without the blanks with which tables fill their last column."""
     console = _console(stream)
-    with console.capture() as captured:
-        console.print(part, markup=False, soft_wrap=isinstance(part, str))
-    for line in captured.get().split("\n")[:-1]:
-        stream.write(f"{line.rstrip()}\n")
-    stream.flush()  # where nobody reads any more, that is to be known here
+    with console.capture() as captured:  # so that Rich itself writes nothing: it would end the process at a broken pipe
+        console.print(part, markup=False, soft_wrap=soft_wrap or isinstance(part, str))
+    _write("".join(f"{line.rstrip()}\n" for line in captured.get().split("\n")[:-1]), stream)
+
+
+def _write(text: str, stream: IO[str] | None) -> None:
+    """Write *text* to the end.
+
+    Raises:
+        OSError: the *stream* does not take it. What is left of it goes nowhere, or the interpreter would try again as
+            it ends, and complain.
+    """
+    if stream is None:  # as Python has it where the descriptor is closed
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    try:
+        stream.write(text)
+        stream.flush()  # where nobody reads any more, that is to be known here
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+        raise
 
 
 def _say(text: str, label: str = "", style: str = "") -> None:
-    _console(sys.stderr).print(Text.assemble((label, style), shown(text)), soft_wrap=True)
+    with contextlib.suppress(OSError):  # whoever does not listen is not to change how a command ends
+        _print(Text.assemble((label, style), shown(text)), sys.stderr, soft_wrap=True)
 
 
-def _console(stream: IO[str]) -> Console:
+def _console(stream: IO[str] | None) -> Console:
     """Make a console: Rich leaves colours out where there is no terminal, and where NO_COLOR is set."""
-    return Console(file=stream, highlight=False, emoji=False, width=None if stream.isatty() else _WIDE)
+    width = None if stream is not None and stream.isatty() else _WIDE
+    return Console(file=stream, highlight=False, emoji=False, width=width)

@@ -13,7 +13,7 @@ from auth_jwt.provisioning.profiles import MAX_PAGE, AttributeValue, ProfileReco
 from auth_jwt.provisioning.rendering import Json, profile_json, secret_json
 from auth_jwt.provisioning.secrets import NewSecret
 from auth_jwt_cli.connection import Connection
-from auth_jwt_cli.inputs import secret_text, text_of, without_line_end
+from auth_jwt_cli.inputs import given_secret, text_of, without_line_end
 from auth_jwt_cli.options import Exact, Out, SecretFile, Tag, Yes, reads_tables, writes_tables
 from auth_jwt_cli.output import Misused, counted, details, table
 from auth_jwt_cli.sources import pair_of
@@ -59,18 +59,18 @@ def add(
 
     Example: auth-jwt profile add alice-web --username alice --domain example.com --generate --out alice.secret
     """
-    if generate and secret_file is not None:
-        raise Misused("--generate and --secret-file are two secrets: one is enough")
-    secret = None
-    if generate or secret_file is not None:
-        secret = NewSecret(value=None if generate else secret_text(secret_file, exact=exact))
+    given = given_secret(secret_file, exact=exact, generate=generate, out=out, asks=False)
     attributes = _attributes(attribute, attribute_file)
-    with GeneratedValue(connection.output, out if generate else None) as value:
+    with GeneratedValue(connection, out) as value:
+        held = value.hold(connection.writing.secrets.generate(tag)) if generate else given
         created = connection.writing.profiles.create(
-            tag, username, domain=domain, disabled=disabled, attributes=attributes, secret=secret
+            tag,
+            username,
+            domain=domain,
+            disabled=disabled,
+            attributes=attributes,
+            secret=None if held is None else NewSecret(value=held),
         )
-        if created.secret is not None:
-            value.hold(created.secret.generated)
     document: Json = {"profile": profile_json(created.profile)}
     if created.secret is not None:
         document["secret"] = {**secret_json(created.secret.secret), **value.members()}
@@ -209,7 +209,7 @@ def _attributes(pairs: list[str] | None, files: list[str] | None) -> dict[str, A
 def _literal(text: str) -> AttributeValue:
     try:
         value: object = json.loads(text, parse_float=Decimal)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, bool | int | Decimal):
         raise Misused("NAME:=VALUE takes a number, true or false; text is NAME=TEXT")

@@ -7,7 +7,7 @@ import typer
 
 from auth_jwt.errors import Denied, Invalid
 from auth_jwt.models import Report, Secret
-from auth_jwt.provisioning.registry import Registry
+from auth_jwt.provisioning.registry import Registry, checked_time
 from auth_jwt.provisioning.rendering import revocation_json
 from auth_jwt.provisioning.revocations import Revocation
 from auth_jwt.tokens import unverified_jws, unverified_object, unverified_tag
@@ -54,8 +54,12 @@ def revoke(
     """
     if sum((jti is not None, token_file is not None, all_, show)) > 1:
         raise Misused("--jti, --token-file, --all and --list are four different things: one is enough")
-    if before is not None and not all_:
-        raise Misused("--before goes with --all")
+    if before is not None and (lift or not all_):
+        raise Misused("--before goes with --all, to revoke")
+    if exp is not None and (lift or all_ or show):
+        raise Misused("--exp goes with one token, to revoke it")
+    if lift and show:
+        raise Misused("--lift and --list are two different things: one is enough")
     if show:
         _list(connection, _needed(tag))
     elif all_:
@@ -136,8 +140,12 @@ def _jti_of(claims: Mapping[str, Any]) -> str:
 
 
 def _exp_of(claims: Mapping[str, Any]) -> int | None:
+    """Return the first second at which the token has expired; None, which is never, if that is no time."""
     exp = claims.get("exp")
-    return int(exp) + 1 if is_number(exp) else None
+    try:
+        return checked_time("exp", int(exp) + 1) if is_number(exp) else None
+    except (Invalid, OverflowError):
+        return None
 
 
 def _needed(tag: str | None) -> str:

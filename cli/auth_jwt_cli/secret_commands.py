@@ -1,7 +1,6 @@
 """`auth-jwt secret`: the keys of a tag, each with the window in which it may verify."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,9 +10,9 @@ from auth_jwt.provisioning.inspection import SecretRecord, SecretState
 from auth_jwt.provisioning.rendering import rotated_json, secret_json
 from auth_jwt.provisioning.secrets import OVERLAP_SECONDS, NewSecret
 from auth_jwt_cli.connection import Connection
-from auth_jwt_cli.inputs import secret_text
+from auth_jwt_cli.inputs import given_secret
 from auth_jwt_cli.options import Exact, Out, SecretFile, Tag, Yes, reads_tables, writes_tables
-from auth_jwt_cli.output import Misused, details, table
+from auth_jwt_cli.output import details, table
 from auth_jwt_cli.times import parsed_duration, parsed_instant, shown_instant
 from auth_jwt_cli.values import GeneratedValue
 
@@ -79,13 +78,12 @@ def add(
 
     Example: auth-jwt secret add alice-web --secret-file issuer-public-key.pem --end 90d
     """
-    wanted = NewSecret(
-        value=_value(generate, secret_file, exact), id=secret_id, start=start, end=end,
-        algorithms=_algorithms(algorithms), kid=kid,
-    )  # fmt: skip
-    with GeneratedValue(connection.output, out if generate else None) as value:
-        added = connection.writing.secrets.add(tag, wanted)
-        value.hold(added.generated)
+    given = given_secret(secret_file, exact=exact, generate=generate, out=out)
+    names = _algorithms(algorithms)
+    with GeneratedValue(connection, out) as value:
+        held = value.hold(connection.writing.secrets.generate(tag, algorithms=names)) if given is None else given
+        secret = NewSecret(value=held, id=secret_id, start=start, end=end, algorithms=names, kid=kid)
+        added = connection.writing.secrets.add(tag, secret)
     value.show({**secret_json(added.secret), **value.members()}, _described(added.secret, connection))
     is_future = added.secret.state is SecretState.FUTURE
     connection.output.note("It works from its start on." if is_future else "A new secret works at once.")
@@ -131,6 +129,8 @@ def close(
         connection.output.confirm(f"{secret_id!r} is the last open secret of {tag!r}. Close it?", yes=yes)
     secret = connection.writing.secrets.close(tag, secret_id, at=at)
     connection.output.show(secret_json(secret), _described(secret, connection))
+    if at is not None and secret.end is not None and secret.end < at:
+        connection.output.warn("it ends earlier than --at says, and that stays: closing never makes a window longer")
     connection.tell_when_it_works()
 
 
@@ -153,12 +153,12 @@ def rotate(
 
     Example: auth-jwt secret rotate alice-web --generate --overlap 2h --out alice.secret
     """
-    wanted = NewSecret(
-        value=_value(generate, secret_file, exact), id=secret_id, end=end, algorithms=_algorithms(algorithms), kid=kid
-    )
-    with GeneratedValue(connection.output, out if generate else None) as value:
-        rotated = connection.writing.secrets.rotate(tag, wanted, overlap_seconds=overlap)
-        value.hold(rotated.generated)
+    given = given_secret(secret_file, exact=exact, generate=generate, out=out)
+    names = _algorithms(algorithms)
+    with GeneratedValue(connection, out) as value:
+        held = value.hold(connection.writing.secrets.generate(tag, algorithms=names)) if given is None else given
+        secret = NewSecret(value=held, id=secret_id, end=end, algorithms=names, kid=kid)
+        rotated = connection.writing.secrets.rotate(tag, secret, overlap_seconds=overlap)
     value.show({**rotated_json(rotated), **value.members()}, _listed((rotated.secret, *rotated.closing), connection))
     connection.tell_when_it_works(at_once="The new secret")
 
@@ -172,12 +172,6 @@ def remove(connection: Connection, tag: Tag, secret_id: SecretId) -> None:
     """
     connection.writing.secrets.remove(tag, secret_id)
     connection.output.show({"tag": tag, "id": secret_id}, "The row is gone.")
-
-
-def _value(generate: bool, secret_file: Path | None, exact: bool) -> str | None:
-    if generate and secret_file is not None:
-        raise Misused("--generate and --secret-file are two secrets: one is enough")
-    return None if generate else secret_text(secret_file, exact=exact)
 
 
 def _algorithms(text: str | None) -> tuple[str, ...] | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from auth_jwt.errors import Fault, Invalid
+from auth_jwt.errors import Fault
 from auth_jwt.settings import AUTHORIZER_DEFAULTS, DEFAULTS
 from auth_jwt_cli.inputs import text_of
 from auth_jwt_cli.output import Misused
@@ -41,7 +41,8 @@ def from_file(path: Path) -> FunctionConfiguration:
     """Read a file of settings: `KEY=VALUE` lines, or JSON as `aws lambda get-function-configuration` prints it.
 
     Raises:
-        Invalid: it is neither.
+        Misused: it is neither, or cannot be read.
+        Fault: it says that Lambda does not tell.
     """
     text = text_of(path, "settings")
     if text.lstrip().startswith("{"):
@@ -66,8 +67,9 @@ def from_function(name: str, session: "boto3.Session") -> FunctionConfiguration:
         raise Fault(f"lambda:GetFunctionConfiguration is refused: {error.response['Error']['Code']}") from None
     except (BotoCoreError, ValueError) as error:
         raise Fault(f"Lambda cannot be asked: {type(error).__name__}") from None
-    variables: Mapping[str, str] = answer.get("Environment", {}).get("Variables", {})
-    return FunctionConfiguration(variables, answer.get("Timeout"))
+    environment = answer.get("Environment", {})
+    _refuse_an_error(environment)
+    return FunctionConfiguration(environment.get("Variables", {}), answer.get("Timeout"))
 
 
 def region_of(function: str | None) -> str | None:
@@ -88,16 +90,27 @@ def pair_of(text: str) -> tuple[str, str]:
     return name, value
 
 
+def _refuse_an_error(environment: object) -> None:
+    """Lambda answers with an error in place of the variables when the caller may not decrypt them."""
+    error = environment.get("Error") if isinstance(environment, dict) else None
+    if isinstance(error, dict):
+        raise Fault(
+            f"Lambda does not tell the function's variables: {error.get('ErrorCode')}; "
+            "where a KMS key of yours encrypts them, kms:Decrypt is needed"
+        )
+
+
 def _from_json(text: str) -> FunctionConfiguration:
     try:
         document = json.loads(text)
-    except ValueError:
-        raise Invalid("the file of settings begins like JSON, and is none") from None
+    except (ValueError, RecursionError):
+        raise Misused("the file of settings begins like JSON, and is none") from None
     timeout = document.get("Timeout")
+    _refuse_an_error(document.get("Environment"))
     for member in ("Environment", "Variables"):
         document = document.get(member, document) if isinstance(document, dict) else document
     if not isinstance(document, dict) or not all(isinstance(value, str) for value in document.values()):
-        raise Invalid('the file of settings is JSON, but not {"Variables": {NAME: "VALUE", ...}}')
+        raise Misused('the file of settings is JSON, but not {"Variables": {NAME: "VALUE", ...}}')
     return FunctionConfiguration(document, timeout if isinstance(timeout, int) else None)
 
 
@@ -109,7 +122,7 @@ def _lines(text: str) -> list[tuple[int, str]]:
 def _pair(line: str, number: int) -> tuple[str, str]:
     pair = _LINE.fullmatch(line)
     if pair is None:
-        raise Invalid(f"line {number} of the file of settings is not NAME=VALUE")
+        raise Misused(f"line {number} of the file of settings is not NAME=VALUE")
     name, value = pair[1], pair[2].strip()
     quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
     return name, value[1:-1] if quoted else value

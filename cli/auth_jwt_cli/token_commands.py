@@ -14,7 +14,7 @@ from auth_jwt_cli.connection import Connection
 from auth_jwt_cli.explanation import Explanation, Outcome, SecretLook, explained
 from auth_jwt_cli.inputs import token_text
 from auth_jwt_cli.options import Out, Tag, TokenFile, reads_tables
-from auth_jwt_cli.output import FAULT, REFUSED, details, marked, shown
+from auth_jwt_cli.output import FAULT, REFUSED, Misused, details, marked, shown
 from auth_jwt_cli.sources import pair_of
 from auth_jwt_cli.times import parsed_duration, parsed_instant, shown_duration, shown_instant
 from auth_jwt_cli.values import GeneratedValue
@@ -57,8 +57,10 @@ def mint(
 
     Example: auth-jwt token mint alice-web --lifetime 15m --claim role='"admin"'
     """
+    if jti == "":
+        raise Misused("--jti is empty; without it, an id is made up")
     claims = {name: _json_or_text(value) for name, value in map(pair_of, claim or ())}
-    with GeneratedValue(connection.output, out, member="token") as value:
+    with GeneratedValue(connection, out, member="token") as value:
         minted = connection.reading.tokens.mint(
             tag, lifetime_seconds=lifetime, claims=claims, jti=jti, secret_id=secret_id
         )
@@ -119,6 +121,8 @@ def _json_or_text(text: str) -> Any:  # noqa: ANN401 - any JSON value
         return json.loads(text, parse_constant=_no_constant)
     except ValueError:
         return text
+    except RecursionError:
+        raise Misused("a claim is nested too deep") from None
 
 
 def _no_constant(name: str) -> None:

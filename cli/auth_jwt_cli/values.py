@@ -6,23 +6,25 @@ from typing import Any, Self
 
 from rich.console import RenderableType
 
-from auth_jwt.errors import Fault, Invalid
-from auth_jwt_cli.output import NewFile, Output
+from auth_jwt.errors import Invalid
+from auth_jwt_cli.connection import Connection
+from auth_jwt_cli.output import NewFile, NotShown
 
 
 class GeneratedValue:
     """Where a value goes that is made here: to standard output, or to a new file that only its owner may read.
 
-    As a context manager it goes around the write: the file is there before it, and is gone if it fails.
+    As a context manager it goes around the write. The value is in its file before the table has it, so that nothing
+    that ends the command in between loses the value of a row; the file is gone if surely nothing was written.
 
     Args:
-        output: of the command.
+        connection: by which it is written.
         path: of the file; None is standard output.
         member: what the value is called in JSON.
     """
 
-    def __init__(self, output: Output, path: Path | None, *, member: str = "value") -> None:
-        self._output = output
+    def __init__(self, connection: Connection, path: Path | None, *, member: str = "value") -> None:
+        self._connection = connection
         self._path = path
         self._member = member
         self._file: NewFile | None = None
@@ -44,27 +46,29 @@ class GeneratedValue:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Take the file away if nothing was put into it."""
-        if self._file is not None and self._value is None:
-            self._file.forget()
+        """Take the file away if the value in it is in no table; say where the value is if it may be in one."""
+        if error is None:
+            return
+        if self._connection.last_write is None:
+            if self._file is not None:
+                self._file.forget()
+        elif self._value is not None:
+            place = "lost" if self._path is None else f"in {self._path}"
+            self._connection.output.note(f"The {self._member} of what was, or may have been, written is {place}.")
 
-    def hold(self, value: str | None) -> None:
-        """Take in what was made; None when nothing was.
+    def hold(self, value: str) -> str:
+        """Take in what was made, and return it.
 
         Raises:
-            Fault: its file cannot be written.
+            Invalid: its file cannot be written.
         """
-        if value is None:
-            return
-        self._value = value
         if self._file is not None:
             try:
                 self._file.fill(f"{value}\n")
             except OSError as error:
-                raise Fault(
-                    f"the {self._member} was made, but its file cannot be written ({error.strerror}), so it is lost: "
-                    "take it back"
-                ) from None
+                raise Invalid(f"the file of --out cannot be written ({error.strerror}); nothing was done") from None
+        self._value = value
+        return value
 
     def members(self) -> dict[str, Any]:
         """Return what JSON tells of it: the value, or the file that holds it."""
@@ -76,14 +80,20 @@ class GeneratedValue:
         """Show the result of the command.
 
         To people the value stands alone on standard output, so that it can be piped, and all else is beside it.
+
+        Raises:
+            NotShown: standard output does not take it.
         """
-        output = self._output
+        output = self._connection.output
         if self._value is None or self._path is not None:
             output.show(document, described)
         else:
             if not output.as_json:
                 output.aside(described)
-            output.show(document, self._value)
+            try:
+                output.show(document, self._value)
+            except NotShown as problem:
+                raise NotShown(problem.reason, is_unread=problem.is_unread, lost=self._member) from None
             output.note(f"This {self._member} is not shown again.")
         if self._value is not None and self._path is not None:
             output.note(f"The {self._member} is in {self._path}, which only its owner may read.")

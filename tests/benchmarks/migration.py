@@ -1,14 +1,15 @@
 """How long an import takes, and how much memory: `python -m tests.benchmarks.migration`.
 
 Everything is real but DynamoDB, which is moto's server in a process of its own, with tables of its own for each
-measurement. The import is the command, in a process of its own, from a dump as mysqldump writes it (one INSERT for all
-rows of a table) and from an SQLite file. Each row of the page is one run; moto keeps one core busy, so that what is
-measured is the lesser of the two.
+measurement; its transactions are made quick, since by large tables they would take hours. The import is the command, in
+a process of its own, from a dump as mysqldump writes it (one INSERT for all rows of a table) and from an SQLite file.
+Each row of the page is one run; moto keeps one core busy, so that what is measured is the lesser of the two.
 """
 
 import argparse
 import contextlib
 import json
+import logging
 import os
 import sqlite3
 import subprocess
@@ -17,12 +18,15 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final
 
 from events.samples import END_2100, START_2024
-from events.stage import ROOT
-from tests.benchmarks.tables import service_environment, tables
+from events.stage import ROOT, create_tables, environment, lambda_environment, template
+from tests.benchmarks.tables import LOOPBACK, service_environment
+from tests.moto_transactions import make_transactions_quick
 
 SIZES: Final = (1_000, 10_000, 100_000)
 COMMAND: Final = (sys.executable, "-m", "auth_jwt_cli")
@@ -89,6 +93,39 @@ def write_dump(path: Path, users: int) -> None:
             file.write(";\n")
 
 
+@contextlib.contextmanager
+def empty_tables() -> Iterator[str]:
+    """Serve the template's tables on loopback, and give their address: http://127.0.0.1:PORT."""
+    context = get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=_serve, args=(there,), daemon=True)
+    process.start()
+    there.close()
+    try:
+        yield here.recv()
+    finally:
+        here.close()
+        process.join()
+
+
+def _serve(pipe: Connection) -> None:
+    """Serve tables until the other end of the *pipe* is closed."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    make_transactions_quick()
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # or it writes a line per request
+    server = ThreadedMotoServer(ip_address=LOOPBACK, port=0, verbose=False)
+    server.start()
+    address = f"http://{LOOPBACK}:{server.get_host_and_port()[1]}"
+    with environment(lambda_environment(template(), {})):
+        create_tables(boto3.client("dynamodb", endpoint_url=address), template())
+    pipe.send(address)
+    with contextlib.suppress(EOFError):
+        pipe.recv()
+    server.stop()
+
+
 def measured(source: str, path: Path, users: int, address: str, *, again: bool) -> Run:
     """Run one import in a process of its own.
 
@@ -121,7 +158,7 @@ def runs(sizes: tuple[int, ...]) -> Iterator[Run]:
             for source, write in (("dump", write_dump), ("SQLite", write_sqlite)):
                 path = Path(folder, f"{source}-{rows}")
                 write(path, rows // 2)
-                with tables() as address:
+                with empty_tables() as address:
                     yield measured(source, path, rows // 2, address, again=False)
                     yield measured(source, path, rows // 2, address, again=True)
 

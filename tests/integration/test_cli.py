@@ -4,14 +4,20 @@ import json
 import os
 import pty
 import select
+import signal
+import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.command_line import COMMAND, environment_of, sample_tables
+from tests.contract.servers import a_server, an_answer, answering, read_question
 from tests.factories import HMAC_KEY
 
 TAG = "terminal-user"
@@ -89,8 +95,201 @@ def test_what_is_not_read_to_its_end_is_no_error(auth_jwt: Run, variables: dict[
         process.stdout.close()
         _, said = process.communicate(timeout=WAIT_SECONDS)
 
-    assert b"Traceback" not in said
-    assert b"Error" not in said
+    assert (process.returncode, said) == (141, b"")
+
+
+def test_variables_that_one_may_not_decrypt_are_not_taken_for_none(auth_jwt: Run, tmp_path: Path) -> None:
+    """Or the default tables would be worked on in place of the function's."""
+    error = {"ErrorCode": "AccessDeniedException", "Message": "Lambda was unable to decrypt"}
+    answer = json.dumps({"FunctionName": "f", "Timeout": 5, "Environment": {"Error": error}}).encode()
+    printed = tmp_path / "printed.json"
+    printed.write_bytes(answer)
+
+    with answering(an_answer(answer, headers="Content-Type: application/json\r\n")) as endpoint:
+        variables = {"AWS_ENDPOINT_URL_LAMBDA": endpoint, "AWS_DEFAULT_REGION": "eu-central-1"}
+        asked = auth_jwt("profile", "list", "--function", "f", exit_code=4, **variables).stderr
+    read = auth_jwt("profile", "list", "--env-file", str(printed), exit_code=4).stderr
+
+    assert asked == read
+    assert "does not tell the function's variables: AccessDeniedException" in asked
+
+
+# -- results that nobody gets -----------------------------------------------------------------------------------------
+
+
+@contextmanager
+def nobody() -> Iterator[int]:
+    """A pipe that nobody reads."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    yield writing
+    os.close(writing)
+
+
+@contextmanager
+def a_full_disk() -> Iterator[int]:
+    with Path("/dev/full").open("wb") as file:
+        yield file.fileno()
+
+
+NOWHERE = pytest.mark.parametrize(
+    ("nowhere", "why"), [(nobody, "Broken pipe"), (a_full_disk, "No space left on device")], ids=["nobody", "full disk"]
+)
+
+
+def ended(variables: dict[str, str], stdout: int, *arguments: str) -> tuple[int, str]:
+    """Run a command whose standard output is *stdout*; return its exit code and what it said beside that."""
+    process = subprocess.run(
+        [COMMAND, *arguments], stdout=stdout, stderr=subprocess.PIPE, text=True, env=variables, timeout=WAIT_SECONDS,
+        check=False,
+    )  # fmt: skip
+    return process.returncode, process.stderr
+
+
+@NOWHERE
+@pytest.mark.parametrize("json_", [(), ("--json",)], ids=["people", "JSON"])
+def test_a_write_whose_result_cannot_be_shown_is_told(
+    variables: dict[str, str], auth_jwt: Run, alice: str, nowhere: Any, why: str, json_: tuple[str, ...]
+) -> None:
+    """The old secrets end: somebody has to know that nobody has the new one."""
+    with nowhere() as stdout:
+        rotated = ended(variables, stdout, "secret", "rotate", alice, "--generate", "--id", "lost", *json_)
+        closed = ended(variables, stdout, "secret", "close", alice, "lost", "--yes", *json_)
+
+    told = f"Error: secret.rotate of '{alice}', 'lost', is done, but it could not be shown ({why}); "
+    assert rotated[0] == closed[0] == 5
+    assert f"{told}the value is lost: rotate again, or close 'lost'\n" in rotated[1]
+    assert closed[1] == f"Error: secret.close of '{alice}', 'lost', is done, but it could not be shown ({why})\n"
+    assert "Exception ignored" not in rotated[1]
+    assert json.loads(auth_jwt("secret", "show", alice, "lost", "--json").stdout)["state"] == "closed"
+
+
+def test_what_is_read_and_cannot_be_shown_is_told(variables: dict[str, str]) -> None:
+    with a_full_disk() as stdout:
+        code, said = ended(variables, stdout, "profile", "list")
+
+    assert (code, said) == (5, "Error: the result could not be shown (No space left on device)\n")
+
+
+def test_standard_output_may_be_closed(variables: dict[str, str], alice: str) -> None:
+    shell = f"{COMMAND} secret rotate {alice} --generate --id lost >&-"
+    process = subprocess.run(
+        ["sh", "-c", shell], capture_output=True, text=True, env=variables, timeout=WAIT_SECONDS, check=False
+    )
+
+    assert process.returncode == 5
+    assert "could not be shown (Bad file descriptor); the value is lost" in process.stderr
+
+
+@NOWHERE
+def test_standard_error_that_nobody_reads_changes_nothing(
+    variables: dict[str, str], auth_jwt: Run, alice: str, nowhere: Any, why: str
+) -> None:
+    with nowhere() as stderr:
+        process = subprocess.run(
+            [COMMAND, "secret", "add", alice, "--generate"], stdout=subprocess.PIPE, stderr=stderr, text=True,
+            env=variables, timeout=WAIT_SECONDS, check=False,
+        )  # fmt: skip
+
+    assert process.returncode == 0, why
+    auth_jwt("secret", "add", alice, "--secret-file", "-", given=process.stdout, exit_code=3)
+
+
+def test_what_the_locale_cannot_write_is_spelt_out(auth_jwt: Run, alice: str) -> None:
+    shown = auth_jwt("profile", "set", alice, "--username", "zoë", PYTHONIOENCODING="ascii").stdout
+
+    assert r"zo\xeb" in shown
+
+
+# -- an answer that does not come -------------------------------------------------------------------------------------
+
+
+@contextmanager
+def answers_to_writes_held_back(endpoint: str) -> Iterator[tuple[str, threading.Event]]:
+    """A way to the tables that keeps back what they answer to a write; its address, and when a write is done."""
+    host, _, port = endpoint.partition(":")
+    written = threading.Event()
+
+    def talk(connection: socket.socket, _: int) -> None:
+        while question := read_question(connection):
+            with socket.create_connection((host, int(port))) as tables:
+                tables.sendall(question)
+                answer = read_question(tables)
+            if b"TransactWriteItems" in question:
+                written.set()
+                connection.recv(1)  # until the command is gone
+            connection.sendall(answer)
+
+    with a_server(talk) as address:
+        yield address.removeprefix("http://"), written
+
+
+@pytest.mark.parametrize("goes_to_a_file", [True, False], ids=["a file", "standard output"])
+def test_an_interrupt_while_the_answer_is_out_says_that_the_write_may_have_happened(
+    variables: dict[str, str], auth_jwt: Run, alice: str, tmp_path: Path, goes_to_a_file: bool
+) -> None:
+    """The value is in its file before it is in the table, so that no row is without its value."""
+    path = tmp_path / "alice.secret"
+    out = ("--out", str(path)) if goes_to_a_file else ()
+
+    with (
+        answers_to_writes_held_back(variables["DB_URL"].split("/")[2]) as (endpoint, written),
+        subprocess.Popen(
+            [COMMAND, "secret", "add", alice, "--generate", "--id", "new", *out],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**variables, "DB_URL": f"dynamodb+http://{endpoint}/eu-central-1"},
+        ) as process,
+    ):  # fmt: skip
+        assert written.wait(WAIT_SECONDS)
+        process.send_signal(signal.SIGINT)
+        shown, said = process.communicate(timeout=WAIT_SECONDS)
+
+    assert (process.returncode, shown) == (130, "")
+    assert f"Warning: secret.add of '{alice}', 'new', may have been done, or not: look before you do it again" in said
+    place = f"in {path}" if goes_to_a_file else "lost"
+    assert f"The value of what was, or may have been, written is {place}.\n" in said
+    if goes_to_a_file:  # a second time, it changes nothing
+        again = auth_jwt("secret", "add", alice, "--secret-file", str(path), "--id", "new", "--json").stdout
+        assert json.loads(again)["state"] == "open"
+
+
+def test_a_value_that_its_file_does_not_take_is_not_written_to_the_table(
+    variables: dict[str, str], auth_jwt: Run, alice: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "alice.secret"
+    shell = f"ulimit -f 0; exec {COMMAND} secret add {alice} --generate --out {path}"  # no file may have a byte
+    process = subprocess.run(
+        ["sh", "-c", shell], capture_output=True, text=True, env=variables, timeout=WAIT_SECONDS, check=False
+    )
+
+    assert process.returncode == 1
+    assert "the file of --out cannot be written (File too large); nothing was done" in process.stderr
+    assert not path.exists()
+    assert json.loads(auth_jwt("secret", "list", alice, "--json").stdout)["secrets"] == []
+
+
+def test_an_interrupt_before_the_write_leaves_nothing(variables: dict[str, str], endpoint: str, tmp_path: Path) -> None:
+    path = tmp_path / "alice.secret"
+    asked = threading.Event()
+
+    def talk(connection: socket.socket, _: int) -> None:
+        read_question(connection)
+        asked.set()
+        connection.recv(1)
+
+    with (
+        a_server(talk) as address,
+        subprocess.Popen(
+            [COMMAND, "secret", "add", TAG, "--generate", "--out", str(path)], stderr=subprocess.PIPE, text=True,
+            env={**variables, "DB_URL": f"dynamodb+{address}/eu-central-1"},
+        ) as process,
+    ):  # fmt: skip
+        assert asked.wait(WAIT_SECONDS)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=WAIT_SECONDS)
+
+    assert (process.returncode, said) == (130, "")
+    assert not path.exists()
 
 
 @pytest.mark.parametrize(
@@ -137,8 +336,8 @@ class Terminal:
         self.shown = ""
         self._master, slave = pty.openpty()
         self._process = subprocess.Popen(
-            [COMMAND, *arguments], stdin=slave, stdout=slave, stderr=slave, env=variables, start_new_session=True
-        )
+            ["setsid", "--ctty", COMMAND, *arguments], stdin=slave, stdout=slave, stderr=slave, env=variables
+        )  # a session whose terminal this is: or Ctrl-C would go to nobody
         os.close(slave)
 
     def answer(self, question: str, text: str) -> None:
@@ -205,6 +404,65 @@ def test_a_token_is_asked_for_and_never_shown(variables: dict[str, str], auth_jw
     assert terminal.end() == 0
     assert "accepted, for alice" in terminal.shown
     assert token not in terminal.shown
+
+
+def test_a_line_is_read_to_its_end_however_long(variables: dict[str, str], auth_jwt: Run, alice: str) -> None:
+    """A terminal that gathers the line itself passes on 4095 bytes of it."""
+    auth_jwt("secret", "add", alice, "--generate")
+    token = auth_jwt("token", "mint", alice, "--claim", f"long={'x' * 11_000}").stdout.strip()
+
+    terminal = Terminal(variables, "token", "explain")
+    terminal.answer("Token: ", f"{token}\n")
+
+    assert terminal.end() == 0
+    assert "accepted, for alice" in terminal.shown
+    assert token[:100] not in terminal.shown
+
+
+def test_what_is_typed_can_be_corrected(variables: dict[str, str], auth_jwt: Run, alice: str) -> None:
+    terminal = Terminal(variables, "secret", "add", alice)
+    terminal.answer("Secret: ", f"all wrong\x15{HMAC_KEY}éx\x7f\x7f\n")
+    terminal.answer("confirmation: ", "another\n")
+    terminal.answer("Secret: ", f"{HMAC_KEY}\n")
+    terminal.answer("confirmation: ", f"\x7f{HMAC_KEY}\n")
+
+    assert terminal.end() == 0
+    assert "the two are not the same" in terminal.shown
+    fingerprint = auth_jwt("key", "fingerprint", "--secret-file", "-", given=HMAC_KEY).stdout.split()[4]
+    assert fingerprint in auth_jwt("secret", "list", alice).stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "question"),
+    [
+        (("secret", "add", TAG), "Secret: "),
+        (("token", "explain"), "Token: "),
+        (("profile", "rm", TAG), "[y/N]: "),
+    ],
+    ids=["a secret", "a token", "a confirmation"],
+)
+def test_an_interrupt_at_a_question_is_no_answer(
+    variables: dict[str, str], alice: str, command: tuple[str, ...], question: str
+) -> None:
+    terminal = Terminal(variables, *command)
+    terminal.answer(question, "\x03")
+
+    assert alice == TAG
+    assert terminal.end() == 130
+
+
+@pytest.mark.parametrize(
+    ("command", "question"), [(("secret", "add", TAG), "Secret: "), (("token", "explain"), "Token: ")]
+)
+def test_input_that_ends_at_a_question_is_a_mistake(
+    variables: dict[str, str], alice: str, command: tuple[str, ...], question: str
+) -> None:
+    """Of `token explain`, 1 would say that the token is refused."""
+    terminal = Terminal(variables, *command)
+    terminal.answer(question, "\x04")
+
+    assert alice == TAG
+    assert terminal.end() == 2
 
 
 @pytest.mark.parametrize(("answer", "code"), [("n\n", 1), ("\n", 1), ("y\n", 0), ("\x04", 1)])

@@ -115,6 +115,7 @@ def test_profiles_are_listed_page_by_page(auth_jwt: CommandLine) -> None:
         (("profile", "add", "x" * 129, "--username", "u"), 1),
         (("profile", "set", TAG), 1),
         (("profile", "set", TAG, "--domain", "a", "--no-domain"), 2),
+        (("profile", "set", TAG, "--attribute", "a:=" + "[" * 100_000), 2),
         (("profile", "add", TAG, "--username", "somebody else"), 3),
         (("profile", "add", TAG), 2),
         (("profile", "list", "--limit", "0"), 2),
@@ -217,7 +218,6 @@ def test_only_the_end_of_a_line_is_taken_off() -> None:
         pytest.param("short", "this secret would verify nothing: an HMAC key of 5 bytes, too short", id="short"),
         pytest.param("", "this secret would verify nothing: empty", id="empty"),
         pytest.param(private_pem(), "this secret would verify nothing", id="private key"),
-        pytest.param("x" * 1_000_001, "has more than 1000000 bytes", id="far too long"),
     ],
 )
 def test_a_secret_that_would_never_verify_is_refused_with_the_reason(
@@ -228,12 +228,36 @@ def test_a_secret_that_would_never_verify_is_refused_with_the_reason(
     assert said in auth_jwt("secret", "add", TAG, "--secret-file", "-", given=text, exit_code=1).stderr
 
 
-def test_a_file_that_is_no_text_is_refused(auth_jwt: CommandLine, tmp_path: Path) -> None:
-    (tmp_path / "key.der").write_bytes(b"\xff\x00")
+@pytest.mark.parametrize(
+    "command", [("secret", "add", TAG, "--secret-file"), ("token", "explain", "--token-file")], ids=" ".join
+)
+@pytest.mark.parametrize(
+    ("octets", "said"),
+    [
+        (b"\xff\x00", "is not UTF-8 text"),
+        (b"x" * 1_000_001, "has more than 1000000 bytes"),
+        (None, "cannot be read: No such file or directory"),
+    ],
+    ids=["DER", "far too long", "none"],
+)
+def test_a_file_that_is_no_text_is_a_mistake_and_no_verdict(
+    auth_jwt: CommandLine, tmp_path: Path, command: tuple[str, ...], octets: bytes | None, said: str
+) -> None:
+    """Of `token explain`, 1 would say that the token is refused."""
+    path = tmp_path / "given"
+    if octets is not None:
+        path.write_bytes(octets)
 
-    said = auth_jwt("secret", "add", TAG, "--secret-file", str(tmp_path / "key.der"), exit_code=1).stderr
+    assert said in auth_jwt(*command, str(path), exit_code=2).stderr
 
-    assert "is not UTF-8 text" in said
+
+@pytest.mark.parametrize("settings", ["no settings", '{"A": 1}', "{", '{"A":' + "[" * 100_000, None])
+def test_settings_that_cannot_be_read_are_no_verdict_either(
+    auth_jwt: CommandLine, tmp_path: Path, settings: str | None
+) -> None:
+    path = str(tmp_path / "none") if settings is None else auth_jwt.file(settings)
+
+    auth_jwt("token", "explain", "--env-file", path, given="x", exit_code=2)
 
 
 def test_a_public_key_is_added_with_its_window_and_rules(auth_jwt: CommandLine) -> None:
@@ -286,6 +310,44 @@ def test_a_secret_is_closed_at_a_time_and_removed(auth_jwt: CommandLine) -> None
     later = auth_jwt.json("secret", "close", TAG, "2", "--at", "+1h", "--yes")
     assert later["state"] == "open"
     auth_jwt("secret", "close", TAG, "2", "--at", "-1h", "--yes", exit_code=1)
+
+
+def test_a_secret_that_ends_before_it_would_be_closed_keeps_its_end_and_that_is_said(auth_jwt: CommandLine) -> None:
+    auth_jwt.has_a_user()
+
+    in_time = auth_jwt("secret", "close", TAG, "1", "--at", "+1h", "--yes")
+    too_late = auth_jwt("secret", "close", TAG, "1", "--at", "+2h", "--yes")
+
+    assert "Warning" not in in_time.stderr
+    assert "Warning: it ends earlier than --at says, and that stays" in too_late.stderr
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--secret-file", "-", "--out", "file"),
+        ("--out", "file"),
+        ("--generate", "--exact"),
+        ("--exact",),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize(
+    "command",
+    [("secret", "add", TAG), ("secret", "rotate", TAG), ("profile", "add", "another", "--username", "u")],
+    ids=" ".join,
+)
+def test_an_option_that_would_count_for_nothing_is_refused(
+    auth_jwt: CommandLine, command: tuple[str, ...], options: tuple[str, ...]
+) -> None:
+    auth_jwt.has_a_user()
+    arguments = [str(auth_jwt.files / "file") if option == "file" else option for option in options]
+
+    said = auth_jwt(*command, *arguments, given=HMAC_KEY, exit_code=2).stderr
+
+    assert options[-1 if options[-1].startswith("--") else -2] in said or "--secret-file" in said
+    assert [entry["audit"] for entry in auth_jwt.audit] == ["profile.create"]
+    assert not (auth_jwt.files / "file").exists()
 
 
 @pytest.mark.parametrize("command", [("secret", "add", TAG), ("secret", "rotate", TAG)])
@@ -348,11 +410,21 @@ def test_a_token_goes_to_a_file(auth_jwt: CommandLine) -> None:
     auth_jwt("token", "explain", "--token-file", str(path))
 
 
-@pytest.mark.parametrize(("claim", "exit_code"), [("x=NaN", 1), ("x", 2), ("=1", 2)])
+@pytest.mark.parametrize(
+    ("claim", "exit_code"), [("x=NaN", 1), ("x", 2), ("=1", 2), pytest.param("x=" + "[" * 100_000, 2, id="deep")]
+)
 def test_a_claim_that_cannot_be_is_rejected(auth_jwt: CommandLine, claim: str, exit_code: int) -> None:
     auth_jwt.has_a_user()
 
-    auth_jwt("token", "mint", TAG, "--claim", claim, exit_code=exit_code)
+    said = auth_jwt("token", "mint", TAG, "--claim", claim, exit_code=exit_code).stderr
+
+    assert "an error in this program" not in said
+
+
+def test_an_empty_id_is_none_that_a_token_can_have(auth_jwt: CommandLine) -> None:
+    auth_jwt.has_a_user()
+
+    assert "--jti is empty" in auth_jwt("token", "mint", TAG, "--jti", "", exit_code=2).stderr
 
 
 def test_a_token_that_is_refused_ends_with_one_and_one_that_cannot_be_judged_with_four(auth_jwt: CommandLine) -> None:
@@ -394,6 +466,16 @@ def test_a_token_is_revoked_by_its_id(auth_jwt: CommandLine) -> None:
     auth_jwt("revoke", TAG, "--jti", "j1", "--lift", exit_code=1)
 
 
+@pytest.mark.parametrize("exp", ["1e300", "1800000000000", "-1e300", "-5"])
+def test_a_token_whose_end_is_no_time_is_revoked_for_ever(auth_jwt: CommandLine, exp: str) -> None:
+    auth_jwt.has_a_user()
+    token = auth_jwt.token(TAG, "--jti", "j1", "--claim", f"exp={exp}", "--set", "ENFORCE_TIME_CLAIMS=false")
+
+    revoked = auth_jwt.json("revoke", "--token-file", "-", given=token)
+
+    assert (revoked["jti"], revoked["expires_at"]) == ("j1", None)
+
+
 def test_all_tokens_are_revoked_and_that_is_lifted(auth_jwt: CommandLine) -> None:
     auth_jwt.has_a_user()
     token = auth_jwt.token()
@@ -426,6 +508,11 @@ def test_a_token_that_nobody_signed_revokes_nothing(auth_jwt: CommandLine) -> No
         ("--jti", "a"),
         ("--all", "--yes"),
         ("--list",),
+        (TAG, "--list", "--lift"),
+        (TAG, "--list", "--exp", "+1h"),
+        (TAG, "--all", "--exp", "+1h", "--yes"),
+        (TAG, "--all", "--lift", "--before", "now"),
+        (TAG, "--jti", "a", "--lift", "--exp", "+1h"),
         ("somebody-else", "--token-file", "-"),
     ],
 )
@@ -506,10 +593,10 @@ def test_the_audit_goes_where_it_is_told(auth_jwt: CommandLine) -> None:
         pytest.param(("@",), 2, id="in place of a command"),
         pytest.param(("secret", "@"), 2, id="in place of a subcommand"),
         pytest.param(("secret", "add", TAG, "--secret=@"), 2, id="an option that does not exist"),
-        pytest.param(("secret", "add", TAG, "--secret-file", "@"), 1, id="in place of a file's name"),
-        pytest.param(("token", "explain", "--token-file", "@"), 1, id="a token in place of a file's name"),
-        pytest.param(("revoke", "--token-file", "@"), 1, id="likewise"),
-        pytest.param(("key", "from-jwk", "@"), 1, id="a key in place of a file's name"),
+        pytest.param(("secret", "add", TAG, "--secret-file", "@"), 2, id="in place of a file's name"),
+        pytest.param(("token", "explain", "--token-file", "@"), 2, id="a token in place of a file's name"),
+        pytest.param(("revoke", "--token-file", "@"), 2, id="likewise"),
+        pytest.param(("key", "from-jwk", "@"), 2, id="a key in place of a file's name"),
         pytest.param(("secret", "add", TAG, "--generate", "--out", "@/@"), 1, id="in place of an output's name"),
     ],
 )

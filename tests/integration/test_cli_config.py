@@ -224,6 +224,21 @@ def test_the_settings_of_a_deployed_function_count(auth_jwt: CommandLine, dynamo
     assert "lambda:GetFunctionConfiguration is refused: ResourceNotFoundException" in said
 
 
+def test_a_function_without_any_of_the_services_settings_is_a_warning(
+    auth_jwt: CommandLine, dynamodb: "DynamoDBClient"
+) -> None:
+    deploy(SOMETHING="else")
+    told = (
+        "warning",
+        "--function or --env-file",
+        "it has none of the service's settings, so the default tables are meant",
+    )
+
+    assert told in found(auth_jwt, "--function", "authorize", "--set", f"REVOCATIONS_TABLE={REVOCATIONS}")
+    assert told not in found(auth_jwt, "--env-file", auth_jwt.file(f"REVOCATIONS_TABLE={REVOCATIONS}"))
+    assert told not in found(auth_jwt)
+
+
 @pytest.mark.parametrize(("milliseconds", "count"), [("9999", 0), ("10000", 1)])
 def test_the_tables_need_less_time_than_the_function_has(milliseconds: str, count: int) -> None:
     settings = Settings.from_env({"STORE_TIMEOUT_MS": milliseconds})

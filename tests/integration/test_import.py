@@ -7,30 +7,44 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from moto.dynamodb.models import DynamoDBBackend
 from moto.server import ThreadedMotoServer
 from typer.testing import CliRunner
 
-from auth_jwt.provisioning.changes import Table
+from auth_jwt.errors import Unreachable
+from auth_jwt.models import Row
+from auth_jwt.provisioning.changes import Key, Table
+from auth_jwt.settings import Settings
 from auth_jwt_cli.main import app
+from auth_jwt_cli.migration.examination import Examination
+from auth_jwt_cli.migration.findings import Finding
+from auth_jwt_cli.migration.importing import Import, Outcome, Taken
+from auth_jwt_cli.migration.layout import SourceLayout
+from auth_jwt_cli.migration.sources.databases import DatabaseSource
+from auth_jwt_cli.migration.target import Patience, Target, patient_client
+from auth_jwt_cli.migration.translation import Translation
 from events.stage import REGION, ROOT, create_tables, lambda_environment, template
-from tests.factories import HMAC_KEY, public_pem
+from tests.factories import HMAC_KEY, NOW, public_pem
 from tests.migration_sources import (
     Rows,
     a_source_profile,
     a_source_secret,
+    csv_field,
     users,
     write_csv,
     write_dbtext,
     write_dump,
     write_sqlite,
 )
+from tests.moto_transactions import make_transactions_quick
 
 ITEM_PROFILE = {"id": {"N": "1"}, "tag": {"S": "t1"}, "sip_username": {"S": "alice"}}
 ITEM_SECRET = {
@@ -98,6 +112,7 @@ class Tables:
 
 @pytest.fixture(name="address", scope="module")
 def _address() -> Iterator[str]:
+    make_transactions_quick()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     yield f"http://127.0.0.1:{server.get_host_and_port()[1]}"
@@ -170,6 +185,14 @@ def csv_arguments(folder: Path) -> list[object]:
     return ["--profiles-file", folder / "jwt_profiles.csv", "--secrets-file", folder / "jwt_secrets.csv"]
 
 
+def csv_of(tables: Tables, profiles: Rows, secrets: Rows) -> Path:
+    """A folder of CSV files with whatever columns the rows have."""
+    for name, rows in (("jwt_profiles", profiles), ("jwt_secrets", secrets)):
+        lines = [",".join(rows[0]), *(",".join(map(csv_field, row.values())) for row in rows)]
+        (tables.folder / f"{name}.csv").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return tables.folder
+
+
 def test_the_same_rows_again_are_left_alone(tables: Tables) -> None:
     source = tables.sqlite(*users(230))
     first = tables.imported(source)
@@ -220,6 +243,190 @@ def test_overwriting_takes_the_source_and_keeps_what_only_the_table_has(tables: 
     assert tables.items("jwt_profiles") == [
         {**ITEM_PROFILE, "sip_username": {"S": "bob"}, "tokens_valid_after": {"N": "5"}}
     ]
+
+
+def test_overwriting_opens_nothing_that_was_closed_here(tables: Tables) -> None:
+    """A secret that leaked, a user who was thrown out, tokens that were revoked: the source knows of none of it."""
+    profile = a_source_profile(disabled=0, tokens_valid_after=5)
+    closed = {"disabled": {"BOOL": True}, "tokens_valid_after": {"N": str(NOW)}}
+    tables.client.put_item(TableName="jwt_profiles", Item={**ITEM_PROFILE, **closed})
+    tables.client.put_item(TableName="jwt_secrets", Item={**ITEM_SECRET, "end_ts": {"N": "5"}})
+    source = csv_of(tables, [profile], [a_source_secret("n" * 64)])
+
+    dry = tables.imported(source, "--overwrite", "--dry-run")
+    ran = tables.imported(source, "--overwrite")
+    again = tables.imported(source, "--overwrite")
+
+    assert tables.items("jwt_profiles") == [{**ITEM_PROFILE, **closed}]
+    assert tables.items("jwt_secrets") == [{**ITEM_SECRET, "secret": {"S": "n" * 64}, "end_ts": {"N": "5"}}]
+    assert (ran.counts("profiles"), ran.counts("secrets")) == (
+        {"read": 1, "different": 1},
+        {"read": 1, "overwritten": 1},
+    )
+    assert dry.document["tables"] == ran.document["tables"]
+    assert again.counts("secrets") == {"read": 1, "different": 1}
+    for told in (dry, ran, again):
+        assert told.document["flagged"]["kept-closed"] == 2
+        assert (told.code, told.document["complete"]) == (3, False)
+    entry = next(line for line in tables.audit() if line["audit"] == "secret.import")
+    assert entry["columns"] == ["secret"]
+
+
+def test_overwriting_closes_what_the_source_closed(tables: Tables) -> None:
+    tables.imported(tables.sqlite([a_source_profile()], [a_source_secret()]))
+    source = csv_of(tables, [a_source_profile(disabled=1)], [a_source_secret(end_ts=5)])
+
+    ran = tables.imported(source, "--overwrite")
+
+    assert (ran.code, ran.document["complete"]) == (0, True)
+    assert tables.items("jwt_profiles") == [{**ITEM_PROFILE, "disabled": {"N": "1"}}]
+    assert tables.items("jwt_secrets")[0]["end_ts"] == {"N": "5"}
+
+
+class Overtaken(Target):
+    """Our tables, where somebody does something each time that rows have been read and not yet written."""
+
+    deeds: list[Callable[[], object]]
+
+    def read(self, table: Table, keys: Sequence[Key]) -> dict[Key, Row]:
+        found = super().read(table, keys)
+        if self.deeds:
+            self.deeds.pop(0)()
+        return found
+
+
+class Record:
+    """A recorder that keeps what became of rows."""
+
+    def __init__(self) -> None:
+        self.rows: list[Taken] = []
+
+    def read(self, table: Table, fraction: float | None) -> None:
+        """See `Recorder`."""
+
+    def refused(self, finding: Finding) -> None:
+        """See `Recorder`."""
+
+    def flagged(self, finding: Finding) -> None:
+        """See `Recorder`."""
+
+    def repeated(self, key: Key) -> None:
+        """See `Recorder`."""
+
+    def taken(self, row: Taken) -> None:
+        """See `Recorder`."""
+        self.rows.append(row)
+
+
+def imported_while(
+    tables: Tables, profiles: Rows, *deeds: Callable[[], object], overwrite: bool = False
+) -> dict[str, Outcome]:
+    """Import *profiles* while somebody does those *deeds*; what became of each tag."""
+    settings = Settings.from_env(tables.environment)
+    session = boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing")
+    client = patient_client(session, REGION, settings.database.endpoint, connections=1)
+    target = Overtaken(client, settings, patience=Patience())
+    target.deeds = list(deeds)
+    layout = SourceLayout(tables=(Table.PROFILES,))
+    columns = settings.columns
+    record = Record()
+    Import(
+        source=DatabaseSource(f"sqlite:///{tables.sqlite(profiles, [])}", layout),
+        target=target,
+        translation=Translation(layout, columns),
+        examination=Examination(columns, settings.policy, live=False, tables=layout.tables, clock=time.time),
+        columns=columns,
+        recorder=record,
+        overwrite=overwrite,
+    ).run()
+    return {row.key.tag: row.outcome for row in record.rows}
+
+
+def test_what_others_do_between_reading_and_writing_is_not_undone(tables: Tables) -> None:
+    """Here somebody revokes the tokens of one user, changes another, and adds a third, all of them in the source."""
+
+    def put(tag: str, **columns: Any) -> None:
+        tables.client.put_item(TableName="jwt_profiles", Item={"tag": {"S": tag}, **columns})
+
+    put("t1", id={"N": "1"}, sip_username={"S": "old"})
+    put("t2", id={"N": "2"}, sip_username={"S": "old"})
+
+    def deeds() -> None:
+        put("t1", id={"N": "1"}, sip_username={"S": "old"}, tokens_valid_after={"N": "7"}, disabled={"BOOL": True})
+        put("t2", id={"N": "2"}, sip_username={"S": "bob"}, note={"S": "renamed"})
+        put("t3", id={"N": "3"}, sip_username={"S": "bob"}, disabled={"BOOL": True})
+
+    profiles = [a_source_profile(id=number, tag=f"t{number}", sip_username="bob") for number in range(1, 5)]
+    outcomes = imported_while(tables, profiles, deeds, overwrite=True)
+
+    bob = {"sip_username": {"S": "bob"}}
+    assert tables.items("jwt_profiles") == [
+        {"disabled": {"BOOL": True}, "id": {"N": "1"}, **bob, "tag": {"S": "t1"}, "tokens_valid_after": {"N": "7"}},
+        {"disabled": {"BOOL": True}, "id": {"N": "3"}, **bob, "tag": {"S": "t3"}},
+        {"id": {"N": "2"}, "note": {"S": "renamed"}, **bob, "tag": {"S": "t2"}},
+        {"id": {"N": "4"}, **bob, "tag": {"S": "t4"}},
+    ]
+    assert outcomes == {
+        "t1": Outcome.OVERWRITTEN,
+        "t2": Outcome.UNCHANGED,
+        "t3": Outcome.UNCHANGED,
+        "t4": Outcome.WRITTEN,
+    }
+
+
+def test_a_row_that_others_added_meanwhile_is_compared_like_any_other(tables: Tables) -> None:
+    added = {"tag": {"S": "t1"}, "sip_username": {"S": "by an operator"}, "disabled": {"BOOL": True}}
+
+    outcomes = imported_while(
+        tables, [a_source_profile()], lambda: tables.client.put_item(TableName="jwt_profiles", Item=added)
+    )
+
+    assert outcomes == {"t1": Outcome.DIFFERENT}
+    assert tables.items("jwt_profiles") == [added]
+
+
+def test_a_row_that_others_keep_changing_ends_the_import_in_time(tables: Tables) -> None:
+    numbers = iter(range(1000))
+
+    def change() -> None:
+        item = {**ITEM_PROFILE, "sip_username": {"S": f"name-{next(numbers)}"}}
+        tables.client.put_item(TableName="jwt_profiles", Item=item)
+
+    with pytest.raises(Unreachable, match="in between"):
+        imported_while(tables, [a_source_profile()], *[change] * 500, overwrite=True)
+
+    assert 5 <= next(numbers) <= 20
+
+
+def test_rows_that_are_too_large_for_one_transaction_go_in_several(tables: Tables) -> None:
+    """DynamoDB takes 4 MB in one."""
+    written: list[int] = []
+    size = 380_000
+    (tables.folder / "jwt_profiles.csv").write_text(
+        "tag,sip_username\n" + "".join(f"t{number},{'x' * size}\n" for number in range(21))
+    )
+
+    with transactions_seen(written):
+        ran = tables.imported(tables.folder, "--only", "profiles")
+
+    assert ran.counts("profiles") == {"read": 21, "written": 21}
+    assert sorted(written) == [3, 9, 9]
+
+
+@contextmanager
+def transactions_seen(sizes: list[int]) -> Iterator[None]:
+    """Note of each transaction that reaches moto, how many rows it writes."""
+    transact = DynamoDBBackend.transact_write_items
+
+    def noting(backend: DynamoDBBackend, transact_items: list[Any]) -> None:
+        sizes.append(len(transact_items))
+        transact(backend, transact_items)
+
+    DynamoDBBackend.transact_write_items = noting  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        DynamoDBBackend.transact_write_items = transact  # type: ignore[method-assign]
 
 
 def test_a_dry_run_says_what_would_be_and_writes_nothing(tables: Tables) -> None:
@@ -373,6 +580,11 @@ def test_no_secret_is_shown_anywhere(tables: Tables) -> None:
         pytest.param([], 2, "name a SOURCE", id="no source"),
         pytest.param(["mysql://u:hunter2@h/db"], 2, "--password-file", id="a password in an argument"),
         pytest.param(["postgres://h/db?password=hunter2"], 2, "--url-file", id="another"),
+        pytest.param(["mysql://u:hunter2/x@h/db"], 2, "--password-file", id="a password with a slash"),
+        pytest.param(["mysql://u@h/db?ssl_key_password=hunter2"], 2, "--url-file", id="a password of a key"),
+        pytest.param(["mysql://u@[h/db"], 4, "no URL of a database", id="no URL"),
+        pytest.param(["mysql://u@127.0.0.1/db?foo=1"], 4, "'foo'", id="an option that there is not"),
+        pytest.param(["mysql://u@127.0.0.1/db?ssl_ca=/none"], 4, "No such file", id="a certificate that is not there"),
         pytest.param(["no-such-file"], 4, "No such file", id="no such file"),
         pytest.param(["oracle://h/db"], 4, "no database that can be read", id="another database"),
         pytest.param(["x.sql", "--profiles-file", "y.csv"], 2, "one source", id="two sources"),
@@ -389,6 +601,25 @@ def test_a_command_line_that_cannot_be_is_refused_and_says_what_to_do(
     assert (ran.code, complaint in ran.err) == (code, True), ran
     assert "hunter2" not in ran.out + ran.err
     assert "Traceback" not in ran.err
+    assert "error in this program" not in ran.err
+
+
+def test_a_source_that_cannot_be_connected_to_leaves_a_summary(tables: Tables) -> None:
+    ran = tables.imported("mysql://u@127.0.0.1/db?foo=1")
+
+    assert (ran.code, ran.document["complete"]) == (4, False)
+    assert "'foo'" in ran.document["problem"]
+
+
+def test_a_piece_of_a_password_in_a_url_file_is_shown_nowhere(tables: Tables) -> None:
+    """The `@` in it is not written as %40, so that a parser takes what is behind it for the host."""
+    file = tables.folder / "url"
+    file.write_text("mysql://u:hun@ter2@127.0.0.1:1/db")
+
+    ran = tables.imported("--url-file", file)
+
+    assert ran.code == 4
+    assert "ter2" not in f"{ran.out}{ran.err}{tables.audit()}"
 
 
 def test_a_url_with_its_password_is_read_from_a_file_or_standard_input(tables: Tables) -> None:
@@ -461,6 +692,15 @@ def wait_for_rows(tables: Tables, count: int) -> int:
     raise TimeoutError
 
 
+def steady_number_of_rows(tables: Tables) -> int:
+    """How many rows there are when what was asked last has been done."""
+    before, now = -1, wait_for_rows(tables, 0)
+    while before != now:
+        time.sleep(0.5)
+        before, now = now, wait_for_rows(tables, 0)
+    return now
+
+
 @pytest.mark.parametrize("ended_by", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Control-C"])
 def test_an_interrupted_import_that_is_run_again_ends_as_one_that_was_not(
     tables: Tables, ended_by: signal.Signals
@@ -478,7 +718,7 @@ def test_an_interrupted_import_that_is_run_again_ends_as_one_that_was_not(
         there = wait_for_rows(tables, 200)
         process.send_signal(ended_by)
         out, err = process.communicate(timeout=30)
-    left = wait_for_rows(tables, 200)
+    left = steady_number_of_rows(tables)
 
     again = tables.imported(dump)
 

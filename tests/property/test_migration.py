@@ -17,7 +17,6 @@ from auth_jwt_cli.migration.sources.csv_files import CsvForm, CsvSource, csv_fil
 from auth_jwt_cli.migration.sources.databases import DatabaseSource
 from auth_jwt_cli.migration.sources.dbtext import DbTextSource
 from auth_jwt_cli.migration.sources.mysqldump import DumpSource
-from auth_jwt_cli.migration.target import item_of
 from auth_jwt_cli.migration.translation import Translation
 from tests.migration_sources import (
     a_source_profile,
@@ -42,10 +41,13 @@ def numbered(rows: list[dict[str, object]]) -> list[dict[str, object]]:
     return [{**row, "id": number} for number, row in enumerate(rows, 1)]
 
 
-def items_of(source: Source) -> list[dict[str, Any]]:
-    """What the rows would be in DynamoDB."""
+def items_of(source: Source) -> list[dict[str, tuple[str, object]]]:
+    """What the rows would be in DynamoDB, with the types."""
     translation = Translation(LAYOUT, Columns())
-    return [item_of(translation.of(row).columns) for row in as_read(source)]
+    return [
+        {column: (type(value).__name__, value) for column, value in translation.of(row).columns.items()}
+        for row in as_read(source)
+    ]
 
 
 @given(st.lists(PROFILES, max_size=5), st.lists(SECRETS, max_size=5))

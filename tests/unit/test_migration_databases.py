@@ -95,10 +95,82 @@ def test_three_slashes_may_mean_the_root_as_opensips_writes_it(tmp_path: Path) -
         ("postgres://u@localhost/db?sslmode=require", False),
         ("mysql://localhost/db?passwd=x&charset=utf8", True),
         ("sqlite:////tmp/a:b@c", False),
+        ("sqlite://u:p@h/x", True),
+        ("mysql://u:HUN/TER2@h/db", True),
+        ("mysql://u:HUN#TER2@h/db", True),
+        ("mysql://u:HUN?TER2@h/db", True),
+        ("mysql://u:HUN@TER2@h/db", True),
+        ("mysql://u@[h/db", False),
+        ("mysql://u@h/db?ssl_key_password=x", True),
+        ("postgres://u@h/db?sslmode=require&sslpassword=x", True),
+        ("postgres://u@h/db?PASSWORD=", True),
+        ("postgres://u@h/db?%70assword=x", True),
+        ("mysql://u@h/db?pwd=x", True),
+        ("mysql://u@h/db?unix_socket=/run/x", False),
     ],
 )
 def test_a_password_in_a_url_is_seen(url: str, holds: bool) -> None:
     assert holds_password(url) is holds
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://u:HUN@TER2@h/db",
+        "mysql://u:HUN@TER2/x@h/db",
+        "mysql://u:HUN@TER2?x@h/db",
+        "mysql://u:HUN@TER2:x@h/db",
+        "mysql://u:pw@h:TER2/db",
+        "mysql://u@[h/db",
+        "mysql://u:pw@h TER2/db",
+        "postgres://u:pw@h#TER2/db",
+        "postgres://u:pw@h/db#TER2",
+        "postgres://u:pw@h/db/TER2",
+        "sqlite://u:TER2@h/x",
+    ],
+)
+def test_a_url_that_may_have_a_piece_of_a_password_elsewhere_is_refused_without_a_word_of_it(url: str) -> None:
+    with pytest.raises(SourceError) as caught:
+        DatabaseSource(url, SourceLayout())
+
+    assert "TER2" not in f"{caught.value!r}{caught.value.__context__ if not caught.value.__suppress_context__ else ''}"
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("mysql://u:HUN%40TER2@h/db", "mysql://h/db"),
+        ("mysql://u@server:HUNTER2@h.example.com:3306/db", "mysql://h.example.com:3306/db"),
+        ("postgres://[::1]:5432/my-db?password=HUNTER2", "postgres://[::1]:5432/my-db"),
+        ("postgres:///db?host=/run/postgresql", "postgres:///db"),
+        ("mariadb://h", "mariadb://h/"),
+    ],
+)
+def test_of_a_url_only_kind_host_and_database_are_shown(url: str, name: str) -> None:
+    assert DatabaseSource(url, SourceLayout()).name == f"the database {name}"
+
+
+def test_a_scheme_that_is_none_is_not_repeated() -> None:
+    with pytest.raises(SourceError) as caught:
+        DatabaseSource("mysql/u:HUNTER2@h://db", SourceLayout())
+
+    assert "hunter2" not in str(caught.value).lower()
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [("foo=1", "'foo'"), ("ssl_ca=/no/such/file", "No such file"), ("connect_timeout=soon", "'connect_timeout'")],
+)
+@pytest.mark.parametrize("kind", ["mysql", "postgres"])
+def test_options_that_a_driver_does_not_take_are_an_error_of_the_source(
+    kind: str, options: str, complaint: str
+) -> None:
+    source = DatabaseSource(f"{kind}://u@127.0.0.1:1/db?{options}", SourceLayout())
+
+    with pytest.raises(SourceError) as caught:
+        as_read(source)
+
+    assert kind == "postgres" or complaint in str(caught.value)
 
 
 @pytest.mark.parametrize("url", ["oracle://u@h/db", "mongodb://h", "mysql+mysqldb://u@h/db", "://x"])
@@ -115,5 +187,5 @@ def test_neither_the_name_nor_an_error_shows_the_password(kind: str) -> None:
     with pytest.raises(SourceError, match="cannot be read") as caught:
         as_read(source)
 
-    assert source.name == f"the database {kind}://u@127.0.0.1:1/db"
+    assert source.name == f"the database {kind}://127.0.0.1:1/db"
     assert "hunter" not in f"{caught.value!r} {caught.value} {source.name}"

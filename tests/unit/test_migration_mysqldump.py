@@ -183,6 +183,23 @@ def test_a_dump_that_cannot_be_read_is_an_error_that_says_why(dump: Path, text: 
         rows_of(dump, text)
 
 
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        (
+            b"USE `a`;\nINSERT INTO jwt_profiles (tag) VALUES ('1');",
+            b"USE b;\nINSERT INTO jwt_profiles (tag) VALUES ('2');",
+        ),
+        (b"INSERT INTO a.jwt_profiles (tag) VALUES ('1');", b"INSERT INTO `b`.`jwt_profiles` (tag) VALUES ('2');"),
+    ],
+    ids=["by USE", "by names"],
+)
+def test_rows_of_two_databases_are_not_mixed_even_without_create_table(dump: Path, one: bytes, two: bytes) -> None:
+    assert rows_of(dump, one + one) == [{"tag": "1"}, {"tag": "1"}]
+    with pytest.raises(SourceError, match="twice"):
+        rows_of(dump, one + two)
+
+
 def test_a_schema_before_the_table_tells_databases_apart(dump: Path) -> None:
     text = (
         b"USE `one`;\n" + CREATE + b"INSERT INTO jwt_profiles VALUES (1,'one','a');\n"

@@ -39,6 +39,7 @@ FROM_ONE_ROW = {
     *("malformed-row", "no-tag", "not-text", "cannot-be-stored"),  # test_migration_translation.py
     "duplicate-key",  # tests/integration/test_lint.py
 }
+FROM_TWO_ROWS = {"kept-closed"}  # tests/integration/test_import.py
 
 
 def row_of(columns: dict[str, object]) -> TargetRow:
@@ -98,7 +99,16 @@ def between(
         pytest.param("PuTTY-User-Key-File-3: ssh-rsa", {"private-key"}, id="a private key of PuTTY's"),
         pytest.param(PRIVATE_JWK, {"private-key"}, id="a private JWK"),
         pytest.param(a_jwks(a_jwk(), json.loads(PRIVATE_JWK)), {"private-key", "jwk-secret"}, id="one in a JWKS"),
-        pytest.param(json.dumps(a_jwk()), {"jwk-secret"}, id="a JWK"),
+        pytest.param(json.dumps(a_jwk()), {"public-key-as-hmac"}, id="a public JWK"),
+        pytest.param(a_jwks(a_jwk(), a_jwk("p256")), {"public-key-as-hmac"}, id="a JWKS of public keys"),
+        pytest.param(
+            json.dumps(a_jwk("rsa_2047")), {"public-key-as-hmac", "unusable-key"}, id="a public JWK that is too small"
+        ),
+        pytest.param(a_jwks(a_jwk(), an_oct_jwk()), {"jwk-secret"}, id="a JWKS that nobody else knows"),
+        pytest.param('{"keys": []}', {"unusable-key"}, id="a JWKS of nothing"),
+        pytest.param(json.dumps(an_oct_jwk()), {"jwk-secret"}, id="a JWK of an HMAC key"),
+        pytest.param(Decimal(123456789012345678), {"not-text"}, id="a number"),
+        pytest.param({"B": b"x" * 64}, {"not-text"}, id="bytes"),
         pytest.param(a_jwks(an_oct_jwk()), {"jwk-secret"}, id="a JWKS"),
         pytest.param(json.dumps(an_oct_jwk(b"short")), {"jwk-secret", "unusable-key"}, id="a JWK too short"),
         pytest.param(
@@ -118,13 +128,14 @@ def test_what_a_secret_may_hold(secret: object, rules: set[str]) -> None:
     [
         pytest.param(public_pem(), set(), id="a public key is what it should be"),
         pytest.param(json.dumps(a_jwk()), set(), id="so is a JWK"),
+        pytest.param({"B": b"x" * 64}, {"not-text"}, id="bytes are no text here either"),
         pytest.param("é" * 32, set(), id="so is any character"),
         pytest.param(LONG_ENOUGH + "\0more", set(), id="so is a NUL"),
         pytest.param("", {"empty-secret"}, id="but not an empty secret"),
         pytest.param(private_pem(), {"private-key"}, id="nor a private key"),
     ],
 )
-def test_in_our_own_tables_nothing_is_as_opensips_takes_it(secret: str, rules: set[str]) -> None:
+def test_in_our_own_tables_nothing_is_as_opensips_takes_it(secret: object, rules: set[str]) -> None:
     assert rules_of(a_secret(secret), live=True) == rules
 
 
@@ -139,6 +150,11 @@ def test_in_our_own_tables_nothing_is_as_opensips_takes_it(secret: str, rules: s
         ({"start_ts": "today"}, {"bound-not-a-number"}),
         ({"end_ts": None}, {"bound-not-a-number"}),
         ({"end_ts": ""}, {"bound-not-a-number"}),
+        ({"end_ts": NOW * 1000}, {"window-in-milliseconds"}),
+        ({"start_ts": NOW * 1000, "end_ts": NOW * 1000 + 1}, {"window-in-milliseconds"}),
+        ({"start_ts": 10**12, "end_ts": 10**15}, {"window-in-milliseconds"}),
+        ({"start_ts": 10**12 - 1, "end_ts": 10**14}, set()),
+        ({"end_ts": 253402300799}, set()),  # the end of the year 9999
     ],
 )
 def test_windows(window: dict[str, object], rules: set[str]) -> None:
@@ -183,6 +199,7 @@ def test_a_shorter_secret_is_fine_where_the_settings_say_so() -> None:
         pytest.param(a_profile(tag="t1 "), {"blank-around-tag"}, id="a blank at the end"),
         pytest.param(a_profile(tag="\tt1"), {"blank-around-tag"}, id="a tab at the beginning"),
         pytest.param(a_profile(tag="t 1"), set(), id="a blank within"),
+        pytest.param(a_profile(tag="t\0001"), {"nul-in-tag"}, id="a NUL"),
     ],
 )
 def test_profiles(profile: dict[str, object], rules: set[str]) -> None:

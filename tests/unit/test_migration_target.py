@@ -10,9 +10,9 @@ import boto3
 import pytest
 
 from auth_jwt.errors import Fault, Throttled, Unreachable
-from auth_jwt.provisioning.changes import Key, Table
+from auth_jwt.provisioning.changes import ABSENT, Expected, Key, Overtaken, Put, Table, Update
 from auth_jwt.settings import Settings
-from auth_jwt_cli.migration.target import Interrupted, Patience, Target, Waiting, merged, patient_client
+from auth_jwt_cli.migration.target import Interrupted, Patience, Target, Waiting, patient_client
 from tests.contract.servers import a_dynamodb, an_error
 from tests.migration_sources import a_source_secret, target_row
 
@@ -20,16 +20,17 @@ IMPATIENT = Patience(attempts=3, first_seconds=0.001, longest_seconds=0.002)
 KEY = Key(Table.SECRETS, "t1", "1")
 ITEM = {"corresponding_tag": {"S": "t1"}, "id": {"S": "1"}, "secret": {"S": "k"}, "start_ts": {"N": "1.0"}}
 ROW = target_row(a_source_secret()).columns
+PUT, PUT_2 = (Put(Key(Table.SECRETS, "t1", number), {**ROW, "id": number}, ABSENT) for number in ("1", "2"))
 Reply = Callable[[str], tuple[int, bytes]]
 Ask = Callable[[Target], object]
 
 READ: Ask = lambda target: target.read(Table.SECRETS, [KEY])  # noqa: E731 - each a word in a table
-WRITE: Ask = lambda target: target.write(Table.SECRETS, [ROW, {**ROW, "id": "2"}])  # noqa: E731
+WRITE: Ask = lambda target: target.write(Table.SECRETS, [PUT, PUT_2])  # noqa: E731
 SCAN: Ask = lambda target: list(target.rows(Table.SECRETS))  # noqa: E731
 COUNT: Ask = lambda target: target.count(Table.SECRETS)  # noqa: E731
 EMPTY = {
     "BatchGetItem": {"Responses": {"jwt_secrets": []}, "UnprocessedKeys": {}},
-    "BatchWriteItem": {"UnprocessedItems": {}},
+    "TransactWriteItems": {},
     "Scan": {"Items": []},
     "DescribeTable": {"Table": {"ItemCount": 7}},
 }
@@ -139,27 +140,111 @@ def test_reads_see_every_write_before_them() -> None:
     assert questions[0]["RequestItems"]["jwt_secrets"]["ConsistentRead"] is True
 
 
-def left_undone(*ids: str) -> dict[str, Any]:
-    puts = [{"PutRequest": {"Item": {**ITEM, "id": {"S": number}}}} for number in ids]
-    return {"UnprocessedItems": {"jwt_secrets": puts} if puts else {}}
+def cancelled(*codes: str) -> Reply:
+    """An answer that says that a transaction was cancelled, and why, for each of its parts."""
+    body = {
+        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+        "Message": "cancelled",
+        "CancellationReasons": [{"Code": code} for code in codes],
+    }
+    return lambda _operation: (400, json.dumps(body).encode())
 
 
-def test_rows_left_undone_are_written_again() -> None:
-    script = Script(left_undone("1", "2"), left_undone("2"), left_undone())
-
-    _, pauses = asked(script, WRITE)
-
-    assert len(script.asked) == 3
-    assert len(pauses) == 2
+def read_as(*items: dict[str, Any]) -> dict[str, Any]:
+    """An answer to BatchGetItem."""
+    return {"Responses": {"jwt_secrets": list(items)}, "UnprocessedKeys": {}}
 
 
-def test_patience_is_for_asking_in_vain_and_begins_anew_when_anything_was_done() -> None:
-    """Five times one of two rows is left: hopeless after the fourth time with both, fine with progress between."""
-    in_vain = [left_undone("1", "2")] * 3
+OVERTAKEN = cancelled("None", "ConditionalCheckFailed")
+WHOLE = {
+    "corresponding_tag": {"S": "t1"},
+    "id": {"S": "1"},
+    "secret": {"S": ROW["secret"]},
+    "start_ts": {"N": "1.0"},
+    "end_ts": {"N": str(ROW["end_ts"])},
+}
 
-    asked(Script(*in_vain, left_undone("2"), *[left_undone("2")] * 3, left_undone()), WRITE)
-    with pytest.raises(Throttled):
-        asked(Script(*in_vain, left_undone("1", "2")), WRITE)
+
+def test_rows_that_others_wrote_are_told_and_not_asked_for_again() -> None:
+    script = Script(OVERTAKEN)
+
+    with pytest.raises(Overtaken) as caught:
+        asked(script, WRITE)
+
+    assert caught.value.key == PUT_2.key
+    assert script.asked == ["TransactWriteItems"]
+
+
+@pytest.mark.parametrize("code", ["ThrottlingError", "ProvisionedThroughputExceeded", "TransactionConflict"])
+def test_a_transaction_cancelled_for_now_is_made_again(code: str) -> None:
+    script = Script(cancelled(code, "None"), nothing)
+
+    asked(script, WRITE)
+
+    assert script.asked == ["TransactWriteItems"] * 2
+
+
+def test_a_transaction_that_is_cancelled_for_ever_is_waited_for_with_pauses_that_are_told() -> None:
+    """Each attempt is five of the store's own."""
+    script = Script(cancelled("ThrottlingError", "None"))
+    pauses: list[Waiting] = []
+
+    with a_dynamodb(script) as address, pytest.raises(Unreachable):
+        WRITE(a_target(address, pauses))
+
+    assert len(pauses) == IMPATIENT.attempts
+    assert script.asked.count("TransactWriteItems") == 5 * (IMPATIENT.attempts + 1)
+
+
+@pytest.mark.parametrize(
+    ("second", "ours"),
+    [
+        ({**WHOLE, "id": {"S": "2"}}, True),
+        ({**WHOLE, "id": {"S": "2"}, "secret": {"S": "other"}}, False),
+        (None, False),
+    ],
+    ids=["all is as written", "a row is other", "a row is not there"],
+)
+def test_a_write_whose_answer_got_lost_was_ours_if_all_is_as_it_would_be(
+    second: dict[str, Any] | None, ours: bool
+) -> None:
+    """Or the audit would miss rows that this import wrote."""
+    script = Script(BROKEN, OVERTAKEN, read_as(WHOLE, *([second] if second else [])))
+
+    if ours:
+        asked(script, WRITE)
+    else:
+        with pytest.raises(Overtaken):
+            asked(script, WRITE)
+    assert script.asked == ["TransactWriteItems", "TransactWriteItems", "BatchGetItem"]
+
+
+def test_throttling_loses_no_answer() -> None:
+    """What was throttled was not written, so whoever was faster was somebody else."""
+    script = Script(THROTTLED, OVERTAKEN)
+
+    with pytest.raises(Overtaken):
+        asked(script, WRITE)
+
+    assert "BatchGetItem" not in script.asked
+
+
+def test_every_write_has_its_conditions() -> None:
+    questions: list[dict[str, Any]] = []
+    update = Update(PUT_2.key, {"secret": "new"}, Expected(present=True, columns={"secret": "old"}))
+    with a_dynamodb(Script(nothing)) as address:
+        target = a_target(address, [])
+        events = target._client.meta.events
+        events.register(
+            "provide-client-params.dynamodb.TransactWriteItems", lambda params, **_: questions.append(params)
+        )
+
+        target.write(Table.SECRETS, [PUT, update])
+
+    put, changed = questions[0]["TransactItems"]
+    assert put["Put"]["ConditionExpression"].startswith("attribute_not_exists(")
+    assert [value["S"] for value in changed["Update"]["ExpressionAttributeValues"].values()] == ["new", "old"]
+    assert " = " in changed["Update"]["ConditionExpression"]
 
 
 def test_pauses_grow_vary_and_have_a_limit() -> None:
@@ -185,7 +270,7 @@ def test_a_pause_ends_when_somebody_wants_to_end() -> None:
         began = time.monotonic()
 
         with pytest.raises(Interrupted):
-            target.write(Table.SECRETS, [ROW])
+            target.write(Table.SECRETS, [PUT])
 
     assert time.monotonic() - began < 10
 
@@ -198,12 +283,6 @@ def test_a_scan_reads_every_page() -> None:
 
     assert [row.key.id for row in rows] == ["1", "2"]
     assert len(script.asked) == 2
-
-
-def test_a_row_put_over_another_keeps_what_only_that_one_has() -> None:
-    row = merged(target_row(a_source_secret()), {"secret": "old", "start_ts": 0, "note": "kept"})
-
-    assert row.columns == {**ROW, "note": "kept"}
 
 
 def test_botocore_logs_no_values(caplog: pytest.LogCaptureFixture) -> None:

@@ -124,6 +124,24 @@ def test_a_tag_that_is_a_number_becomes_text() -> None:
     assert target_row(a_source_profile(tag=15), Table.PROFILES).columns["tag"] == "15"
 
 
+@pytest.mark.parametrize(("number", "text"), [(4930123, "4930123"), (Decimal("1E+2"), "100"), (0, "0")])
+def test_a_username_or_domain_that_is_a_number_becomes_text(number: object, text: str) -> None:
+    """Phone numbers are kept in columns of integers, and a username that is no text lets nobody in."""
+    row = translated(a_source_profile(sip_username=number, sip_domain=number), Table.PROFILES)
+
+    assert (row["sip_username"], row["sip_domain"]) == (text, text)
+
+
+def test_columns_of_secrets_that_are_called_so_stay_numbers() -> None:
+    assert translated(a_source_secret(sip_username=5))["sip_username"] == Decimal(5)
+
+
+@pytest.mark.parametrize("secret", [123456789012345678, Decimal("1.5"), 0, True])
+def test_a_secret_that_is_no_text_is_refused(secret: object) -> None:
+    """It would be no key here; and it is not empty."""
+    assert refusal(a_source_secret(secret))[0] == "not-text"
+
+
 @pytest.mark.parametrize("tag", [None, ""])
 def test_a_row_without_a_tag_is_refused(tag: object) -> None:
     assert refusal(a_source_profile(tag=tag), Table.PROFILES)[0] == "no-tag"

@@ -20,6 +20,8 @@ _PRIVATE_PEM: Final = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY", re.IGNOREC
 _PUBLIC_PEM: Final = re.compile(r"-----BEGIN", re.IGNORECASE)
 _OTHER_PRIVATE: Final = re.compile(r"PuTTY-User-Key-File-\d")
 _REFERENCE: Final = "a reference"
+_MILLISECONDS: Final = (10**12, 10**14)
+"""As milliseconds, from 2001 to 5138; as seconds, far beyond the year 9999, which people write for ever."""
 _UNREAD: Final = ("key material in a form", "JSON with a `kty`", "an `oct` JWK that holds another key")
 
 
@@ -74,7 +76,8 @@ class Examination:
             rules = self._of_profile(row)
         else:
             secret = Secret.from_row(row.columns, self._columns)
-            rules = self._of_secret(secret, row.key.tag)
+            is_text = isinstance(row.columns.get(self._columns.secret, ""), str | None)
+            rules = self._of_secret(secret, row.key.tag, is_text=is_text)
             if any(isinstance(key.material, bytes) for key in secret.keys):
                 shared = secret.stored
         findings = [
@@ -98,6 +101,8 @@ class Examination:
             yield "tag-too-long", ""
         if tag != tag.strip():
             yield "blank-around-tag", ""
+        if "\0" in tag:
+            yield "nul-in-tag", ""
 
     def _of_profile(self, row: TargetRow) -> Iterator[tuple[str, str]]:
         username = row.columns.get(self._columns.username)
@@ -115,9 +120,12 @@ class Examination:
             elif not isinstance(value, str | bool | Decimal):
                 yield "credential-of-another-type", f"Column {column!r} holds neither text nor a number nor a boolean."
 
-    def _of_secret(self, secret: Secret, tag: str) -> Iterator[tuple[str, str]]:
+    def _of_secret(self, secret: Secret, tag: str, *, is_text: bool) -> Iterator[tuple[str, str]]:
         record = inspected(secret, tag, self._policy, self._now)
-        yield from self._of_key(secret, record)
+        if is_text:
+            yield from self._of_key(secret, record)
+        else:
+            yield "not-text", ""
         yield from self._of_window(secret)
 
     def _of_window(self, secret: Secret) -> Iterator[tuple[str, str]]:
@@ -127,6 +135,10 @@ class Examination:
             yield "never-opens", ""
         elif secret.end <= self._now:
             yield "expired", ""
+        if any(
+            bound is not None and _MILLISECONDS[0] <= bound < _MILLISECONDS[1] for bound in (secret.start, secret.end)
+        ):
+            yield "window-in-milliseconds", ""
 
     def _of_key(self, secret: Secret, record: SecretRecord) -> Iterator[tuple[str, str]]:
         stored = secret.stored
@@ -160,7 +172,7 @@ class Examination:
 
     def _of_text_there(self, stored: str, *, usable: bool) -> Iterator[tuple[str, str]]:
         """Give what OpenSIPS takes the text of a secret for."""
-        if _PUBLIC_PEM.search(stored) and not _PRIVATE_PEM.search(stored):
+        if (_PUBLIC_PEM.search(stored) and not _PRIVATE_PEM.search(stored)) or _is_public(stored):
             yield "public-key-as-hmac", ""
         elif usable and _is_jwk(stored):
             yield "jwk-secret", ""
@@ -177,11 +189,23 @@ def _rule_of_unusable(why: str) -> tuple[str, str]:
 
 
 def _holds_private_key(text: str) -> bool:
-    if _PRIVATE_PEM.search(text) or _OTHER_PRIVATE.search(text):
-        return True
+    return bool(_PRIVATE_PEM.search(text) or _OTHER_PRIVATE.search(text)) or any(
+        isinstance(key, dict) and key.get("kty") != "oct" and "d" in key for key in _described(text)
+    )
+
+
+def _is_public(text: str) -> bool:
+    """Tell whether the JWK or JWKS *text* describes public keys alone, so that everybody may know it."""
+    keys = _described(text)
+    return bool(keys) and all(
+        isinstance(key, dict) and key.get("kty") not in ("oct", None) and "d" not in key for key in keys
+    )
+
+
+def _described(text: str) -> list[object]:
+    """Return the keys that *text* describes, if it is a JWK or JWKS."""
     document = _json(text)
-    keys = document.get("keys", [document]) if isinstance(document, dict) else []
-    return any(isinstance(key, dict) and key.get("kty") != "oct" and "d" in key for key in _list(keys))
+    return _list(document.get("keys", [document])) if isinstance(document, dict) else []
 
 
 def _list(value: object) -> list[object]:

@@ -93,7 +93,7 @@ _RULES: Final = (
     Rule(
         "public-key-as-hmac",
         _DANGER,
-        "The secret is a public key: OpenSIPS accepts HS256 tokens that anyone signed with its text.",
+        "The secret is a public key, PEM or JWK: OpenSIPS accepts HS256 tokens that anyone signed with its text.",
         "Nothing to do here, where it verifies its own algorithms only; move in soon.",
     ),
     Rule(
@@ -115,6 +115,12 @@ _RULES: Final = (
         "Give each tag a secret of its own, unless one issuer signs for all of them: then let it use a public key.",
     ),
     Rule(
+        "window-in-milliseconds",
+        _DANGER,
+        "A bound of the window looks like milliseconds, and bounds are seconds: an end like that never comes.",
+        "Divide it by 1000.",
+    ),
+    Rule(
         "folded-tags",
         _DIFFERENCE,
         "Tags that differ only by case, accents or blanks at the end were one tag to MySQL, and are several here.",
@@ -131,6 +137,12 @@ _RULES: Final = (
         _DIFFERENCE,
         "The tag has more than 128 characters, and no token that names it passes.",
         "Give the profile a shorter tag.",
+    ),
+    Rule(
+        "nul-in-tag",
+        _DIFFERENCE,
+        "The tag has a NUL in it, and no token that names it passes.",
+        "Give the profile another tag.",
     ),
     Rule(
         "no-username",
@@ -153,7 +165,7 @@ _RULES: Final = (
     Rule(
         "jwk-secret",
         _DIFFERENCE,
-        "The secret is a JWK or JWKS: OpenSIPS takes its text for an HMAC key, here it is the key it describes.",
+        "The secret is a JWK or JWKS, not of public keys: OpenSIPS takes its text for the key, we what it describes.",
         "If tokens were signed with the text, rotate to another secret.",
     ),
     Rule(
@@ -215,7 +227,7 @@ _RULES: Final = (
     Rule(
         "not-text",
         _DIFFERENCE,
-        "A tag, id or secret is of bytes that are no UTF-8 text.",
+        "A secret is no text but a number or bytes, or a tag or id is of bytes that are no UTF-8 text.",
         'Write a secret of bytes as a JWK, `{"kty":"oct","k":"..."}`; export tags and ids as UTF-8.',
         bars=True,
     ),
@@ -232,6 +244,12 @@ _RULES: Final = (
         "The source has another row of this key before, with other content; that one counts.",
         "Keep one of them.",
         bars=True,
+    ),
+    Rule(
+        "kept-closed",
+        _DIFFERENCE,
+        "The table ends, disables or revokes what the source does not, and --overwrite does not undo that.",
+        "If it is to be open: `auth-jwt secret add`, `auth-jwt profile enable` or `auth-jwt revoke --all --lift`.",
     ),
     Rule(
         "short-for-some-algorithms",

@@ -1,7 +1,8 @@
 """The spine of `auth-jwt import`: row, translated, judged, compared with what is there, written.
 
 Rows go through in batches, a few at a time, and no more of them is held. Nothing is kept between runs: a row that is in
-the table already is left as it is, so running again finishes what was interrupted.
+the table already is left as it is, so running again finishes what was interrupted. A batch is written on condition
+that its rows are as they were read; where others were faster, they are read and compared again.
 """
 
 from collections.abc import Iterator
@@ -12,15 +13,18 @@ from typing import Final, Protocol
 
 from auth_jwt.errors import AuthJwtError, Unreachable
 from auth_jwt.models import Columns, Row
-from auth_jwt.provisioning.changes import Key, Table
+from auth_jwt.provisioning.changes import MAX_CHANGES, Key, Overtaken, Put, Table, Update
+from auth_jwt_cli.migration.comparison import compared
 from auth_jwt_cli.migration.examination import Examination
 from auth_jwt_cli.migration.findings import RULES, Finding
-from auth_jwt_cli.migration.ledger import Ledger, Seen, differing
+from auth_jwt_cli.migration.ledger import Ledger, Seen
 from auth_jwt_cli.migration.sources import Source, SourceError
-from auth_jwt_cli.migration.target import MAX_KEYS, MAX_WRITES, Interrupted, Target, merged
+from auth_jwt_cli.migration.target import MAX_KEYS, MAX_WRITE_BYTES, Interrupted, Target
 from auth_jwt_cli.migration.translation import TargetRow, Translation, Unstorable
 
 DEFAULT_WORKERS: Final = 4
+_ATTEMPTS: Final = 10
+"""How often a batch is compared anew, where others write the same rows."""
 
 
 class Outcome(StrEnum):
@@ -42,12 +46,25 @@ class Taken:
     Attributes:
         key: which row.
         outcome: what became of it.
-        columns: those in which the table and the source differ.
+        columns: those in which the table and the source differed.
+        kept: those of them in which they differ still, although the source's were to be taken: the table's close,
+            disable or revoke more.
     """
 
     key: Key
     outcome: Outcome
     columns: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """A row, how to write it, and what has become of it once that is done."""
+
+    row: TargetRow
+    change: Put | Update
+    taken: Taken
+    size: int
 
 
 class Recorder(Protocol):
@@ -174,40 +191,57 @@ class Import:
     def _take(self, rows: list[TargetRow]) -> _Batch:
         """Compare *rows* of one table with what is there, and write those that are to be written."""
         done = _Batch()
-        table = rows[0].key.table
         try:
-            existing = self.target.read(table, [row.key for row in rows])
-            changes: list[tuple[TargetRow, Taken]] = []
-            for row in rows:
-                taken = self._compared(row, existing.get(row.key))
-                if taken.outcome in (Outcome.WRITTEN, Outcome.OVERWRITTEN):
-                    changes.append((merged(row, existing.get(row.key, {})), taken))
-                else:
-                    done.rows.append(taken)
-            for start in range(0, len(changes), MAX_WRITES):
-                self._write(table, changes[start : start + MAX_WRITES], done)
+            waiting = rows
+            for _ in range(_ATTEMPTS):
+                waiting = self._settled(waiting, done)
+                if not waiting:
+                    return done
+            raise Unreachable(f"other writes to {rows[0].key.table} kept getting in between; try again")
         except (AuthJwtError, Interrupted) as error:
             done.error = error
         return done
 
-    def _compared(self, row: TargetRow, existing: Row | None) -> Taken:
-        if existing is None:
-            return Taken(row.key, Outcome.WRITTEN)
-        columns = tuple(differing(row.columns, existing))
-        if not columns:
-            return Taken(row.key, Outcome.UNCHANGED)
-        return Taken(row.key, Outcome.OVERWRITTEN if self.overwrite else Outcome.DIFFERENT, columns)
+    def _settled(self, rows: list[TargetRow], done: _Batch) -> list[TargetRow]:
+        """Settle what becomes of *rows*; return those that somebody changed between being read and being written."""
+        table = rows[0].key.table
+        existing = self.target.read(table, [row.key for row in rows])
+        planned = [plan for row in rows if (plan := self._planned(row, existing.get(row.key), done)) is not None]
+        overtaken: list[TargetRow] = []
+        for chunk in _chunks(planned):
+            try:
+                self._write(table, chunk, done)
+            except Overtaken:
+                overtaken += [plan.row for plan in chunk]
+        return overtaken
 
-    def _write(self, table: Table, changes: list[tuple[TargetRow, Taken]], done: _Batch) -> None:
+    def _planned(self, row: TargetRow, existing: Row | None, done: _Batch) -> _Planned | None:
+        """Return how to write *row*; if it is not to be written, it is *done*."""
+        comparison = compared(row, existing, self.columns)
+        kept = comparison.kept if self.overwrite else ()
+        if existing is None:
+            taken = Taken(row.key, Outcome.WRITTEN)
+        elif not comparison.columns:
+            taken = Taken(row.key, Outcome.UNCHANGED)
+        elif self.overwrite and comparison.change is not None:
+            taken = Taken(row.key, Outcome.OVERWRITTEN, comparison.columns, kept)
+        else:
+            taken = Taken(row.key, Outcome.DIFFERENT, comparison.columns, kept)
+        if comparison.change is not None and taken.outcome in (Outcome.WRITTEN, Outcome.OVERWRITTEN):
+            return _Planned(row, comparison.change, taken, comparison.size)
+        done.rows.append(taken)
+        return None
+
+    def _write(self, table: Table, chunk: list[_Planned], done: _Batch) -> None:
         if self.target.is_ended:
             raise Interrupted
         try:
             if not self.dry_run:
-                self.target.write(table, [row.columns for row, _ in changes])
+                self.target.write(table, [plan.change for plan in chunk])
         except (Unreachable, Interrupted):
-            done.rows.extend(Taken(row.key, Outcome.UNKNOWN) for row, _ in changes)
+            done.rows.extend(Taken(plan.row.key, Outcome.UNKNOWN) for plan in chunk)
             raise
-        done.rows.extend(taken for _, taken in changes)
+        done.rows.extend(plan.taken for plan in chunk)
 
     def _record_some(self, under_way: set[Future[_Batch]]) -> None:
         """Record the batches that are done, once at least one is, and take them out of those *under_way*."""
@@ -220,9 +254,27 @@ class Import:
     def _record(self, batch: _Batch) -> BaseException | None:
         for row in batch.rows:
             self.recorder.taken(row)
+            if row.kept:
+                rule = RULES["kept-closed"]
+                why = f"The table's {', '.join(map(repr, row.kept))} lets fewer tokens through, and stays."
+                self.recorder.flagged(Finding(rule, row.key.table, row.key.tag, row.key.id, why))
         return batch.error
 
     def _end(self, under_way: set[Future[_Batch]]) -> None:
         """Wait for what is under way, and record it."""
         for future in under_way:
             self._record(future.result())
+
+
+def _chunks(planned: list[_Planned]) -> Iterator[list[_Planned]]:
+    """Give what is *planned* in parts that one transaction can hold."""
+    chunk: list[_Planned] = []
+    size = 0
+    for plan in planned:
+        if chunk and (len(chunk) == MAX_CHANGES or size + plan.size > MAX_WRITE_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(plan)
+        size += plan.size
+    if chunk:
+        yield chunk

@@ -121,6 +121,7 @@ class ImportRecord:
         self.refusals = FindingCounts()
         self.flags = FindingCounts()
         self.different: list[Taken] = []
+        self.kept = 0
 
     def read(self, table: Table, fraction: float | None) -> None:
         """See `Recorder`."""
@@ -148,6 +149,7 @@ class ImportRecord:
     def taken(self, row: Taken) -> None:
         """See `Recorder`."""
         self._count(row.key.table, row.outcome)
+        self.kept += row.outcome is Outcome.OVERWRITTEN and bool(row.kept)
         if row.outcome is Outcome.DIFFERENT and len(self.different) < EXAMPLES:
             self.different.append(row)
         if row.outcome in (Outcome.DIFFERENT, Outcome.OVERWRITTEN, Outcome.UNKNOWN):
@@ -157,6 +159,11 @@ class ImportRecord:
             self._audit(self._entry(row))
         self._show()
 
+    @property
+    def is_alike(self) -> bool:
+        """Whether no row of the table is still other than the source's."""
+        return not self.total(Outcome.DIFFERENT) and not self.kept
+
     def total(self, outcome: str) -> int:
         """Return how many rows of both tables that became of."""
         return sum(counts[outcome] for counts in self.counts.values())
@@ -164,7 +171,8 @@ class ImportRecord:
     def _entry(self, row: Taken) -> AuditEntry:
         outcome = WriteOutcome.UNKNOWN if row.outcome is Outcome.UNKNOWN else WriteOutcome.DONE
         what = "profile" if row.key.table is Table.PROFILES else "secret"
-        details = {"columns": list(row.columns)} if row.columns else {}
+        written = [name for name in row.columns if name not in row.kept]
+        details = {"columns": written} if written else {}
         return AuditEntry(int(self._clock()), self._actor, f"{what}.import", row.key.tag, row.key.id, outcome, details)
 
     def _count(self, table: Table, what: str) -> None:
@@ -201,7 +209,7 @@ class ImportSummary:
     def is_complete(self) -> bool:
         """Whether the tables hold every row of the source, or would but for a dry run."""
         ended = self.interrupted or self.problem is not None
-        return not ended and not self.record.total(Outcome.REFUSED) and not self.record.total(Outcome.DIFFERENT)
+        return not ended and not self.record.total(Outcome.REFUSED) and self.record.is_alike
 
     def as_json(self) -> dict[str, Any]:
         """Return all of it as a JSON object."""
@@ -228,7 +236,8 @@ class ImportSummary:
         yield from _shown("Refused", record.refusals)
         if record.total(Outcome.DIFFERENT):
             yield ""
-            yield f"Different in the table, and left alone without --overwrite: {record.total(Outcome.DIFFERENT)}"
+            yield f"Different in the table, and left alone: {record.total(Outcome.DIFFERENT)}"
+            yield "  --overwrite takes what the source has, but for what would undo a closing or a revocation."
             for row in record.different:
                 yield f"  {_place(row.key.table, row.key.tag, row.key.id)}: {', '.join(row.columns)}"
             yield from _more(record.total(Outcome.DIFFERENT), len(record.different))

@@ -1,22 +1,22 @@
-"""Our tables, read and written in batches, with patience: BatchGetItem, BatchWriteItem and Scan.
+"""Our tables, read and written in batches, with patience: BatchGetItem, transactions and Scan.
 
 What DynamoDB leaves undone, throttles or fails to answer is asked again, after pauses that grow and vary, a bounded
-number of times. Every write is a whole row, so doing it twice does no harm.
+number of times. Every write has conditions, so doing it twice does no harm, nor does whoever writes meanwhile.
 """
 
 import logging
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from decimal import Decimal
+from dataclasses import dataclass
 from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from auth_jwt.errors import Fault, Throttled, Unreachable
 from auth_jwt.models import SECRET_ID, Row
-from auth_jwt.provisioning.changes import Key, Table
+from auth_jwt.provisioning.changes import MISSING, Key, Overtaken, Put, Table, Update
+from auth_jwt.provisioning.tables import DynamoDbTables
 from auth_jwt.settings import Settings
 from auth_jwt.stores import failure_of, row_of
 from auth_jwt_cli.migration.translation import TargetRow
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 MAX_KEYS: Final = 100
 """How many keys BatchGetItem takes."""
-MAX_WRITES: Final = 25
-"""How many rows BatchWriteItem takes."""
+MAX_WRITE_BYTES: Final = 3_500_000
+"""How much one transaction may write; DynamoDB takes 4 MB, and may count otherwise."""
 
 _T = TypeVar("_T")
 
@@ -84,6 +84,13 @@ class Target:
         tell: Callable[[Waiting], None] = lambda _: None,
     ) -> None:
         self._client = client
+        self._tables = DynamoDbTables(
+            client,
+            profiles_table=settings.profiles_table,
+            secrets_table=settings.secrets_table,
+            revocations_table=None,
+            columns=settings.columns,
+        )
         self._names = {Table.PROFILES: settings.profiles_table, Table.SECRETS: settings.secrets_table}
         self._columns = settings.columns
         self._patience = patience
@@ -121,22 +128,42 @@ class Target:
         self._finish(f"dynamodb:BatchGetItem on table {name!r}", [self._item_key(key) for key in keys], ask)
         return found
 
-    def write(self, table: Table, rows: Sequence[Row]) -> None:
-        """Write up to 25 whole *rows*.
+    def write(self, table: Table, changes: Sequence[Put | Update]) -> None:
+        """Make all of up to 100 *changes* of rows of *table*, or none.
 
         Raises:
-            Unreachable: the table did not answer, however often it was asked; some rows may be written.
+            Overtaken: a row is not as its change expects; nothing was written.
+            Unreachable: the table did not answer, however often it was asked; the rows may be written.
             Fault: asking is of no use.
             Interrupted: `end` was called.
         """
-        name = self._names[table]
+        lost = False
 
-        def ask(waiting: list[Any]) -> list[Any]:
-            left: Any = self._client.batch_write_item(RequestItems={name: waiting}).get("UnprocessedItems", {})
-            return left[name] if left else []
+        def ask() -> None:
+            nonlocal lost
+            try:
+                self._tables.write(*changes)
+            except Throttled:
+                raise
+            except Unreachable:
+                lost = True
+                raise
 
-        puts = [{"PutRequest": {"Item": item_of(row)}} for row in rows]
-        self._finish(f"dynamodb:BatchWriteItem on table {name!r}", puts, ask)
+        try:
+            self._asked(f"dynamodb:TransactWriteItems on table {self._names[table]!r}", ask)
+        except Overtaken:
+            # By ourselves, it may be: an answer that got lost may have been that all is written.
+            if not (lost and self._holds(table, changes)):
+                raise
+
+    def _holds(self, table: Table, changes: Sequence[Put | Update]) -> bool:
+        """Tell whether the rows are as *changes* would make them."""
+        found = self.read(table, [change.key for change in changes])
+        return all(
+            found.get(change.key, {}).get(column, MISSING) == value
+            for change in changes
+            for column, value in change.columns.items()
+        )
 
     def rows(self, table: Table) -> Iterator[TargetRow]:
         """Give every row of *table*, a page of a scan at a time.
@@ -204,16 +231,6 @@ class Target:
         return Key(table, str(row[self._columns.secret_tag]), str(row[SECRET_ID]))
 
 
-def item_of(row: Row) -> dict[str, Any]:
-    """Return *row* as DynamoDB's item."""
-    return {column: _typed(value) for column, value in row.items()}
-
-
-def merged(row: TargetRow, existing: Row) -> TargetRow:
-    """Return *row* put over the *existing* one: what only that has (a revocation, say) stays."""
-    return replace(row, columns={**existing, **row.columns})
-
-
 def patient_client(
     session: "boto3.Session", region: str | None, endpoint: str | None, *, connections: int
 ) -> "DynamoDBClient":
@@ -253,17 +270,3 @@ def _translated(action: str) -> Iterator[None]:
         raise Unreachable(f"{action}: no answer ({type(error).__name__})") from None
     except BotoCoreError as error:
         raise Fault(f"{action} cannot be done: {type(error).__name__}") from None
-
-
-def _typed(value: object) -> Mapping[str, Any]:
-    if isinstance(value, str):
-        return {"S": value}
-    if isinstance(value, bool):
-        return {"BOOL": value}
-    if isinstance(value, Decimal):
-        return {"N": str(value)}
-    if value is None:
-        return {"NULL": True}
-    if isinstance(value, Mapping):
-        return value
-    raise TypeError(f"no column holds a {type(value).__name__}")

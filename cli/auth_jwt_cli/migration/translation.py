@@ -2,7 +2,7 @@
 
 Text stays as it is, byte for byte; integers, decimals and reals become numbers, booleans booleans; NULL is left out. A
 few columns are numbers whatever the source calls them: the bounds of a window, an `id` of profiles, and those that
-`SourceLayout.number_columns` names. Bytes that are UTF-8 are text.
+`SourceLayout.number_columns` names. Others are text: tags, ids, usernames and domains. Bytes that are UTF-8 are text.
 """
 
 from collections.abc import Mapping
@@ -60,6 +60,7 @@ class Translation:
         self._columns = columns
         self._headers: dict[tuple[Table, tuple[str, ...]], dict[str, str]] = {}
         self._numbers = {columns.start, columns.end, columns.valid_after, columns.disabled, *layout.number_columns}
+        self._texts = {columns.username, columns.domain}
         self._booleans = {columns.disabled, *layout.boolean_columns}
 
     def of(self, row: SourceRow) -> TargetRow:
@@ -86,8 +87,8 @@ class Translation:
             found.pop(SECRET_ID, None)
             if identifier:
                 found[SECRET_ID] = identifier
-            if isinstance(found.get(self._columns.secret), dict):
-                why = "Its secret is of bytes that are no UTF-8 text."
+            if not isinstance(found.get(self._columns.secret, ""), str):
+                why = "Its secret is a number, a boolean, or of bytes that are no UTF-8 text."
                 raise Unstorable(Finding(RULES["not-text"], row.table, tag, identifier or None, why, row.place))
         key = Key(row.table, tag, identifier or None)
         _check_size(key, found, row.place)
@@ -136,7 +137,8 @@ class Translation:
         if isinstance(value, str | bool):
             return value
         if isinstance(value, int | float | Decimal):
-            return self._number(row, column, value)
+            number = self._number(row, column, value)
+            return _digits(number) if row.table is Table.PROFILES and column in self._texts else number
         if isinstance(value, bytes):
             return {"B": value}
         raise Unstorable(self._finding(row, "cannot-be-stored", f"Column {column!r} holds a {type(value).__name__}."))
@@ -162,7 +164,7 @@ class Translation:
         """Return a part of the key as text; a number has one spelling."""
         value = found.get(column, "")
         if isinstance(value, Decimal):
-            return format(value, "f")
+            return _digits(value)
         if not isinstance(value, str):
             why = f"Column {column!r} is of bytes that are no UTF-8 text."
             raise Unstorable(Finding(RULES["not-text"], row.table, tag, None, why, row.place))
@@ -191,7 +193,9 @@ def _size(value: Any) -> int:  # noqa: ANN401 - a natural value
         return len(value.encode("utf-8"))
     if isinstance(value, Decimal):
         return (len(value.as_tuple().digits) + 1) // 2 + _NUMBER_OVERHEAD
-    return len(value["B"]) if isinstance(value, dict) else 1
+    if isinstance(value, dict):  # bytes; or, in our own tables, anything
+        return len(value["B"]) if "B" in value else len(repr(value))
+    return 1
 
 
 def _check_size(key: Key, columns: Row, place: str) -> None:
@@ -205,6 +209,11 @@ def _check_size(key: Key, columns: Row, place: str) -> None:
     if problem:
         shown = None if problem.startswith("Its tag") else key.tag
         raise Unstorable(Finding(RULES["cannot-be-stored"], key.table, shown, None, problem, place))
+
+
+def _digits(number: Decimal) -> str:
+    """Return the one spelling that a *number* has as text."""
+    return format(number, "f")
 
 
 def _text_or_bytes(octets: bytes) -> str | bytes:

@@ -4,10 +4,11 @@ Both tables are read in one transaction, so that they are of one instant, throug
 come as the server writes them, dates and the like as text, so that a database and its dump give the same rows.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl
 
 from auth_jwt.provisioning.changes import Table
 from auth_jwt_cli.migration.layout import SourceLayout, spelling_in
@@ -15,7 +16,7 @@ from auth_jwt_cli.migration.sources import SourceError, SourceRow
 from auth_jwt_cli.migration.sources.files import text_of
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import URL, Connection, Engine
     from sqlalchemy.sql import TableClause
 
 _DRIVERS: Final = {
@@ -27,6 +28,14 @@ _DRIVERS: Final = {
 }
 """SQLAlchemy's names of the drivers, by the scheme of a URL; OpenSIPS writes `mysql` and `postgres`."""
 
+_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*")
+_USER_AND_PASSWORD: Final = re.compile(r"[^:/]*(?::[^@]*)?@")  # what SQLAlchemy takes for that
+_HOST: Final = re.compile(r"[\w.-]+|[0-9A-Fa-f:.]+(?:%\w+)?")  # a name, or an IPv6 address
+_NAME: Final = re.compile(r"[\w .$~-]+")
+_NO_URL: Final = (
+    "that is no URL of a database; it should be like mysql://user@host/db, and of a password each @ : / ? # % in it be"
+    " written as %40 %3A %2F %3F %23 %25"
+)
 _ROWS_AT_ONCE: Final = 1000
 _CONNECT_SECONDS: Final = 10
 _AS_TEXT: Final = ("date", "time", "timetz", "timestamp", "timestamptz", "interval", "json", "jsonb", "uuid", "inet")
@@ -39,11 +48,18 @@ def is_database_url(text: str) -> bool:
 
 
 def holds_password(url: str) -> bool:
-    """Tell whether a password is written in *url*: before the host, or among the options at its end."""
-    parts = urlsplit(url)
-    user, at, _ = parts.netloc.rpartition("@")
-    return bool(at and ":" in user) or any(
-        name.strip().lower() in ("password", "passwd", "pwd") for name in _option_names(parts.query)
+    """Tell whether a password is written in *url*, or may be: before the host, or among the options at its end.
+
+    A password with `/`, `?` or `#` in it looks like something else to a parser, so anything between a colon and the
+    last `@` counts.
+    """
+    scheme, _, rest = url.partition("://")
+    is_file = scheme.lower().startswith("sqlite") and rest.startswith("/")
+    if not is_file and ":" in rest.rpartition("@")[0]:
+        return True
+    return any(
+        "pass" in name.lower() or name.lower().strip() == "pwd"
+        for name, _ in parse_qsl(url.partition("?")[2], keep_blank_values=True)
     )
 
 
@@ -61,17 +77,7 @@ class DatabaseSource:
         Raises:
             SourceError: the URL is of no database that can be read.
         """
-        from sqlalchemy import make_url
-        from sqlalchemy.exc import ArgumentError
-
-        scheme = url.partition("://")[0].lower()
-        kind, _, driver = scheme.partition("+")
-        if kind not in _DRIVERS or (driver and driver != _DRIVERS[kind].partition("+")[2]):
-            raise SourceError(f"{scheme}:// is no database that can be read; there are {', '.join(sorted(_DRIVERS))}")
-        try:
-            made = make_url(_DRIVERS[kind] + url[len(scheme) :])
-        except (ArgumentError, ValueError):
-            raise SourceError("that is no URL of a database; it should be like mysql://user@host/db") from None
+        kind, made = _parsed(url)
         if kind == "sqlite":
             made = made.set(database=_existing_file(made.database))
         self._url = made if password is None else made.set(password=password)
@@ -83,10 +89,9 @@ class DatabaseSource:
     @property
     def name(self) -> str:
         """See `Source`."""
-        from sqlalchemy import URL
-
-        url = self._url
-        return f"the database {URL.create(self._kind, url.username, None, url.host, url.port, url.database)}"
+        host = f"[{self._url.host}]" if ":" in (self._url.host or "") else self._url.host or ""
+        port = "" if self._url.port is None else f":{self._url.port}"
+        return f"the database {self._kind}://{host}{port}/{self._url.database or ''}"
 
     @property
     def fraction(self) -> float | None:
@@ -97,16 +102,22 @@ class DatabaseSource:
         """See `Source`."""
         from sqlalchemy.exc import SQLAlchemyError
 
-        engine = self._engine()
         try:
-            with engine.connect() as connection:
+            engine = self._engine()
+            connection = engine.connect()
+        except (SQLAlchemyError, ImportError) as error:
+            raise self._unreadable(error) from None
+        except (OSError, TypeError, ValueError, LookupError, AttributeError) as error:
+            raise self._unconnected(error) from None
+        try:
+            with connection:
                 _hold_still(connection)
                 tables = {table: self._found(connection, table) for table in self._layout.tables}
                 self._expected = sum(_count(connection, found) for found, _ in tables.values())
                 for table, (found, columns) in tables.items():
                     yield from self._rows_of(connection, table, found, columns)
         except SQLAlchemyError as error:
-            raise SourceError(f"{self.name} cannot be read: {_reason(error)}") from None
+            raise self._unreadable(error) from None
         except UnicodeDecodeError:
             raise SourceError(
                 f"{self.name} has text that is not of its character set; export CSV, and name it by --csv-encoding"
@@ -114,23 +125,31 @@ class DatabaseSource:
         finally:
             engine.dispose()
 
+    def _unreadable(self, error: Exception) -> SourceError:
+        return SourceError(f"{self.name} cannot be read: {_reason(error)}")
+
     def _engine(self) -> "Engine":
         from sqlalchemy import create_engine
-        from sqlalchemy.exc import SQLAlchemyError
         from sqlalchemy.pool import NullPool
 
-        try:
-            engine = create_engine(
-                self._url,
-                connect_args=_connect_arguments(self._kind, self._url.password),
-                poolclass=NullPool,
-                hide_parameters=True,
-                **({} if self._kind == "sqlite" else {"isolation_level": "REPEATABLE READ"}),
-            )
-        except (SQLAlchemyError, ImportError) as error:
-            raise SourceError(f"{self.name} cannot be read: {_reason(error)}") from None
+        engine = create_engine(
+            self._url,
+            connect_args=_connect_arguments(self._kind, self._url.password),
+            poolclass=NullPool,
+            hide_parameters=True,
+            **({} if self._kind == "sqlite" else {"isolation_level": "REPEATABLE READ"}),
+        )
         _take_text_as_text(engine)
         return engine
+
+    def _unconnected(self, error: Exception) -> SourceError:
+        """Return what it means that no connection can be made, where a driver's *error* is none of the database."""
+        if isinstance(error, OSError):
+            why = f"{error.strerror or type(error).__name__}; is a file that its URL names missing?"
+        else:
+            options = ", ".join(repr(name) for name in self._url.query if _NAME.fullmatch(name)) or "none"
+            why = f"an option at the end of its URL cannot be ({type(error).__name__}); there are {options}"
+        return SourceError(f"{self.name} cannot be connected to: {why}")
 
     def _found(self, connection: "Connection", table: Table) -> "tuple[TableClause, list[str]]":
         """Return a wanted table and the names of its columns."""
@@ -156,6 +175,42 @@ class DatabaseSource:
         for number, row in enumerate(streamed, 1):
             self._given += 1
             yield SourceRow(table, f"row {number}", dict(zip(columns, row, strict=True)))
+
+
+def _parsed(url: str) -> "tuple[str, URL]":
+    """Return the kind of database, and the URL with SQLAlchemy's name of its driver.
+
+    A password that is not escaped is not to end up in a host or the name of a database, which are shown.
+
+    Raises:
+        SourceError: it is of no database that can be read.
+    """
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    given, _, rest = url.partition("://")
+    scheme = given.lower()
+    kind, _, driver = scheme.partition("+")
+    if kind not in _DRIVERS or (driver and driver != _DRIVERS[kind].partition("+")[2]):
+        shown = f"{scheme}://" if _SCHEME.fullmatch(scheme) else "that"
+        raise SourceError(f"{shown} is no database that can be read; there are {', '.join(sorted(_DRIVERS))}")
+    try:
+        made = make_url(f"{_DRIVERS[kind]}://{rest}")
+    except (ArgumentError, ValueError):
+        raise SourceError(_NO_URL) from None
+    if kind == "sqlite":
+        if not rest.startswith("/"):
+            raise SourceError("an SQLite file is named like sqlite:////path")
+        return kind, made
+    user = _USER_AND_PASSWORD.match(rest)
+    behind = rest[user.end() :] if user else rest
+    clean = all(
+        text is None or pattern.fullmatch(text)
+        for text, pattern in ((made.host, _HOST), (made.database or None, _NAME))
+    )
+    if "@" in behind or "#" in behind or not clean:
+        raise SourceError(_NO_URL)
+    return kind, made
 
 
 def _existing_file(path: str | None) -> str:
@@ -223,10 +278,6 @@ def _take_text_as_text(engine: "Engine") -> None:
     else:
         return
     event.listen(engine, "connect", prepare)
-
-
-def _option_names(query: str) -> list[str]:
-    return [option.partition("=")[0] for option in query.split("&")]
 
 
 def _reason(error: BaseException) -> str:

@@ -122,6 +122,7 @@ class _Reading:
         self._schema: str | None = None
         self._columns: dict[Table, list[str]] = {}
         self._created: set[Table] = set()
+        self._schemas: dict[Table, str] = {}
         self._number = dict.fromkeys(Table, 0)
         self._encoding = "utf-8"
         self.seen: set[Table] = set()
@@ -167,7 +168,16 @@ class _Reading:
         while (token := self._tokens.next()).word == ".":
             schema, name = name, self._tokens.next().name
         self._tokens.put_back(token)
-        return self._layout.table_named(name, schema)
+        table = self._layout.table_named(name, schema)
+        if table is not None and schema is not None and self._schemas.setdefault(table, schema) != schema:
+            raise self._twice(table)
+        return table
+
+    def _twice(self, table: Table) -> SourceError:
+        return SourceError(
+            f"the dump has the table {self._layout.name_of(table)!r} twice, of several databases perhaps;"
+            " dump one database, or put its name and a dot before the table's"
+        )
 
     def _create(self) -> None:
         if self._tokens.next().word != "TABLE":
@@ -181,10 +191,7 @@ class _Reading:
         if table is None or self._tokens.next().word != "(":
             return self._skip()
         if table in self._created:
-            raise SourceError(
-                f"the dump has the table {self._layout.name_of(table)!r} twice, of several databases perhaps;"
-                " dump one database, or put its name and a dot before the table's"
-            )
+            raise self._twice(table)
         self._created.add(table)
         self.seen.add(table)
         self._columns[table] = self._declared_columns()
