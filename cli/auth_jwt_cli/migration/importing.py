@@ -5,8 +5,9 @@ the table already is left as it is, so running again finishes what was interrupt
 that its rows are as they were read; where others were faster, they are read and compared again.
 """
 
+from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Protocol
@@ -135,14 +136,14 @@ class Import:
             KeyboardInterrupt: somebody wants to end; what was under way has ended.
         """
         with Ledger() as ledger, ThreadPoolExecutor(self.workers, "import") as pool:
-            under_way: set[Future[_Batch]] = set()
+            under_way: deque[Future[_Batch]] = deque()
             try:
                 for batch in self._batches(ledger):
-                    under_way.add(pool.submit(self._take, batch))
+                    under_way.append(pool.submit(self._take, batch))
                     if len(under_way) >= 2 * self.workers:
-                        self._record_some(under_way)
+                        self._record_first(under_way)
                 while under_way:
-                    self._record_some(under_way)
+                    self._record_first(under_way)
             except SourceError:
                 self._end(under_way)
                 raise
@@ -243,13 +244,13 @@ class Import:
             raise
         done.rows.extend(plan.taken for plan in chunk)
 
-    def _record_some(self, under_way: set[Future[_Batch]]) -> None:
-        """Record the batches that are done, once at least one is, and take them out of those *under_way*."""
-        done, _ = wait(under_way, return_when=FIRST_COMPLETED)
-        under_way -= done
-        errors = [error for future in done if (error := self._record(future.result())) is not None]
-        if errors:
-            raise errors[0]
+    def _record_first(self, under_way: deque[Future[_Batch]]) -> None:
+        """Record the first batch of those *under_way*, once it is done; so what is told is in the source's order."""
+        batch = under_way[0].result()  # if somebody interrupts this, the batch is still under way
+        under_way.popleft()
+        error = self._record(batch)
+        if error is not None:
+            raise error
 
     def _record(self, batch: _Batch) -> BaseException | None:
         for row in batch.rows:
@@ -260,7 +261,7 @@ class Import:
                 self.recorder.flagged(Finding(rule, row.key.table, row.key.tag, row.key.id, why))
         return batch.error
 
-    def _end(self, under_way: set[Future[_Batch]]) -> None:
+    def _end(self, under_way: deque[Future[_Batch]]) -> None:
         """Wait for what is under way, and record it."""
         for future in under_way:
             self._record(future.result())

@@ -121,7 +121,7 @@ def test_the_walk_goes_as_it_is_told(aws: dict[str, str], opensips: Server, tmp_
     assert [entry["audit"] for entry in audit] == [
         *("profile.create", "secret.rotate", "secret.close", "token.revoke", "token.lift", "token.revoke_all"),
         *("profile.disable", "profile.enable", "profile.delete"),
-        *("secret.import", "profile.import", "import"),
+        *("profile.import", "secret.import", "import"),
     ]
     values = [(tmp_path / name).read_text().strip() for name in ("alice.secret", "alice.secret.new")]
     values += [(tmp_path / name).read_text().strip() for name in ("alice.token", "alice.token.new", "bob.token")]
