@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import boto3
 import pytest
@@ -701,6 +701,21 @@ def steady_number_of_rows(tables: Tables) -> int:
     return now
 
 
+def opened_for(process: "subprocess.Popen[str]", pipe: Path) -> IO[bytes]:
+    """Open a pipe for a process that reads it; one that never does must not be waited for."""
+    for _ in range(300):
+        assert process.poll() is None, process.communicate()
+        try:
+            writer = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:  # nobody reads yet
+            time.sleep(0.1)
+        else:
+            os.set_blocking(writer, True)
+            return os.fdopen(writer, "wb")
+    process.kill()
+    pytest.fail("the command does not read its source")
+
+
 @pytest.mark.parametrize("ended_by", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Control-C"])
 def test_an_interrupted_import_that_is_run_again_ends_as_one_that_was_not(
     tables: Tables, ended_by: signal.Signals
@@ -712,7 +727,7 @@ def test_an_interrupted_import_that_is_run_again_ends_as_one_that_was_not(
     pipe = tables.folder / "pipe.sql"
     os.mkfifo(pipe)
     process = in_a_process(tables, pipe)
-    with pipe.open("wb") as slow:
+    with opened_for(process, pipe) as slow:
         slow.write(content[: len(content) // 2])
         slow.flush()
         there = wait_for_rows(tables, 200)
