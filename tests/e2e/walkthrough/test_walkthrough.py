@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -41,6 +42,7 @@ def _aws() -> Iterator[dict[str, str]]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     endpoint = "http://{}:{}".format(*server.get_host_and_port())
+    forget(endpoint)  # what other tests of this process left
     stack = template()
     settings = lambda_environment(stack, {"REVOCATIONS_TABLE": REVOCATIONS, "CACHE_TTL_SECONDS": "0"})
     aws = {name: value for name, value in settings.items() if name.startswith("AWS_")}
@@ -65,7 +67,13 @@ def _aws() -> Iterator[dict[str, str]]:
         Environment={"Variables": {name: settings[name] for name in settings if not name.startswith("AWS_")}},
     )
     yield {**aws, "AWS_ENDPOINT_URL": endpoint}
+    forget(endpoint)
     server.stop()
+
+
+def forget(endpoint: str) -> None:
+    """Have moto forget everything: its memory is the process's, whichever server asks."""
+    urllib.request.urlopen(urllib.request.Request(f"{endpoint}/moto-api/reset", method="POST")).close()
 
 
 @pytest.fixture(name="opensips", scope="module")
