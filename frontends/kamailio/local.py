@@ -200,7 +200,8 @@ def _certificates(folder: Path) -> Path:
     authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Lab of one run")])
 
-    def certificate(name: x509.Name, public: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+    def certificate(name: x509.Name, public: ec.EllipticCurvePublicKey, *, ca: bool) -> x509.CertificateBuilder:
+        # All that RFC 5280 wants is in it: Python 3.13 verifies strictly.
         return (
             x509.CertificateBuilder()
             .subject_name(name)
@@ -209,16 +210,34 @@ def _certificates(folder: Path) -> Path:
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(minutes=5))
             .not_valid_after(now + timedelta(days=_CERTIFICATE_DAYS))
+            .add_extension(x509.BasicConstraints(ca=ca, path_length=0 if ca else None), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False
+            )
         )
 
+    signs_only = {
+        use: False for use in ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
+    }
     ca = (
-        certificate(authority, authority_key.public_key())
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        certificate(authority, authority_key.public_key(), ca=True)
+        .add_extension(
+            x509.KeyUsage(
+                digital_signature=False,
+                key_cert_sign=True,
+                crl_sign=True,
+                encipher_only=False,
+                decipher_only=False,
+                **signs_only,
+            ),
+            critical=True,
+        )
         .sign(authority_key, hashes.SHA256())
     )
     names = [x509.DNSName(DOMAIN), x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address(HOST))]
     server = (
-        certificate(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, DOMAIN)]), key.public_key())
+        certificate(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, DOMAIN)]), key.public_key(), ca=False)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .sign(authority_key, hashes.SHA256())
     )

@@ -1,0 +1,303 @@
+import { renew, userAgent } from './registration.js';
+
+const RENEW_AT = 2 / 3; // of a registration's life
+const RETRY_SECONDS = 5;
+const MAX_RETRY_SECONDS = 120;
+const CALL_OPTIONS = { mediaConstraints: { audio: true, video: false }, pcConfig: { iceServers: [] } };
+
+/**
+ * A phone: it stays registered with tokens of short life, and has one call at a time.
+ *
+ * `registration` is where it stands with the server:
+ *   { state: 'out' }
+ *   { state: 'connecting' }
+ *   { state: 'registered' | 'renewing', since, until }         milliseconds since 1970
+ *   { state: 'unreachable' }                                  JsSIP connects again by itself
+ *   { state: 'unavailable', text, retryAt, until? }           it tries again by itself
+ *   { state: 'refused', text }                                it does not: another token would be refused as well
+ * `call` is what it is doing:
+ *   { state: 'none', text? }
+ *   { state: 'calling' | 'ringing' | 'incoming' | 'talking', peer, muted, since? }
+ *
+ * Events: `change`, `note` (detail: a line on what went over the wire; no header, and no token, is in it), `audio`
+ * (detail: the stream to be heard), `loggedout` (the portal wants a new login).
+ */
+export class Phone extends EventTarget {
+  registration = { state: 'out' };
+  call = { state: 'none' };
+  #tokens;
+  #token = null; // in memory, and nowhere else
+  #ua = null;
+  #session = null;
+  #timer = null;
+  #renewing = false;
+
+  /** `tokens` returns a promise of `{ token, expires_in, sip_uri, websocket }`. */
+  constructor(tokens) {
+    super();
+    this.#tokens = tokens;
+  }
+
+  get address() {
+    return this.#token?.sip_uri ?? '';
+  }
+
+  /** Registers with a fresh token: at first, before a registration ends, and whenever somebody wants it. */
+  async renew() {
+    if (this.#renewing) return;
+    this.#renewing = true;
+    this.#later(null);
+    this.#isAt(this.registration.until ? { ...this.registration, state: 'renewing' } : { state: 'connecting' });
+    try {
+      const given = await this.#tokens();
+      if (!this.#renewing) return; // stopped meanwhile
+      this.#note(`token issued, good for ${given.expires_in} s`);
+      this.#use({ ...given, expires: Date.now() + given.expires_in * 1000, accepted: false });
+    } catch (error) {
+      if (this.#renewing) this.#noToken(error);
+    } finally {
+      this.#renewing = false;
+    }
+  }
+
+  /** Unregisters, hangs up, and forgets the token. */
+  stop() {
+    this.#renewing = false;
+    this.#later(null);
+    this.#drop();
+    this.#token = null;
+    this.#session = null;
+    this.#isAt({ state: 'out' });
+    this.#calls({ state: 'none' });
+  }
+
+  // --- registration ---
+
+  #use(token) {
+    const same = this.#ua && token.sip_uri === this.#token.sip_uri && token.websocket === this.#token.websocket;
+    this.#token = token;
+    if (same) {
+      renew(this.#ua, token);
+      if (!this.#ua.isConnected()) this.#isAt({ state: 'unreachable' });
+      return;
+    }
+    this.#drop();
+    this.#ua = userAgent(token);
+    this.#follow(this.#ua);
+    this.#ua.start();
+  }
+
+  #drop() {
+    const ua = this.#ua;
+    this.#ua = null;
+    ua?.stop();
+  }
+
+  #follow(ua) {
+    const on = (name, act) => ua.on(name, (event) => ua === this.#ua && act(event));
+    on('connected', () => {
+      this.#note('WebSocket open');
+      this.#isAt({ state: 'connecting' });
+    });
+    on('disconnected', () => {
+      this.#note('WebSocket closed');
+      this.#isAt({ state: 'unreachable' });
+    });
+    on('registrationExpiring', () => this.renew()); // ours comes earlier; unheard, JsSIP would use the old token
+    on('registrationFailed', ({ response }) => this.#refused(response));
+    on('newRTCSession', ({ session }) => this.#begin(session));
+    on('newTransaction', ({ transaction }) => this.#watch(ua, transaction));
+  }
+
+  // JsSIP tells of the first registration, but of no renewal: so the answers themselves are read.
+  #watch(ua, { type, request, eventHandlers }) {
+    if (type === 'ist' || type === 'nist') {
+      this.#note(`← ${request.method} from ${request.from.uri.user}`);
+      return;
+    }
+    this.#note(`→ ${request.method} ${request.ruri}`);
+    const answered = eventHandlers.onReceiveResponse;
+    eventHandlers.onReceiveResponse = (response) => {
+      if (ua === this.#ua && response.status_code > 100) {
+        this.#note(`← ${response.status_code} ${response.reason_phrase} to ${request.method}`);
+      }
+      answered(response);
+      if (ua === this.#ua && request.method === 'REGISTER' && ua.isRegistered()) this.#registered(ua, response);
+    };
+  }
+
+  #registered(ua, response) {
+    const seconds = expiresOf(response, ua);
+    if (seconds === null) return;
+    const now = Date.now();
+    const until = Math.min(now + seconds * 1000, this.#token.expires);
+    this.#token.accepted = true;
+    this.#note(`registered for ${Math.round((until - now) / 1000)} s`);
+    this.#isAt({ state: 'registered', since: now, until });
+    this.#later((until - now) * RENEW_AT, () => this.renew());
+  }
+
+  #refused(response) {
+    const status = response?.status_code;
+    if (status === undefined && !this.#ua.isConnected()) return; // told by `disconnected`
+    if ((status === 401 || status === 407) && this.#token.accepted) {
+      this.renew(); // it was good once; it may have ended, or its key: another may do
+    } else if (status === 401 || status === 407) {
+      this.#gaveUp('The SIP server refused the token.');
+    } else if (status === 403) {
+      this.#gaveUp(`The token does not speak for ${this.address}, says the SIP server.`);
+    } else if (status >= 400 && status < 500 && status !== 408) {
+      this.#gaveUp(`The SIP server refused: ${status} ${response.reason_phrase}.`);
+    } else {
+      this.#tryAgain('Service unavailable.', Number(response?.getHeader('Retry-After')?.match(/^\d+/)?.[0]));
+    }
+  }
+
+  #noToken(error) {
+    if (error.status === 401) {
+      this.stop();
+      this.#tell('loggedout', error.message);
+    } else if (error.status >= 400 && error.status < 500) {
+      this.#note(`no token: ${error.message}`);
+      this.#gaveUp(`The web login refused: ${error.message}.`);
+    } else {
+      this.#note(`no token: ${error.message ?? error}`);
+      this.#tryAgain(`${error.message}.`, error.retryAfter);
+    }
+  }
+
+  #gaveUp(text) {
+    this.#later(null);
+    this.#isAt({ state: 'refused', text });
+  }
+
+  #tryAgain(text, retryAfter) {
+    const seconds = Math.min(retryAfter || RETRY_SECONDS, MAX_RETRY_SECONDS);
+    const milliseconds = seconds * 1000 + Math.random() * 1000; // so that not all phones come at once
+    const { until } = this.registration;
+    this.#isAt({ state: 'unavailable', text, retryAt: Date.now() + milliseconds, ...(until > Date.now() && { until }) });
+    this.#later(milliseconds, () => this.renew());
+  }
+
+  // --- the call ---
+
+  /** Calls a user of the same domain, or a SIP address. */
+  dial(target) {
+    try {
+      this.#ua.call(target, CALL_OPTIONS);
+    } catch {
+      this.#calls({ state: 'none', text: `“${target}” is no SIP address.` });
+    }
+  }
+
+  answer() {
+    this.#session?.answer(CALL_OPTIONS);
+  }
+
+  decline() {
+    this.#session?.terminate({ status_code: 603 });
+  }
+
+  hangUp() {
+    this.#session?.terminate();
+  }
+
+  mute(muted) {
+    if (muted) this.#session?.mute({ audio: true });
+    else this.#session?.unmute({ audio: true });
+    this.#calls({ ...this.call, muted });
+  }
+
+  #begin(session) {
+    if (this.#session) {
+      session.terminate({ status_code: 486 });
+      return;
+    }
+    this.#session = session;
+    const peer = session.remote_identity.uri.user ?? String(session.remote_identity.uri);
+    const mine = session.direction === 'outgoing';
+    this.#calls({ state: mine ? 'calling' : 'incoming', peer, muted: false });
+    const on = (name, act) => session.on(name, (event) => session === this.#session && act(event));
+    on('progress', ({ originator }) => originator === 'remote' && this.#calls({ ...this.call, state: 'ringing' }));
+    on('accepted', () => this.#calls({ ...this.call, state: 'talking', since: Date.now() }));
+    on('ended', () => this.#end(`The call with ${peer} has ended.`));
+    on('failed', (event) => this.#end(whyNoCall(event, peer, mine), event.message?.status_code));
+    const hear = (connection) =>
+      connection.addEventListener('track', ({ streams }) => this.#tell('audio', streams[0] ?? null));
+    if (session.connection) hear(session.connection);
+    else session.on('peerconnection', ({ peerconnection }) => hear(peerconnection));
+  }
+
+  #end(text, status) {
+    this.#session = null;
+    this.#calls({ state: 'none', text });
+    this.#tell('audio', null);
+    if (status === 401 || status === 407) this.renew(); // a registration with that token would be refused as well
+  }
+
+  // --- telling ---
+
+  #later(milliseconds, act) {
+    clearTimeout(this.#timer);
+    this.#timer = act ? setTimeout(act, milliseconds) : null;
+  }
+
+  #isAt(registration) {
+    this.registration = registration;
+    this.#tell('change');
+  }
+
+  #calls(call) {
+    this.call = call;
+    this.#tell('change');
+  }
+
+  #note(line) {
+    this.#tell('note', line);
+  }
+
+  #tell(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+}
+
+/** How many seconds the server gave our own contact; null where it is not in the answer. */
+function expiresOf(response, ua) {
+  for (let index = 0; index < response.getHeaders('contact').length; index += 1) {
+    const contact = response.parseHeader('contact', index);
+    if (contact?.uri.user === ua.contact.uri.user) {
+      return Number(contact.getParam('expires') ?? response.getHeader('expires') ?? 0);
+    }
+  }
+  return null;
+}
+
+function whyNoCall({ originator, cause, message }, peer, mine) {
+  if (cause === 'Canceled') return mine ? 'Call cancelled.' : `You missed a call from ${peer}.`;
+  if (cause === 'User Denied Media Access') return 'No microphone: allow it for this page, and call again.';
+  if (!mine) return originator === 'local' ? `You declined the call from ${peer}.` : `The call from ${peer} failed.`;
+  const status = message?.status_code;
+  switch (status) {
+    case 401:
+    case 407:
+      return 'The SIP server refused the token for this call.';
+    case 403:
+      return `The SIP server does not let you call ${peer}.`;
+    case 404:
+    case 410:
+    case 480:
+      return `${peer} has no phone registered at present.`;
+    case 408:
+    case 487:
+      return `${peer} did not answer.`;
+    case 486:
+    case 600:
+      return `${peer} is busy.`;
+    case 603:
+      return `${peer} declined.`;
+    case 503:
+      return 'Service unavailable: the call did not go through. Try again shortly.';
+    default:
+      return `The call to ${peer} failed: ${status ? `${status} ${message.reason_phrase}` : cause}.`;
+  }
+}
