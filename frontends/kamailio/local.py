@@ -217,9 +217,7 @@ def _certificates(folder: Path) -> Path:
             )
         )
 
-    signs_only = {
-        use: False for use in ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
-    }
+    signs_only = dict.fromkeys(("content_commitment", "key_encipherment", "data_encipherment", "key_agreement"), False)
     ca = (
         certificate(authority, authority_key.public_key(), ca=True)
         .add_extension(

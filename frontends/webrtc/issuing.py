@@ -91,12 +91,11 @@ class Issuer:
         return IssuedToken(minted.token, f"sip:{user_part}@{DOMAIN}", seconds)
 
 
-def issuer_over(variables: Mapping[str, str], endpoint: str, token_seconds: int) -> Issuer:
-    """Wire an issuer.
+def issuer_over(variables: Mapping[str, str], token_seconds: int) -> Issuer:
+    """Wire an issuer over DynamoDB in memory.
 
     Args:
-        variables: settings of the service that will judge the tokens.
-        endpoint: of DynamoDB in memory.
+        variables: those of the service that will judge the tokens; their DB_URL names the endpoint.
         token_seconds: how long a token lives.
     """
     import boto3
@@ -106,8 +105,8 @@ def issuer_over(variables: Mapping[str, str], endpoint: str, token_seconds: int)
     from auth_jwt.settings import Settings
 
     session = boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing")  # noqa: S106 - any will do
-    client = provisioning_client(region=variables["AWS_REGION"], endpoint=endpoint, session=session)
     settings = Settings.from_env(variables)
+    client = provisioning_client(region=variables["AWS_REGION"], endpoint=settings.database.endpoint, session=session)
     return Issuer(provisioning_of(settings, client, actor=ACTOR, audit=_not_kept), token_seconds)
 
 

@@ -13,7 +13,7 @@ const CALL_OPTIONS = { mediaConstraints: { audio: true, video: false }, pcConfig
  *   { state: 'connecting' }
  *   { state: 'registered' | 'renewing', since, until }         milliseconds since 1970
  *   { state: 'unreachable' }                                  JsSIP connects again by itself
- *   { state: 'unavailable', text, retryAt, until? }           it tries again by itself
+ *   { state: 'unavailable', text, retryAt, since?, until? }   it tries again by itself
  *   { state: 'refused', text }                                it does not: another token would be refused as well
  * `call` is what it is doing:
  *   { state: 'none', text? }
@@ -47,7 +47,9 @@ export class Phone extends EventTarget {
     if (this.#renewing) return;
     this.#renewing = true;
     this.#later(null);
-    this.#isAt(this.registration.until ? { ...this.registration, state: 'renewing' } : { state: 'connecting' });
+    const { state, since, until } = this.registration;
+    if (until > Date.now()) this.#isAt({ state: 'renewing', since, until });
+    else if (state === 'out' || state === 'refused') this.#isAt({ state: 'connecting' });
     try {
       const given = await this.#tokens();
       if (!this.#renewing) return; // stopped meanwhile
@@ -174,8 +176,8 @@ export class Phone extends EventTarget {
   #tryAgain(text, retryAfter) {
     const seconds = Math.min(retryAfter || RETRY_SECONDS, MAX_RETRY_SECONDS);
     const milliseconds = seconds * 1000 + Math.random() * 1000; // so that not all phones come at once
-    const { until } = this.registration;
-    this.#isAt({ state: 'unavailable', text, retryAt: Date.now() + milliseconds, ...(until > Date.now() && { until }) });
+    const { since, until } = this.registration; // which holds, if there is one, until it ends
+    this.#isAt({ state: 'unavailable', text, retryAt: Date.now() + milliseconds, since, until });
     this.#later(milliseconds, () => this.renew());
   }
 

@@ -1,0 +1,126 @@
+"""The whole demo on the loopback interface: the service, Kamailio in front of it, and the page with its login."""
+
+import secrets
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from events.stage import ROOT
+from frontends.kamailio import local as kamailio
+from frontends.webrtc import web
+from frontends.webrtc.bundle import page_files
+from frontends.webrtc.issuing import USERS, Issuer, issuer_over
+from frontends.webrtc.portal import Password, Portal
+from serve import service
+from serve.processes import CannotStart, WorkersDie, listening_socket
+
+HOST: Final = "127.0.0.1"  # fixed: a stand-in for a login keeps nobody out
+COMMAND: Final = "make softphone"
+LOG: Final = ROOT / "build" / "softphone" / "api.log"
+_WORKERS: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user wants.
+
+    Attributes:
+        port: the page's; 0 takes a free one.
+        token_seconds: how long a token lives.
+        admin: whether the admin API is served.
+    """
+
+    port: int
+    token_seconds: int
+    admin: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Softphone:
+    """A running demo.
+
+    Attributes:
+        url: the page's.
+        passwords: by user.
+        issuer: of the tokens; its provisioning changes what the service sees.
+        service: the service, which Kamailio asks.
+        kamailio: the SIP server.
+    """
+
+    url: str
+    passwords: Mapping[str, str] = field(repr=False)
+    issuer: Issuer
+    service: service.Service
+    kamailio: kamailio.Kamailio
+
+    def watch(self) -> None:
+        """Look after its processes; returns never.
+
+        Raises:
+            WorkersDie: one that it cannot do without has ended.
+        """
+        self.service.workers.watch(also=self._look_at_kamailio)
+
+    def _look_at_kamailio(self) -> None:
+        code = self.kamailio.process.poll()
+        if code is not None:
+            end = self.kamailio.log.read_text("utf-8", "replace").splitlines()[-5:]
+            raise WorkersDie("\n".join([f"Kamailio ended by itself, with code {code}:", *end]))
+
+
+@contextmanager
+def running(
+    options: Options,
+    env: Mapping[str, str],
+    tell: Callable[[str], None],
+    **settings: str | int | bool,
+) -> Iterator[Softphone]:
+    """Run the demo; it has ended when the context has.
+
+    Args:
+        options: what the user wants.
+        env: settings of the service. Nothing is remembered (CACHE_TTL_SECONDS) unless it says so, so that whatever is
+            changed shows at once. Its DB_URL is not used: the tables are in memory.
+        tell: told what is being done.
+        settings: Kamailio's, of settings.cfg.
+
+    Raises:
+        CannotStart: something is missing, or cannot be.
+        WorkersDie: the service does not run.
+    """
+    with ExitStack() as open_things:
+        listener = open_things.enter_context(listening_socket(HOST, options.port, COMMAND))
+        port = listener.getsockname()[1]
+        hosts = frozenset({f"{HOST}:{port}", f"localhost:{port}"})
+        files = page_files(tell)
+
+        tell("starting DynamoDB in memory and the service ...")
+        api_key = secrets.token_urlsafe(24)
+        env = {"CACHE_TTL_SECONDS": "0", **{name: value for name, value in env.items() if name != "DB_URL"}}
+        wanted = service.Options(0, _WORKERS, str(LOG), api_key, options.admin)
+        api = open_things.enter_context(service.running(wanted, env, tell))
+        issuer = issuer_over(api.variables, options.token_seconds)
+        issuer.enroll()
+
+        tell("starting Kamailio ...")
+        folder = Path(open_things.enter_context(tempfile.TemporaryDirectory(prefix="softphone-")))
+        origins = ",".join(f"http://{host}" for host in sorted(hosts))
+        settings = {"WEB_ORIGINS": origins, **settings}
+        try:
+            sip = open_things.enter_context(kamailio.running(folder, api_url=api.url, api_key=api_key, **settings))
+        except kamailio.CannotRun as error:
+            raise CannotStart(str(error)) from None
+
+        passwords = {user: secrets.token_hex(4) for user in USERS}
+        portal = Portal(
+            issue=issuer.token_for,
+            passwords={user: Password.of(text) for user, text in passwords.items()},
+            files=files,
+            hosts=hosts,
+            websocket=f"ws://{HOST}:{sip.ws}",
+        )
+        open_things.enter_context(web.serving(listener, portal.answer))
+        yield Softphone(f"http://{HOST}:{port}", passwords, issuer, api, sip)
