@@ -97,7 +97,7 @@ def rest(name: str, request: Request) -> Json:
     elif request.path != "/health":
         headers.insert(1, ("x-api-key", "sample-api-key-never-use-it-0000000000000"))
         identity |= {"apiKey": "sample-api-key-never-use-it-0000000000000", "apiKeyId": "sampleid01"}
-    known = request.path in {"/authorize", "/health", "/script-authorize"}
+    known = request.path in {"/authorize", "/health", "/script-authorize", "/frontends/jambonz"}
     resource = request.path if known else "/{proxy+}"
     context = {
         "accountId": ACCOUNT,
@@ -340,6 +340,18 @@ def script(code: int, given: Token | None = None) -> Json:
     return {"status": 200, "code": code, "body": body}
 
 
+def granted(given: Token, **more: object) -> Json:
+    """Answer 200 of ``/frontends/jambonz``: that of ``/authorize``, with more in it."""
+    outcome = authorized(given)
+    return outcome | {"body": {"status": "ok", **more, **outcome["body"]}}
+
+
+def refused(reason: str) -> Json:
+    """Answer 200 of ``/frontends/jambonz``, whatever the reason."""
+    body = {"status": "fail", "msg": "not authorized", "code": -1}
+    return {"status": 200, "code": -1, "reason": reason, "body": body}
+
+
 def direct(outcome: Json) -> Json:
     """Return what a direct invocation gives: the bare body, and for every denial only its code."""
     code = outcome["code"]
@@ -537,6 +549,51 @@ def _script_cases() -> list[Case]:
     ]
 
 
+def _hooked(**members: object) -> Json:
+    """Return what jambonz posts of a REGISTER of Alice, with *members* instead of its own."""
+    own = {"from": f"<sip:alice@{DOMAIN}>;tag=1928301774", "to": f"<sip:alice@{DOMAIN}>", "call-id": CALL_ID}
+    return {
+        "source_address": "203.0.113.9",
+        "source_port": 51060,
+        "method": "REGISTER",
+        "headers": own,
+        "expires": 3600,
+        "scheme": "digest",
+        "username": ALICE,
+        "realm": DOMAIN,
+        "nonce": "161827364",
+        "uri": f"sip:{DOMAIN}",
+        "algorithm": "MD5",
+        "response": "be641cf7951ff23ab04c57907d59f37d",
+        "qop": "auth",
+        "nc": "00000001",
+        "cnonce": "6b8b4567",
+        **members,
+    }
+
+
+def _jambonz_cases() -> list[Case]:
+    def case(name: str, title: str, members: Json, outcome: Json) -> Case:
+        return Case(f"rest-jambonz-{name}", title, json_body(members, path="/frontends/jambonz"), outcome)
+
+    own = _hooked()["headers"]
+    as_bob = _hooked(headers=own | {"to": f"<sip:bob@{DOMAIN}>"})
+    elsewhere = _hooked(realm="sip.example.net")
+    call = _hooked(method="INVITE", expires=None, headers=own | {"to": f"<sip:bob@{DOMAIN}>"})
+    ours = {"method": "REGISTER", "expires": 60, "username": "alice", "realm": DOMAIN, "jwt_token": ALICE}
+    unnamed = {"method": "REGISTER", "expires": 3600, "username": ALICE, "realm": DOMAIN}
+    return [
+        case("ok-register", "A stock jambonz: the token as Digest username", _hooked(), granted(ALICE, expires=3600)),
+        case("ok-invite", "A call: no expires, and To is somebody else", call, granted(ALICE)),
+        case("ok-jwt-token", "bearer.js: the token beside the user", ours, granted(ALICE, expires=60)),
+        case("fail-expired", "Expired", _hooked(username=ALICE_EXPIRED), refused("token_expired")),
+        case("fail-to-user", "Alice's token, but Bob is registered", as_bob, refused("username_mismatch")),
+        case("fail-realm", "Alice's token, another realm", elsewhere, refused("domain_mismatch")),
+        case("fail-digest", "A Digest user without a token", _hooked(username="alice"), refused("malformed_token")),
+        case("bad-request-nobody", "Nothing says who the request acts as", unnamed, BAD_REQUEST),
+    ]
+
+
 def _http_cases() -> list[Case]:
     lower = bearer(ALICE, scheme="bearer  ")
     staged = bearer(ALICE, stage=STAGE)
@@ -624,6 +681,7 @@ def cases() -> list[Case]:
         *_rest_mismatches(),
         *_rest_bad_requests(),
         *_script_cases(),
+        *_jambonz_cases(),
         *_http_cases(),
         *_url_cases(),
         *_alb_cases(),

@@ -1,7 +1,8 @@
 """SIP frontends call this: a token in, a decision out.
 
-Serves `POST /authorize`, `POST /script-authorize` and `GET /health` for REST API (payload 1.0), HTTP API and Function
-URL (payload 2.0) and ALB events, and direct invocation. Translates only; `auth_jwt` decides.
+Serves `POST /authorize`, `POST /script-authorize`, `POST /frontends/jambonz` and `GET /health` for REST API (payload
+1.0), HTTP API and Function URL (payload 2.0) and ALB events, and direct invocation. Translates only: `auth_jwt`
+decides.
 """
 
 import base64
@@ -285,6 +286,21 @@ def _script_authorize(request: Request, report: Report) -> Handled:
     return Handled(_answer(compact_json(body)), Outcome.VALIDATED if code == 1 else Outcome.NOT_VALIDATED)
 
 
+def _jambonz(request: Request, report: Report) -> Handled:
+    """Decide as `/authorize` does, and answer 200 whatever the decision: of a denial, nobody learns the kind."""
+    from auth_jwt.jambonz import REFUSED, Hook, granted  # those who have no jambonz do not wait for it
+
+    hook = Hook.from_members(request.members())
+    report.call_id = hook.call_id
+    authorizer = service().authorizer
+    try:
+        authorized = authorizer.authorize(hook.token, from_user=hook.user, from_domain=hook.domain, report=report)
+        seconds = hook.seconds_granted(authorized.expires_at, authorizer.clock())
+    except Denied as denied:
+        return Handled(_answer(REFUSED), Outcome.DENIED, denied.reason.value)
+    return Handled(_answer(granted(_authorized_json(authorized), seconds)), Outcome.AUTHORIZED)
+
+
 def _health(_request: Request, _report: Report) -> Handled:
     return Handled(_answer(compact_json({"status": "ok"})))
 
@@ -292,6 +308,7 @@ def _health(_request: Request, _report: Report) -> Handled:
 _ROUTES: Final[Mapping[str, tuple[str, Callable[[Request, Report], Handled]]]] = {
     "/authorize": ("POST", _authorize),
     "/script-authorize": ("POST", _script_authorize),
+    "/frontends/jambonz": ("POST", _jambonz),
     "/health": ("GET", _health),
 }
 

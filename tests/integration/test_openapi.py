@@ -201,20 +201,22 @@ def test_the_sample_events_get_every_answer_there_is_but_faults() -> None:
     assert {outcomes[file.stem]["status"] for file in REST_EVENTS} == {200, 400, 401, 403, 404, 405}
 
 
-AUTHORIZED = HERE / "authorize" / "rest-authorized-by-header.json"
-
-
-def test_an_outage_is_answered_as_described(set_stage: SetStage, outage: Callable[[], None]) -> None:
+@pytest.mark.parametrize("event", ["rest-authorized-by-header", "rest-jambonz-ok-register"])
+def test_an_outage_is_answered_as_described(set_stage: SetStage, outage: Callable[[], None], event: str) -> None:
+    given = read_json(HERE / "authorize" / f"{event}.json")
     without_tables = set_stage()
     outage()
 
-    answer = without_tables.ask(read_json(AUTHORIZED))
+    answer = without_tables.ask(given)
 
     assert answer.status == 503
-    assert misfits(answer, response_of("/authorize", "post", 503)) == []
+    assert misfits(answer, response_of(given["path"], given["httpMethod"], 503)) == []
 
 
-@pytest.mark.parametrize("event", ["rest-authorized-by-header", "rest-script-authorize-validated", "rest-health"])
+@pytest.mark.parametrize(
+    "event",
+    ["rest-authorized-by-header", "rest-script-authorize-validated", "rest-jambonz-ok-register", "rest-health"],
+)
 def test_a_fault_is_answered_as_described(set_stage: SetStage, event: str) -> None:
     given = read_json(HERE / "authorize" / f"{event}.json")
 

@@ -24,6 +24,8 @@ METHODS = {
     ("/authorize", ANY),
     ("/script-authorize", "post"),
     ("/script-authorize", ANY),
+    ("/frontends/jambonz", "post"),
+    ("/frontends/jambonz", ANY),
     HEALTH,
     ("/health", ANY),
     ("/", ANY),

@@ -17,7 +17,13 @@ README = ROOT / "README.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
 AUTHORIZER = ROOT / "docs" / "api-gateway-authorizer.md"
 ROTATION = ROOT / "docs" / "rotation.md"
-PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
+FRONTENDS = ROOT / "frontends"
+PAGES = [
+    README,
+    *sorted((ROOT / "docs").rglob("*.md")),
+    FRONTENDS / "README.md",
+    *sorted(FRONTENDS.glob("*/README.md")),
+]
 MODULE_PARAMETERS = (
     *("db_url", "profiles_table", "secrets_table", "tag_column", "username_column", "secret_tag_column"),
     *("secret_column", "start_ts_column", "end_ts_column", "tag_claim", "load_credentials"),
@@ -137,17 +143,20 @@ def test_the_readme_counts_the_recorded_cases() -> None:
 
 
 def test_every_setting_named_anywhere_is_one() -> None:
-    """Whatever is spelt like a variable is one of ours, of Powertools or of AWS, or a shell variable of an example."""
-    examples = {"NOW", "SECRET", "TOKEN", "URL", "KEY", "EOF", "NO_COLOR"}
+    """Whatever is spelt like a variable is one of ours, of Powertools or of AWS, or a name in an example."""
+    examples = {"NOW", "SECRET", "TOKEN", "URL", "KEY", "EOF", "KEY_ID", "NO_COLOR"}
     commands = (ROOT / "cli" / "auth_jwt_cli").rglob("*.py")
     commands_own = {name for path in commands for name in re.findall(r'"(AUTH_JWT_[A-Z_]+)"', text_of(path))}
+    kamailio = {
+        name
+        for path in (FRONTENDS / "kamailio").glob("*.cfg")
+        for pair in re.findall(r"""(?m)^#*!(?:define |substdef "!)(\w+)|\$env\((\w+)\)""", text_of(path))
+        for name in pair
+    }
     spelt = {name for page in PAGES for name in re.findall(r"`([A-Z][A-Z_]+)(?:=[^`]*)?`", text_of(page))}
 
-    unknown = {
-        name
-        for name in spelt - set(DEFAULTS) - set(AUTHORIZER_DEFAULTS) - set(ROTATION_DEFAULTS) - commands_own - examples
-        if "_" in name and not name.startswith(("POWERTOOLS_", "AWS_"))
-    }
+    ours = {*DEFAULTS, *AUTHORIZER_DEFAULTS, *ROTATION_DEFAULTS, *commands_own, *kamailio}
+    unknown = {name for name in spelt - ours - examples if "_" in name and not name.startswith(("POWERTOOLS_", "AWS_"))}
 
     assert not unknown
 

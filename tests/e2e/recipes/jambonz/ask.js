@@ -1,0 +1,94 @@
+'use strict';
+
+// Reads {authenticator, options, requests: [a SIP message, ...]} and writes what became of each request, as JSON.
+// Messages, requests, answers, the stack of middlewares and the authenticators are the published packages'; in the place
+// of the connection to a drachtio server, which would put answers on the wire, is an agent that remembers them.
+
+const createApp = require('drachtio-srf/lib/connect');
+const SipMessage = require('drachtio-srf/lib/sip-parser/message');
+const parseRegistration = require('drachtio-mw-registration-parser');
+const bearer = require('../../../../frontends/jambonz/bearer');
+
+const PATIENCE_MS = 10000;
+
+process.env.JWT_SECRET = 'of-jambonz-own-database'; // digest-utils does not load without one; no token of ours
+
+const AUTHENTICATORS = {
+  bearer,
+  'bearer beside digest': (options) => bearer({...options, digest: AUTHENTICATORS['http-authenticator'](options)}),
+  'http-authenticator': ({url, auth}) => require('@jambonz/http-authenticator')({url, auth}),
+  'drachtio-http-authenticator': ({url, auth}) => require('drachtio-http-authenticator')({url, auth}),
+  // What today's jambonz runs. Its options are what the account has in jambonz's database.
+  'digest-utils': ({url, method}) => (req, res, next) => {
+    Object.assign(req.locals, {
+      account_sid: 'an-account',
+      realm: 'sip.example.com',
+      registration_hook_url: url,
+      registration_hook_method: method || 'POST'
+    });
+    return require('@jambonz/digest-utils')(req, res, next);
+  }
+};
+
+function silent() {}
+
+/** Send one SIP message through the middlewares; resolves to what the client and the application saw. */
+function ask(text, authenticate) {
+  return new Promise((resolve) => {
+    const seen = {answers: [], grant: null, registered: null, authorization: null, errors: []};
+    const logger = {debug: silent, info: silent, error: silent};
+    const app = createApp();
+    const req = new createApp.Request(new SipMessage(text), {source: 'network', address: '203.0.113.9', port: '51060'});
+    const res = new createApp.Response({
+      sendResponse: (sent, opts) => {
+        seen.answers.push({status: sent.status, headers: (opts && opts.headers) || {}});
+        setTimeout(() => resolve(seen), 50); // and who goes on after an answer is seen, too
+      }
+    });
+    res.req = req;
+    req.locals = {logger};
+    req.srf = {locals: {stats: {histogram: silent}, AlertType: {}, writeAlerts: async() => {}}};
+    app.use(parseRegistration);
+    app.use((request, response, next) => {
+      Promise.resolve(authenticate(request, response, next)).catch((err) => {
+        seen.errors.push(err.message); // nobody would wait for it: an unhandled rejection
+        resolve(seen);
+      });
+    });
+    app.use((request, response) => {
+      const {grant} = request.authorization;
+      seen.grant = grant;
+      seen.registered = request.registration ? grant.expires || request.registration.expires : null; // as jambonz does
+      seen.authorization = request.has('Authorization') ? request.get('Authorization') : null;
+      response.send(200);
+    });
+    setTimeout(() => {
+      seen.errors.push('no answer');
+      resolve(seen);
+    }, PATIENCE_MS).unref();
+    app.handle(req, res, (err) => {
+      if (err) response500(res, seen, err);
+    });
+  });
+}
+
+/** What drachtio does with an error that reaches the end of the stack. */
+function response500(res, seen, err) {
+  seen.errors.push(err.message);
+  if (!res.finalResponseSent) res.send(500);
+}
+
+async function main() {
+  let text = '';
+  for await (const chunk of process.stdin) text += chunk;
+  const {authenticator, options, requests} = JSON.parse(text);
+  const authenticate = AUTHENTICATORS[authenticator](options);
+  const seen = [];
+  for (const request of requests) seen.push(await ask(request, authenticate));
+  process.stdout.write(JSON.stringify(seen));
+}
+
+main().catch((err) => {
+  process.stderr.write(`${err.stack}\n`);
+  process.exit(1);
+});

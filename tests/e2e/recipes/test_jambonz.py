@@ -1,0 +1,439 @@
+"""The authenticators of jambonz and drachtio, and ours, ask `make serve`: what do their SIP clients get?
+
+`jambonz/ask.js` runs the published packages under node. Only the connection to a drachtio server is not there.
+"""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from events.samples import ALICE, ALICE_EXPIRED, ALICE_WRONG_SECRET, DOMAIN, Token, token
+from tests.e2e.serve.serving import ROOT, Serving, serving
+
+HERE: Final = Path(__file__).parent / "jambonz"
+API_KEY: Final = "sample-api-key-never-use-it"
+NODE_SECONDS: Final = 60
+STOCK: Final = ("digest-utils", "http-authenticator", "drachtio-http-authenticator")
+KNOW_HEADERS: Final = STOCK[:2]
+"""These post the header fields of the SIP request, without which nobody knows whom a Digest user registers."""
+
+
+def _need(program: str) -> str:
+    found = shutil.which(program)
+    if found is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"no {program}")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What became of a SIP request.
+
+    Attributes:
+        status: of the answer; None without one.
+        headers: of the answer.
+        grant: what the application was handed; None when it was not asked.
+        registered: seconds, as jambonz would register.
+        authorization: the credentials that the application still sees.
+        errors: that nobody caught.
+    """
+
+    status: int | None
+    headers: dict[str, Any]
+    grant: dict[str, Any] | None
+    registered: int | None
+    authorization: str | None
+    errors: list[str]
+
+
+Ask = Callable[..., Seen]
+
+
+@pytest.fixture(name="service", scope="module")
+def _service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    with serving(tmp_path_factory.mktemp("serve") / "log", CHALLENGE_REALM=DOMAIN) as service:
+        yield service
+
+
+@pytest.fixture(name="gated", scope="module")
+def _gated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """The service behind its API key."""
+    with serving(tmp_path_factory.mktemp("gated") / "log", API_KEY=API_KEY) as service:
+        yield service
+
+
+def ask(authenticator: str, url: str, request: str, **options: object) -> Seen:
+    """Send one SIP request through an authenticator that asks *url*."""
+    if not (HERE / "node_modules").is_dir():
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("`make e2e-recipes` installs the packages")
+    asked = {"authenticator": authenticator, "options": {"url": url, **options}, "requests": [request]}
+    run = subprocess.run(
+        [_need("node"), str(HERE / "ask.js")],
+        input=json.dumps(asked),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=NODE_SECONDS,
+    )
+    (seen,) = json.loads(run.stdout)
+    last = seen["answers"][-1] if seen["answers"] else {"status": None, "headers": {}}
+    assert len(seen["answers"]) <= 1, "one answer to a request"
+    return Seen(last["status"], last["headers"], *(seen[name] for name in ("grant", "registered")), **_rest(seen))
+
+
+def _rest(seen: dict[str, Any]) -> dict[str, Any]:
+    return {name: seen[name] for name in ("authorization", "errors")}
+
+
+def sip(
+    authorization: str | None,
+    *,
+    method: str = "REGISTER",
+    sender: str = "alice",
+    to: str = "alice",
+    domain: str = DOMAIN,
+    expires: int = 3600,
+) -> str:
+    """Write a SIP request."""
+    registers = method == "REGISTER"
+    lines = [
+        f"{method} sip:{domain if registers else f'{to}@{domain}'} SIP/2.0",
+        "Via: SIP/2.0/WSS 203.0.113.9;branch=z9hG4bK776asdhds",
+        f'From: "Alice" <sip:{sender}@{domain}>;tag=1928301774',
+        f"To: <sip:{to}@{domain}>",
+        "Call-ID: a84b4c76e66710@203.0.113.9",
+        f"CSeq: 2 {method}",
+        f"Contact: <sip:{sender}@203.0.113.9:51060;transport=ws>;expires={expires}",
+        *([f"Authorization: {authorization}"] if authorization else []),
+        *([f"Expires: {expires}"] if registers else []),
+        "Content-Length: 0",
+    ]
+    return "\r\n".join([*lines, "", ""])
+
+
+def digest(username: Token | str, *, realm: str = DOMAIN) -> str:
+    """Write Digest credentials as a phone does whose user for authentication is *username*."""
+    name = username.text if isinstance(username, Token) else username
+    return (
+        f'Digest username="{name}", realm="{realm}", nonce="161827364", uri="sip:{realm}", '
+        'response="be641cf7951ff23ab04c57907d59f37d", algorithm=MD5, cnonce="6b8b4567", qop=auth, nc=00000001'
+    )
+
+
+def bearer(given: Token) -> str:
+    return f"Bearer {given.text}"
+
+
+def hook(service: Serving) -> str:
+    return f"{service.url}/frontends/jambonz"
+
+
+# --- Stock authenticators: the token in the place of the Digest username ----------------------------------------------
+
+
+@pytest.mark.parametrize("authenticator", KNOW_HEADERS)
+def test_a_token_as_digest_username_registers_its_user(service: Serving, authenticator: str) -> None:
+    seen = ask(authenticator, hook(service), sip(digest(ALICE)))
+
+    assert (seen.status, seen.errors) == (200, [])
+    assert seen.grant is not None
+    assert seen.grant["sip_username"] == "alice"
+    assert seen.registered == 3600
+
+
+@pytest.mark.parametrize("authenticator", KNOW_HEADERS)
+def test_a_registration_ends_with_the_token(service: Serving, authenticator: str) -> None:
+    """What is asked is a day, and the token has a minute left."""
+    short = token("alice-web", exp=int(time.time()) + 60)
+
+    seen = ask(authenticator, hook(service), sip(digest(short), expires=86400))
+
+    assert seen.status == 200
+    assert seen.registered is not None
+    assert 0 < seen.registered <= 60
+
+
+@pytest.mark.parametrize("authenticator", KNOW_HEADERS)
+def test_a_call_goes_by_its_from(service: Serving, authenticator: str) -> None:
+    own = ask(authenticator, hook(service), sip(digest(ALICE), method="INVITE", to="bob"))
+    others = ask(authenticator, hook(service), sip(digest(ALICE), method="INVITE", sender="bob", to="alice"))
+
+    assert (own.status, others.status) == (200, 403)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pytest.param(sip(digest(ALICE_EXPIRED)), id="expired"),
+        pytest.param(sip(digest(ALICE_WRONG_SECRET)), id="forged"),
+        pytest.param(sip(digest(token("nobody-knows-this-tag"))), id="unknown tag"),
+        pytest.param(sip(digest("alice")), id="a password user"),
+        pytest.param(sip(digest(ALICE), to="bob"), id="To is another"),
+        pytest.param(sip(digest(ALICE), sender="bob"), id="From is another"),
+        pytest.param(sip(digest(ALICE), sender="bob", to="bob"), id="both are another"),
+        pytest.param(sip(digest(ALICE, realm="sip.example.net")), id="another realm"),
+        pytest.param(sip(digest(ALICE), domain="sip.example.net"), id="another domain"),
+    ],
+)
+@pytest.mark.parametrize("authenticator", KNOW_HEADERS)
+def test_a_refusal_is_403_and_the_same_for_all(service: Serving, authenticator: str, request_: str) -> None:
+    seen = ask(authenticator, hook(service), request_)
+
+    assert seen == Seen(403, {"X-Reason": "Invalid credentials"}, None, None, None, [])
+
+
+@pytest.mark.parametrize("authenticator", STOCK)
+def test_a_fault_is_never_a_refusal(authenticator: str) -> None:
+    """Nobody listens: the client gets a 5xx, and the application is not asked."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+
+    seen = ask(authenticator, f"http://127.0.0.1:{port}/frontends/jambonz", sip(digest(ALICE)))
+
+    assert (seen.status, seen.grant) == (500, None)
+
+
+@pytest.mark.parametrize("authenticator", KNOW_HEADERS)
+def test_an_outage_of_the_tables_is_503(tmp_path: Path, authenticator: str) -> None:
+    with serving(tmp_path / "log", DB_URL="dynamodb+http://127.0.0.1:9/eu-central-1") as without_tables:
+        seen = ask(authenticator, hook(without_tables), sip(digest(ALICE)))
+
+    assert (seen.status, seen.grant) == (503, None)
+
+
+@pytest.mark.parametrize("authenticator", KNOW_HEADERS)
+def test_without_the_api_key_a_stock_authenticator_says_403_which_is_why_there_is_nginx(
+    gated: Serving, authenticator: str
+) -> None:
+    seen = ask(authenticator, hook(gated), sip(digest(ALICE)))
+
+    assert (seen.status, seen.grant) == (403, None)
+
+
+def test_the_oldest_authenticator_cannot_be_used_with_tokens(service: Serving) -> None:
+    """It posts no header fields: a token could register anybody, so the route refuses to decide."""
+    seen = ask("drachtio-http-authenticator", hook(service), sip(digest(ALICE)))
+
+    assert (seen.status, seen.grant) == (500, None)
+
+
+def test_a_bearer_header_is_challenged_by_todays_jambonz(service: Serving) -> None:
+    """It knows Digest only; the token itself never reaches the hook."""
+    seen = ask("digest-utils", hook(service), sip(bearer(ALICE)))
+
+    assert (seen.status, seen.grant, seen.errors) == (401, None, [])
+    assert seen.headers["WWW-Authenticate"].startswith('Digest realm="sip.example.com"')
+
+
+@pytest.mark.parametrize("authenticator", ["http-authenticator", "drachtio-http-authenticator"])
+def test_a_bearer_header_throws_in_the_older_ones(service: Serving, authenticator: str) -> None:
+    """Nobody waits for their promise: in node that ends the process. Put bearer.js in front."""
+    seen = ask(authenticator, hook(service), sip(bearer(ALICE)))
+
+    assert (seen.status, seen.errors) == (None, ["missing authorization component: username"])
+
+
+def test_a_webhook_by_get_admits_nobody(service: Serving) -> None:
+    """The token would be in the URL; the route takes no GET, and jambonz hands its 405 on."""
+    seen = ask("digest-utils", hook(service), sip(digest(ALICE)), method="GET")
+
+    assert (seen.status, seen.grant) == (405, None)
+
+
+# --- bearer.js --------------------------------------------------------------------------------------------------------
+
+
+def test_a_bearer_token_registers_its_user(service: Serving) -> None:
+    seen = ask("bearer", hook(service), sip(bearer(ALICE)), realm=DOMAIN)
+
+    assert (seen.status, seen.registered, seen.errors) == (200, 3600, [])
+    assert seen.grant is not None
+    assert (seen.grant["sip_username"], seen.grant["credentials"]["account_id"]) == ("alice", 1001)
+
+
+def test_the_application_does_not_see_the_token(service: Serving) -> None:
+    assert ask("bearer", hook(service), sip(bearer(ALICE)), realm=DOMAIN).authorization is None
+
+
+def test_a_registration_by_bearer_ends_with_the_token(service: Serving) -> None:
+    short = token("alice-web", exp=int(time.time()) + 60)
+
+    seen = ask("bearer", hook(service), sip(bearer(short), expires=86400), realm=DOMAIN)
+
+    assert seen.registered is not None
+    assert 0 < seen.registered <= 60
+
+
+def test_without_a_token_there_is_a_bearer_challenge(service: Serving) -> None:
+    server = "https://login.example.com/"
+
+    seen = ask("bearer", hook(service), sip(None), realm=DOMAIN, authzServer=server)
+
+    assert seen.headers == {"WWW-Authenticate": f'Bearer realm="{DOMAIN}", authz_server="{server}"'}
+    assert (seen.status, seen.grant) == (401, None)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pytest.param(sip(bearer(ALICE_EXPIRED)), id="expired"),
+        pytest.param(sip(bearer(ALICE_WRONG_SECRET)), id="forged"),
+        pytest.param(sip(bearer(ALICE), to="bob"), id="To is another"),
+        pytest.param(sip(bearer(ALICE), sender="bob"), id="From is another"),
+        pytest.param(sip(bearer(ALICE), domain="sip.example.net"), id="another domain"),
+        pytest.param(sip("Bearer x.y"), id="no token"),
+        pytest.param(sip(f"{bearer(ALICE)}, {bearer(ALICE)}"), id="two"),
+    ],
+)
+def test_a_refused_bearer_token_is_challenged_again(service: Serving, request_: str) -> None:
+    seen = ask("bearer", hook(service), request_, realm=DOMAIN)
+
+    assert seen.headers == {"WWW-Authenticate": f'Bearer realm="{DOMAIN}", error="invalid_token"'}
+    assert (seen.status, seen.grant) == (401, None)
+
+
+def test_bearer_sends_the_api_key(gated: Serving) -> None:
+    with_it = ask("bearer", hook(gated), sip(bearer(ALICE)), realm=DOMAIN, apiKey=API_KEY)
+    with_another = ask("bearer", hook(gated), sip(bearer(ALICE)), realm=DOMAIN, apiKey="another")
+
+    assert (with_it.status, with_another.status) == (200, 503)
+    assert with_another.headers == {"Retry-After": 5}
+
+
+def test_an_outage_is_503_to_a_bearer_client(tmp_path: Path) -> None:
+    with serving(tmp_path / "log", DB_URL="dynamodb+http://127.0.0.1:9/eu-central-1") as without_tables:
+        seen = ask("bearer", hook(without_tables), sip(bearer(ALICE)), realm=DOMAIN)
+
+    assert (seen.status, seen.grant) == (503, None)
+
+
+@pytest.mark.parametrize("body", ["{}", '{"status":"ok"}', '{"status":"OK","code":1}', "ok", "[]", "null", ""])
+def test_whatever_else_is_answered_with_200_admits_nobody(body: str) -> None:
+    with _answering(body) as port:
+        seen = ask("bearer", f"http://127.0.0.1:{port}/", sip(bearer(ALICE)), realm=DOMAIN)
+
+    assert (seen.status, seen.grant) == (503, None)
+
+
+def test_bearer_and_digest_live_side_by_side(service: Serving) -> None:
+    by_token = ask("bearer beside digest", hook(service), sip(bearer(ALICE)), realm=DOMAIN)
+    by_digest = ask("bearer beside digest", hook(service), sip(digest(ALICE)), realm=DOMAIN)
+    by_nothing = ask("bearer beside digest", hook(service), sip(None), realm=DOMAIN)
+
+    assert (by_token.status, by_digest.status, by_nothing.status) == (200, 200, 401)
+    assert by_nothing.headers["WWW-Authenticate"].startswith("Digest ")
+
+
+def test_no_token_is_in_the_log(service: Serving) -> None:
+    """Everything above wrote into it."""
+    ask("digest-utils", hook(service), sip(digest(ALICE)))
+
+    log = service.log.read_text(encoding="utf-8")
+
+    assert '"path":"/frontends/jambonz"' in log
+    assert not [given for given in (ALICE, ALICE_EXPIRED, ALICE_WRONG_SECRET) if given.text in log]
+
+
+# --- nginx.conf -------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _nginx(folder: Path, api: str, key: str) -> Iterator[str]:
+    """Run the shipped nginx.conf, with the changes that its README tells; yields the address of the hook."""
+    nginx = _need("nginx")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    text = (ROOT / "frontends" / "jambonz" / "nginx.conf").read_text(encoding="utf-8")
+    for before, after in (
+        ("https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com", api),
+        ("$api/v1/", "$api/"),
+        ("YOUR-API-KEY", key),
+        ("127.0.0.1:8090", f"127.0.0.1:{port}"),
+        ("/run/jambonz-auth.pid", str(folder / "pid")),
+    ):
+        assert before in text
+        text = text.replace(before, after)
+    (folder / "nginx.conf").write_text(text, encoding="utf-8")
+    command = [nginx, "-c", str(folder / "nginx.conf"), "-p", str(folder), "-e", "stderr", "-g", "daemon off;"]
+    with subprocess.Popen(command) as process:
+        try:
+            _wait_for(port)
+            yield f"http://127.0.0.1:{port}/auth"
+        finally:
+            process.terminate()
+
+
+def _wait_for(port: int) -> None:
+    for _ in range(100):
+        with socket.socket() as client:
+            if client.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise TimeoutError(f"nobody listens on {port}")
+
+
+@contextmanager
+def _answering(body: str, status: str = "200 OK") -> Iterator[int]:
+    """Answer every request with one and the same."""
+    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+    from threading import Thread
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(int(status.partition(" ")[0]))
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *_: object) -> None:
+            """Keep quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
+def test_through_nginx_a_stock_jambonz_has_an_api_key(gated: Serving, tmp_path: Path) -> None:
+    with _nginx(tmp_path, gated.url, API_KEY) as url:
+        good = ask("digest-utils", url, sip(digest(ALICE)))
+        bad = ask("digest-utils", url, sip(digest(ALICE_EXPIRED)))
+
+    assert (good.status, bad.status) == (200, 403)
+
+
+def test_through_nginx_a_wrong_api_key_is_503(gated: Serving, tmp_path: Path) -> None:
+    with _nginx(tmp_path, gated.url, "another") as url:
+        seen = ask("digest-utils", url, sip(digest(ALICE)))
+
+    assert (seen.status, seen.grant) == (503, None)
+
+
+@pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 413, 429, 500, 502])
+def test_through_nginx_every_other_answer_is_503(tmp_path: Path, status: int) -> None:
+    with _answering("{}", f"{status} Whatever") as port, _nginx(tmp_path, f"http://127.0.0.1:{port}", "key") as url:
+        seen = ask("digest-utils", url, sip(digest(ALICE)))
+
+    assert (seen.status, seen.grant) == (503, None)
+
+
+def test_nginx_knows_every_status_that_the_api_has() -> None:
+    config = (ROOT / "frontends" / "jambonz" / "nginx.conf").read_text(encoding="utf-8")
+    mapped = re.search(r"error_page ([\d ]+) =503", config)
+    template = (ROOT / "template.yaml").read_text(encoding="utf-8")
+    gateways = set(re.findall(r'statusCode: "(\d+)"', template))
+
+    assert mapped is not None
+    assert gateways - {"503", "504"} <= set(mapped[1].split())

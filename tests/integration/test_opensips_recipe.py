@@ -1,0 +1,295 @@
+"""frontends/opensips/auth_jwt.cfg, without OpenSIPS: its text, what it asks, and what it makes of every answer.
+
+OpenSIPS cannot be installed here. So the text is held against a list of what OpenSIPS documents; what it sends is put
+together as it says and given to the real function; and its branches are read from it and tried with real answers.
+"""
+
+import json
+import re
+import tomllib
+from collections.abc import Callable
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auth_jwt.settings import DEFAULTS
+from events.samples import ALICE, ALICE_EXPIRED, DOMAIN, Token
+from events.stage import Answer, template
+from serve.gateway import HttpRequest, RestApi
+from tests.integration.conftest import SetStage
+
+FOLDER = Path(__file__).parents[2] / "frontends" / "opensips"
+CFG = (FOLDER / "auth_jwt.cfg").read_text(encoding="utf-8")
+README = (FOLDER / "README.md").read_text(encoding="utf-8")
+YOURS = {"jwt_authorized"}
+"""Routes that README.md has the reader write."""
+
+STRING = r'"(?:[^"\\]|\\.)*"'
+
+
+@cache
+def documented() -> dict[str, Any]:
+    return tomllib.loads((FOLDER / "documented.toml").read_text(encoding="utf-8"))
+
+
+def code() -> str:
+    """The file without its comments."""
+    return re.sub(rf"({STRING})|#[^\n]*", lambda found: found[1] or "", CFG)
+
+
+def words() -> str:
+    """The code with every string emptied."""
+    return re.sub(STRING, '""', code())
+
+
+def routes() -> dict[str, str]:
+    """The body of every route."""
+    pieces = re.split(r"^route\[(\w+)\] \{\n", code(), flags=re.MULTILINE)[1:]
+    return {name: body[: body.index("\n}")] for name, body in zip(pieces[::2], pieces[1::2], strict=True)}
+
+
+def variables() -> set[str]:
+    """Every variable, as it is written, from inside strings, too."""
+    return set(re.findall(r"\$\(?\w+(?:\([^()]*\))?", code().replace('[.]+[A-Za-z0-9_-]+$"', '"')))
+
+
+def calls() -> list[tuple[str, list[str]]]:
+    """Every call with its arguments."""
+    found = []
+    text = words()
+    for match in re.finditer(r"(?<![\w$(])(\w+)\(|(?<=\()(?<!\$\()(\w+)\(", text):
+        depth, end = 1, match.end()
+        while depth:
+            depth += {"(": 1, ")": -1}.get(text[end], 0)
+            end += 1
+        found.append((match[1] or match[2], _arguments(text[match.end() : end - 1])))
+    return found
+
+
+def _arguments(text: str) -> list[str]:
+    """Split at the commas that stand in no brackets."""
+    depths = [0]
+    for character in text:
+        depths.append(depths[-1] + (character in "({[") - (character in ")}]"))
+    commas = [at for at, character in enumerate(text) if character == "," and depths[at] == 0]
+    return [text[begin + 1 : end].strip() for begin, end in pairwise([-1, *commas, len(text)])]
+
+
+# --- The text ---------------------------------------------------------------------------------------------------------
+
+
+def test_every_bracket_is_closed_and_every_string_ends() -> None:
+    text, open_ = words(), []
+    for character in text:
+        if character in "({[":
+            open_.append(character)
+        elif character in ")}]":
+            assert open_.pop() + character in {"()", "{}", "[]"}
+
+    assert open_ == []
+    assert text.count('"') % 2 == 0
+    assert all(line.count('"') % 2 == 0 for line in text.splitlines())
+
+
+def test_every_statement_ends() -> None:
+    """A line of a route opens or closes a block, is a statement, or is empty."""
+    lines = [line.strip() for body in routes().values() for line in body.splitlines()]
+
+    assert [line for line in lines if line and line[-1] not in ";{}"] == []
+
+
+def test_what_it_loads_and_sets_is_documented() -> None:
+    loaded = re.findall(r'^loadmodule "(\S+)"$', code(), re.MULTILINE)
+    set_ = re.findall(r'^modparam\("(\w+)", "(\w+)", (\S+)\)', code(), re.MULTILINE)
+
+    assert set(loaded) == documented()["modules"].keys()
+    assert {f"{module}.{name}" for module, name, _ in set_} == documented()["parameters"].keys()
+
+
+def test_what_it_calls_is_documented_with_as_many_arguments() -> None:
+    found = {(name, len(arguments)) for name, arguments in calls() if name not in {"if", "modparam"}}
+
+    assert found == {(name, count) for name, (count, _) in documented()["calls"].items()}
+
+
+def test_the_variables_and_transformations_are_documented() -> None:
+    names = {re.sub(r"\W", "", name.partition("(")[0]) or name.split("(")[1] for name in variables()}
+
+    assert names == documented()["variables"].keys()
+    assert set(re.findall(r"\{(\w+\.\w+)", code())) == documented()["transformations"].keys()
+
+
+def test_the_operators_and_statements_are_documented() -> None:
+    text = re.sub(r"\$\(?[\w(),.{}/\[\]-]+", "", words())
+
+    assert set(re.findall(r"=~|:=|&&|\|\||[!=]=|[!<]|(?<= )-(?= )", text)) == documented()["operators"].keys()
+    assert {name for name in ("if", "else", "while", "switch", "for", "route") if re.search(rf"\b{name}\b", text)} == (
+        documented()["statements"].keys()
+    )
+
+
+def test_every_page_is_used_and_named() -> None:
+    tables = documented()
+    used = {
+        page if isinstance(page, str) else page[1]
+        for kind, table in tables.items()
+        if kind != "pages"
+        for page in table.values()
+    }
+
+    assert used == tables["pages"].keys()
+    assert all(
+        page.startswith(("https://opensips.org/", "https://www.opensips.org/")) for page in tables["pages"].values()
+    )
+
+
+def test_every_route_that_is_called_is_there() -> None:
+    called = re.findall(r"(?<!\w)route\((\w+)\)|\), (\w+)\);", words())
+    names = {name for pair in called for name in pair if name} - {"jwt_authorize"}
+
+    assert names - YOURS == routes().keys() - {"jwt_authorize"}
+    assert all(f"route[{name}]" in README for name in YOURS)
+    assert "route(jwt_authorize)" in README
+
+
+@pytest.mark.parametrize("name", ["jwt_accept", "jwt_refuse", "jwt_fault"])
+def test_what_answers_the_client_does_not_come_back(name: str) -> None:
+    assert routes()[name].split()[-1] == "exit;"
+
+
+def test_the_token_is_taken_away_before_anything_is_relayed() -> None:
+    accept = routes()["jwt_accept"]
+
+    for header in ("Authorization", "Proxy-Authorization"):
+        assert accept.index(f'remove_hf("{header}")') < accept.index("route(jwt_authorized)")
+
+
+def test_what_it_logs_holds_no_token() -> None:
+    logged = re.findall(rf"xlog\({STRING}, ({STRING})\)", code())
+    shown = {name for line in logged for name in re.findall(r"\$\w+(?:\(\w+\))?", line)}
+
+    assert shown == {"$rm", "$ci", "$avp(jwt_rc)", "$avp(jwt_status)"}
+
+
+# --- What it asks -----------------------------------------------------------------------------------------------------
+
+
+def question(values: dict[str, str]) -> str:
+    """Put the JSON together as the script says, from the *values* of variables."""
+    assigned = re.findall(r"^\t\$json\(jwt_question/(\w+)\) = (\S+);$", routes()["jwt_authorize"], re.MULTILINE)
+    return json.dumps({name: values[variable] for name, variable in assigned if variable in values})
+
+
+Ask = Callable[[Token, str], Answer]
+
+
+@pytest.fixture(name="ask")
+def _ask(set_stage: SetStage) -> Ask:
+    """Ask the real function what the script asks it."""
+    stage = set_stage()
+    return lambda given, user: stage.ask(event_of(given, user))
+
+
+def event_of(given: Token, user: str) -> dict[str, Any]:
+    body = question({"$avp(jwt_token)": given.text, "$avp(jwt_user)": user, "$ci": "a-call@203.0.113.9"})
+    (content_type,) = re.findall(r'async\(rest_post\(.*?, "(\S+)"', code())
+    (path,) = re.findall(r'\$avp\(jwt_url\) = "https://[^/]+/v1(/\S+)"', code())
+    request = HttpRequest("POST", path, "", [("Content-Type", content_type)], body.encode(), "127.0.0.1")
+    api = RestApi(template()["Resources"]["Api"]["Properties"]["DefinitionBody"])
+    return api.event_of(request, "an-id")
+
+
+def test_what_it_asks_is_understood_and_all_of_it_counts(ask: Ask) -> None:
+    answer = ask(ALICE, "alice")
+
+    assert answer.status == 200
+    assert answer.record["call_id"] == "a-call@203.0.113.9"
+
+
+def test_all_it_reads_of_an_answer_is_there(ask: Ask) -> None:
+    answer = ask(ALICE, "alice")
+    read = set(re.findall(r"\$json\(jwt/([\w/]+)\)", code()))
+
+    assert {name.split("/")[0] for name in read} == answer.body.keys()
+    assert {name for name in read if "/" in name} == {"credentials/extra_jwt_info"}
+
+
+# --- What it makes of an answer ---------------------------------------------------------------------------------------
+
+
+def branch_of(status: int, body: dict[str, Any], user: str) -> str:
+    """Read the branches from the script, and return where an answer leads."""
+    branches = re.findall(r"^\tif \((.*)\) \{\n((?:\t\t.*\n)+)\t\}", routes()["jwt_answered"], re.MULTILINE)
+    by_answer = [(condition, block) for condition, block in branches if "jwt_status" in condition]
+    values = {"$avp(jwt_status)": status, "$avp(jwt_user)": user}
+    for condition, block in by_answer:
+        holds = []
+        for part in condition.split(" && "):
+            left, right = part.split(" == ")
+            value = body.get(left[len("$json(jwt/") : -1]) if left.startswith("$json") else values[left]
+            holds.append(value == (values[right] if right in values else int(right)))
+        if all(holds):
+            (end,) = re.findall(r"route\((\w+)\)|send_reply\((\d+),", block)
+            return str(end[0] or end[1])
+    (last,) = re.findall(r"route\((\w+)\);\n?$", routes()["jwt_answered"].rstrip())
+    return str(last)
+
+
+def test_it_looks_at_three_answers_and_calls_the_rest_a_fault() -> None:
+    assert routes()["jwt_answered"].count("$avp(jwt_status) ==") == 3
+    assert branch_of(200, {}, "alice") == "jwt_fault"
+
+
+def test_a_good_token_is_accepted_a_bad_one_challenged_another_user_forbidden(ask: Ask) -> None:
+    good, expired, other = ask(ALICE, "alice"), ask(ALICE_EXPIRED, "alice"), ask(ALICE, "bob")
+
+    assert branch_of(good.status or 0, good.body, "alice") == "jwt_accept"
+    assert branch_of(expired.status or 0, expired.body, "alice") == "jwt_refuse"
+    assert branch_of(other.status or 0, other.body, "bob") == "403"
+
+
+def test_an_answer_that_names_another_user_is_a_fault(ask: Ask) -> None:
+    good = ask(ALICE, "alice")
+
+    assert branch_of(200, good.body, "bob") == "jwt_fault"
+
+
+def test_whatever_the_gateway_says_by_itself_is_a_fault() -> None:
+    api = RestApi(template()["Resources"]["Api"]["Properties"]["DefinitionBody"])
+    for kind in api.document["x-amazon-apigateway-gateway-responses"]:
+        own = api.own_answer(kind, "an-id")
+
+        assert branch_of(own.status, json.loads(own.body), "alice") == "jwt_fault", kind
+
+
+def test_an_outage_and_a_missing_token_are_faults(set_stage: SetStage) -> None:
+    """The script never asks without a token, so 401 without a code is a fault as well."""
+    api = RestApi(template()["Resources"]["Api"]["Properties"]["DefinitionBody"])
+    request = HttpRequest("POST", "/authorize", "", [], b"", "127.0.0.1")
+    without = set_stage().ask(api.event_of(request, "an-id"))
+
+    assert without.status == 401
+    assert branch_of(401, without.body, "alice") == "jwt_fault"
+    assert branch_of(503, {"status": 503}, "alice") == "jwt_fault"
+    assert branch_of(0, {}, "alice") == "jwt_fault"
+
+
+# --- The page ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_tells_of_every_setting_that_the_module_has() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| `?(\w+)`?", README.partition("| modparam |")[2], re.MULTILINE))
+    settings = {row for row in rows.values() if row.isupper()}
+
+    assert {name.upper() for name in rows if name != "db_mode"} == settings
+    assert settings <= DEFAULTS.keys()
+
+
+def test_the_domain_is_the_realm() -> None:
+    settings = routes()["jwt_settings"]
+
+    assert f'$avp(jwt_domain) = "{DOMAIN}"' in settings
+    assert f'Bearer realm=\\"{DOMAIN}\\"' in settings
