@@ -86,11 +86,12 @@ types: install ## Strict types
 
 # Each is silent about the network, and gets two minutes where there is a `timeout` (they need seconds).
 BOUNDED := $(if $(shell command -v timeout),timeout 120)
+TEMPLATES := template.yaml $(wildcard frontends/aws/*.yaml)
 .PHONY: template
-template: .venv-sam/.installed .venv-lint/.installed ## What SAM, cfn-lint and checkov say of template.yaml: nothing
+template: .venv-sam/.installed .venv-lint/.installed ## What SAM, cfn-lint and checkov say of the templates: nothing
 	@echo "sam validate --lint"; $(BOUNDED) .venv-sam/bin/sam validate --lint
-	@echo "cfn-lint, serverless rules"; $(BOUNDED) .venv-lint/bin/cfn-lint -t template.yaml -a cfn_lint_serverless.rules
-	@echo "checkov"; $(BOUNDED) .venv-lint/bin/checkov -f template.yaml --framework cloudformation --skip-download \
+	@echo "cfn-lint, serverless rules"; $(BOUNDED) .venv-lint/bin/cfn-lint -t $(TEMPLATES) -a cfn_lint_serverless.rules
+	@echo "checkov"; $(BOUNDED) .venv-lint/bin/checkov -f $(TEMPLATES) --framework cloudformation --skip-download \
 	  --skip-results-upload --quiet --compact
 
 # $(call byte-code,TEMPLATE) compiles what `sam build` wrote beside TEMPLATE, for the places where Lambda unpacks it and
@@ -162,7 +163,7 @@ deploy: .venv-sam/.installed .venv-e2e/.installed ## Build a release and deploy 
 
 .PHONY: check
 check: lint types template ## Everything CI checks: format, lint, types, template, and all tests with their coverage
-	@$(MAKE) --no-print-directory test ARGS="-q --cov --cov-report=term --cov-fail-under=95"
+	@$(MAKE) --no-print-directory test ARGS="-q -n auto --dist loadfile --cov --cov-report=term --cov-fail-under=95"
 
 .venv-mutants/.installed: requirements-mutation.txt
 	@python=$$($(find_python)); echo "Installing cosmic-ray into .venv-mutants ..."; \
@@ -171,12 +172,13 @@ check: lint types template ## Everything CI checks: format, lint, types, templat
 	@touch $@
 
 # Real servers and a real browser, as Debian packages. Elsewhere, what is on PATH is used, and what is not is skipped.
-DEBIAN := mariadb-server mariadb-client postgresql chromium
+DEBIAN := mariadb-server mariadb-client postgresql chromium kamailio kamailio-utils-modules kamailio-extra-modules \
+  kamailio-websocket-modules kamailio-tls-modules sip-tester iproute2 nginx-light $(if $(shell command -v npm),,npm)
 .PHONY: debian
-debian: ## Install the database servers and the browser that e2e-migration and e2e-admin use (Debian, as root)
+debian: ## Install the servers, SIPp and the browser that the end-to-end tests use (Debian, as root)
 	@missing=$$(for package in $(DEBIAN); do dpkg -s $$package 2>/dev/null | grep -q "^Status: install ok installed" || echo $$package; done); \
-	[ -z "$$missing" ] || { echo "Installing" $$missing "..."; apt-get update -qq && \
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing > /dev/null; }
+	[ -z "$$missing" ] || { echo "Installing" $$missing "..."; apt-get -o DPkg::Lock::Timeout=400 update -qq && \
+	DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=400 install -y -qq --no-install-recommends $$missing > /dev/null; }
 
 .PHONY: e2e-migration
 e2e-migration: install ## Move in from real MariaDB and PostgreSQL servers, and walk through docs/operations.md word for word (ARGS go to pytest)
@@ -185,6 +187,36 @@ e2e-migration: install ## Move in from real MariaDB and PostgreSQL servers, and 
 .PHONY: e2e-admin
 e2e-admin: install ## Open the admin API in a real browser (ARGS go to pytest)
 	@$(if $(BOUNDED),timeout --foreground --kill-after=30 300) $(PY) -m pytest tests/e2e/admin $(ARGS)
+
+# In a network namespace of its own where the machine lets us: nothing but loopback, and no port is taken.
+ISOLATED := $(PY) -m tests.e2e.sip.isolated
+.PHONY: e2e-sip
+e2e-sip: install softphone-page ## Call real SIP servers and a browser's softphone, over the real function (ARGS go to pytest)
+	@$(if $(BOUNDED),timeout --foreground --kill-after=30 300) $(ISOLATED) $(PY) -m pytest tests/e2e/sip $(ARGS)
+
+# What needs a network, before the tests have none.
+.PHONY: softphone-page
+softphone-page: install
+	@if command -v npm > /dev/null || [ -e build/softphone/page.js ]; then $(BOUNDED) $(PY) -m frontends.webrtc.bundle; \
+	else echo "No npm, so no page with JsSIP: the run says what is left out"; fi
+
+# PORT, TOKEN_SECONDS, ADMIN and every setting of the service, on the command line or in the environment.
+.PHONY: softphone
+softphone: install ## Two phones in a browser, with Kamailio and the API behind them (PORT=8088, TOKEN_SECONDS=120, ADMIN=1, ARGS=--help)
+	@if command -v apt-get > /dev/null && [ "$$(id -u)" = 0 ]; then \
+	  $(MAKE) --no-print-directory debian DEBIAN="$(filter kamailio%,$(DEBIAN)) $$(command -v npm > /dev/null || echo npm)"; fi
+	@exec $(PY) -m frontends.webrtc $(ARGS)
+
+# Folders whose node programs the recipes run, each with what its package-lock.json pins.
+RECIPES_IN_NODE := $(foreach folder,frontends/aws/node tests/e2e/recipes/jambonz,$(folder)/node_modules/.package-lock.json)
+$(RECIPES_IN_NODE): %/node_modules/.package-lock.json: %/package-lock.json
+	@if command -v npm > /dev/null; then $(BOUNDED) npm ci --prefix $* --no-audit --no-fund --loglevel=error && touch $@; \
+	else echo "No npm, so nothing of $*: the run says what is left out"; fi
+
+# The emulator runs what was built.
+.PHONY: e2e-recipes
+e2e-recipes: install build/$(MACHINE)/artifact/template.yaml $(RECIPES_IN_NODE) ## Run the recipes of frontends/ that are programs: node, and the SDKs against AWS's runtime emulator (ARGS go to pytest)
+	@$(if $(BOUNDED),timeout --foreground --kill-after=30 240) $(PY) -m pytest tests/e2e/recipes $(ARGS)
 
 # On a copy, since mutants are written into the files. The tests must pass there first, or every mutant seems caught.
 .PHONY: mutants
@@ -219,6 +251,11 @@ bench: .venv-bench/.installed $(PEERS)/node_modules/.package-lock.json $(BENCHED
 bench-scale: .venv-bench/.installed $(PEERS)/node_modules/.package-lock.json ## Measure large tables, floods of tags and bursts, and write docs/benchmarks (ARGS=--help)
 	@.venv-bench/bin/python -m tests.benchmarks.scale $(ARGS)
 	@.venv-bench/bin/python -m tests.benchmarks --page
+
+# It takes five minutes; ARGS=--quick takes one and writes nothing.
+.PHONY: bench-sip
+bench-sip: install ## Measure how many registrations a second Kamailio sustains, and write docs/benchmarks (ARGS=--help)
+	@$(ISOLATED) env PYTHONPATH=$(LAYER) $(PY) -m tests.benchmarks.sip $(ARGS)
 
 .PHONY: openapi-admin
 openapi-admin: install ## Write openapi-admin.json anew from the code of the admin API

@@ -16,7 +16,7 @@
 
 import { Sha256 } from "@aws-crypto/sha256-js";
 import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
-import { fromNodeProviderChain } from "@aws-sdk/credential-provider-node";
+import { defaultProvider } from "@aws-sdk/credential-provider-node";
 import { SignatureV4 } from "@smithy/signature-v4";
 
 const CONNECT_MILLISECONDS = 1000;
@@ -134,7 +134,7 @@ export function throughInvocation(functionArn, { answerMilliseconds = ANSWER_MIL
  */
 export function throughFunctionUrl(
   url,
-  { region, credentials = fromNodeProviderChain(), service = "lambda", answerMilliseconds = ANSWER_MILLISECONDS },
+  { region, credentials = defaultProvider(), service = "lambda", answerMilliseconds = ANSWER_MILLISECONDS },
 ) {
   const { protocol, hostname, host, port, pathname } = checked(url);
   const signer = new SignatureV4({ service, region, credentials, sha256: Sha256 });

@@ -42,7 +42,6 @@ _TOKEN: Final = re.compile(r"[!-~]+")
 _CALL_ID: Final = re.compile(r"[ -~]{1,128}")
 _ERROR_TYPE: Final = re.compile(r"[A-Za-z0-9_.]{1,64}")
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
-_TELLTALES: Final = ("botocore.endpoint", "botocore.parsers", "botocore.auth")
 
 
 class Fault(Exception):
@@ -291,6 +290,5 @@ def _named(name: object) -> str:
 
 
 def _keep_tokens_out_of_debug_logs() -> None:
-    """Silence what would write bodies and session tokens where an application logs all of DEBUG."""
-    for name in _TELLTALES:
-        logging.getLogger(name).setLevel(logging.INFO)
+    """Silence botocore at DEBUG: it would write bodies and session tokens where an application logs everything."""
+    logging.getLogger("botocore").setLevel(logging.INFO)
