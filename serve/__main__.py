@@ -5,18 +5,13 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
-from events.stage import HERE, ROOT, Json, lambda_environment, read_json, template
-from serve import tables
-from serve.processes import CannotStart, Workers, WorkersDie, listening_socket, until_stopped
-from serve.worker import Orders
+from events.stage import HERE, ROOT, read_json
+from serve.processes import CannotStart, WorkersDie, until_stopped
+from serve.service import HOST, Options, running
 
 LAYER: Final = ROOT / "layers" / "auth_jwt"
-HOST: Final = "127.0.0.1"  # fixed: the sample users' keys are published
 PORT: Final = 8080
 WORKERS: Final = 2
 LOG: Final = ROOT / "build" / "serve.log"
@@ -36,17 +31,6 @@ exit code: 0 after Ctrl-C or SIGTERM, 1 when its processes do not run, 2 when it
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the user wants."""
-
-    port: int
-    workers: int
-    log: str
-    api_key: str | None = field(repr=False)
-    admin: bool = False
-
-
 def options_of(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
     """Read the command line, and the environment for what it leaves open; what cannot be, ends the program."""
     parser = argparse.ArgumentParser(
@@ -58,13 +42,13 @@ def options_of(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
     )
     parser.add_argument(
         "--port",
-        type=_whole_number(0, 65535),
+        type=whole_number(0, 65535),
         default=env.get("PORT") or str(PORT),
         help=f"TCP port on {HOST}; 0 takes a free one (default: {PORT})",
     )
     parser.add_argument(
         "--workers",
-        type=_whole_number(1, 64),
+        type=whole_number(1, 64),
         default=env.get("WORKERS") or str(WORKERS),
         help=f"processes, each with its own memory and one request at a time, as in Lambda (default: {WORKERS})",
     )
@@ -84,62 +68,15 @@ def options_of(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
     return Options(given.port, given.workers, given.log, env.get("API_KEY") or None, given.admin)
 
 
-def _whole_number(lowest: int, highest: int) -> Callable[[str], int]:
+def whole_number(lowest: int, highest: int) -> Callable[[str], int]:
+    """Return what reads an option that is a whole number within bounds, both included."""
+
     def read(text: str) -> int:
         if not (text.isascii() and text.isdigit() and lowest <= int(text) <= highest):
             raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {lowest} to {highest}")
         return int(text)
 
     return read
-
-
-def variables_of(env: Mapping[str, str], stack: Json) -> dict[str, str]:
-    """Return the function's environment: the template's defaults, and on top the settings in *env*.
-
-    AWS credentials are those of *env* where tables are named by DB_URL, and false ones elsewhere.
-
-    Raises:
-        CannotStart: a setting cannot be.
-    """
-    from auth_jwt.errors import BadSetting
-    from auth_jwt.settings import DEFAULTS, Settings
-
-    settings = {name: env[name] for name in DEFAULTS if name in env}
-    settings |= {name: value for name, value in env.items() if name.startswith("POWERTOOLS_")}
-    if not env.get("DB_URL"):
-        others = tables.names_of_its_own(settings, DEFAULTS)
-        if others:
-            raise CannotStart(f"the sample tables have the usual names: leave out {', '.join(others)}, or give DB_URL")
-        settings = {**read_json(HERE / "outcomes.json")["settings"], **settings}
-    variables = lambda_environment(stack, settings)
-    if env.get("DB_URL") and not (env["DB_URL"].startswith("dynamodb+http:") and "AWS_ACCESS_KEY_ID" not in env):
-        false = {name: value for name, value in variables.items() if not name.startswith("AWS_")}
-        variables = false | {name: value for name, value in env.items() if name.startswith("AWS_")}
-    try:
-        Settings.from_env(variables)
-    except BadSetting as error:
-        raise CannotStart(str(error)) from None
-    return variables
-
-
-def log_of(options: Options) -> str:
-    """Begin the log anew, and return its path; empty for standard error.
-
-    Raises:
-        CannotStart: it cannot be written.
-    """
-    if options.log == "-":
-        return ""
-    log = Path(options.log).resolve()
-    try:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        log.touch(mode=0o600)
-        log.write_bytes(b"")
-    except OSError as error:
-        raise CannotStart(
-            f"the log {log} cannot be written ({error.strerror}); take another, as in LOG=/tmp/serve.log"
-        ) from None
-    return str(log)
 
 
 def curl_line(url: str, api_key: str | None, *, has_samples: bool) -> str:
@@ -159,32 +96,20 @@ def serve(options: Options, env: Mapping[str, str]) -> None:
         CannotStart: the port, a setting or the log cannot be.
         WorkersDie: the workers do not run.
     """
-    stack = template()
-    variables = variables_of(env, stack)
-    has_samples = not variables["DB_URL"]
-    with ExitStack() as open_things, until_stopped():
-        listener = open_things.enter_context(listening_socket(HOST, options.port))
-        log = log_of(options)
-        where = variables["DB_URL"]
-        if has_samples:
-            where = open_things.enter_context(tables.in_memory(stack))
-            variables["DB_URL"] = f"dynamodb+{where}"
-            where = f"{where}, DynamoDB in memory with the rows of events/rows.json"
-        document, admin = (stack["Resources"][api]["Properties"]["DefinitionBody"] for api in ("Api", "AdminRestApi"))
-        if "POWERTOOLS_SERVICE_NAME" not in env:  # two functions share them, and each knows its own name
-            del variables["POWERTOOLS_SERVICE_NAME"]
-        orders = Orders(listener.fileno(), log, document, admin if options.admin else None, options.api_key, variables)
-        workers = open_things.enter_context(Workers(listener, orders.to_json(), options.workers, _tell))
-        url = f"http://{HOST}:{listener.getsockname()[1]}"
+    with until_stopped(), running(options, env, _tell) as service:
+        url = service.url
+        tables = service.variables["DB_URL"]
+        if service.endpoint:
+            tables = f"{service.endpoint}, DynamoDB in memory with the rows of events/rows.json"
         print(
             f"Serving {url} as openapi.yaml says, with {options.workers} workers. Ctrl-C ends it.\n\n"
-            f"  tables  {where}\n"
-            f"  logs    {log or 'standard error'}\n"
+            f"  tables  {tables}\n"
+            f"  logs    {service.log or 'standard error'}\n"
             + (f"  admin   {url}/admin/swagger\n" if options.admin else "")
-            + f"  try     {curl_line(url, options.api_key, has_samples=has_samples)}\n",
+            + f"  try     {curl_line(url, options.api_key, has_samples=service.endpoint is not None)}\n",
             flush=True,
         )
-        workers.watch()
+        service.workers.watch()
 
 
 def _tell(text: str) -> None:

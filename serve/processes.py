@@ -48,8 +48,13 @@ def until_stopped() -> Iterator[None]:
         yield
 
 
-def listening_socket(host: str, port: int) -> socket.socket:
+def listening_socket(host: str, port: int, command: str = "make serve") -> socket.socket:
     """Listen at *host* and *port*.
+
+    Args:
+        host: an address of this machine.
+        port: TCP port; 0 takes a free one.
+        command: what the user called.
 
     Raises:
         CannotStart: the port is busy, or not for us.
@@ -63,7 +68,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
         listener.close()
         what = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be had ({error.strerror})"
         raise CannotStart(
-            f"port {port} of {host} {what}: stop what listens there, or take another, as in `make serve PORT=8081`"
+            f"port {port} of {host} {what}: stop what listens there, or take another, as in `{command} PORT=8081`"
             " (PORT=0 takes a free one)"
         ) from None
     return listener
@@ -81,7 +86,20 @@ class Workers:
     deaths: int = 0
 
     def __enter__(self) -> "Workers":
-        """Start them all at once, and wait until they are ready."""
+        """Start them."""
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End them."""
+        self.stop()
+
+    def start(self) -> None:
+        """Start them all at once, and wait until they are ready.
+
+        Raises:
+            WorkersDie: they do not start.
+        """
         try:
             self.running = [self._started() for _ in range(self.count)]
             for worker in self.running:
@@ -89,20 +107,19 @@ class Workers:
         except BaseException:
             self.stop()
             raise
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        """End them."""
-        self.stop()
-
-    def watch(self) -> None:
+    def watch(self, also: Callable[[], None] = lambda: None) -> None:
         """Replace who dies; returns never.
+
+        Args:
+            also: done each time that they are looked at.
 
         Raises:
             WorkersDie: too many did.
         """
         while True:
             time.sleep(_POLL_SECONDS)
+            also()
             for place, worker in enumerate(self.running):
                 code = worker.poll()
                 if code is not None:
@@ -124,6 +141,9 @@ class Workers:
             except subprocess.TimeoutExpired:
                 worker.kill()
                 worker.wait()
+            for pipe in (worker.stdin, worker.stdout):
+                if pipe is not None:
+                    pipe.close()
 
     def _started(self) -> subprocess.Popen[str]:
         worker = subprocess.Popen(

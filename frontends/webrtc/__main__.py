@@ -18,7 +18,7 @@ _EPILOG: Final = """\
 environment:
   PORT, TOKEN_SECONDS  the options' defaults
   ADMIN=1              serve the admin API, too, with Swagger UI: switch a user off there, and see the page
-  any setting          of the service: make softphone CACHE_TTL_SECONDS=60 (default here: 0, so that changes show at once)
+  any setting          of the service, as for make serve; CACHE_TTL_SECONDS is 0 here, so that changes show at once
 
 needs: Kamailio 5.6 or newer with its modules, node and npm, a browser. Everything listens on 127.0.0.1 only, and the
 tables are in memory.

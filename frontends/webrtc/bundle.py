@@ -1,4 +1,7 @@
-"""The page as browsers get it: JsSIP and our modules as one file, made by esbuild. `python -m frontends.webrtc.bundle`."""
+"""The page as browsers get it: JsSIP and our modules in one file, made by esbuild.
+
+`python -m frontends.webrtc.bundle` makes it ahead, for whoever has no network later.
+"""
 
 import shutil
 import subprocess
@@ -71,7 +74,9 @@ def _install(tell: Telling) -> None:
 
 def _run(*command: str) -> None:
     try:
-        done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False, timeout=_NPM_SECONDS)
+        done = subprocess.run(  # noqa: S603 - commands of ours
+            command, cwd=HERE, capture_output=True, text=True, check=False, timeout=_NPM_SECONDS
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CannotStart(f"{Path(command[0]).name} does not run: {error}") from None
     if done.returncode != 0:

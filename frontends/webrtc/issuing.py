@@ -4,10 +4,8 @@ Everything is done by the service's own provisioning. A portal of yours does `to
 private key that your provisioning gave it.
 """
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import floor
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -87,7 +85,7 @@ class Issuer:
         except Fault as fault:
             raise CannotTell(str(fault)) from None
         user_part = quote(minted.answer.sip_username, safe="-_.!~*'()&=+$,;?/")  # RFC 3261, section 25.1
-        seconds = max(0, minted.expires_at - floor(time.time()))
+        seconds = max(0, minted.expires_at - self.provisioning.registry.now())
         return IssuedToken(minted.token, f"sip:{user_part}@{DOMAIN}", seconds)
 
 

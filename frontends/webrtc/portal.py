@@ -114,18 +114,21 @@ class Portal:
             raise _Refused(421, "This server has another name")
         if request.path in FILES:
             return self._file(request)
-        actions = {"/session": self._log_in}
-        user, _, action = request.path.removeprefix("/users/").partition("/")
-        if request.path.startswith("/users/") and user in self.passwords:
-            own = {"token": self._token, "logout": self._log_out}
-            actions |= {f"/users/{user}/{name}": act for name, act in own.items()}
-        if request.path not in actions:
-            raise _Refused(404, "There is nothing here")
+        act = self._action_at(request.path)
         if request.method != "POST":
             raise _Refused(405, "This takes a POST", ("Allow", "POST"))
         if request.first("origin") != f"http://{request.first('host')}":
             raise _Refused(403, "Only this server's own page may ask")
-        return actions[request.path](request)
+        return act(request)
+
+    def _action_at(self, path: str) -> Callable[[HttpRequest], HttpAnswer]:
+        if path == "/session":
+            return self._log_in
+        of_users = {"token": self._token, "logout": self._log_out}
+        match path.split("/"):
+            case ["", "users", user, action] if user in self.passwords and action in of_users:
+                return of_users[action]
+        raise _Refused(404, "There is nothing here")
 
     def _file(self, request: HttpRequest) -> HttpAnswer:
         if request.method not in {"GET", "HEAD"}:

@@ -76,7 +76,7 @@ def running(
     options: Options,
     env: Mapping[str, str],
     tell: Callable[[str], None],
-    **settings: str | int | bool,
+    **settings: str,
 ) -> Iterator[Softphone]:
     """Run the demo; it has ended when the context has.
 

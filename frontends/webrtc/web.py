@@ -25,7 +25,7 @@ def serving(listener: socket.socket, answering: Answering) -> Iterator[None]:
     server = _Server(listener.getsockname(), Handler, bind_and_activate=False)
     server.socket.close()
     server.socket = listener
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="portal", daemon=True)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="portal", daemon=True)
     thread.start()
     try:
         yield

@@ -4,17 +4,22 @@ import base64
 import contextlib
 import json
 import os
+import select
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "chrome")
 PATIENCE_SECONDS: Final = 30
+KEYS: Final = {"Tab": ("Tab", 9, ""), "Enter": ("Enter", 13, "\r"), "Space": (" ", 32, " ")}
+"""What `Page.press` knows: the key's own name, its code, and what it writes."""
+
 _END: Final = b"\0"
+_PHONE_WIDTH: Final = 600
 
 
 def chromium() -> str | None:
@@ -27,39 +32,44 @@ class Page:
     """A page of a running browser.
 
     Attributes:
+        browser: whose it is.
+        session: by which the browser knows it.
+        target: likewise.
         complaints: what the page put on its console as errors: scripts that fail, and loads that its policy refuses.
+        printed: what its scripts wrote to the console.
         requests: the URLs that it asked for.
+        sockets: the URLs of WebSockets that it opened.
+        sent: what went over those, in text.
+        received: what came over them.
+        paused: ids of requests that were paused, see `pause`.
     """
 
-    to_browser: int
-    from_browser: int
-    session: str | None = None
+    browser: "Browser"
+    session: str
+    target: str
     complaints: list[str] = field(default_factory=list)
+    printed: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
-    _asked: int = 0
-    _read: bytes = b""
+    sockets: list[str] = field(default_factory=list)
+    sent: list[str] = field(default_factory=list)
+    received: list[str] = field(default_factory=list)
+    paused: list[str] = field(default_factory=list)
 
     def tell(self, method: str, **parameters: object) -> dict[str, Any]:
         """Send a command; return its result."""
-        self._asked += 1
-        message: dict[str, object] = {"id": self._asked, "method": method, "params": parameters}
-        if self.session is not None:
-            message["sessionId"] = self.session
-        os.write(self.to_browser, json.dumps(message).encode() + _END)
-        while (answer := self._next()).get("id") != self._asked:
-            self._note(answer)
-        if "error" in answer:
-            raise RuntimeError(f"{method}: {answer['error']['message']}")
-        result: dict[str, Any] = answer["result"]
-        return result
+        return self.browser.tell(method, parameters, self.session)
 
     def open(self, url: str) -> None:
         """Go to *url*."""
         self.tell("Page.navigate", url=url)
 
+    def close(self) -> None:
+        """Close the page; its scripts are told."""
+        self.tell("Page.close")
+
     def run(self, script: str) -> Any:
-        """Return the value of a JavaScript expression in the page."""
-        result = self.tell("Runtime.evaluate", expression=script, returnByValue=True)
+        """Return the value of a JavaScript expression in the page, that of a promise when it has one."""
+        result = self.tell("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
         if "exceptionDetails" in result:
             raise RuntimeError(f"{script}: {result['exceptionDetails']['text']}")
         return result["result"].get("value")
@@ -70,7 +80,7 @@ class Page:
         while time.monotonic() < deadline:
             if value := self.run(script):
                 return value
-            time.sleep(0.1)
+            time.sleep(0.05)
         raise TimeoutError(f"not within {PATIENCE_SECONDS} s: {script}")
 
     def click(self, selector: str) -> None:
@@ -82,16 +92,129 @@ class Page:
         """Put *text* into a field, as a keyboard would."""
         self.wait_for(f"document.querySelector({json.dumps(selector)}) !== null")
         self.run(f"(e => {{ e.focus(); e.select(); }})(document.querySelector({json.dumps(selector)}))")
+        self.write(text)
+
+    def write(self, text: str) -> None:
+        """Put *text* in where the keyboard is."""
         self.tell("Input.insertText", text=text)
+
+    def press(self, key: str, *, shift: bool = False) -> None:
+        """Press one of `KEYS`."""
+        name, code, text = KEYS[key]
+        usual = {"key": name, "code": key, "windowsVirtualKeyCode": code, "modifiers": 8 if shift else 0}
+        self.tell("Input.dispatchKeyEvent", type="keyDown", **usual, **({"text": text} if text else {}))
+        self.tell("Input.dispatchKeyEvent", type="keyUp", **usual)
+
+    def pause(self, pattern: str) -> None:
+        """Hold the answers to requests whose URL fits, from now on; each waits for `go_on`."""
+        self.tell("Fetch.enable", patterns=[{"urlPattern": pattern, "requestStage": "Response"}])
+
+    def next_paused(self) -> str:
+        """Wait for an answer that is held, and return its id."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not self.paused:
+            if time.monotonic() > deadline:
+                raise TimeoutError("no request was paused")
+            self.run("1")  # which takes in what has happened
+        return self.paused.pop(0)
+
+    def go_on(self, paused: str, change: Mapping[str, object] | None = None) -> None:
+        """Let an answer through, with other members in its JSON if that is wanted; hold no more of them."""
+        if change is None:
+            self.tell("Fetch.continueRequest", requestId=paused)
+        else:
+            given = self.tell("Fetch.getResponseBody", requestId=paused)
+            text = base64.b64decode(given["body"]) if given["base64Encoded"] else given["body"]
+            body = json.dumps({**json.loads(text), **change}).encode()
+            headers = [{"name": "Content-Type", "value": "application/json"}]
+            encoded = base64.b64encode(body).decode()
+            self.tell("Fetch.fulfillRequest", requestId=paused, responseCode=200, responseHeaders=headers, body=encoded)
+        self.tell("Fetch.disable")
+
+    def looks(self, *, width: int = 0, height: int = 800, scheme: str = "", still: bool = False) -> None:
+        """Give the page another window, colour scheme (light, dark) and taste for motion; without, its own again."""
+        if width:
+            size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < _PHONE_WIDTH}
+            self.tell("Emulation.setDeviceMetricsOverride", **size)
+        else:
+            self.tell("Emulation.clearDeviceMetricsOverride")
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        features.append({"name": "prefers-reduced-motion", "value": "reduce" if still else ""})
+        self.tell("Emulation.setEmulatedMedia", features=features)
 
     def photograph(self, file: Path) -> None:
         """Write what the whole page looks like, as a PNG."""
         shot = self.tell("Page.captureScreenshot", format="png", captureBeyondViewport=True)
-        file.parent.mkdir(exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(base64.b64decode(shot["data"]))
+
+    def note(self, method: str, parameters: Mapping[str, Any]) -> None:
+        """Take in an event."""
+        match method:
+            case "Runtime.exceptionThrown":
+                self.complaints.append(str(parameters["exceptionDetails"]["text"]))
+            case "Runtime.consoleAPICalled":
+                self.printed.append(json.dumps(parameters["args"]))
+            case "Log.entryAdded":
+                if parameters["entry"]["level"] == "error":
+                    self.complaints.append(str(parameters["entry"]["text"]))
+            case "Network.requestWillBeSent":
+                self.requests.append(str(parameters["request"]["url"]))
+            case "Network.webSocketCreated":
+                self.sockets.append(str(parameters["url"]))
+            case "Network.webSocketFrameSent":
+                self.sent.append(str(parameters["response"]["payloadData"]))
+            case "Network.webSocketFrameReceived":
+                self.received.append(str(parameters["response"]["payloadData"]))
+            case "Fetch.requestPaused":
+                self.paused.append(str(parameters["requestId"]))
+
+
+@dataclass
+class Browser:
+    """A running browser.
+
+    Attributes:
+        to_browser: descriptor for commands.
+        from_browser: descriptor for answers and events.
+        pages: those that were opened, by session.
+    """
+
+    to_browser: int
+    from_browser: int
+    pages: dict[str, Page] = field(default_factory=dict)
+    _asked: int = 0
+    _read: bytes = b""
+
+    def tell(self, method: str, parameters: Mapping[str, object], session: str | None = None) -> dict[str, Any]:
+        """Send a command; return its result."""
+        self._asked += 1
+        message: dict[str, object] = {"id": self._asked, "method": method, "params": parameters}
+        if session is not None:
+            message["sessionId"] = session
+        os.write(self.to_browser, json.dumps(message).encode() + _END)
+        while (answer := self._next()).get("id") != self._asked:
+            if answer.get("sessionId") in self.pages:
+                self.pages[answer["sessionId"]].note(answer.get("method", ""), answer.get("params", {}))
+        if "error" in answer:
+            raise RuntimeError(f"{method}: {answer['error']['message']}")
+        result: dict[str, Any] = answer["result"]
+        return result
+
+    def page(self) -> Page:
+        """Open an empty page in a window of its own, which believes that it is the one in front."""
+        target = self.tell("Target.createTarget", {"url": "about:blank", "newWindow": True})["targetId"]
+        session = self.tell("Target.attachToTarget", {"targetId": target, "flatten": True})["sessionId"]
+        page = self.pages[session] = Page(self, session, target)
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            page.tell(f"{domain}.enable")
+        page.tell("Emulation.setFocusEmulationEnabled", enabled=True)
+        return page
 
     def _next(self) -> dict[str, Any]:
         while _END not in self._read:
+            if not select.select([self.from_browser], [], [], PATIENCE_SECONDS)[0]:
+                raise TimeoutError("the browser does not answer")
             more = os.read(self.from_browser, 1 << 16)
             if not more:
                 raise EOFError("the browser has ended")
@@ -100,24 +223,15 @@ class Page:
         loaded: dict[str, Any] = json.loads(message)
         return loaded
 
-    def _note(self, event: dict[str, Any]) -> None:
-        parameters = event.get("params", {})
-        if event.get("method") == "Runtime.exceptionThrown":
-            self.complaints.append(str(parameters["exceptionDetails"]["text"]))
-        elif event.get("method") == "Log.entryAdded" and parameters["entry"]["level"] == "error":
-            self.complaints.append(str(parameters["entry"]["text"]))
-        elif event.get("method") == "Network.requestWillBeSent":
-            self.requests.append(str(parameters["request"]["url"]))
-
 
 @contextlib.contextmanager
-def browsing(program: str, folder: Path) -> Iterator[Page]:
+def browsing(program: str, folder: Path, *options: str) -> Iterator[Browser]:
     """Start a browser with an empty profile in *folder*; it has ended when the context has."""
     commands_read, commands_write = os.pipe()
     answers_read, answers_write = os.pipe()
     arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
     arguments += ["--disable-background-networking", "--disable-component-update", "--window-size=1280,1600"]
-    arguments += ["--remote-debugging-pipe", f"--user-data-dir={folder}", "about:blank"]
+    arguments += ["--remote-debugging-pipe", f"--user-data-dir={folder}", *options, "about:blank"]
     # Chromium reads commands from descriptor 3 and writes answers to descriptor 4.
     script = f'exec "$0" "$@" 3<&{commands_read} 4>&{answers_write} {commands_read}<&- {answers_write}>&-'
     process = subprocess.Popen(
@@ -129,13 +243,7 @@ def browsing(program: str, folder: Path) -> Iterator[Page]:
     os.close(commands_read)
     os.close(answers_write)
     try:
-        page = Page(commands_write, answers_read)
-        (target,) = (one for one in page.tell("Target.getTargets")["targetInfos"] if one["type"] == "page")
-        session = page.tell("Target.attachToTarget", targetId=target["targetId"], flatten=True)["sessionId"]
-        page.session = session
-        for domain in ("Page", "Runtime", "Log", "Network"):
-            page.tell(f"{domain}.enable")
-        yield page
+        yield Browser(commands_write, answers_read)
     finally:
         os.close(commands_write)
         os.close(answers_read)

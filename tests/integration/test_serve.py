@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from events.stage import HERE, read_json, template
-from serve.__main__ import curl_line, options_of, variables_of
+from serve.__main__ import curl_line, options_of
 from serve.gateway import MAX_BODY_BYTES, HttpAnswer, HttpRequest, RestApi
 from serve.processes import CannotStart
+from serve.service import variables_of
 
 BODY = template()["Resources"]["Api"]["Properties"]["DefinitionBody"]
 OPEN, KEYED = RestApi(BODY), RestApi(BODY, "the-key")

@@ -11,7 +11,8 @@ const CALL_OPTIONS = { mediaConstraints: { audio: true, video: false }, pcConfig
  * `registration` is where it stands with the server:
  *   { state: 'out' }
  *   { state: 'connecting' }
- *   { state: 'registered' | 'renewing', since, until }         milliseconds since 1970
+ *   { state: 'registered', since, until, renewAt }            milliseconds since 1970
+ *   { state: 'renewing', since, until }
  *   { state: 'unreachable' }                                  JsSIP connects again by itself
  *   { state: 'unavailable', text, retryAt, since?, until? }   it tries again by itself
  *   { state: 'refused', text }                                it does not: another token would be refused as well
@@ -135,8 +136,9 @@ export class Phone extends EventTarget {
     const until = Math.min(now + seconds * 1000, this.#token.expires);
     this.#token.accepted = true;
     this.#note(`registered for ${Math.round((until - now) / 1000)} s`);
-    this.#isAt({ state: 'registered', since: now, until });
-    this.#later((until - now) * RENEW_AT, () => this.renew());
+    const renewAt = now + (until - now) * RENEW_AT;
+    this.#isAt({ state: 'registered', since: now, until, renewAt });
+    this.#later(renewAt - now, () => this.renew());
   }
 
   #refused(response) {
@@ -185,6 +187,7 @@ export class Phone extends EventTarget {
 
   /** Calls a user of the same domain, or a SIP address. */
   dial(target) {
+    if (this.#session) return;
     try {
       this.#ua.call(target, CALL_OPTIONS);
     } catch {

@@ -30,5 +30,6 @@ async function post(path, members = {}) {
     throw new PortalError('The web login does not answer', response?.status ?? 0);
   }
   if (response.ok) return given;
-  throw new PortalError(given.title ?? 'The web login failed', response.status, Number(response.headers.get('Retry-After')));
+  const retryAfter = Number(response.headers.get('Retry-After'));
+  throw new PortalError(given.title ?? 'The web login failed', response.status, retryAfter);
 }

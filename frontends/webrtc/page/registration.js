@@ -1,6 +1,6 @@
 import JsSIP from 'jssip';
 
-/** Makes a user agent of what the backend gave: `{ token, sip_uri, websocket }`. `start()` connects and registers it. */
+/** Makes a user agent of what the backend gave: `{ token, sip_uri, websocket }`. Its `start()` registers it. */
 export function userAgent({ token, sip_uri, websocket }) {
   return new JsSIP.UA({
     sockets: [new JsSIP.WebSocketInterface(websocket)],

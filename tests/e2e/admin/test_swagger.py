@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from events.stage import ROOT
-from tests.e2e.admin.browser import Page, browsing, chromium
+from tests.e2e.browser import Page, browsing, chromium
 from tests.e2e.serve.serving import Serving, serving
 
 PICTURE = ROOT / "build" / "admin-swagger.png"
@@ -34,8 +34,8 @@ def _page(tmp_path: Path) -> Iterator[Page]:
         pytest.fail("no Chromium here: `make debian` installs it", pytrace=False)
     if program is None:
         pytest.skip("no Chromium here: `make debian` installs it")
-    with browsing(program, tmp_path) as page:
-        yield page
+    with browsing(program, tmp_path) as browser:
+        yield browser.page()
 
 
 @pytest.fixture(name="elsewhere")
