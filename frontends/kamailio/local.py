@@ -78,7 +78,13 @@ class Kamailio:
 
 @contextmanager
 def running(
-    folder: Path, *, api_url: str, api_key: str = "", hooks: str | None = None, **settings: str | int | bool
+    folder: Path,
+    *,
+    api_url: str,
+    api_key: str = "",
+    hooks: str | None = None,
+    memory: int = 256,
+    **settings: str | int | bool,
 ) -> Iterator[Kamailio]:
     """Run Kamailio in an empty *folder*; it has ended when the context has.
 
@@ -87,6 +93,7 @@ def running(
         api_url: of the service, without its last part; http or https.
         api_key: to send along; empty sends none.
         hooks: text in place of hooks.cfg.
+        memory: that its processes share, in MB.
         settings: values of settings.cfg; a switch is True or False.
 
     Raises:
@@ -127,7 +134,7 @@ def running(
         "-w",
         str(folder),
         "-m",
-        "128",
+        str(memory),
         "-M",
         "16",
     ]

@@ -1,0 +1,66 @@
+"""Certificates of a lab: an authority, and who it vouches for."""
+
+import ipaddress
+import ssl
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+_A_DAY: Final = timedelta(days=1)
+
+
+class Authority:
+    """Vouches for servers of this machine; whoever shall believe it gets its certificate.
+
+    Attributes:
+        certificate: its own, as a file.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Make it, with its files in a *folder*."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Authority of {folder.name}")])
+        self.certificate = folder / "authority.pem"
+        own = self._certificate_of(self._name, self._key.public_key())
+        own = own.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        signed = own.sign(self._key, hashes.SHA256())
+        self.certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+
+    def identity(self, *, host: str = "127.0.0.1", ended: bool = False) -> ssl.SSLContext:
+        """Return key and certificate of a server at the address *host*, which may have *ended* an hour ago."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+        certificate = self._certificate_of(name, key.public_key(), shift=-_A_DAY if ended else timedelta())
+        alternative = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host))])
+        signed = certificate.add_extension(alternative, critical=False).sign(self._key, hashes.SHA256())
+        file = self._folder / f"{signed.serial_number}.pem"
+        file.write_bytes(
+            signed.public_bytes(serialization.Encoding.PEM)
+            + key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(file)
+        return context
+
+    def _certificate_of(
+        self, name: x509.Name, key: ec.EllipticCurvePublicKey, *, shift: timedelta = timedelta()
+    ) -> x509.CertificateBuilder:
+        now = datetime.now(UTC) + shift
+        return (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(self._name)
+            .public_key(key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(hours=1))
+            .not_valid_after(now + _A_DAY - timedelta(hours=1))
+        )

@@ -1,0 +1,52 @@
+"""The stand, built once: the service with its tables, the line to it, and Kamailio with the lab's settings."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from events.stage import REVOCATIONS
+from frontends.kamailio.local import Kamailio
+from tests.e2e.serve.serving import Serving, serving
+from tests.e2e.sip.desk import Desk, desk_at
+from tests.e2e.sip.line import Line
+from tests.e2e.sip.stand import API_KEY, Phones, demand_programs, proxy
+
+SETTINGS = {"REVOCATIONS_TABLE": REVOCATIONS, "CACHE_TTL_SECONDS": "0"}
+"""What an operator does works at once."""
+
+
+@pytest.fixture(name="api", scope="session")
+def _api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """The service with the sample users, which wants its key."""
+    demand_programs()
+    with serving(tmp_path_factory.mktemp("api") / "log", API_KEY=API_KEY, **SETTINGS) as service:
+        yield service
+
+
+@pytest.fixture(name="desk", scope="session")
+def _desk(api: Serving) -> Iterator[Desk]:
+    """Who gives out users and tokens; none of those may be found in the service's log."""
+    desk = desk_at(api.tables, SETTINGS)
+    yield desk
+    assert desk.found_in(api.log) == []
+
+
+@pytest.fixture(name="line", scope="session")
+def _line(api: Serving) -> Iterator[Line]:
+    """The line from Kamailio to the service."""
+    line = Line(api.port)
+    yield line
+    line.close()
+
+
+@pytest.fixture(name="kamailio", scope="session")
+def _kamailio(line: Line, desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kamailio]:
+    """The one that most tests share."""
+    with proxy(tmp_path_factory.mktemp("kamailio"), line.url, desk) as kamailio:
+        yield kamailio
+
+
+@pytest.fixture(name="phones")
+def _phones(tmp_path: Path) -> Phones:
+    return Phones(tmp_path / "phones")
