@@ -252,7 +252,7 @@ bench-scale: .venv-bench/.installed $(PEERS)/node_modules/.package-lock.json ## 
 	@.venv-bench/bin/python -m tests.benchmarks.scale $(ARGS)
 	@.venv-bench/bin/python -m tests.benchmarks --page
 
-# It takes five minutes; ARGS=--quick takes one and writes nothing.
+# It takes six minutes; ARGS=--quick takes two and writes nothing.
 .PHONY: bench-sip
 bench-sip: install ## Measure how many registrations a second Kamailio sustains, and write docs/benchmarks (ARGS=--help)
 	@$(ISOLATED) env PYTHONPATH=$(LAYER) $(PY) -m tests.benchmarks.sip $(ARGS)

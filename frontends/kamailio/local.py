@@ -83,7 +83,7 @@ def running(
     api_url: str,
     api_key: str = "",
     hooks: str | None = None,
-    memory: int = 256,
+    memory: int | str = 256,
     **settings: str | int | bool,
 ) -> Iterator[Kamailio]:
     """Run Kamailio in an empty *folder*; it has ended when the context has.

@@ -44,7 +44,7 @@ def proxy(
     *,
     api_key: str = API_KEY,
     hooks: str | None = None,
-    memory: int = 256,
+    memory: int | str = 256,
     **settings: str | int | bool,
 ) -> Iterator[Kamailio]:
     """Run Kamailio; at its end it must be whole, and have written no token of the *desk* into its log."""
