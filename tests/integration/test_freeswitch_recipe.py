@@ -48,11 +48,12 @@ def test_the_list_denies_all_but_one_address() -> None:
 
 def test_both_sides_agree_on_the_addresses() -> None:
     values = settings()
-    (kamailio,) = re.findall(r"^listen=tcp:([\d.]+):\d+$", HOOKS, re.MULTILINE)
+    ((kamailio, port),) = re.findall(r"^listen=udp:([\d.]+):(\d+)$", HOOKS, re.MULTILINE)
     (freeswitch,) = re.findall(r'!FREESWITCH!sip:([\d.:]+);transport=(\w+)!g"$', HOOKS, re.MULTILINE)
 
     assert freeswitch == (f"{values['sip-ip']}:{values['sip-port']}", values["bind-params"].partition("=")[2])
     assert parsed("kamailio.acl.xml")[0].attrib["cidr"] == f"{kamailio}/32"
+    assert f"fs_path=sip:{kamailio}:{port}`" in README
 
 
 def test_a_call_without_a_user_is_refused_before_anything_else() -> None:
@@ -68,7 +69,13 @@ def test_a_call_without_a_user_is_refused_before_anything_else() -> None:
 def test_the_dialplan_reads_what_kamailio_sets() -> None:
     read = set(re.findall(r"sip_h_(X-[\w-]+)", (FOLDER / "dialplan" / "from-kamailio.xml").read_text(encoding="utf-8")))
     set_ = set(re.findall(r'append_hf\("(X-[\w-]+): ', HOOKS))
-    (removed,) = re.findall(r'remove_hf_re\("\^([\w-]+)"\)', HOOKS)
+    removed = re.findall(r'^route\[(\w+)\] \{[^}]*remove_hf_re\("\^([\w-]+)"\)', HOOKS, re.MULTILINE)
 
     assert read == set_
-    assert all(name.startswith(removed) for name in set_)
+    assert removed == [("ON_ACCEPTED", "X-Auth-"), ("IN_DIALOG", "X-Auth-")]
+    assert all(name.startswith("X-Auth-") for name in set_)
+
+
+def test_the_wire_is_udp_since_behind_haproxy_kamailio_takes_no_tcp_from_freeswitch() -> None:
+    assert "tcp" not in re.sub(r"(?m)^#[^!].*$", "", HOOKS)
+    assert settings()["bind-params"] == "transport=udp"

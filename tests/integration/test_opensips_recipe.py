@@ -179,22 +179,30 @@ def test_what_it_logs_holds_no_token() -> None:
 
 def question(values: dict[str, str]) -> str:
     """Put the JSON together as the script says, from the *values* of variables."""
-    assigned = re.findall(r"^\t\$json\(jwt_question/(\w+)\) = (\S+);$", routes()["jwt_authorize"], re.MULTILINE)
-    return json.dumps({name: values[variable] for name, variable in assigned if variable in values})
+    text = routes()["jwt_authorize"]
+    assigned = re.findall(r"^\t\$json\(jwt_question/(\w+)\) = (\S+);$", text, re.MULTILINE)
+    conditional = re.findall(
+        rf"^\tif \((\S+) =~ ({STRING})\) \{{ *\n\t\t\$json\(jwt_question/(\w+)\) = \1;\n\t\}}$", text, re.MULTILINE
+    )
+    assigned += [(name, tested) for tested, shape, name in conditional if re.search(shape[1:-1], values[tested])]
+    assert len(re.findall(r"\$json\(jwt_question/", text)) == 2 + len(conditional), "all of them are understood"
+    return json.dumps({name: values[variable] for name, variable in assigned})
 
 
-Ask = Callable[[Token, str], Answer]
+CALL_ID = "a-call@203.0.113.9"
+
+Ask = Callable[..., Answer]
 
 
 @pytest.fixture(name="ask")
 def _ask(set_stage: SetStage) -> Ask:
     """Ask the real function what the script asks it."""
     stage = set_stage()
-    return lambda given, user: stage.ask(event_of(given, user))
+    return lambda given, user, call_id=CALL_ID: stage.ask(event_of(given, user, call_id))
 
 
-def event_of(given: Token, user: str) -> dict[str, Any]:
-    body = question({"$avp(jwt_token)": given.text, "$avp(jwt_user)": user, "$ci": "a-call@203.0.113.9"})
+def event_of(given: Token, user: str, call_id: str) -> dict[str, Any]:
+    body = question({"$avp(jwt_token)": given.text, "$avp(jwt_user)": user, "$ci": call_id})
     (content_type,) = re.findall(r'async\(rest_post\(.*?, "(\S+)"', code())
     (path,) = re.findall(r'\$avp\(jwt_url\) = "https://[^/]+/v1(/\S+)"', code())
     request = HttpRequest("POST", path, "", [("Content-Type", content_type)], body.encode(), "127.0.0.1")
@@ -206,7 +214,40 @@ def test_what_it_asks_is_understood_and_all_of_it_counts(ask: Ask) -> None:
     answer = ask(ALICE, "alice")
 
     assert answer.status == 200
-    assert answer.record["call_id"] == "a-call@203.0.113.9"
+    assert answer.record["call_id"] == CALL_ID
+
+
+def test_the_longest_call_id_that_the_service_takes_is_sent(ask: Ask) -> None:
+    assert ask(ALICE, "alice", "c" * 128).record["call_id"] == "c" * 128
+
+
+@pytest.mark.parametrize(
+    "call_id", ["c" * 129, "a\x07call", "caf\u00e9", ""], ids=["long", "control", "not ASCII", "empty"]
+)
+def test_a_call_id_that_the_service_would_not_take_costs_the_log_a_word_and_nobody_a_call(
+    ask: Ask, call_id: str
+) -> None:
+    answer = ask(ALICE, "alice", call_id)
+
+    assert answer.status == 200
+    assert "call_id" not in answer.record
+
+
+def test_register_is_asked_about_by_its_to_which_is_what_is_registered() -> None:
+    """OpenSIPS compares without regard to case: ALICE in To is alice in From to it, and may be somebody else."""
+    authorize = routes()["jwt_authorize"]
+    users = re.findall(r"^(\t+)\$avp\(jwt_user\) = (\$\w+);$", authorize, re.MULTILINE)
+    (registers,) = re.findall(r'^\tif \(is_method\("REGISTER"\)\) \{\n(.*?)^\t\}', authorize, re.MULTILINE | re.DOTALL)
+
+    assert users == [("\t", "$fU"), ("\t\t", "$tU")]
+    assert registers.endswith("\t\t$avp(jwt_user) = $tU;\n")
+
+
+def test_a_user_is_compared_as_save_registers_it_and_a_domain_in_small_letters() -> None:
+    authorize = routes()["jwt_authorize"]
+
+    assert authorize.index('if ($fU == NULL || $fU =~ "%" || ') < authorize.index("$avp(jwt_user) = $fU;")
+    assert re.findall(r"(\S+) != \$avp\(jwt_domain\)", authorize) == ["$(fd{s.tolower})", "$(td{s.tolower})"]
 
 
 def test_all_it_reads_of_an_answer_is_there(ask: Ask) -> None:
@@ -228,9 +269,10 @@ def branch_of(status: int, body: dict[str, Any], user: str) -> str:
     for condition, block in by_answer:
         holds = []
         for part in condition.split(" && "):
-            left, right = part.split(" == ")
+            left, operator, right = part.split()
             value = body.get(left[len("$json(jwt/") : -1]) if left.startswith("$json") else values[left]
-            holds.append(value == (values[right] if right in values else int(right)))
+            wanted = values[right] if right in values else None if right == "NULL" else int(right)
+            holds.append((value == wanted) is (operator == "=="))
         if all(holds):
             (end,) = re.findall(r"route\((\w+)\)|send_reply\((\d+),", block)
             return str(end[0] or end[1])
@@ -255,6 +297,13 @@ def test_an_answer_that_names_another_user_is_a_fault(ask: Ask) -> None:
     good = ask(ALICE, "alice")
 
     assert branch_of(200, good.body, "bob") == "jwt_fault"
+
+
+@pytest.mark.parametrize("member", ["code", "sip_username", "decoded_token", "expires_at"])
+def test_a_good_answer_with_a_member_left_out_is_a_fault(ask: Ask, member: str) -> None:
+    body = {name: value for name, value in ask(ALICE, "alice").body.items() if name != member}
+
+    assert branch_of(200, body, "alice") == "jwt_fault"
 
 
 def test_whatever_the_gateway_says_by_itself_is_a_fault() -> None:
@@ -292,4 +341,5 @@ def test_the_domain_is_the_realm() -> None:
     settings = routes()["jwt_settings"]
 
     assert f'$avp(jwt_domain) = "{DOMAIN}"' in settings
+    assert DOMAIN.lower() == DOMAIN
     assert f'Bearer realm=\\"{DOMAIN}\\"' in settings

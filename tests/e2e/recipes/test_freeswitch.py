@@ -23,7 +23,7 @@ TRANSPORT: Final = "Via: SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bK{branch};rpo
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """Kamailio with the recipe's hooks, and the port where FreeSWITCH would listen."""
+    """Kamailio with the recipe's hooks, and the socket in FreeSWITCH's place."""
 
     kamailio: Kamailio
     freeswitch: socket.socket
@@ -34,23 +34,25 @@ def _stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
     if shutil.which("kamailio") is None and shutil.which("kamailio", path="/usr/sbin") is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("no kamailio")
     log = tmp_path_factory.mktemp("serve") / "log"
-    credentials = "account_id"
     with (
-        socket.create_server(("127.0.0.1", 0)) as freeswitch,
-        serving(log, LOAD_CREDENTIALS=credentials) as service,
-        _kamailio(tmp_path_factory.mktemp("kamailio"), service.url, freeswitch.getsockname()[1]) as kamailio,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as freeswitch,
+        serving(log, LOAD_CREDENTIALS="account_id") as service,
     ):
+        freeswitch.bind(("127.0.0.1", 0))
         freeswitch.settimeout(PATIENCE_SECONDS)
-        yield Stand(kamailio, freeswitch)
+        port = freeswitch.getsockname()[1]
+        with _kamailio(tmp_path_factory.mktemp("kamailio"), service.url, port) as kamailio:
+            yield Stand(kamailio, freeswitch)
 
 
 @contextmanager
 def _kamailio(folder: Path, api_url: str, port: int) -> Iterator[Kamailio]:
     """Run it with the recipe's hooks, their two addresses on loopback."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
         own = free.getsockname()[1]
     hooks = HOOKS.read_text(encoding="utf-8")
-    for before, after in (("tcp:10.0.0.5:5060", f"tcp:127.0.0.1:{own}"), ("10.0.0.7:5090", f"127.0.0.1:{port}")):
+    for before, after in (("udp:10.0.0.5:5060", f"udp:127.0.0.1:{own}"), ("10.0.0.7:5090", f"127.0.0.1:{port}")):
         assert before in hooks
         hooks = hooks.replace(before, after)
     with running(folder, api_url=api_url, hooks=hooks, LOAD_CREDENTIALS="account_id") as kamailio:
@@ -85,22 +87,52 @@ def calling(stand: Stand, to: str, *headers: str, domain: str = DOMAIN) -> Itera
         yield client
 
 
-def final_status(client: socket.socket) -> int:
+def final(client: socket.socket, cseq: str = "1 INVITE") -> str:
+    """Return the final answer to a request."""
     while True:
-        status = int(client.recv(65536).split()[1])
-        if status >= 200:
-            return status
+        answer = client.recv(65536).decode()
+        if values(answer, "CSeq") == [cseq] and int(answer.split()[1]) >= 200:
+            return answer
 
 
-def arrived(stand: Stand) -> str:
-    """Return the request that came to FreeSWITCH's port."""
-    connection, _ = stand.freeswitch.accept()
-    with connection:
-        connection.settimeout(PATIENCE_SECONDS)
-        received = b""
-        while b"\r\n\r\n" not in received:
-            received += connection.recv(65536)
-    return received.decode()
+def values(message: str, *names: str) -> list[str]:
+    """Return the values of the header fields of these names."""
+    return re.findall(rf"(?im)^(?:{'|'.join(names)}): *(.*?)\r$", message)
+
+
+def arrived(stand: Stand, method: str = "INVITE") -> str:
+    """Return the request that came to FreeSWITCH's port, after answering it."""
+    while True:
+        received, kamailio = stand.freeswitch.recvfrom(65536)
+        request = received.decode()
+        repeated = re.findall(r"(?im)^(?:Via|From|Call-ID|CSeq|Record-Route): .*\r\n", request)
+        port = stand.freeswitch.getsockname()[1]
+        own = (f"To: {values(request, 'To')[0].partition(';')[0]};tag=f1\r\n", f"Contact: <sip:127.0.0.1:{port}>\r\n")
+        lines = ("SIP/2.0 200 OK\r\n", *repeated, *own, "Content-Length: 0\r\n\r\n")
+        if not request.startswith("ACK "):
+            stand.freeswitch.sendto("".join(lines).encode(), kamailio)
+        if request.startswith(f"{method} "):
+            return request
+
+
+def later(client: socket.socket, answer: str, method: str, number: int, *headers: str) -> bytes:
+    """Write a request within the call that was answered."""
+    (contact,) = re.findall(r"<(.*)>", values(answer, "Contact")[0])
+    (call_id,), (sender,), (to,) = (values(answer, name) for name in ("Call-ID", "From", "To"))
+    lines = [
+        f"{method} {contact} SIP/2.0",
+        TRANSPORT.format(port=client.getsockname()[1], branch=f"{method}{number}"),
+        "Max-Forwards: 70",
+        *(f"Route: {value}" for value in reversed(values(answer, "Record-Route"))),
+        f"From: {sender}",
+        f"To: {to}",
+        f"Call-ID: {call_id}",
+        f"CSeq: {number} {method}",
+        f"Contact: <sip:alice@127.0.0.1:{client.getsockname()[1]}>",
+        *headers,
+        "Content-Length: 0",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode()
 
 
 def test_freeswitch_gets_the_call_with_its_user_and_without_the_token(stand: Stand) -> None:
@@ -120,6 +152,35 @@ def test_freeswitch_gets_the_call_with_its_user_and_without_the_token(stand: Sta
     assert ALICE.text not in request
 
 
+def test_nobody_says_that_a_call_was_forwarded_to_them(stand: Stand) -> None:
+    """FreeSWITCH, or the trunk behind it, would show or charge the one who is named."""
+    forwarded = [
+        f"{name}: <sip:+15550100@{DOMAIN}>" for name in ("Diversion", "History-Info", "Referred-By", "Diversion")
+    ]
+    with calling(stand, "9197", f"Authorization: Bearer {ALICE.text}", *forwarded):
+        request = arrived(stand)
+
+    assert "+15550100" not in request
+
+
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE", "INFO", "BYE"])
+def test_within_a_call_nobody_becomes_somebody_else(stand: Stand, method: str) -> None:
+    token = f"Authorization: Bearer {ALICE.text}"
+    with calling(stand, f"92{len(method)}{method[0]}", token) as client:
+        arrived(stand)
+        answer = final(client)
+        kamailio = ("127.0.0.1", stand.kamailio.udp)
+        client.sendto(later(client, answer, "ACK", 1, token, "X-Auth-User: mallory"), kamailio)
+        acknowledged = arrived(stand, "ACK")
+        client.sendto(later(client, answer, method, 2, token, "X-Auth-User: mallory", "x-auth-account: 1"), kamailio)
+        request = arrived(stand, method)
+        final(client, f"2 {method}")
+
+    for message in (acknowledged, request):
+        assert "x-auth" not in message.lower()
+        assert ALICE.text not in message
+
+
 @pytest.mark.parametrize(
     ("headers", "domain", "status"),
     [
@@ -132,9 +193,9 @@ def test_whoever_else_calls_does_not_get_there(
     stand: Stand, headers: tuple[str, ...], domain: str, status: int
 ) -> None:
     with calling(stand, f"3{status}", *headers, domain=domain) as client:
-        assert final_status(client) == status
+        assert int(final(client).split()[1]) == status
 
     stand.freeswitch.settimeout(0.2)
     with pytest.raises(TimeoutError):
-        stand.freeswitch.accept()
+        arrived(stand)
     stand.freeswitch.settimeout(PATIENCE_SECONDS)

@@ -6,6 +6,8 @@
 import json
 import os
 import re
+import select
+import shlex
 import shutil
 import socket
 import subprocess
@@ -22,6 +24,9 @@ from events.samples import ALICE, ALICE_EXPIRED, ALICE_WRONG_SECRET, DOMAIN, Tok
 from tests.e2e.serve.serving import ROOT, Serving, serving
 
 HERE: Final = Path(__file__).parent / "jambonz"
+CONFIG: Final = ROOT / "frontends" / "jambonz" / "nginx.conf"
+UNIT: Final = CONFIG.with_name("jambonz-auth.service")
+README: Final = CONFIG.with_name("README.md")
 API_KEY: Final = "sample-api-key-never-use-it"
 NODE_SECONDS: Final = 60
 STOCK: Final = ("digest-utils", "http-authenticator", "drachtio-http-authenticator")
@@ -73,20 +78,30 @@ def _gated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         yield service
 
 
-def ask(authenticator: str, url: str, request: str, **options: object) -> Seen:
-    """Send one SIP request through an authenticator that asks *url*."""
+@pytest.fixture(name="ask", scope="module")
+def _ask() -> Iterator[Ask]:
+    """Send SIP requests through authenticators that ask a URL, all in one process of node."""
     if not (HERE / "node_modules").is_dir():
         (pytest.fail if os.environ.get("CI") else pytest.skip)("`make e2e-recipes` installs the packages")
-    asked = {"authenticator": authenticator, "options": {"url": url, **options}, "requests": [request]}
-    run = subprocess.run(
-        [_need("node"), str(HERE / "ask.js")],
-        input=json.dumps(asked),
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=NODE_SECONDS,
-    )
-    (seen,) = json.loads(run.stdout)
+    command = [_need("node"), str(HERE / "ask.js")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as node:
+        try:
+            yield lambda authenticator, url, request, **options: _asked(
+                node, {"authenticator": authenticator, "options": {"url": url, **options}, "request": request}
+            )
+        finally:
+            node.terminate()
+
+
+def _asked(node: subprocess.Popen[str], question: dict[str, Any]) -> Seen:
+    assert node.stdin is not None
+    assert node.stdout is not None
+    node.stdin.write(f"{json.dumps(question)}\n")
+    ready, _, _ = select.select([node.stdout], [], [], NODE_SECONDS)
+    assert ready, "node does not answer"
+    line = node.stdout.readline()
+    assert line, "node has ended"
+    seen = json.loads(line)
     last = seen["answers"][-1] if seen["answers"] else {"status": None, "headers": {}}
     assert len(seen["answers"]) <= 1, "one answer to a request"
     return Seen(last["status"], last["headers"], *(seen[name] for name in ("grant", "registered")), **_rest(seen))
@@ -143,7 +158,7 @@ def hook(service: Serving) -> str:
 
 
 @pytest.mark.parametrize("authenticator", KNOW_HEADERS)
-def test_a_token_as_digest_username_registers_its_user(service: Serving, authenticator: str) -> None:
+def test_a_token_as_digest_username_registers_its_user(ask: Ask, service: Serving, authenticator: str) -> None:
     seen = ask(authenticator, hook(service), sip(digest(ALICE)))
 
     assert (seen.status, seen.errors) == (200, [])
@@ -153,7 +168,7 @@ def test_a_token_as_digest_username_registers_its_user(service: Serving, authent
 
 
 @pytest.mark.parametrize("authenticator", KNOW_HEADERS)
-def test_a_registration_ends_with_the_token(service: Serving, authenticator: str) -> None:
+def test_a_registration_ends_with_the_token(ask: Ask, service: Serving, authenticator: str) -> None:
     """What is asked is a day, and the token has a minute left."""
     short = token("alice-web", exp=int(time.time()) + 60)
 
@@ -165,7 +180,7 @@ def test_a_registration_ends_with_the_token(service: Serving, authenticator: str
 
 
 @pytest.mark.parametrize("authenticator", KNOW_HEADERS)
-def test_a_call_goes_by_its_from(service: Serving, authenticator: str) -> None:
+def test_a_call_goes_by_its_from(ask: Ask, service: Serving, authenticator: str) -> None:
     own = ask(authenticator, hook(service), sip(digest(ALICE), method="INVITE", to="bob"))
     others = ask(authenticator, hook(service), sip(digest(ALICE), method="INVITE", sender="bob", to="alice"))
 
@@ -187,14 +202,14 @@ def test_a_call_goes_by_its_from(service: Serving, authenticator: str) -> None:
     ],
 )
 @pytest.mark.parametrize("authenticator", KNOW_HEADERS)
-def test_a_refusal_is_403_and_the_same_for_all(service: Serving, authenticator: str, request_: str) -> None:
+def test_a_refusal_is_403_and_the_same_for_all(ask: Ask, service: Serving, authenticator: str, request_: str) -> None:
     seen = ask(authenticator, hook(service), request_)
 
     assert seen == Seen(403, {"X-Reason": "Invalid credentials"}, None, None, None, [])
 
 
 @pytest.mark.parametrize("authenticator", STOCK)
-def test_a_fault_is_never_a_refusal(authenticator: str) -> None:
+def test_a_fault_is_never_a_refusal(ask: Ask, authenticator: str) -> None:
     """Nobody listens: the client gets a 5xx, and the application is not asked."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -205,7 +220,7 @@ def test_a_fault_is_never_a_refusal(authenticator: str) -> None:
 
 
 @pytest.mark.parametrize("authenticator", KNOW_HEADERS)
-def test_an_outage_of_the_tables_is_503(tmp_path: Path, authenticator: str) -> None:
+def test_an_outage_of_the_tables_is_503(ask: Ask, tmp_path: Path, authenticator: str) -> None:
     with serving(tmp_path / "log", DB_URL="dynamodb+http://127.0.0.1:9/eu-central-1") as without_tables:
         seen = ask(authenticator, hook(without_tables), sip(digest(ALICE)))
 
@@ -214,21 +229,21 @@ def test_an_outage_of_the_tables_is_503(tmp_path: Path, authenticator: str) -> N
 
 @pytest.mark.parametrize("authenticator", KNOW_HEADERS)
 def test_without_the_api_key_a_stock_authenticator_says_403_which_is_why_there_is_nginx(
-    gated: Serving, authenticator: str
+    ask: Ask, gated: Serving, authenticator: str
 ) -> None:
     seen = ask(authenticator, hook(gated), sip(digest(ALICE)))
 
     assert (seen.status, seen.grant) == (403, None)
 
 
-def test_the_oldest_authenticator_cannot_be_used_with_tokens(service: Serving) -> None:
+def test_the_oldest_authenticator_cannot_be_used_with_tokens(ask: Ask, service: Serving) -> None:
     """It posts no header fields: a token could register anybody, so the route refuses to decide."""
     seen = ask("drachtio-http-authenticator", hook(service), sip(digest(ALICE)))
 
     assert (seen.status, seen.grant) == (500, None)
 
 
-def test_a_bearer_header_is_challenged_by_todays_jambonz(service: Serving) -> None:
+def test_a_bearer_header_is_challenged_by_todays_jambonz(ask: Ask, service: Serving) -> None:
     """It knows Digest only; the token itself never reaches the hook."""
     seen = ask("digest-utils", hook(service), sip(bearer(ALICE)))
 
@@ -237,14 +252,14 @@ def test_a_bearer_header_is_challenged_by_todays_jambonz(service: Serving) -> No
 
 
 @pytest.mark.parametrize("authenticator", ["http-authenticator", "drachtio-http-authenticator"])
-def test_a_bearer_header_throws_in_the_older_ones(service: Serving, authenticator: str) -> None:
+def test_a_bearer_header_throws_in_the_older_ones(ask: Ask, service: Serving, authenticator: str) -> None:
     """Nobody waits for their promise: in node that ends the process. Put bearer.js in front."""
     seen = ask(authenticator, hook(service), sip(bearer(ALICE)))
 
     assert (seen.status, seen.errors) == (None, ["missing authorization component: username"])
 
 
-def test_a_webhook_by_get_admits_nobody(service: Serving) -> None:
+def test_a_webhook_by_get_admits_nobody(ask: Ask, service: Serving) -> None:
     """The token would be in the URL; the route takes no GET, and jambonz hands its 405 on."""
     seen = ask("digest-utils", hook(service), sip(digest(ALICE)), method="GET")
 
@@ -254,7 +269,7 @@ def test_a_webhook_by_get_admits_nobody(service: Serving) -> None:
 # --- bearer.js --------------------------------------------------------------------------------------------------------
 
 
-def test_a_bearer_token_registers_its_user(service: Serving) -> None:
+def test_a_bearer_token_registers_its_user(ask: Ask, service: Serving) -> None:
     seen = ask("bearer", hook(service), sip(bearer(ALICE)), realm=DOMAIN)
 
     assert (seen.status, seen.registered, seen.errors) == (200, 3600, [])
@@ -262,11 +277,11 @@ def test_a_bearer_token_registers_its_user(service: Serving) -> None:
     assert (seen.grant["sip_username"], seen.grant["credentials"]["account_id"]) == ("alice", 1001)
 
 
-def test_the_application_does_not_see_the_token(service: Serving) -> None:
+def test_the_application_does_not_see_the_token(ask: Ask, service: Serving) -> None:
     assert ask("bearer", hook(service), sip(bearer(ALICE)), realm=DOMAIN).authorization is None
 
 
-def test_a_registration_by_bearer_ends_with_the_token(service: Serving) -> None:
+def test_a_registration_by_bearer_ends_with_the_token(ask: Ask, service: Serving) -> None:
     short = token("alice-web", exp=int(time.time()) + 60)
 
     seen = ask("bearer", hook(service), sip(bearer(short), expires=86400), realm=DOMAIN)
@@ -275,7 +290,7 @@ def test_a_registration_by_bearer_ends_with_the_token(service: Serving) -> None:
     assert 0 < seen.registered <= 60
 
 
-def test_without_a_token_there_is_a_bearer_challenge(service: Serving) -> None:
+def test_without_a_token_there_is_a_bearer_challenge(ask: Ask, service: Serving) -> None:
     server = "https://login.example.com/"
 
     seen = ask("bearer", hook(service), sip(None), realm=DOMAIN, authzServer=server)
@@ -296,14 +311,14 @@ def test_without_a_token_there_is_a_bearer_challenge(service: Serving) -> None:
         pytest.param(sip(f"{bearer(ALICE)}, {bearer(ALICE)}"), id="two"),
     ],
 )
-def test_a_refused_bearer_token_is_challenged_again(service: Serving, request_: str) -> None:
+def test_a_refused_bearer_token_is_challenged_again(ask: Ask, service: Serving, request_: str) -> None:
     seen = ask("bearer", hook(service), request_, realm=DOMAIN)
 
     assert seen.headers == {"WWW-Authenticate": f'Bearer realm="{DOMAIN}", error="invalid_token"'}
     assert (seen.status, seen.grant) == (401, None)
 
 
-def test_bearer_sends_the_api_key(gated: Serving) -> None:
+def test_bearer_sends_the_api_key(ask: Ask, gated: Serving) -> None:
     with_it = ask("bearer", hook(gated), sip(bearer(ALICE)), realm=DOMAIN, apiKey=API_KEY)
     with_another = ask("bearer", hook(gated), sip(bearer(ALICE)), realm=DOMAIN, apiKey="another")
 
@@ -311,7 +326,7 @@ def test_bearer_sends_the_api_key(gated: Serving) -> None:
     assert with_another.headers == {"Retry-After": 5}
 
 
-def test_an_outage_is_503_to_a_bearer_client(tmp_path: Path) -> None:
+def test_an_outage_is_503_to_a_bearer_client(ask: Ask, tmp_path: Path) -> None:
     with serving(tmp_path / "log", DB_URL="dynamodb+http://127.0.0.1:9/eu-central-1") as without_tables:
         seen = ask("bearer", hook(without_tables), sip(bearer(ALICE)), realm=DOMAIN)
 
@@ -319,14 +334,14 @@ def test_an_outage_is_503_to_a_bearer_client(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("body", ["{}", '{"status":"ok"}', '{"status":"OK","code":1}', "ok", "[]", "null", ""])
-def test_whatever_else_is_answered_with_200_admits_nobody(body: str) -> None:
+def test_whatever_else_is_answered_with_200_admits_nobody(ask: Ask, body: str) -> None:
     with _answering(body) as port:
         seen = ask("bearer", f"http://127.0.0.1:{port}/", sip(bearer(ALICE)), realm=DOMAIN)
 
     assert (seen.status, seen.grant) == (503, None)
 
 
-def test_bearer_and_digest_live_side_by_side(service: Serving) -> None:
+def test_bearer_and_digest_live_side_by_side(ask: Ask, service: Serving) -> None:
     by_token = ask("bearer beside digest", hook(service), sip(bearer(ALICE)), realm=DOMAIN)
     by_digest = ask("bearer beside digest", hook(service), sip(digest(ALICE)), realm=DOMAIN)
     by_nothing = ask("bearer beside digest", hook(service), sip(None), realm=DOMAIN)
@@ -335,7 +350,7 @@ def test_bearer_and_digest_live_side_by_side(service: Serving) -> None:
     assert by_nothing.headers["WWW-Authenticate"].startswith("Digest ")
 
 
-def test_no_token_is_in_the_log(service: Serving) -> None:
+def test_no_token_is_in_the_log(ask: Ask, service: Serving) -> None:
     """Everything above wrote into it."""
     ask("digest-utils", hook(service), sip(digest(ALICE)))
 
@@ -350,28 +365,37 @@ def test_no_token_is_in_the_log(service: Serving) -> None:
 
 @contextmanager
 def _nginx(folder: Path, api: str, key: str) -> Iterator[str]:
-    """Run the shipped nginx.conf, with the changes that its README tells; yields the address of the hook."""
+    """Run the shipped nginx.conf as its unit does, changed as its README tells; yields the address of the hook."""
     nginx = _need("nginx")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    text = (ROOT / "frontends" / "jambonz" / "nginx.conf").read_text(encoding="utf-8")
+    text = CONFIG.read_text(encoding="utf-8")
     for before, after in (
         ("https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com", api),
         ("$api/v1/", "$api/"),
-        ("YOUR-API-KEY", key),
         ("127.0.0.1:8090", f"127.0.0.1:{port}"),
         ("/run/jambonz-auth.pid", str(folder / "pid")),
     ):
         assert before in text
         text = text.replace(before, after)
     (folder / "nginx.conf").write_text(text, encoding="utf-8")
-    command = [nginx, "-c", str(folder / "nginx.conf"), "-p", str(folder), "-e", "stderr", "-g", "daemon off;"]
+    (included,) = re.findall(r"^ +include (\S+);", text, re.MULTILINE)
+    (folder / included).write_text(_key_file(key), encoding="utf-8")
+    (started,) = re.findall(r"^ExecStart=(.*)$", UNIT.read_text(encoding="utf-8"), re.MULTILINE)
+    _, _, _, *rest = shlex.split(started)
+    command = [nginx, "-c", str(folder / "nginx.conf"), *rest, "-p", str(folder), "-e", "stderr"]
     with subprocess.Popen(command) as process:
         try:
             _wait_for(port)
             yield f"http://127.0.0.1:{port}/auth"
         finally:
             process.terminate()
+
+
+def _key_file(key: str) -> str:
+    """Write the file of the key as README.md says."""
+    (line,) = re.findall(r"^ *(proxy_set_header x-api-key .*)$", README.read_text(encoding="utf-8"), re.MULTILINE)
+    return re.sub(r"\$\(.*\)", lambda _: key, line)
 
 
 def _wait_for(port: int) -> None:
@@ -401,12 +425,12 @@ def _answering(body: str, status: str = "200 OK") -> Iterator[int]:
             """Keep quiet."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield server.server_port
         server.shutdown()
 
 
-def test_through_nginx_a_stock_jambonz_has_an_api_key(gated: Serving, tmp_path: Path) -> None:
+def test_through_nginx_a_stock_jambonz_has_an_api_key(ask: Ask, gated: Serving, tmp_path: Path) -> None:
     with _nginx(tmp_path, gated.url, API_KEY) as url:
         good = ask("digest-utils", url, sip(digest(ALICE)))
         bad = ask("digest-utils", url, sip(digest(ALICE_EXPIRED)))
@@ -414,7 +438,7 @@ def test_through_nginx_a_stock_jambonz_has_an_api_key(gated: Serving, tmp_path: 
     assert (good.status, bad.status) == (200, 403)
 
 
-def test_through_nginx_a_wrong_api_key_is_503(gated: Serving, tmp_path: Path) -> None:
+def test_through_nginx_a_wrong_api_key_is_503(ask: Ask, gated: Serving, tmp_path: Path) -> None:
     with _nginx(tmp_path, gated.url, "another") as url:
         seen = ask("digest-utils", url, sip(digest(ALICE)))
 
@@ -422,7 +446,7 @@ def test_through_nginx_a_wrong_api_key_is_503(gated: Serving, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 413, 429, 500, 502])
-def test_through_nginx_every_other_answer_is_503(tmp_path: Path, status: int) -> None:
+def test_through_nginx_every_other_answer_is_503(ask: Ask, tmp_path: Path, status: int) -> None:
     with _answering("{}", f"{status} Whatever") as port, _nginx(tmp_path, f"http://127.0.0.1:{port}", "key") as url:
         seen = ask("digest-utils", url, sip(digest(ALICE)))
 
@@ -430,10 +454,39 @@ def test_through_nginx_every_other_answer_is_503(tmp_path: Path, status: int) ->
 
 
 def test_nginx_knows_every_status_that_the_api_has() -> None:
-    config = (ROOT / "frontends" / "jambonz" / "nginx.conf").read_text(encoding="utf-8")
+    config = CONFIG.read_text(encoding="utf-8")
     mapped = re.search(r"error_page ([\d ]+) =503", config)
     template = (ROOT / "template.yaml").read_text(encoding="utf-8")
     gateways = set(re.findall(r'statusCode: "(\d+)"', template))
 
     assert mapped is not None
     assert gateways - {"503", "504"} <= set(mapped[1].split())
+
+
+def test_the_unit_starts_what_the_page_installs_and_stays_in_the_foreground() -> None:
+    unit, readme = UNIT.read_text(encoding="utf-8"), README.read_text(encoding="utf-8")
+    (started,) = re.findall(r"^ExecStart=(.*)$", unit, re.MULTILINE)
+    _, option, config, *rest = shlex.split(started)
+
+    assert (option, rest) == ("-c", ["-g", "daemon off;"])
+    assert f"> {config}" in readme
+    assert f"/etc/systemd/system/{UNIT.name}" in readme or f"{UNIT.name} /etc/systemd/system/" in readme
+    assert f"systemctl enable --now {UNIT.stem}" in readme
+
+
+def test_the_key_is_in_a_file_of_root_and_in_no_argument() -> None:
+    """`ps` shows arguments to everybody."""
+    readme = README.read_text(encoding="utf-8")
+    (included,) = re.findall(r"^ +include (\S+);", CONFIG.read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert f"install -m 600 /dev/null /etc/nginx/{included}\n" in readme
+    assert not re.search(r"(sed|echo|printf) [^\n]*get-api-key", readme)
+    assert "x-api-key" not in CONFIG.read_text(encoding="utf-8")
+
+
+def test_systemd_understands_the_unit() -> None:
+    run = subprocess.run(
+        [_need("systemd-analyze"), "verify", str(UNIT)], capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert (run.returncode, run.stderr) == (0, "")

@@ -26,10 +26,10 @@ PROGRAMS: Final = ("kamailio", "sipp")
 _SIGNS_OF_A_CRASH: Final = ("exited by a signal", "core was generated", "BUG", "out of memory", "No memory")
 
 
-def demand_programs() -> None:
+def demand_programs(*others: str) -> None:
     """Skip where the servers are not installed, or fail where they must be."""
     places = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
-    missing = [program for program in PROGRAMS if shutil.which(program, path=places) is None]
+    missing = [program for program in (*PROGRAMS, *others) if shutil.which(program, path=places) is None]
     if missing and os.environ.get("CI"):
         pytest.fail(f"not installed: {', '.join(missing)}; `make debian` does it", pytrace=False)
     if missing:

@@ -183,7 +183,7 @@ def test_credentials_reach_the_routing(line: Line, phones: Phones, desk: Desk) -
         phones.new_folder(),
         line.url,
         desk,
-        hooks=f"{route}route[OUTWARD] {{ exit; }}\n",
+        hooks=f"{route}route[IN_DIALOG] {{ return; }}\nroute[OUTWARD] {{ exit; }}\n",
         LOAD_CREDENTIALS="caller_name,account_id,video_allowed",
     ) as kamailio:
         answer = phones.register(kamailio, user, token)

@@ -1,10 +1,15 @@
-"""The doors of Kamailio: TLS to the service, WebSockets of browsers, and floods."""
+"""The doors of Kamailio: TLS to the service, TLS of clients, WebSockets of browsers, and floods."""
 
 import contextlib
+import os
+import socket
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -12,11 +17,11 @@ import pytest
 from frontends.kamailio.local import Kamailio
 from tests.e2e.serve.serving import Serving
 from tests.e2e.sip.authority import Authority
-from tests.e2e.sip.clients import PATIENCE_SECONDS, Client, Refused, answer_to, tcp, udp, websocket
+from tests.e2e.sip.clients import PATIENCE_SECONDS, Client, Refused, answer_to, final_answer, tcp, udp, websocket
 from tests.e2e.sip.desk import DOMAIN, Desk
 from tests.e2e.sip.line import Line
-from tests.e2e.sip.messages import Message, Request
-from tests.e2e.sip.stand import Phones, bearer, proxy, trusting
+from tests.e2e.sip.messages import Message, Request, reply_to
+from tests.e2e.sip.stand import Phones, bearer, demand_programs, proxy, trusting
 
 OUR_PAGE = "https://phone.example.com"
 """As settings.cfg says."""
@@ -107,13 +112,6 @@ def test_our_page_registers_over_a_websocket(kamailio: Kamailio, desk: Desk) -> 
         assert registers(client, desk)
 
 
-def test_our_page_registers_over_a_websocket_and_tls(kamailio: Kamailio, desk: Desk) -> None:
-    trusted = trusting(kamailio.ca)
-
-    with websocket(kamailio.wss, origin=OUR_PAGE, trusted=trusted, name=DOMAIN) as client:
-        assert registers(client, desk)
-
-
 def test_what_is_no_browser_names_no_page(kamailio: Kamailio, desk: Desk) -> None:
     with websocket(kamailio.ws) as client:
         assert registers(client, desk)
@@ -134,6 +132,91 @@ def test_several_pages_may_be_allowed(line: Line, desk: Desk, tmp_path: Path) ->
         for page in pages.split(","):
             with websocket(kamailio.ws, origin=page) as client:
                 assert registers(client, desk)
+
+
+# --- TLS of clients ---------------------------------------------------------------------------------------------------
+
+
+def in_order(count: int, work: Callable[[int], bool]) -> list[bool]:
+    """Do *work* so many times, eight at once."""
+    with ThreadPoolExecutor(8) as workers:
+        return list(workers.map(work, range(count)))
+
+
+@pytest.fixture(name="behind_haproxy", scope="module")
+def _behind_haproxy(line: Line, desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kamailio]:
+    demand_programs("haproxy")
+    with proxy(tmp_path_factory.mktemp("behind"), line.url, desk, WITH_HAPROXY=True) as kamailio:
+        yield kamailio
+
+
+def test_haproxy_ends_tls_for_websockets_and_says_who_asks(behind_haproxy: Kamailio, desk: Desk) -> None:
+    """As Debian 12 wants it: Kamailio 5.6's own TLS does not survive what comes next."""
+    trusted = trusting(behind_haproxy.ca)
+
+    with websocket(behind_haproxy.wss, origin=OUR_PAGE, trusted=trusted, name=DOMAIN) as client:
+        assert registers(client, desk)
+        assert f"Received: sip:127.0.0.1:{client.port};transport=ws" in behind_haproxy.ask("ul.dump")
+
+
+def test_many_come_and_go_over_tls(behind_haproxy: Kamailio, desk: Desk) -> None:
+    trusted = trusting(behind_haproxy.ca)
+
+    def comes_and_goes(number: int) -> bool:
+        if number % 4 == 0:
+            with socket.create_connection(("127.0.0.1", behind_haproxy.wss), PATIENCE_SECONDS) as stranger:
+                stranger.sendall(os.urandom(200))
+                return True
+        with websocket(behind_haproxy.wss, origin=OUR_PAGE, trusted=trusted, name=DOMAIN) as client:
+            return registers(client, desk)
+
+    assert all(in_order(64, comes_and_goes))  # within what haproxy.cfg lets one address do
+    assert behind_haproxy.process.poll() is None
+
+
+def test_pages_of_other_origins_get_no_websocket_over_tls(behind_haproxy: Kamailio) -> None:
+    trusted = trusting(behind_haproxy.ca)
+    page = websocket(behind_haproxy.wss, origin=OTHER_PAGES[0], trusted=trusted, name=DOMAIN)
+
+    with pytest.raises(Refused) as refused, page:
+        pass
+
+    assert refused.value.status == 403
+
+
+def test_two_browsers_call_each_other_behind_haproxy(behind_haproxy: Kamailio, desk: Desk) -> None:
+    """Each is found by its connection, and the way back leads by the public name."""
+    trusted = trusting(behind_haproxy.ca)
+    caller, called = desk.user("caller"), desk.user("called")
+    ways = [websocket(behind_haproxy.wss, origin=OUR_PAGE, trusted=trusted, name=DOMAIN) for _ in range(2)]
+    with ways[0] as one, ways[1] as other:
+        header = bearer(desk.token(called))
+        request = Request(call=str(uuid.uuid4()), user=called.name, over="WSS", more=[header])
+        assert answer_to(other, bytes(request)).status == 200
+        call = Request(method="INVITE", over="WSS", user=caller.name, to_uri=called.uri, call=str(uuid.uuid4()))
+        one.send(bytes(replace(call, more=[bearer(desk.token(caller))])))
+        invite = other.receive()
+        other.send(reply_to(invite, 200, contact=5060))
+        answer = final_answer(one, call.call)
+        routes = [f"Route: {route}" for route in answer.all("record-route")]
+        within = replace(call, to_tag="callee", uri=answer.one("contact").strip("<>"), more=routes)
+        one.send(bytes(replace(within, method="ACK")))
+        one.send(bytes(replace(within, method="BYE", sequence=2)))
+        seen = [other.receive().method for _ in range(2)]
+
+    assert f"127.0.0.1:{behind_haproxy.wss};transport=ws" in routes[0]
+    assert seen == ["ACK", "BYE"]
+
+
+def test_kamailios_own_tls_registers_too(line: Line, phones: Phones, desk: Desk) -> None:
+    """Version 5.8 and newer have it for good; an older one bears a phone or two."""
+    user = desk.user()
+
+    with proxy(phones.new_folder(), line.url, desk, WITH_TLS=True) as kamailio:
+        trusted = trusting(kamailio.ca)
+        assert phones.register(kamailio, user, desk.token(user), over="TLS").status == 200
+        with websocket(kamailio.wss, origin=OUR_PAGE, trusted=trusted, name=DOMAIN) as client:
+            assert registers(client, desk)
 
 
 # --- Floods -----------------------------------------------------------------------------------------------------------
@@ -174,6 +257,18 @@ def test_a_flood_is_ignored_and_then_forgiven(line: Line, phones: Phones, desk: 
     assert len(answers) <= 5 * FLOOD
     assert afterwards.status == 200
     assert len(line.asked) == before + 1
+
+
+def test_a_page_cannot_have_its_visitor_ignored(line: Line, phones: Phones, desk: Desk) -> None:
+    """Any page can make a browser ask for any URL, as often as it likes."""
+    user = desk.user()
+
+    with proxy(phones.new_folder(), line.url, desk, FLOOD_DENSITY=FLOOD) as kamailio:
+        for _ in range(5 * FLOOD):
+            with closing(HTTPConnection("127.0.0.1", kamailio.ws, timeout=PATIENCE_SECONDS)) as browser:
+                browser.request("GET", "/")
+                assert browser.getresponse().status == 404
+        assert phones.register(kamailio, user, desk.token(user)).status == 200
 
 
 def test_whoever_tries_many_tokens_is_ignored_for_a_while(line: Line, phones: Phones, desk: Desk) -> None:

@@ -158,6 +158,8 @@ def test_an_answer_that_is_not_ours_is_a_fault(
         {"expires_at": None},
         {"expires_at": "soon"},
         {"expires_at": -5},
+        {"expires_at": 0},
+        {"expires_at": True},
         {"expires_at": {"at": 1}},
     ],
     ids=str,

@@ -1,9 +1,10 @@
 'use strict';
 
-// Reads {authenticator, options, requests: [a SIP message, ...]} and writes what became of each request, as JSON.
+// Reads lines of JSON, {authenticator, options, request: a SIP message}; writes one for each, with what became of the request.
 // Messages, requests, answers, the stack of middlewares and the authenticators are the published packages'; in the place
 // of the connection to a drachtio server, which would put answers on the wire, is an agent that remembers them.
 
+const readline = require('readline');
 const createApp = require('drachtio-srf/lib/connect');
 const SipMessage = require('drachtio-srf/lib/sip-parser/message');
 const parseRegistration = require('drachtio-mw-registration-parser');
@@ -79,13 +80,11 @@ function response500(res, seen, err) {
 }
 
 async function main() {
-  let text = '';
-  for await (const chunk of process.stdin) text += chunk;
-  const {authenticator, options, requests} = JSON.parse(text);
-  const authenticate = AUTHENTICATORS[authenticator](options);
-  const seen = [];
-  for (const request of requests) seen.push(await ask(request, authenticate));
-  process.stdout.write(JSON.stringify(seen));
+  for await (const line of readline.createInterface({input: process.stdin})) {
+    const {authenticator, options, request} = JSON.parse(line);
+    const seen = await ask(request, AUTHENTICATORS[authenticator](options));
+    process.stdout.write(`${JSON.stringify(seen)}\n`);
+  }
 }
 
 main().catch((err) => {
