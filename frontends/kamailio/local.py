@@ -102,12 +102,13 @@ def running(
         ValueError: settings.cfg knows no such name.
     """
     program = _program("kamailio")
-    tcp, ws, tls, wss, web = _free_ports(5)
+    tcp, ws, tls, wss, web, local = _free_ports(6)
     ca = _certificates(folder)
     values: dict[str, str | int | bool] = {
         "SIP_DOMAINS": DOMAIN,
         "WITH_LAB": True,
         "WITH_HAPROXY": False,
+        "LISTEN_LOCAL": f"udp:{HOST}:{local}",
         "LISTEN_UDP": f"udp:{HOST}:{tcp}",
         "LISTEN_TCP": f"tcp:{HOST}:{tcp}",
         "LISTEN_WS": f"tcp:{HOST}:{ws}",

@@ -2,7 +2,10 @@
 
 import contextlib
 import os
+import re
+import shutil
 import socket
+import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -14,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from events.stage import ROOT
 from frontends.kamailio.local import Kamailio
 from tests.e2e.serve.serving import Serving
 from tests.e2e.sip.authority import Authority
@@ -23,6 +27,7 @@ from tests.e2e.sip.line import Line
 from tests.e2e.sip.messages import Message, Request, reply_to
 from tests.e2e.sip.stand import Phones, bearer, demand_programs, proxy, trusting
 
+KAMAILIO = ROOT / "frontends" / "kamailio"
 OUR_PAGE = "https://phone.example.com"
 """As settings.cfg says."""
 OTHER_PAGES = (
@@ -206,6 +211,23 @@ def test_two_browsers_call_each_other_behind_haproxy(behind_haproxy: Kamailio, d
 
     assert f"127.0.0.1:{behind_haproxy.wss};transport=ws" in routes[0]
     assert seen == ["ACK", "BYE"]
+
+
+def test_an_address_that_fails_does_not_open_all_of_them(tmp_path: Path) -> None:
+    """Kamailio without a listener listens everywhere, in the clear; and a name it cannot resolve makes it lose one."""
+    demand_programs()
+    for name in ("kamailio.cfg", "hooks.cfg"):
+        shutil.copy(KAMAILIO / name, tmp_path)
+    settings = (KAMAILIO / "settings.cfg").read_text("utf-8")
+    assert " advertise sip.example.com:8443!" in settings
+    (tmp_path / "settings.cfg").write_text(settings.replace("sip.example.com:8443", "unknown.invalid:8443"))
+    path = f"{os.environ['PATH']}:/usr/sbin"
+    command = ["kamailio", "-c", "-f", str(tmp_path / "kamailio.cfg")]
+
+    told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, env={"PATH": path})
+
+    places = re.findall(r"(?:udp|tcp|tls): (\S+)", told.stdout + told.stderr)
+    assert places == ["127.0.0.1"]
 
 
 def test_kamailios_own_tls_registers_too(line: Line, phones: Phones, desk: Desk) -> None:
