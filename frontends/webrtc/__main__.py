@@ -7,7 +7,7 @@ import webbrowser
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from frontends.webrtc.softphone import COMMAND, LOG, Options, Softphone, running
+from frontends.webrtc.softphone import COMMAND, Options, Softphone, running
 from serve.__main__ import whole_number
 from serve.processes import CannotStart, WorkersDie, until_stopped
 
@@ -70,7 +70,7 @@ def described(softphone: Softphone, options: Options) -> str:
         f"\nSoftphone: {softphone.url}    Ctrl-C ends it.\n\n"
         f"{users}\n"
         f"  tokens    live {options.token_seconds} s, and are renewed after two thirds\n"
-        f"  service   {softphone.service.url}, as `make serve` runs it; log: {LOG}\n"
+        f"  service   {softphone.service.url}, as `make serve` runs it; log: {softphone.service.log}\n"
         f"  Kamailio  ws://127.0.0.1:{softphone.kamailio.ws}, and SIP on port {softphone.kamailio.udp}; "
         f"log: {softphone.kamailio.log}\n"
         + (f"  admin     {softphone.service.url}/admin/swagger\n" if options.admin else "")

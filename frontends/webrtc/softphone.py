@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from events.stage import ROOT
 from frontends.kamailio import local as kamailio
 from frontends.webrtc import web
 from frontends.webrtc.bundle import page_files
@@ -19,7 +18,6 @@ from serve.processes import CannotStart, WorkersDie, listening_socket
 
 HOST: Final = "127.0.0.1"  # fixed: a stand-in for a login keeps nobody out
 COMMAND: Final = "make softphone"
-LOG: Final = ROOT / "build" / "softphone" / "api.log"
 _WORKERS: Final = 2
 
 
@@ -97,20 +95,23 @@ def running(
         hosts = frozenset({f"{HOST}:{port}", f"localhost:{port}"})
         files = page_files(tell)
 
+        folder = Path(open_things.enter_context(tempfile.TemporaryDirectory(prefix="softphone-")))
         tell("starting DynamoDB in memory and the service ...")
         api_key = secrets.token_urlsafe(24)
         env = {"CACHE_TTL_SECONDS": "0", **{name: value for name, value in env.items() if name != "DB_URL"}}
-        wanted = service.Options(0, _WORKERS, str(LOG), api_key, options.admin)
+        wanted = service.Options(0, _WORKERS, str(folder / "api.log"), api_key, options.admin)
         api = open_things.enter_context(service.running(wanted, env, tell))
         issuer = issuer_over(api.variables, options.token_seconds)
         issuer.enroll()
 
         tell("starting Kamailio ...")
-        folder = Path(open_things.enter_context(tempfile.TemporaryDirectory(prefix="softphone-")))
+        (folder / "kamailio").mkdir()
         origins = ",".join(f"http://{host}" for host in sorted(hosts))
         settings = {"WEB_ORIGINS": origins, **settings}
         try:
-            sip = open_things.enter_context(kamailio.running(folder, api_url=api.url, api_key=api_key, **settings))
+            sip = open_things.enter_context(
+                kamailio.running(folder / "kamailio", api_url=api.url, api_key=api_key, **settings)
+            )
         except kamailio.CannotRun as error:
             raise CannotStart(str(error)) from None
 

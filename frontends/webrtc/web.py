@@ -1,8 +1,10 @@
 """The portal over HTTP, on a thread of its own, for the loopback interface."""
 
+import json
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Final
@@ -51,7 +53,6 @@ class _Handler(BaseHTTPRequestHandler):
     def _handle(self) -> None:
         length = self.headers.get("Content-Length", "0")
         if not (length.isascii() and length.isdigit()) or int(length) > _MAX_BODY_BYTES:
-            self.close_connection = True
             self.send_error(413)
             return
         path, _, query = self.path.partition("?")
@@ -67,6 +68,21 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(given.body)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
+        """Answer what is not for the portal; http.server would send a page, and say which Python this is."""
+        title = message or HTTPStatus(code).phrase
+        body = json.dumps({"title": title, "status": int(code)}).encode()
+        self.close_connection = True
+        self.send_response_only(code)
+        self.send_header("Content-Type", "application/problem+json")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_OPTIONS = _handle  # noqa: N815 - names are http.server's
 

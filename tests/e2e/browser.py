@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import fcntl
 import json
 import os
 import select
@@ -20,6 +21,7 @@ KEYS: Final = {"Tab": ("Tab", 9, ""), "Enter": ("Enter", 13, "\r"), "Space": (" 
 
 _END: Final = b"\0"
 _PHONE_WIDTH: Final = 600
+_FREE_DESCRIPTORS: Final = 10
 
 
 def chromium() -> str | None:
@@ -98,11 +100,13 @@ class Page:
         """Put *text* in where the keyboard is."""
         self.tell("Input.insertText", text=text)
 
-    def press(self, key: str, *, shift: bool = False) -> None:
-        """Press one of `KEYS`."""
+    def press(self, key: str, *, shift: bool = False, times: int = 1) -> None:
+        """Press one of `KEYS`, and hold it until the keyboard has sent it so many times."""
         name, code, text = KEYS[key]
         usual = {"key": name, "code": key, "windowsVirtualKeyCode": code, "modifiers": 8 if shift else 0}
-        self.tell("Input.dispatchKeyEvent", type="keyDown", **usual, **({"text": text} if text else {}))
+        down: dict[str, object] = {**usual, "text": text} if text else {**usual}
+        for time_ in range(times):
+            self.tell("Input.dispatchKeyEvent", type="keyDown", autoRepeat=time_ > 0, **down)
         self.tell("Input.dispatchKeyEvent", type="keyUp", **usual)
 
     def pause(self, pattern: str) -> None:
@@ -118,10 +122,14 @@ class Page:
             self.run("1")  # which takes in what has happened
         return self.paused.pop(0)
 
+    def let(self, paused: str) -> None:
+        """Let an answer through, and go on holding others."""
+        self.tell("Fetch.continueRequest", requestId=paused)
+
     def go_on(self, paused: str, change: Mapping[str, object] | None = None) -> None:
         """Let an answer through, with other members in its JSON if that is wanted; hold no more of them."""
         if change is None:
-            self.tell("Fetch.continueRequest", requestId=paused)
+            self.let(paused)
         else:
             given = self.tell("Fetch.getResponseBody", requestId=paused)
             text = base64.b64decode(given["body"]) if given["base64Encoded"] else given["body"]
@@ -224,11 +232,20 @@ class Browser:
         return loaded
 
 
+def _pipe() -> tuple[int, int]:
+    """Make a pipe with descriptors that are in nobody's way: the browser has its own at 3 and 4."""
+    ends = os.pipe()
+    moved = tuple(fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, _FREE_DESCRIPTORS) for end in ends)
+    for end in ends:
+        os.close(end)
+    return moved[0], moved[1]
+
+
 @contextlib.contextmanager
 def browsing(program: str, folder: Path, *options: str) -> Iterator[Browser]:
     """Start a browser with an empty profile in *folder*; it has ended when the context has."""
-    commands_read, commands_write = os.pipe()
-    answers_read, answers_write = os.pipe()
+    commands_read, commands_write = _pipe()
+    answers_read, answers_write = _pipe()
     arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
     arguments += ["--disable-background-networking", "--disable-component-update", "--window-size=1280,1600"]
     arguments += ["--remote-debugging-pipe", f"--user-data-dir={folder}", *options, "about:blank"]

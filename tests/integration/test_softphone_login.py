@@ -159,6 +159,15 @@ def test_without_a_session_there_is_no_token(visitor: Visitor, cookie: str) -> N
     assert visitor.token().status == 401
 
 
+@pytest.mark.parametrize("other", ['prefs={"a":1}', "a=b c", "flag", "=value", "path=/x", "a=\xe9"])
+def test_cookies_of_others_on_this_host_do_not_hide_the_session(visitor: Visitor, other: str) -> None:
+    """Cookies know no ports: a browser sends those of every other server on 127.0.0.1 along."""
+    visitor.log_in()
+    visitor.cookie = f"{other}; {visitor.cookie}; {other}"
+
+    assert visitor.token().status == 200
+
+
 def test_after_logging_out_the_session_is_gone(visitor: Visitor) -> None:
     visitor.log_in()
 
@@ -271,6 +280,19 @@ def test_no_answer_is_kept_and_none_lets_foreign_scripts_in(visitor: Visitor, pa
     assert headers["Cache-Control"] == "no-store"
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert "Server" not in headers
+
+
+@pytest.mark.parametrize(("method", "length", "status"), [("PATCH", 0, 501), ("POST", 70_000, 413)])
+def test_what_is_not_for_the_portal_gets_an_error_of_the_same_kind(
+    visitor: Visitor, method: str, length: int, status: int
+) -> None:
+    """No page, and no word on what serves it."""
+    answer = visitor.ask(method, "/session", b"", Content_Length=str(length))
+
+    assert (answer.status, answer.body["status"]) == (status, status)
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "Server" not in answer.headers
 
 
 def test_nothing_secret_is_in_a_repr(visitor: Visitor) -> None:

@@ -62,8 +62,13 @@ function render() {
 
 function renderRegistration(registration) {
   $('registration').dataset.state = registration.state;
-  say('state', STATES[registration.state](registration));
-  say('state-more', MORE[registration.state]?.(registration) ?? '');
+  const state = STATES[registration.state](registration);
+  const more = MORE[registration.state]?.(registration) ?? '';
+  say('state', state);
+  say('state-more', more);
+  // Renewals go on all day: only what comes of one that does not succeed is spoken.
+  if (registration.state === 'registered') say('state-spoken', 'Registered');
+  else if (registration.state !== 'renewing') say('state-spoken', [state, more].filter(Boolean).join(': '));
   say('state-next', NEXT[registration.state]?.(registration) ?? '');
   const left = Math.max(0, (registration.until ?? 0) - Date.now());
   $('life').hidden = left === 0;
@@ -80,29 +85,30 @@ function renderRegistration(registration) {
 function renderCall(call, registration) {
   const busy = call.state !== 'none';
   const before = $('call').dataset.state;
-  const hadFocus = $('talk').contains(document.activeElement);
-  const isTyping = document.activeElement === $('target') && $('target').value !== '';
+  const focus = document.activeElement;
+  const hadFocus = $('talk').contains(focus);
+  const isIdle = focus === document.body || (focus === $('target') && $('target').value === '');
   $('call').dataset.state = call.state;
-  $('dial').hidden = busy && !(call.state === 'incoming' && isTyping);
+  $('dial').hidden = busy && !(call.state === 'incoming' && $('dial').contains(focus) && !isIdle);
   $('talk').hidden = !busy;
-  $('dial').querySelector('button').disabled = !['registered', 'renewing'].includes(registration.state);
+  $('dial-button').setAttribute('aria-disabled', !(registration.until > Date.now()));
   say('peer', call.peer ?? '');
   say('initial', call.peer?.[0] ?? '');
   say('doing', DOING[call.state]?.(call) ?? '');
   say('call-status', busy ? `${call.peer}: ${SPOKEN[call.state]}` : call.text ?? '');
-  $('call-status').classList.toggle('spoken', busy);
+  $('call-status').classList.toggle('spoken', busy || !call.text);
   $('answer').hidden = $('decline').hidden = call.state !== 'incoming';
   $('hang-up').hidden = !['calling', 'ringing', 'talking'].includes(call.state);
   $('mute').hidden = call.state !== 'talking';
   $('mute').setAttribute('aria-pressed', Boolean(call.muted));
-  if (before !== call.state) moveFocus(before, call.state, hadFocus, isTyping);
+  if (before !== call.state) moveFocus(before, call.state, hadFocus, isIdle);
 }
 
 const SPOKEN = { calling: 'calling', ringing: 'ringing', incoming: 'is calling you', talking: 'connected' };
 
-// Where the keyboard goes on: what was pressed last has often gone. Nobody is torn away from what they type.
-function moveFocus(before, now, hadFocus, isTyping) {
-  if (now === 'incoming' && !isTyping) $('answer').focus();
+// Where the keyboard goes on: what was pressed last has often gone. Nobody is torn away from what they do.
+function moveFocus(before, now, hadFocus, isIdle) {
+  if (now === 'incoming' && isIdle) $('answer').focus();
   else if (now === 'calling') $('hang-up').focus();
   else if (now === 'talking' && before === 'incoming') $('hang-up').focus();
   else if (now === 'none' && (hadFocus || document.activeElement === document.body)) $('target').focus();
@@ -146,12 +152,14 @@ $('login-form').addEventListener('submit', async (event) => {
   if (button.getAttribute('aria-disabled') === 'true') return;
   button.setAttribute('aria-disabled', true);
   say('login-error', '');
+  markLogin(false);
   try {
     const name = $('user').value.trim();
     await logIn(name, $('password').value);
     enter(name);
   } catch (error) {
     say('login-error', `${error.message}.`);
+    markLogin(error.status === 401);
     $('password').focus();
   } finally {
     $('password').value = '';
@@ -159,9 +167,13 @@ $('login-form').addEventListener('submit', async (event) => {
   }
 });
 
+function markLogin(isWrong) {
+  for (const id of ['user', 'password']) $(id).setAttribute('aria-invalid', isWrong);
+}
+
 $('dial').addEventListener('submit', (event) => {
   event.preventDefault();
-  phone.dial($('target').value.trim());
+  if ($('dial-button').getAttribute('aria-disabled') !== 'true') phone.dial($('target').value.trim());
 });
 
 $('log-out').addEventListener('click', () => {
@@ -173,6 +185,10 @@ $('log-out').addEventListener('click', () => {
 $('renew').addEventListener('click', () => {
   if ($('renew').getAttribute('aria-disabled') !== 'true') phone.renew();
 });
+// The focus goes from button to button here: who holds Enter a moment too long presses the first alone.
+$('call').addEventListener('keydown', (event) => {
+  if (event.repeat && event.key === 'Enter') event.preventDefault();
+});
 $('answer').addEventListener('click', () => phone.answer());
 $('decline').addEventListener('click', () => phone.decline());
 $('hang-up').addEventListener('click', () => phone.hangUp());
@@ -183,7 +199,7 @@ phone.addEventListener('note', ({ detail }) => note(detail));
 phone.addEventListener('audio', ({ detail }) => { $('voice').srcObject = detail; });
 phone.addEventListener('loggedout', ({ detail }) => leave(`${detail}.`));
 window.addEventListener('pagehide', () => phone.stop());
-setInterval(render, 1000);
+setInterval(() => { phone.catchUp(); render(); }, 1000);
 
 if (user !== null) enter(user);
 else render();

@@ -15,7 +15,8 @@ const CALL_OPTIONS = { mediaConstraints: { audio: true, video: false }, pcConfig
  *   { state: 'renewing', since, until }
  *   { state: 'unreachable' }                                  JsSIP connects again by itself
  *   { state: 'unavailable', text, retryAt, since?, until? }   it tries again by itself
- *   { state: 'refused', text }                                it does not: another token would be refused as well
+ *   { state: 'refused', text, since?, until? }                it does not: another token would be refused as well
+ * Where there is an `until`, there is a registration, which holds until then, and calls are possible.
  * `call` is what it is doing:
  *   { state: 'none', text? }
  *   { state: 'calling' | 'ringing' | 'incoming' | 'talking', peer, muted, since? }
@@ -32,6 +33,7 @@ export class Phone extends EventTarget {
   #session = null;
   #timer = null;
   #renewing = false;
+  #turn = 0; // goes up with every renewal and stop: an answer to an earlier one may be for another user
 
   /** `tokens` returns a promise of `{ token, expires_in, sip_uri, websocket }`. */
   constructor(tokens) {
@@ -47,24 +49,31 @@ export class Phone extends EventTarget {
   async renew() {
     if (this.#renewing) return;
     this.#renewing = true;
+    const turn = ++this.#turn;
     this.#later(null);
     const { state, since, until } = this.registration;
     if (until > Date.now()) this.#isAt({ state: 'renewing', since, until });
     else if (state === 'out' || state === 'refused') this.#isAt({ state: 'connecting' });
     try {
       const given = await this.#tokens();
-      if (!this.#renewing) return; // stopped meanwhile
+      if (turn !== this.#turn) return;
       this.#note(`token issued, good for ${given.expires_in} s`);
       this.#use({ ...given, expires: Date.now() + given.expires_in * 1000, accepted: false });
     } catch (error) {
-      if (this.#renewing) this.#noToken(error);
+      if (turn === this.#turn) this.#noToken(error);
     } finally {
-      this.#renewing = false;
+      if (turn === this.#turn) this.#renewing = false;
     }
+  }
+
+  /** Renews if it is time. To be called now and then: timers of a machine that slept come late. */
+  catchUp() {
+    if (this.registration.renewAt <= Date.now()) this.renew();
   }
 
   /** Unregisters, hangs up, and forgets the token. */
   stop() {
+    this.#turn += 1;
     this.#renewing = false;
     this.#later(null);
     this.#drop();
@@ -115,7 +124,7 @@ export class Phone extends EventTarget {
   // JsSIP tells of the first registration, but of no renewal: so the answers themselves are read.
   #watch(ua, { type, request, eventHandlers }) {
     if (type === 'ist' || type === 'nist') {
-      this.#note(`← ${request.method} from ${request.from.uri.user}`);
+      this.#note(`← ${request.method} from ${nameOf(request.from.uri, ua.configuration.uri.host)}`);
       return;
     }
     this.#note(`→ ${request.method} ${request.ruri}`);
@@ -144,8 +153,9 @@ export class Phone extends EventTarget {
   #refused(response) {
     const status = response?.status_code;
     if (status === undefined && !this.#ua.isConnected()) return; // told by `disconnected`
-    if ((status === 401 || status === 407) && this.#token.accepted) {
-      this.renew(); // it was good once; it may have ended, or its key: another may do
+    const { accepted, expires } = this.#token;
+    if ((status === 401 || status === 407) && (accepted || expires <= Date.now())) {
+      this.renew(); // it was good once, or ended before it was used: another may do
     } else if (status === 401 || status === 407) {
       this.#gaveUp('The SIP server refused the token.');
     } else if (status === 403) {
@@ -172,13 +182,14 @@ export class Phone extends EventTarget {
 
   #gaveUp(text) {
     this.#later(null);
-    this.#isAt({ state: 'refused', text });
+    const { since, until } = this.registration; // which holds, if there is one, until it ends
+    this.#isAt({ state: 'refused', text, since, until });
   }
 
   #tryAgain(text, retryAfter) {
     const seconds = Math.min(retryAfter || RETRY_SECONDS, MAX_RETRY_SECONDS);
     const milliseconds = seconds * 1000 + Math.random() * 1000; // so that not all phones come at once
-    const { since, until } = this.registration; // which holds, if there is one, until it ends
+    const { since, until } = this.registration;
     this.#isAt({ state: 'unavailable', text, retryAt: Date.now() + milliseconds, since, until });
     this.#later(milliseconds, () => this.renew());
   }
@@ -219,7 +230,7 @@ export class Phone extends EventTarget {
       return;
     }
     this.#session = session;
-    const peer = session.remote_identity.uri.user ?? String(session.remote_identity.uri);
+    const peer = nameOf(session.remote_identity.uri, this.#ua.configuration.uri.host);
     const mine = session.direction === 'outgoing';
     this.#calls({ state: mine ? 'calling' : 'incoming', peer, muted: false });
     const on = (name, act) => session.on(name, (event) => session === this.#session && act(event));
@@ -235,7 +246,7 @@ export class Phone extends EventTarget {
 
   #end(text, status) {
     this.#session = null;
-    this.#calls({ state: 'none', text });
+    this.#calls({ state: 'none', text: readable(text) });
     this.#tell('audio', null);
     if (status === 401 || status === 407) this.renew(); // a registration with that token would be refused as well
   }
@@ -258,12 +269,23 @@ export class Phone extends EventTarget {
   }
 
   #note(line) {
-    this.#tell('note', line);
+    this.#tell('note', readable(line));
   }
 
   #tell(name, detail) {
     this.dispatchEvent(new CustomEvent(name, { detail }));
   }
+}
+
+/** Who that is: a user by name within the domain, and with the other domain's name from elsewhere. */
+function nameOf(uri, domain) {
+  const host = uri.host === domain ? '' : uri.host;
+  return readable([uri.user, host].filter(Boolean).join('@') || uri.host);
+}
+
+// A caller writes some of it: nothing in there turns the direction of the text, breaks the line, or cannot be seen.
+function readable(text) {
+  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '\ufffd');
 }
 
 /** How many seconds the server gave our own contact; null where it is not in the answer. */
@@ -278,7 +300,11 @@ function expiresOf(response, ua) {
 }
 
 function whyNoCall({ originator, cause, message }, peer, mine) {
-  if (cause === 'Canceled') return mine ? 'Call cancelled.' : `You missed a call from ${peer}.`;
+  if (cause === 'Canceled') {
+    if (mine) return 'Call cancelled.';
+    const isAnswered = /^SIP\s*;.*\bcause=200\b/i.test(message?.getHeader('Reason') ?? ''); // RFC 3326
+    return isAnswered ? `Another phone answered the call from ${peer}.` : `You missed a call from ${peer}.`;
+  }
   if (cause === 'User Denied Media Access') return 'No microphone: allow it for this page, and call again.';
   if (!mine) return originator === 'local' ? `You declined the call from ${peer}.` : `The call from ${peer} failed.`;
   const status = message?.status_code;

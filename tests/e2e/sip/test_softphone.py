@@ -36,8 +36,15 @@ window.connections = [];
 window.RTCPeerConnection = class extends RTCPeerConnection {
   constructor(...given) { super(...given); window.connections.push(this); }
 };
+window.connectionsToServer = [];
+window.WebSocket = class extends WebSocket {
+  constructor(url, protocols) { super(window.elsewhere ?? url, protocols); window.connectionsToServer.push(this); }
+};
+const now = Date.now.bind(Date);
+window.ahead = 0;
+Date.now = () => now() + window.ahead;
 """
-"""Put into every page before its own script: keeps hold of what carries the audio."""
+"""Put into every page before its own script: keeps hold of what carries audio and SIP, and of the clock."""
 
 HEARD = """
 (async () => {
@@ -95,10 +102,26 @@ class Phone:
 
     def renew(self) -> None:
         """Press the button, and wait until the server has answered."""
-        before = self.page.run("document.querySelectorAll('#notes li').length")
+        self.page.run("document.querySelectorAll('#notes li').forEach(({ dataset }) => { dataset.old = true; })")
         self.page.click("#renew")
-        new = f"[...document.querySelectorAll('#notes li')].slice({before})"
+        new = "[...document.querySelectorAll('#notes li:not([data-old])')]"
         self.page.wait_for(f"{new}.some(({{ innerText }}) => innerText.includes('registered for'))")
+
+    def receive(self, message: str) -> None:
+        """Have the page get a SIP message, as from its server."""
+        event = f"new MessageEvent('message', {{ data: {json.dumps(message)} }})"
+        self.page.run(f"window.connectionsToServer.at(-1).dispatchEvent({event})")
+
+    def contact(self) -> str:
+        """Return the URI that the page registered."""
+        self.page.run("1")
+        registers = [message for message in self.page.sent if message.startswith("REGISTER ")]
+        found = re.search(r"^Contact: <(sip:[^>;]+)", registers[-1], re.MULTILINE)
+        assert found is not None
+        return found[1]
+
+    def dial_is_off(self) -> bool:
+        return bool(self.page.run("document.querySelector('#dial-button').getAttribute('aria-disabled') === 'true'"))
 
     def text(self, selector: str) -> str:
         return str(self.page.run(f"document.querySelector({json.dumps(selector)}).innerText"))
@@ -199,6 +222,9 @@ def test_a_wrong_password_is_refused(stage: Stage) -> None:
     alice.until_text("#login-error", "the password is another one")
 
     assert alice.focus() == "password"
+    assert alice.page.run("[...document.querySelectorAll('[aria-invalid=true]')].map(({ id }) => id).join()") == (
+        "user,password"
+    )
     assert alice.page.sockets == []
     alice.photograph("login-refused")
 
@@ -264,7 +290,7 @@ def test_a_call_that_cannot_be_says_why(stage: Stage) -> None:
     alice.until_text("#call-status", "nobody has no phone registered at present.")
     alice.photograph("nobody")
     alice.call("sip:eve@elsewhere.example.net")
-    alice.until_text("#call-status", "The SIP server does not let you call eve.")
+    alice.until_text("#call-status", "The SIP server does not let you call eve@elsewhere.example.net.")
     alice.call("bob@")
     alice.until_text("#call-status", "is no SIP address")
 
@@ -359,7 +385,10 @@ def test_a_call_with_a_token_that_is_good_no_more_is_refused_and_so_is_the_next_
         alice.call("bob")
         alice.until_text("#call-status", "The SIP server refused the token for this call.")
         alice.until("refused")
-    assert alice.page.run("document.querySelector('#dial button').disabled")
+    assert alice.text("#life-text").startswith("Still registered, for")
+    assert not alice.dial_is_off()
+    alice.page.run("window.ahead = 120_000")
+    alice.page.wait_for("document.querySelector('#dial-button').getAttribute('aria-disabled') === 'true'")
 
 
 def test_a_token_of_somebody_else_is_refused_as_such(stage: Stage) -> None:
@@ -417,6 +446,155 @@ def test_a_token_that_was_good_once_is_replaced(stage: Stage) -> None:
     assert len(set(alice.tokens())) == 2
 
 
+def test_a_token_for_who_has_logged_out_is_not_used_by_who_came_after(stage: Stage) -> None:
+    """Its answer was slow, and comes first."""
+    page = stage.browser.page()
+    alice = phone_at(page, stage.softphone.url, "alice", stage.softphone.passwords["alice"])
+    page.pause("*/token")
+    alice.log_in()
+    of_alice = page.next_paused()
+    page.click("#log-out")
+    page.wait_for("document.querySelector('#user').checkVisibility()")
+    bob = Phone(page, "bob", stage.softphone.passwords["bob"])
+    bob.log_in()
+    of_bob = page.next_paused()
+
+    page.let(of_alice)
+    page.run("fetch('/icon.svg').then(() => new Promise((done) => setTimeout(done, 300)))")
+    page.go_on(of_bob)
+    bob.until("registered")
+
+    assert bob.text("#address") == "bob@sip.example.com"
+    assert bob.tokens()
+    assert not [message for message in page.sent if ALICE in message]
+
+
+def test_a_token_that_ended_before_it_was_used_is_replaced(stage: Stage) -> None:
+    """It came while the connection was lost, which took longer than it lived."""
+    alice = stage.phone("alice").registered()
+    alice.page.pause("*/token")
+    alice.page.click("#renew")
+    token = alice.page.next_paused()
+    alice.page.run("window.elsewhere = `ws://${location.host}/nothing`")
+    stage.close_connections()
+    alice.until("unreachable")
+    alice.page.go_on(token)
+    alice.page.wait_for("document.querySelector('#notes').innerText.split('token issued').length === 3")
+
+    stage.softphone.issuer.provisioning.secrets.rotate(tag_of("alice"), NewSecret(), overlap_seconds=0)
+    alice.page.run("window.ahead = 130_000")
+    alice.page.run("window.elsewhere = undefined")
+    alice.until("registered")
+
+    assert len(set(alice.tokens())) == 3
+
+
+def test_after_a_sleep_it_renews_at_once(stage: Stage) -> None:
+    """Its timer slept, too: here the clock goes on without it."""
+    alice = stage.phone("alice").registered()
+
+    alice.page.run("window.ahead = 100_000")
+    alice.page.wait_for(
+        "[...document.querySelectorAll('#notes li')].filter("
+        "({ innerText }) => innerText.includes('registered for')).length === 2"
+    )
+
+    assert len(set(alice.tokens())) == 2
+
+
+def test_renewals_are_not_read_out(stage: Stage) -> None:
+    """Only what changes of the registration is."""
+    alice = stage.phone("alice").registered()
+    alice.page.run(
+        "(window.spoken = [], new MutationObserver((all) => all.forEach(({ target }) =>"
+        " target.closest('[role=status]') && window.spoken.push(target.textContent)))"
+        ".observe(document.body, { subtree: true, childList: true }))"
+    )
+
+    alice.renew()
+    assert alice.page.run("window.spoken.join()") == ""
+
+    with stage.switched_off("alice"):
+        alice.page.click("#renew")
+        alice.until("refused")
+    assert "Refused" in alice.page.run("document.querySelector('#state-spoken').textContent")
+
+
+INVITE = """\
+INVITE {contact} SIP/2.0
+Via: SIP/2.0/WS x.invalid;branch=z9hG4bK{number}
+Max-Forwards: 70
+To: <sip:alice@sip.example.com>
+From: <{caller}>;tag=t{number}
+Call-ID: {number}@elsewhere
+CSeq: 1 INVITE
+Contact: <sip:x@x.invalid;transport=ws>
+Content-Length: 0
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("caller", "shown"),
+    [
+        ("sip:bob@sip.example.com", "bob"),
+        ("sip:bob@SIP.EXAMPLE.COM", "bob"),
+        ("sip:bob@elsewhere.example.net", "bob@elsewhere.example.net"),
+        ("sip:elsewhere.example.net", "elsewhere.example.net"),
+        ("sip:%E2%80%AEbob%0D%0A@sip.example.com", "\ufffdbob\ufffd\ufffd"),
+    ],
+)
+def test_a_caller_of_another_domain_is_not_taken_for_a_colleague(stage: Stage, caller: str, shown: str) -> None:
+    alice = stage.phone("alice").registered()
+    invite = INVITE.format(contact=alice.contact(), number=len(caller), caller=caller).replace("\n", "\r\n")
+
+    alice.receive(invite)
+    alice.until_call("incoming")
+
+    assert alice.text("#peer") == shown
+    assert alice.page.run("document.title") == f"{shown} is calling · Softphone"
+    alice.page.click("#decline")
+    alice.until_text("#call-status", shown)
+
+
+def test_a_call_that_another_phone_answers_is_not_missed(stage: Stage) -> None:
+    alice = stage.phone("alice").registered()
+    one, other = stage.phone("bob").registered(), stage.phone("bob").registered()
+    alice.call("bob")
+    one.until_call("incoming")
+    other.until_call("incoming")
+
+    other.page.click("#answer")
+
+    one.until_text("#call-status", "Another phone answered the call from alice.")
+    alice.until_call("talking")
+
+
+def test_holding_enter_calls_once(stage: Stage) -> None:
+    """And does not hang up with the button that comes under it."""
+    alice, bob = stage.phone("alice").registered(), stage.phone("bob").registered()
+    alice.page.type("#target", "bob")
+
+    alice.page.press("Enter", times=4)
+    bob.until_call("incoming")
+    alice.until_call("ringing")
+
+    assert alice.focus() == "hang-up"
+
+
+@pytest.mark.parametrize(("where", "then"), [("renew", "renew"), ("notes", "notes"), ("target", "answer")])
+def test_a_call_that_comes_in_takes_the_focus_of_nobody_who_uses_it(stage: Stage, where: str, then: str) -> None:
+    """Or the key that is being pressed would answer it."""
+    alice, bob = stage.phone("alice").registered(), stage.phone("bob").registered()
+    bob.page.run(f"document.querySelector('#{where}').focus()")
+
+    alice.call("bob")
+    bob.until_call("incoming")
+
+    assert bob.focus() == then
+    assert bob.page.run("document.querySelector('#answer').getAttribute('aria-describedby')") == "peer doing"
+
+
 def test_the_keyboard_is_enough(stage: Stage) -> None:
     """From the login to the end of a call, without a click; what has the focus can be seen."""
     bob = stage.phone("bob").registered()
@@ -437,7 +615,7 @@ def test_the_keyboard_is_enough(stage: Stage) -> None:
     assert alice.focus() == "target"
     alice.page.write("bob")
     alice.page.press("Tab")
-    assert alice.focus() == "Call"
+    assert alice.focus() == "dial-button"
     alice.page.press("Tab", shift=True)
     alice.page.press("Enter")
     bob.page.wait_for("document.activeElement.id === 'answer'")
