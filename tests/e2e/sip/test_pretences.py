@@ -120,7 +120,7 @@ def test_who_came_over_a_connection_is_called_over_it_whatever_the_contact_says(
     with udp(kamailio.udp) as trunk, tcp(kamailio.tcp) as phone, udp(kamailio.udp) as other:
         contact = f"Contact: <sip:0900123@127.0.0.1:{trunk.port}>"
         more = [contact, bearer(desk.token(user))]
-        request = Request(user=user.name, contact=0, call=str(uuid.uuid4()), more=more)
+        request = Request(user=user.name, port=phone.port, contact=0, call=str(uuid.uuid4()), more=more)
         assert answer_to(phone, bytes(request)).status == 200
         message = Request(
             method="MESSAGE",
