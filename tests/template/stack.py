@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
+from unittest import mock
 
 from samtranslator.translator.transform import transform  # type: ignore[import-untyped]
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
@@ -132,16 +133,20 @@ def values_of(template: dict[str, Any], overrides: dict[str, str]) -> dict[str, 
     return {name: str(parameter["Default"]) for name, parameter in template["Parameters"].items()} | overrides
 
 
-def translated_by_sam(template: dict[str, Any], values: dict[str, str]) -> dict[str, Any]:
-    """Return *template* in plain CloudFormation, its parameters and conditions still open."""
-    plain: dict[str, Any] = transform(copy.deepcopy(template), dict(values), NoManagedPolicies())
+def translated_by_sam(template: dict[str, Any], values: dict[str, str], second: int = 0) -> dict[str, Any]:
+    """Return *template* in plain CloudFormation, its parameters and conditions still open.
+
+    *second* is SAM's clock: with `AlwaysDeploy` it names an API's deployment after the second it is made in.
+    """
+    with mock.patch("samtranslator.model.apigateway.time.time", return_value=second):
+        plain: dict[str, Any] = transform(copy.deepcopy(template), dict(values), NoManagedPolicies())
     return plain
 
 
-def stack_of(template: dict[str, Any], **overrides: str) -> Stack:
+def stack_of(template: dict[str, Any], second: int = 0, /, **overrides: str) -> Stack:
     """Return the resources and outputs of a stack made of *template* with *overrides* of its parameters."""
     values = values_of(template, overrides)
-    translated = translated_by_sam(template, values)
+    translated = translated_by_sam(template, values, second)
     resolver = Resolver(values, translated["Conditions"], translated["Resources"])
     for rule in translated["Rules"].values():
         if resolver.resolve(rule["RuleCondition"]):

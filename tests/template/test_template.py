@@ -211,14 +211,24 @@ def test_there_is_one_stage_throttled_and_blind_to_contents(deploy: Deploy) -> N
     ]
 
 
-def test_another_gate_reaches_the_stage(template: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_gate_reaches_the_stage(template: dict[str, Any]) -> None:
     """A stage serves a deployment, which SAM makes anew only for changes it sees; a parameter's it does not."""
-    served = []
-    for second, gate in enumerate(["api-key", "iam"]):
-        monkeypatch.setattr("samtranslator.model.apigateway.time.time", lambda second=second: 1_800_000_000 + second)
-        served.append(only(stack_of(template, Gate=gate), "AWS::ApiGateway::Stage")["DeploymentId"])
+    served = [
+        only(stack_of(template, second, Gate=gate), "AWS::ApiGateway::Stage")["DeploymentId"]
+        for second, gate in enumerate(["api-key", "iam"])
+    ]
 
     assert served[0] != served[1]
+
+
+def test_stacks_made_on_paper_differ_by_their_parameters_only(
+    template: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not by the second they are made in: on a busy machine two of a test are not made in the same one."""
+    first = stack_of(template)
+    monkeypatch.setattr("time.time", lambda: 1_800_000_000)
+
+    assert stack_of(template) == first
 
 
 # --- What the gateway answers by itself -------------------------------------------------------------------------------
