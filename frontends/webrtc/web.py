@@ -51,6 +51,9 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = _IDLE_SECONDS
 
     def _handle(self) -> None:
+        if "Transfer-Encoding" in self.headers:
+            self.send_error(411)
+            return
         length = self.headers.get("Content-Length", "0")
         if not (length.isascii() and length.isdigit()) or int(length) > _MAX_BODY_BYTES:
             self.send_error(413)

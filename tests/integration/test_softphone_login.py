@@ -295,6 +295,10 @@ def test_what_is_not_for_the_portal_gets_an_error_of_the_same_kind(
     assert "Server" not in answer.headers
 
 
+def test_a_body_in_chunks_is_refused_and_not_taken_for_none(visitor: Visitor) -> None:
+    assert visitor.ask("POST", "/session", b"", Content_Length="0", Transfer_Encoding="chunked").status == 411
+
+
 def test_nothing_secret_is_in_a_repr(visitor: Visitor) -> None:
     issued = visitor.issuer.token_for("alice")
 
