@@ -15,6 +15,7 @@ from tests.e2e.sip.messages import Message
 SCENARIOS: Final = Path(__file__).parent / "scenarios"
 PROGRAM: Final = "sipp"
 SECONDS: Final = 20
+START_SECONDS: Final = 40
 _PLACE_OF_HEADERS: Final = "[headers]\n"
 _TRACED: Final = re.compile(rb"^\w+ message (sent|received) [\[(]?(\d+)[\])]? bytes ?:?\n\n", re.MULTILINE)
 
@@ -97,6 +98,18 @@ class Scenario:
             tuple(message for way, message in messages if way == "received"),
         )
 
+    def wait_until_it_listens(self, process: "subprocess.Popen[bytes]", port: int) -> None:
+        """Wait until it has taken its port.
+
+        Raises:
+            ScenarioFailed: it has ended, or does not come so far.
+        """
+        ends = time.monotonic() + START_SECONDS
+        while not _is_taken(port):
+            if process.poll() is not None or time.monotonic() > ends:
+                raise ScenarioFailed(f"SIPp does not listen on port {port} for {self._name}.\n{self._told()}")
+            time.sleep(0.01)
+
     def _told(self) -> str:
         files = (self._errors, self._trace, self._folder / "screen")
         return "\n".join(
@@ -157,7 +170,7 @@ def callee(folder: Path, name: str = "callee") -> Iterator[Callee]:
     scenario = Scenario(folder, name, ["-t", "u1", "-p", str(port)])
     process = scenario.start()
     try:
-        _wait_until_taken(port)
+        scenario.wait_until_it_listens(process, port)
         taking = Callee(port)
         yield taking
         taking.run = scenario.result(process)
@@ -183,14 +196,6 @@ def _is_taken(port: int) -> bool:
         except OSError:
             return True
     return False
-
-
-def _wait_until_taken(port: int) -> None:
-    ends = time.monotonic() + SECONDS
-    while not _is_taken(port):
-        if time.monotonic() > ends:
-            raise ScenarioFailed(f"SIPp does not listen on port {port}")
-        time.sleep(0.01)
 
 
 def _keys(keys: dict[str, object]) -> list[str]:

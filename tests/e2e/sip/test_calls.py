@@ -57,6 +57,11 @@ def holds_no_token(pair: Pair) -> bool:
     )
 
 
+def in_order_of_arrival(pair: Pair) -> list[str]:
+    """Return what the callee was asked for; by UDP any of it may be sent again."""
+    return list(dict.fromkeys(message.method for message in pair.phone.run.received))
+
+
 def is_challenge(answer: Message) -> bool:
     """Whether a proxy asks for a bearer token."""
     return answer.status == 407 and answer.one("proxy-authenticate").startswith(f'Bearer realm="{DOMAIN}"')
@@ -82,7 +87,7 @@ def test_a_call_is_challenged_made_and_ended_and_the_callee_sees_no_token(
     (challenge,) = (message for message in run.received if message.status == 407)
     assert is_challenge(challenge)
     assert "error=" not in challenge.one("proxy-authenticate")
-    assert [message.method for message in pair.phone.run.received] == ["INVITE", "ACK", "BYE"]
+    assert in_order_of_arrival(pair) == ["INVITE", "ACK", "BYE"]
     assert holds_no_token(pair)
 
 
@@ -90,7 +95,7 @@ def test_a_call_given_up_is_cancelled_without_a_token(kamailio: Kamailio, phones
     with ringing(kamailio, phones, desk, "callee_cancelled") as pair:
         run = call(kamailio, phones, pair, "cancelled", proxy_bearer(pair.token))
 
-    assert [message.method for message in pair.phone.run.received] == ["INVITE", "CANCEL", "ACK"]
+    assert in_order_of_arrival(pair) == ["INVITE", "CANCEL", "ACK"]
     assert not any(message.status in (401, 407) for message in run.received)
     assert holds_no_token(pair)
 
@@ -172,6 +177,14 @@ def test_the_callee_is_told_who_calls_by_the_proxy_and_nobody_else(
     assert invite.one("p-asserted-identity") == f"<{pair.caller.uri}>"
 
 
+def test_a_caller_who_wants_privacy_is_not_named_by_the_proxy(kamailio: Kamailio, phones: Phones, desk: Desk) -> None:
+    """RFC 3325, section 9.3: who asks for it by `Privacy: id` calls under a name, but none that we vouch for."""
+    with ringing(kamailio, phones, desk, "callee_cancelled") as pair:
+        call(kamailio, phones, pair, "cancelled", f"{proxy_bearer(pair.token)}\nPrivacy: id")
+
+    assert pair.phone.run.received[0].all("p-asserted-identity") == []
+
+
 def test_credentials_reach_the_routing(line: Line, phones: Phones, desk: Desk) -> None:
     """AVPs named as the service's LOAD_CREDENTIALS names them: here a hook shows them to the callee."""
     user = desk.user(display_name='Zoë "Z" Zimmer', account_id=2**63 - 1, video_allowed=False)
@@ -224,8 +237,23 @@ def test_the_request_that_these_tests_vary_passes(client: Client, desk: Desk) ->
     assert answer_to(client, an_invite(desk)).status == 480
 
 
-def test_a_call_without_a_token_is_challenged(client: Client, desk: Desk) -> None:
-    assert is_challenge(answer_to(client, an_invite(desk, more=[])))
+@pytest.mark.parametrize("method", ["INVITE", "MESSAGE", "OPTIONS"])
+def test_whatever_is_asked_of_another_user_wants_a_token(client: Client, desk: Desk, method: str) -> None:
+    assert is_challenge(answer_to(client, an_invite(desk, method=method, more=[])))
+    assert answer_to(client, an_invite(desk, method=method)).status == 480
+
+
+@pytest.mark.parametrize("method", ["SUBSCRIBE", "PUBLISH", "NOTIFY", "INFO", "BYE", "UPDATE", "PRACK", "REFER", "NEW"])
+def test_outside_a_call_other_methods_are_not_allowed(client: Client, desk: Desk, line: Line, method: str) -> None:
+    """With a token or without: nobody is asked, and nothing is relayed."""
+    before = len(line.asked)
+    without_and_with: tuple[list[str] | None, ...] = ([], None)
+
+    for more in without_and_with:
+        answer = answer_to(client, an_invite(desk, method=method, more=more))
+        assert answer.status == 405
+        assert answer.one("allow") == "REGISTER, INVITE, ACK, CANCEL, BYE, MESSAGE, OPTIONS"
+    assert len(line.asked) == before
 
 
 @pytest.mark.parametrize("kind", ["expired", "forged"])

@@ -19,6 +19,7 @@ from tests.e2e.sip.stand import Phones, bearer, proxy
 TIMEOUT_SECONDS = 1
 MANY = 1_000
 """More than may wait."""
+LONGER_THAN_ANYBODY_WAITS = 10
 SMALL_MB, AT_A_TIME = 24, 50
 HELD_AT_ONCE = 8
 """More than Kamailio has processes for SIP, fewer than it has for waiting."""
@@ -294,6 +295,32 @@ def test_with_little_memory_left_nothing_new_begins_and_nothing_ends(line: Line,
 
     assert is_unavailable(answers[-1])
     assert len(answers) > AT_A_TIME
+    assert afterwards.status == 200
+
+
+def test_who_waited_too_long_for_a_free_process_is_sent_away(line: Line, phones: Phones, desk: Desk) -> None:
+    """Its client has asked again by then, or given up; and what is asked for those only makes the others wait."""
+    slow, late = desk.user("slow"), desk.user("late")
+    header, before = bearer(desk.token(late)), len(line.asked)
+
+    with (
+        proxy(phones.new_folder(), line.url, desk, API_WORKERS=1, API_TIMEOUT=30) as kamailio,
+        tcp(kamailio.tcp) as first,
+        tcp(kamailio.tcp) as second,
+    ):
+        with line.holding(slow.name) as released:
+            first.send(bytes(Request(call=str(uuid.uuid4()), user=slow.name, more=[bearer(desk.token(slow))])))
+            line.wait_for(before + 1)
+            second.send(bytes(Request(call=str(uuid.uuid4()), user=late.name, more=[header])))
+            time.sleep(LONGER_THAN_ANYBODY_WAITS)
+            released.set()
+            answers = [first.receive(), second.receive()]
+        asked = [query.member("from_user") for query in line.asked[before:]]
+        afterwards = answer_to(second, bytes(Request(call=str(uuid.uuid4()), user=late.name, more=[header])))
+
+    assert answers[0].status == 200
+    assert is_unavailable(answers[1])
+    assert asked == [slow.name]
     assert afterwards.status == 200
 
 

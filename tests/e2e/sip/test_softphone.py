@@ -53,6 +53,10 @@ HEARD = """
   return { packets: packetsReceived ?? 0, energy: totalAudioEnergy ?? 0 };
 })()
 """
+SPEAKS, IS_SILENT = "> 0.01", "< 0.0001"
+"""What becomes of the energy heard."""
+NARROWEST = 320
+"""Pixels: WCAG 2.2, criterion 1.4.10."""
 OF_THE_NETWORK = ("Failed to load resource", "WebSocket connection to")
 """What a browser complains of when it is refused something, or loses a connection."""
 
@@ -133,16 +137,26 @@ class Phone:
         heard: dict[str, float] = self.page.run(HEARD)
         return heard
 
+    def until_the_other(self, does: str) -> None:
+        """Wait until in more than a second, in which packets came, the energy heard grew like that."""
+        a_while = "new Promise((resolve) => setTimeout(resolve, 1200))"
+        self.page.wait_for(
+            f"(async () => {{ const before = await {HEARD}; await {a_while}; const after = await {HEARD};"
+            f" return after.packets > before.packets && after.energy - before.energy {does}; }})()"
+        )
+
     def tokens(self) -> list[str]:
         """Every token that the page sent, in order."""
         self.page.run("1")
         return [token for message in self.page.sent for token in TOKEN.findall(message)]
 
     def photograph(self, state: str) -> None:
-        """Keep what it looks like, in light and wide, in dark and narrow."""
+        """Keep what it looks like, in light and wide, in dark and narrow; nothing of it may be beyond the edge."""
         for name, width, scheme in (("light", 1100, "light"), ("dark-narrow", 390, "dark")):
             self.page.looks(width=width, scheme=scheme, still=True)
             self.page.photograph(PICTURES / f"{state}-{name}.png")
+        self.page.looks(width=NARROWEST)
+        assert self.page.run("document.documentElement.scrollWidth") == NARROWEST
         self.page.looks()
 
 
@@ -254,8 +268,11 @@ def test_two_phones_talk_and_hear_each_other(stage: Stage) -> None:
     for one in (alice, bob):
         one.page.wait_for(f"{HEARD}.then(({{ packets, energy }}) => packets > 50 && energy > 0)")
         one.page.wait_for("document.querySelector('#voice').srcObject?.active")
+    bob.until_the_other(SPEAKS)
     alice.page.click("#mute")
     alice.until_text("#doing", "you are muted")
+    bob.until_the_other(IS_SILENT)
+    alice.until_the_other(SPEAKS)
     alice.photograph("talking")
     alice.renew()
     assert alice.text("#doing").startswith("In a call")
