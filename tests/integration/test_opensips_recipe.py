@@ -20,6 +20,7 @@ from events.samples import ALICE, ALICE_EXPIRED, DOMAIN, Token
 from events.stage import Answer, template
 from serve.gateway import HttpRequest, RestApi
 from tests.integration.conftest import SetStage
+from tests.integration.page_commands import blocks_of, run
 
 FOLDER = Path(__file__).parents[2] / "frontends" / "opensips"
 CFG = (FOLDER / "auth_jwt.cfg").read_text(encoding="utf-8")
@@ -136,7 +137,7 @@ def test_every_page_is_used_and_named() -> None:
     used = {
         page if isinstance(page, str) else page[1]
         for kind, table in tables.items()
-        if kind != "pages"
+        if kind not in {"pages", "packages"}
         for page in table.values()
     }
 
@@ -327,6 +328,37 @@ def test_an_outage_and_a_missing_token_are_faults(set_stage: SetStage) -> None:
 
 
 # --- The page ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_installs_the_packages_of_all_modules_and_no_others() -> None:
+    loaded = {name.removesuffix(".so") for name in documented()["modules"]}
+    (wanted,) = re.findall(r"with the modules ([^.]+)\.", README)
+    (installed,) = re.findall(r"apt-get install (opensips [\w -]+?) +#", README)
+
+    assert set(re.findall(r"`(\w+)`", wanted)) == documented()["packages"].keys() >= loaded
+    assert sorted(installed.split()) == sorted(set(documented()["packages"].values()))
+
+
+@pytest.mark.parametrize("shell", ["bash", "sh"])
+def test_the_register_that_the_page_sends_is_well_formed_and_accepted(ask: Ask, shell: str, tmp_path: Path) -> None:
+    (shown,) = (block for block in blocks_of(FOLDER / "README.md") if "REGISTER" in block)
+    sent = tmp_path / "sent"
+    stand_ins = {"auth-jwt": f"echo {ALICE.text}", "nc": f"cat > {sent}", "opensips-cli": ""}
+
+    ended = run(shell, shown, tmp_path, stand_ins)
+
+    start, *lines = sent.read_bytes().decode().removesuffix("\r\n\r\n").split("\r\n")
+    fields = dict(line.split(": ", 1) for line in lines)
+    user, domain = re.fullmatch(r"<sip:(\w+)@([\w.]+)>", fields["To"]).groups()  # type: ignore[union-attr]
+    scheme, _, given = fields["Authorization"].partition(" ")
+    assert sent.read_bytes().endswith(b"\r\n\r\n")
+    assert (start, domain) == (f"REGISTER sip:{DOMAIN} SIP/2.0", DOMAIN)
+    assert fields["From"].startswith(f"{fields['To']};tag=")
+    assert fields["CSeq"].endswith(" REGISTER")
+    assert ";rport;" in fields["Via"], "or the answer would go to a port where nobody listens"
+    assert (scheme, given) == ("Bearer", ALICE.text)
+    assert ask(ALICE, user, fields["Call-ID"]).status == 200
+    assert ended.called == ["auth-jwt token mint alice-web", "nc -u -w5 127.0.0.1 5060", "opensips-cli -x mi ul_dump"]
 
 
 def test_the_page_tells_of_every_setting_that_the_module_has() -> None:

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -243,6 +245,50 @@ def test_the_oldest_authenticator_cannot_be_used_with_tokens(ask: Ask, service: 
     assert (seen.status, seen.grant) == (500, None)
 
 
+DOCUMENTED: Final = {
+    "method": "REGISTER",
+    "realm": DOMAIN,
+    "username": ALICE.text,
+    "expires": 3600,
+    "nonce": "161827364",
+    "uri": f"sip:{DOMAIN}",
+    "response": "be641cf7951ff23ab04c57907d59f37d",
+    "scheme": "digest",
+    "algorithm": "MD5",
+    "qop": "auth",
+    "cnonce": "6b8b4567",
+    "nc": "00000001",
+}
+"""All that https://docs.jambonz.org/reference/webhooks/registration-hook-post has in a request."""
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "said"),
+    [
+        pytest.param({}, 400, {"status": 400}, id="as documented"),
+        pytest.param(
+            {"headers": {"from": f"<sip:alice@{DOMAIN}>;tag=1", "to": f"<sip:alice@{DOMAIN}>"}},
+            200,
+            {"status": "ok", "sip_username": "alice"},
+            id="with the headers that its code adds",
+        ),
+    ],
+)
+def test_the_documented_request_is_decided_only_with_headers(
+    service: Serving, more: dict[str, Any], status: int, said: dict[str, Any]
+) -> None:
+    """The documented members name the token alone, and nobody whom it would register."""
+    asked = Request(hook(service), json.dumps(DOCUMENTED | more).encode(), {"Content-Type": "application/json"})
+    try:
+        with urlopen(asked, timeout=NODE_SECONDS) as response:
+            answer = (response.status, json.load(response))
+    except HTTPError as refused:
+        answer = (refused.code, json.load(refused))
+
+    assert answer[0] == status
+    assert said.items() <= answer[1].items()
+
+
 def test_a_bearer_header_is_challenged_by_todays_jambonz(ask: Ask, service: Serving) -> None:
     """It knows Digest only; the token itself never reaches the hook."""
     seen = ask("digest-utils", hook(service), sip(bearer(ALICE)))
@@ -394,8 +440,10 @@ def _nginx(folder: Path, api: str, key: str) -> Iterator[str]:
 
 def _key_file(key: str) -> str:
     """Write the file of the key as README.md says."""
-    (line,) = re.findall(r"^ *(proxy_set_header x-api-key .*)$", README.read_text(encoding="utf-8"), re.MULTILINE)
-    return re.sub(r"\$\(.*\)", lambda _: key, line)
+    (line,) = re.findall(
+        r"^ *printf '(proxy_set_header .*%s.*)\\n' \"\$KEY\" ", README.read_text("utf-8"), re.MULTILINE
+    )
+    return f"{line.replace('%s', key)}\n"
 
 
 def _wait_for(port: int) -> None:
@@ -475,13 +523,37 @@ def test_the_unit_starts_what_the_page_installs_and_stays_in_the_foreground() ->
 
 
 def test_the_key_is_in_a_file_of_root_and_in_no_argument() -> None:
-    """`ps` shows arguments to everybody."""
+    """`ps` shows arguments to everybody; those of printf stay in the shell, which has it built in."""
     readme = README.read_text(encoding="utf-8")
     (included,) = re.findall(r"^ +include (\S+);", CONFIG.read_text(encoding="utf-8"), re.MULTILINE)
 
-    assert f"install -m 600 /dev/null /etc/nginx/{included}\n" in readme
-    assert not re.search(r"(sed|echo|printf) [^\n]*get-api-key", readme)
+    assert f"| install -m 600 /dev/stdin /etc/nginx/{included}\n" in readme
+    assert re.findall(r"(\w+) '[^'\n]*' \"\$KEY\"", readme) == ["printf"]
     assert "x-api-key" not in CONFIG.read_text(encoding="utf-8")
+
+
+def test_nginx_does_not_start_without_the_file_of_the_key(tmp_path: Path) -> None:
+    """So the page's `nginx -t` stops its reader where no key was written."""
+    text = CONFIG.read_text(encoding="utf-8").replace("/run/jambonz-auth.pid", str(tmp_path / "pid"))
+    (tmp_path / "nginx.conf").write_text(text, encoding="utf-8")
+    (included,) = re.findall(r"^ +include (\S+);", text, re.MULTILINE)
+    command = [_need("nginx"), "-t", "-c", str(tmp_path / "nginx.conf"), "-p", str(tmp_path), "-e", "stderr"]
+
+    without = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    (tmp_path / included).write_text(_key_file("key"), encoding="utf-8")
+    with_it = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+    assert (without.returncode, with_it.returncode) == (1, 0)
+    assert included in without.stderr
+
+
+def test_the_nginx_that_serves_jambonzs_portal_goes_on() -> None:
+    """It has Debian's pid file and port 80; nothing of ours may take them, nor may the page stop it."""
+    config, readme = CONFIG.read_text(encoding="utf-8"), README.read_text(encoding="utf-8")
+
+    assert re.findall(r"^ *listen (\S+);", config, re.MULTILINE) == ["127.0.0.1:8090"]
+    assert re.findall(r"^pid (\S+);", config, re.MULTILINE) == ["/run/jambonz-auth.pid"]
+    assert not re.search(r"^ *systemctl (disable|stop|mask|reload|restart)\b.* nginx\b", readme, re.MULTILINE)
 
 
 def test_systemd_understands_the_unit() -> None:
