@@ -173,7 +173,7 @@ check: lint types template ## Everything CI checks: format, lint, types, templat
 
 # Real servers and a real browser, as Debian packages. Elsewhere, what is on PATH is used, and what is not is skipped.
 DEBIAN := mariadb-server mariadb-client postgresql chromium kamailio kamailio-utils-modules kamailio-extra-modules \
-  kamailio-websocket-modules kamailio-tls-modules haproxy sip-tester iproute2 nginx systemd $(if $(shell command -v npm),,npm)
+  kamailio-websocket-modules kamailio-tls-modules mmdebstrap haproxy sip-tester iproute2 nginx systemd $(if $(shell command -v npm),,npm)
 .PHONY: debian
 debian: ## Install the servers, SIPp and the browser that the end-to-end tests use (Debian, as root)
 	@missing=$$(for package in $(DEBIAN); do dpkg -s $$package 2>/dev/null | grep -q "^Status: install ok installed" || echo $$package; done); \
@@ -190,9 +190,30 @@ e2e-admin: install ## Open the admin API in a real browser (ARGS go to pytest)
 
 # In a network namespace of its own where the machine lets us: nothing but loopback, and no port is taken.
 ISOLATED := $(PY) -m tests.e2e.sip.isolated
+SIP_TESTS := $(if $(BOUNDED),timeout --foreground --kill-after=30 300) $(ISOLATED) $(PY) -m pytest -rs
 .PHONY: e2e-sip
 e2e-sip: install softphone-page ## Call real SIP servers and a browser's softphone, over the real function (ARGS go to pytest)
-	@$(if $(BOUNDED),timeout --foreground --kill-after=30 300) $(ISOLATED) $(PY) -m pytest tests/e2e/sip $(ARGS)
+	@echo "On the Kamailio of this machine and on Debian 13's, side by side: each is shown when it ends, in three minutes."
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=target e2e-sip-here e2e-sip-6
+
+.PHONY: e2e-sip-here
+e2e-sip-here: install softphone-page ## The same on the Kamailio of this machine alone
+	@echo "On the Kamailio of this machine."
+	@$(SIP_TESTS) tests/e2e/sip $(ARGS)
+
+# The page of the softphone has been looked at by then; how it speaks to this Kamailio is in test_tls.py.
+.PHONY: e2e-sip-6
+e2e-sip-6: install softphone-page ## The same on Debian 13's Kamailio 6 alone
+	@echo "On the Kamailio of Debian 13."
+	@if $(BOUNDED) $(PY) -m tests.e2e.sip.debian13 $(KAMAILIO_6); then \
+	  PATH="$(CURDIR)/$(KAMAILIO_6)/bin:$$PATH" $(SIP_TESTS) tests/e2e/sip --ignore=tests/e2e/sip/test_softphone.py $(ARGS); \
+	else [ -z "$$CI" ] && echo "So nothing was run on it."; fi
+
+# Unpacked beside the installed one: build/kamailio-6/bin in front of PATH, and all that runs Kamailio here runs that.
+KAMAILIO_6 := build/kamailio-6
+.PHONY: kamailio-6
+kamailio-6: install ## Unpack Debian 13's Kamailio into build/ (15 seconds; needs mmdebstrap)
+	@$(BOUNDED) $(PY) -m tests.e2e.sip.debian13 $(KAMAILIO_6)
 
 # What needs a network, before the tests have none.
 .PHONY: softphone-page

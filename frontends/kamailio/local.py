@@ -95,7 +95,7 @@ def running(
         hooks: text in place of hooks.cfg.
         memory: that its processes share, in MB.
         settings: values of settings.cfg; a switch is True or False. With WITH_HAPROXY, HAProxy is started in front, and
-            Kamailio's own ports of TCP and WS want its PROXY header.
+            Kamailio's own ports of TCP and WS want its PROXY header. WITH_TLS wants version 5.8.
 
     Raises:
         CannotRun: it is not installed, or does not start.
@@ -123,10 +123,7 @@ def running(
     text = (HERE / "settings.cfg").read_text("utf-8")
     (folder / "settings.cfg").write_text(with_settings(text, values | settings), "utf-8")
     (folder / "hooks.cfg").write_text((HERE / "hooks.cfg").read_text("utf-8") if hooks is None else hooks, "utf-8")
-    configuration = (HERE / "kamailio.cfg").read_text("utf-8")
-    if settings.get("WITH_TLS"):
-        configuration = _as_this_version_reads(program, configuration)
-    (folder / "kamailio.cfg").write_text(configuration, "utf-8")
+    shutil.copy(HERE / "kamailio.cfg", folder)
     log = folder / "kamailio.log"
     command = [
         program,
@@ -189,13 +186,18 @@ def _haproxy(folder: Path, behind: int, port: int) -> Iterator[None]:
             process.kill()  # nothing of it is to be kept, and it would wait for connections
 
 
-def _as_this_version_reads(program: str, text: str) -> str:
-    """Take out the line that Kamailio before 5.8 ends at. A lab's few connections, one after the other, it survives."""
-    told = subprocess.run([program, "-v"], capture_output=True, text=True, timeout=10, check=True)  # noqa: S603
-    version = re.search(r"version: kamailio (\d+)\.(\d+)", told.stdout)
-    if version is None or (int(version[1]), int(version[2])) >= (5, 8):
-        return text
-    return re.sub(r"(?m)^tls_threads_mode=.*\n", "", text)
+def version() -> tuple[int, int]:
+    """Return the first two numbers of the version of Kamailio that would run: (5, 8) and newer know WITH_TLS.
+
+    Raises:
+        CannotRun: it is not installed, or does not say.
+    """
+    command = [_program("kamailio"), "-v"]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)  # noqa: S603 - of ours
+    found = re.match(r"version: kamailio (\d+)\.(\d+)", told.stdout)
+    if found is None:
+        raise CannotRun(f"kamailio -v says no version: {told.stdout[:80]}")
+    return int(found[1]), int(found[2])
 
 
 def with_settings(text: str, values: Mapping[str, str | int | bool]) -> str:

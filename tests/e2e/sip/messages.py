@@ -84,6 +84,7 @@ class Request:
         uri: Request-URI; None is the domain for a REGISTER, else the one in To.
         from_uri, to_uri: where they are to be others.
         to_tag: the other side's tag, of a request within a dialog.
+        from_tag: one's own; empty takes the call's name.
         contact: port of the Contact; 0 leaves it out.
         more: further header lines.
         body: text.
@@ -100,6 +101,7 @@ class Request:
     from_uri: str | None = None
     to_uri: str | None = None
     to_tag: str = ""
+    from_tag: str = ""
     contact: int = 5060
     more: Sequence[str] = field(default=(), repr=False)
     body: str = ""
@@ -114,7 +116,7 @@ class Request:
             f"{self.method} {uri} SIP/2.0",
             f"Via: SIP/2.0/{self.over} 127.0.0.1:{self.port};branch=z9hG4bK-{self.call}-{self.sequence};rport",
             "Max-Forwards: 70",
-            f"From: <{self.from_uri or own}>;tag={self.call}",
+            f"From: <{self.from_uri or own}>;tag={self.from_tag or self.call}",
             f"To: <{to}>" + f";tag={self.to_tag}" * bool(self.to_tag),
             f"Call-ID: {self.call}",
             f"CSeq: {self.sequence} {self.method}",

@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-from frontends.kamailio.local import Kamailio, running
+from frontends.kamailio.local import Kamailio, running, version
 from tests.e2e.sip import sipp
 from tests.e2e.sip.desk import DOMAIN, Desk, User
 from tests.e2e.sip.line import TlsFor
@@ -23,6 +23,7 @@ FLOODS_ALLOWED: Final = {"FLOOD_DENSITY": 100_000, "MAX_REFUSALS": 100_000}
 """All phones of a test have one address."""
 
 PROGRAMS: Final = ("kamailio", "sipp")
+OWN_TLS_SINCE: Final = (5, 8)
 _SIGNS_OF_A_CRASH: Final = ("exited by a signal", "core was generated", "BUG", "out of memory", "No memory")
 
 
@@ -34,6 +35,14 @@ def demand_programs(*others: str) -> None:
         pytest.fail(f"not installed: {', '.join(missing)}; `make debian` does it", pytrace=False)
     if missing:
         pytest.skip(f"not installed: {', '.join(missing)}")
+
+
+def demand_own_tls() -> None:
+    """Skip where Kamailio's own TLS is not to be used: it crashes beside OpenSSL 3."""
+    demand_programs()
+    here = version()
+    if here < OWN_TLS_SINCE:
+        pytest.skip("TLS of Kamailio's own is for {}.{} and newer, and here is {}.{}".format(*OWN_TLS_SINCE, *here))
 
 
 @contextmanager

@@ -118,7 +118,10 @@ def test_a_token_beyond_the_services_limit_is_refused(kamailio: Kamailio, phones
 
 
 def test_a_token_too_large_for_anything_harms_nobody(kamailio: Kamailio, phones: Phones, desk: Desk) -> None:
-    """Kamailio reads no message of this size; it ends the connection, and goes on for all others."""
+    """Kamailio reads no message of this size; it ends the connection, and goes on for all others.
+
+    Datagrams it overlooks from 32 kB on, the same process reads the next one; only 5.6 answers them.
+    """
     token = desk.noted(samples.token(ALICE.tag, ballast="x" * 150_000).text)
     request = bytes(Request(call=str(uuid.uuid4()), more=[bearer(token), "Expires: 600"]))
 
@@ -126,7 +129,9 @@ def test_a_token_too_large_for_anything_harms_nobody(kamailio: Kamailio, phones:
         answer_to(client, request)
     with udp(kamailio.udp) as client:
         large = Request(over="UDP", port=client.port, call=str(uuid.uuid4()), more=[bearer(token[:60_000])])
-        assert answer_to(client, bytes(large)).status == 401
+        client.send(bytes(large))
+        small = Request(over="UDP", port=client.port, call=str(uuid.uuid4()))
+        assert answer_to(client, bytes(small)).status == 401
 
     user = desk.user()
     assert phones.register(kamailio, user, desk.token(user), over="TCP").status == 200

@@ -1,0 +1,120 @@
+"""What clients do that are connected: they register, and call each other."""
+
+import uuid
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from tests.e2e.sip.clients import Client, answer_to, final_answer
+from tests.e2e.sip.desk import Desk, User
+from tests.e2e.sip.messages import Message, Request, reply_to
+from tests.e2e.sip.stand import bearer
+
+CALLEES_TAG: Final = "callee"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What was seen of a call.
+
+    Attributes:
+        answer: to the INVITE, as the caller got it.
+        at_the_called: requests, in order.
+        at_the_caller: likewise.
+    """
+
+    answer: Message = field(repr=False)
+    at_the_called: tuple[Message, ...] = field(repr=False)
+    at_the_caller: tuple[Message, ...] = field(repr=False)
+
+    @property
+    def methods(self) -> tuple[list[str], list[str]]:
+        """What the called one was asked for, and what the caller."""
+        return [each.method for each in self.at_the_called], [each.method for each in self.at_the_caller]
+
+
+def registered(client: Client, user: User, token: str) -> bool:
+    """Whether a user can register over a connection."""
+    request = Request(call=str(uuid.uuid4()), user=user.name, over=client.over, port=client.port, more=[bearer(token)])
+    return answer_to(client, bytes(request)).status == 200
+
+
+def registers(client: Client, desk: Desk) -> bool:
+    """Whether somebody new can register over a connection."""
+    user = desk.user()
+    return registered(client, user, desk.token(user))
+
+
+@dataclass(frozen=True, slots=True)
+class Dialog:
+    """A call that was taken (RFC 3261, section 12): what each side needs to say more within it.
+
+    Attributes:
+        one, other: the connections of who called and who was called.
+        begun: the INVITE as it was sent, without its token.
+        invite: as it arrived.
+        answer: to it, as the caller got it.
+    """
+
+    one: Client
+    other: Client
+    begun: Request
+    invite: Message = field(repr=False)
+    answer: Message = field(repr=False)
+
+    def from_the_caller(self, method: str, sequence: int, *more: str) -> Request:
+        """Return a request of who called."""
+        routes = [f"Route: {route}" for route in reversed(self.answer.all("record-route"))]
+        uri = self.answer.one("contact").strip("<>")
+        return replace(self.begun, method=method, sequence=sequence, to_tag=CALLEES_TAG, uri=uri, more=[*routes, *more])
+
+    def from_the_called(self, method: str, sequence: int, *more: str) -> Request:
+        """Return a request of who was called."""
+        routes = [f"Route: {route}" for route in self.invite.all("record-route")]
+        caller, called = (self.invite.one(name).split("sip:")[1].partition(">")[0] for name in ("from", "to"))
+        return replace(
+            self.begun,
+            method=method,
+            sequence=sequence,
+            over=self.other.over,
+            port=self.other.port,
+            contact=0,
+            user=called.partition("@")[0],
+            uri=self.invite.one("contact").strip("<>"),
+            to_uri=f"sip:{caller}",
+            to_tag=self.begun.call,
+            from_tag=CALLEES_TAG,
+            more=[*routes, *more],
+        )
+
+
+def begun_through(one: Client, other: Client, desk: Desk) -> Dialog:
+    """Have a new user at *one* call a new user at *other*, who takes the call; both speak over their connection alone.
+
+    The Contact of who is called leads nowhere: a port of loopback where nobody listens by UDP.
+    """
+    caller, called = desk.user("caller"), desk.user("called")
+    assert registered(other, called, desk.token(called))
+    begun = Request(
+        method="INVITE", over=one.over, port=one.port, user=caller.name, to_uri=called.uri, call=str(uuid.uuid4())
+    )
+    one.send(bytes(replace(begun, more=[bearer(desk.token(caller))])))
+    invite = other.receive()
+    other.send(reply_to(invite, 200, contact=other.port, tag=CALLEES_TAG))
+    return Dialog(one, other, begun, invite, final_answer(one, begun.call))
+
+
+def called_through(one: Client, other: Client, desk: Desk) -> Call:
+    """Have a new user at *one* call a new user at *other*, who hangs up."""
+    dialog = begun_through(one, other, desk)
+    one.send(bytes(dialog.from_the_caller("ACK", 1)))
+    one.send(bytes(dialog.from_the_caller("INFO", 2)))
+    at_the_called = (dialog.invite, other.receive(), other.receive())
+    other.send(bytes(dialog.from_the_called("BYE", 7)))
+    return Call(dialog.answer, at_the_called, (next_request(one),))
+
+
+def next_request(client: Client) -> Message:
+    """Return the next request, whatever is answered before it."""
+    while (message := client.receive()).status is not None:
+        pass
+    return message
