@@ -173,7 +173,7 @@ check: lint types template ## Everything CI checks: format, lint, types, templat
 
 # Real servers and a real browser, as Debian packages. Elsewhere, what is on PATH is used, and what is not is skipped.
 DEBIAN := mariadb-server mariadb-client postgresql chromium kamailio kamailio-utils-modules kamailio-extra-modules \
-  kamailio-websocket-modules kamailio-tls-modules mmdebstrap haproxy sip-tester iproute2 nginx systemd $(if $(shell command -v npm),,npm)
+  kamailio-websocket-modules kamailio-tls-modules mmdebstrap haproxy netcat-openbsd sip-tester iproute2 nginx systemd $(if $(shell command -v npm),,npm)
 .PHONY: debian
 debian: ## Install the servers, SIPp and the browser that the end-to-end tests use (Debian, as root)
 	@missing=$$(for package in $(DEBIAN); do dpkg -s $$package 2>/dev/null | grep -q "^Status: install ok installed" || echo $$package; done); \
