@@ -191,11 +191,11 @@ class TestKept:
 
         def fall_silent(connection: socket.socket) -> None:
             answers(GOOD)(connection)
-            time.sleep(1)
+            time.sleep(30)
 
         talk = Talk(fall_silent, answers(GOOD))
         with a_server(talk) as url:
-            server = some_connections(url, wait=0.1)
+            server = some_connections(url, wait=0.5)
             ask(server)
 
             assert cause_of_no_answer(server) == "TimeoutError"
@@ -312,14 +312,14 @@ class TestAnswers:
             begun = time.monotonic()
 
             assert cause_of_no_answer(some_connections(url, wait=0.2, whole=0.4)) == "TimeoutError"
-            assert 0.3 < time.monotonic() - begun < 1.5
+            assert 0.3 < time.monotonic() - begun < 10
 
     def test_a_wait_ends_with_the_time_for_the_whole_answer(self) -> None:
-        with a_server(lambda *_: time.sleep(2)) as url:
+        with a_server(lambda *_: time.sleep(30)) as url:
             begun = time.monotonic()
 
-            assert cause_of_no_answer(some_connections(url, wait=2, whole=0.2)) == "TimeoutError"
-            assert time.monotonic() - begun < 1
+            assert cause_of_no_answer(some_connections(url, wait=30, whole=0.2)) == "TimeoutError"
+            assert time.monotonic() - begun < 10
 
     def test_a_redirect_is_not_followed(self) -> None:
         elsewhere = Talk(answers(GOOD))
@@ -338,6 +338,14 @@ def a_store(endpoint: str, *, seconds: float) -> DynamoDbStore:
 
 def readers() -> int:
     return sum(thread.name == "dynamodb" for thread in threading.enumerate())
+
+
+def nobody_reads_any_more() -> bool:
+    """Whether the last of the threads ends, by and by."""
+    ends = time.monotonic() + 30
+    while readers() and time.monotonic() < ends:
+        time.sleep(0.05)
+    return not readers()
 
 
 class TestThreads:
@@ -372,8 +380,8 @@ class TestThreads:
         assert read == [(f"user of {tag}", [tag]) for tag in tags] * 3
 
     def test_tables_that_hang_hold_no_more_than_sixteen_threads_and_only_for_a_while(self) -> None:
-        with a_server(lambda *_: time.sleep(3)) as url:
-            store = a_store(url, seconds=1.2)
+        with a_server(lambda *_: time.sleep(30)) as url:
+            store = a_store(url, seconds=2)
 
             def read(_: int) -> float:
                 begun = time.monotonic()
@@ -384,11 +392,10 @@ class TestThreads:
             with ThreadPoolExecutor(20) as threads:
                 longest = max(threads.map(read, range(20)))
             hanging = readers()
-            time.sleep(1)
 
-            assert longest < 1
+            assert longest < 1.8
             assert hanging == 16
-            assert readers() == 0
+            assert nobody_reads_any_more()
 
     def test_a_server_that_drips_is_given_up_by_the_deadline_and_its_threads_end(self) -> None:
         def drip(connection: socket.socket, _: int) -> None:
@@ -398,13 +405,12 @@ class TestThreads:
                 time.sleep(0.02)
 
         with a_server(drip) as url:
-            store, begun = a_store(url, seconds=0.4), time.monotonic()
+            store, begun = a_store(url, seconds=2), time.monotonic()
             with pytest.raises(Unreachable):
                 store.read("alice", consistent=False, deadline=Deadline(0.2))
 
-            assert time.monotonic() - begun < 0.39
-            time.sleep(1.5)
-            assert readers() == 0
+            assert time.monotonic() - begun < 1.8
+            assert nobody_reads_any_more()
 
 
 @contextmanager

@@ -86,7 +86,7 @@ def _endpoint() -> Iterator[Endpoint]:
             """Say nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         endpoint.port = server.server_port
         yield endpoint
         server.shutdown()
@@ -229,7 +229,7 @@ class TestContainer:
 
         fault_of(ContainerIdentity(endpoint.env, pause_seconds=0.1))
 
-        assert 0.2 <= time.monotonic() - begun < 1
+        assert 0.2 <= time.monotonic() - begun < 2
 
     @pytest.mark.parametrize(
         "answer",
@@ -344,7 +344,7 @@ class TestContainer:
         assert type(caught.value) is Fault
 
     def test_an_endpoint_that_hangs_is_over_by_the_deadline(self, endpoint: Endpoint) -> None:
-        endpoint.answers, endpoint.delay = [(500, b"")], 1
+        endpoint.answers, endpoint.delay = [(500, b"")], 30
         connections = Connections("http://127.0.0.1:1", wait_seconds=1, answer_seconds=1)
         client = ExpressClient(endpoint.identity(), REGION, connections)
         store = DynamoDbStore(lambda: client, profiles_table="profiles", secrets_table="secrets", columns=Columns())
@@ -353,7 +353,7 @@ class TestContainer:
         with pytest.raises(Fault):
             store.read("alice", consistent=False, deadline=Deadline(0.2))
 
-        assert time.monotonic() - begun < 0.9
+        assert time.monotonic() - begun < 1.9  # and not by the two seconds of each attempt
 
 
 URLS = [

@@ -135,15 +135,18 @@ def test_one_bad_moment_is_got_over(lane: str) -> None:
 
 
 def test_a_server_that_takes_too_long_is_an_outage_when_the_time_is_over(lane: str) -> None:
+    ended = threading.Event()
+
     def slowly(operation: str) -> tuple[int, bytes]:
-        time.sleep(1)
+        ended.wait(30)
         return rows(operation)
 
     with a_dynamodb(slowly) as endpoint:
         started = time.monotonic()
         failure = failure_of(a_store(lane, endpoint, seconds=0.2), seconds=0.2)
 
-        assert time.monotonic() - started < 0.9
+        assert time.monotonic() - started < 10
+        ended.set()
     assert type(failure) is Unreachable
 
 
@@ -166,13 +169,13 @@ def test_more_pages_than_the_time_allows_are_an_outage(lane: str) -> None:
 
     with a_dynamodb(endless) as endpoint:
         failure = failure_of(a_store(lane, endpoint), seconds=0.3)
-        time.sleep(0.2)
-        when_given_up = len(served)
-        time.sleep(0.3)
+        when_given_up = -1
+        while when_given_up != len(served):
+            when_given_up = len(served)
+            time.sleep(0.3)
 
-        assert len(served) == when_given_up
+            assert time.monotonic() - begun < 10
     assert type(failure) is Unreachable
-    assert time.monotonic() - begun < 5
 
 
 def test_no_credentials_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -271,7 +271,7 @@ class TestOutage:
 
             answer = stage.ask(BY_HEADER)
 
-            assert time.monotonic() - started < 3  # far from the seconds a client waits by default
+            assert time.monotonic() - started < 10  # far from the minute a client waits by default
             assert answer.status == 503
             assert answer.headers["retry-after"] == "1"
             assert answer.member("code") is None

@@ -21,7 +21,7 @@ from tests.contract.servers import a_server, an_answer, answering, read_question
 from tests.factories import HMAC_KEY
 
 TAG = "terminal-user"
-WAIT_SECONDS = 20
+WAIT_SECONDS = 60
 
 
 @pytest.fixture(name="endpoint", scope="module")

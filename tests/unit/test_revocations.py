@@ -512,7 +512,7 @@ class TestBurst:
             gates[0].set()
             old.result(PATIENCE)
             threads.submit(memory.is_revoked, TAG, JTI, Deadline(PATIENCE, asked))
-            joined = waiting.acquire(timeout=1)
+            joined = waiting.acquire(timeout=PATIENCE)
             gates[1].set()
 
         assert joined
