@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -46,8 +47,12 @@ Json = dict[str, Any]
 Handler = Callable[[Json, object], Any]
 
 
+@cache
 def template() -> Json:
-    """Return template.yaml with its short tags written out (``!Ref X`` as ``{"Ref": "X"}``)."""
+    """Return template.yaml with its short tags written out (``!Ref X`` as ``{"Ref": "X"}``).
+
+    It is read once, which takes a third of a second: not to be changed.
+    """
     import yaml
 
     class Loader(yaml.SafeLoader):

@@ -1,24 +1,22 @@
 """The command `auth-jwt`: in this process over DynamoDB in memory, or as installed over DynamoDB behind a socket."""
 
 import json
-import logging
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 import boto3
 from moto import mock_aws
-from moto.server import ThreadedMotoServer
 from typer.testing import CliRunner, Result
 
 from auth_jwt_cli.main import app
 from events.stage import REGION, REVOCATIONS, create_tables, environment, template
 from serve.tables import load
+from tests.moto_server import a_moto_server
 
 TAG = "alice-web"
 
@@ -90,19 +88,9 @@ COMMAND = Path(sys.executable).with_name("auth-jwt")
 @contextmanager
 def sample_tables() -> Iterator[str]:
     """DynamoDB behind a socket, with the sample rows; its host and port."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # or it reports each request
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        reset = HTTPConnection(host, port)  # moto's tables are the process's: an earlier server may have left some
-        reset.request("POST", "/moto-api/reset")
-        reset.getresponse().read()
-        reset.close()
-        load(f"http://{host}:{port}", template())
-        yield f"{host}:{port}"
-    finally:
-        server.stop()
+    with a_moto_server() as address:
+        load(address, template())
+        yield address.removeprefix("http://")
 
 
 def environment_of(endpoint: str, home: Path) -> dict[str, str]:

@@ -1,16 +1,14 @@
 """DynamoDB in memory, behind a real socket, with tables of any column names; and the lanes that lead to it."""
 
-import logging
 import os
-import urllib.request
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from tests.contract.clients import ENVIRONMENT, LANES, REGION
+from tests.moto_server import a_moto_server, forget_all
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -33,11 +31,8 @@ def _lane(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(name="moto_endpoint", scope="session")
 def _moto_endpoint() -> Iterator[str]:
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # or it reports each request
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    yield "http://{}:{}".format(*server.get_host_and_port())
-    server.stop()
+    with a_moto_server() as address:
+        yield address
 
 
 @pytest.fixture(name="operator", scope="session")
@@ -57,4 +52,4 @@ def _operator(moto_endpoint: str) -> "Iterator[DynamoDBClient]":
 def _dynamodb(operator: "DynamoDBClient", moto_endpoint: str) -> "Iterator[DynamoDBClient]":
     """A client to make tables with; they are gone afterwards."""
     yield operator
-    urllib.request.urlopen(urllib.request.Request(f"{moto_endpoint}/moto-api/reset", method="POST")).close()
+    forget_all(moto_endpoint)

@@ -210,15 +210,18 @@ def test_what_is_no_answer_of_dynamodbs_is_a_fault_and_no_empty_table(lane: str,
 
 
 def test_a_table_that_takes_too_long_is_an_outage_when_the_time_is_over(lane: str) -> None:
+    ended = threading.Event()
+
     def slowly(_operation: str) -> tuple[int, bytes]:
-        time.sleep(1)
+        ended.wait(30)
         return NOT_LISTED
 
     with a_dynamodb(slowly) as endpoint:
         started = time.monotonic()
         failure = failure_of(lane, endpoint, seconds=0.2)
 
-        assert time.monotonic() - started < 0.9
+        assert time.monotonic() - started < 10
+        ended.set()
     assert type(failure) is Unreachable
 
 
@@ -227,11 +230,11 @@ def test_what_the_other_tables_took_is_gone(lane: str) -> None:
     answered = threading.Event()
 
     def later(_operation: str) -> tuple[int, bytes]:
-        answered.wait(5)
+        answered.wait(30)
         return NOT_LISTED
 
     with a_dynamodb(later) as endpoint:
-        client = a_client(lane, endpoint)
+        client = a_client(lane, endpoint, seconds=30)
         now = iter([0.0, *[0.95] * 100])
         deadline = Deadline(1, lambda: next(now))
         deadline.seconds_left()
@@ -239,7 +242,7 @@ def test_what_the_other_tables_took_is_gone(lane: str) -> None:
         with pytest.raises(Unreachable):
             DynamoDbRevocations(lambda: client, table="revoked").is_revoked("alice", "1", deadline=deadline)
 
-        assert time.monotonic() - started < 0.5
+        assert time.monotonic() - started < 10
         answered.set()
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.page_commands import FRONTENDS, Ended, blocks_of, run
+from tests.page_commands import FRONTENDS, Ended, blocks_of, run
 
 KEY = "sample-api-key-never-use-it"
 AWS = {

@@ -146,6 +146,9 @@ def test_a_value_that_another_attempt_put_is_kept(aws: "DynamoDBClient") -> None
 
 # -- killed -----------------------------------------------------------------------------------------------------------
 
+MANY_TIMES_THE_SAME = pytest.mark.no_cover
+"""Measuring coverage doubles their time, and shows nothing: each rotation runs through the lines of those above."""
+
 
 class Killed(BaseException):
     """The process ended."""
@@ -216,6 +219,7 @@ def end_of_a_rotation(client: "DynamoDBClient", function: str, assassin: Assassi
     return rows, stages, is_good, calls
 
 
+@MANY_TIMES_THE_SAME
 def test_killed_at_any_call_and_begun_anew_it_ends_as_if_nothing_had_happened(
     aws: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -242,6 +246,7 @@ def test_killed_at_any_call_and_begun_anew_it_ends_as_if_nothing_had_happened(
     assert [blow for blow, end in ends.items() if end != (rows, stages, is_good)] == []
 
 
+@MANY_TIMES_THE_SAME
 def test_killed_twice_it_ends_as_if_nothing_had_happened(
     aws: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -161,7 +161,7 @@ def the_service(client: "DynamoDBClient", clock: Clock) -> Authorizer:
         lambda: SdkClient(client), profiles_table="jwt_profiles", secrets_table="jwt_secrets", columns=Columns()
     )
     memory = RowMemory(store, ttl=CACHE_TTL, stale_for=300, timer=clock)
-    return Authorizer(memory=memory, revocations=None, policy=Policy(), store_seconds=5, clock=clock)
+    return Authorizer(memory=memory, revocations=None, policy=Policy(), store_seconds=300, clock=clock)
 
 
 def told(line: str) -> None:

@@ -5,17 +5,16 @@ The engine itself is not here; what SAM makes of these words was tried by hand (
 
 import shlex
 import sys
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from events.stage import HERE, OUTCOMES, RESOURCES, ROOT
 from serve import sam_local
 from serve.sam_local import main
+from tests.moto_server import a_moto_server
 
 SAMPLES = "LoadCredentials=$avp(caller_name)=display_name;account_id;video_allowed"
 Told = Callable[[], list[list[str]]]
@@ -24,13 +23,8 @@ Told = Callable[[], list[list[str]]]
 @pytest.fixture(name="moto")
 def _moto() -> Iterator[int]:
     """The port of a moto server, as a container would publish it."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    _, port = server.get_host_and_port()
-    yield port
-    # Its tables would be there for every other moto of this process.
-    urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}/moto-api/reset", method="POST")).close()
-    server.stop()
+    with a_moto_server() as address:
+        yield int(address.rpartition(":")[2])
 
 
 @pytest.fixture(name="machine", autouse=True)

@@ -44,7 +44,7 @@ def _elsewhere(tmp_path: Path) -> Iterator[str]:
     empty = tmp_path / "elsewhere"
     empty.mkdir()
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(empty))) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
 

@@ -18,6 +18,8 @@ from tests.e2e.sip.desk import DOMAIN, Desk, User
 from tests.e2e.sip.line import TlsFor
 from tests.e2e.sip.messages import Message
 
+OUR_PAGE: Final = "https://phone.example.com"
+"""Whose WebSockets are taken, as settings.cfg says."""
 API_KEY: Final = "the key of this proxy, and of no other"
 FLOODS_ALLOWED: Final = {"FLOOD_DENSITY": 100_000, "MAX_REFUSALS": 100_000}
 """All phones of a test have one address."""

@@ -20,11 +20,9 @@ from tests.e2e.sip.clients import PATIENCE_SECONDS, Refused, tcp, websocket
 from tests.e2e.sip.desk import DOMAIN, Desk
 from tests.e2e.sip.dialogs import called_through, registers
 from tests.e2e.sip.line import Line
-from tests.e2e.sip.stand import Phones, demand_programs, proxy, trusting
+from tests.e2e.sip.stand import OUR_PAGE, Phones, demand_programs, proxy, trusting
 
 KAMAILIO = ROOT / "frontends" / "kamailio"
-OUR_PAGE = "https://phone.example.com"
-"""As settings.cfg says."""
 OTHER_PAGES = (
     *("https://evil.example", f"{OUR_PAGE}.evil.example", "http://phone.example.com", f"{OUR_PAGE}:8443"),
     *("phone.example.com", "null", "", f"{OUR_PAGE},https://evil.example", f"{OUR_PAGE} https://evil.example"),

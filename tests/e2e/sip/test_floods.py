@@ -13,9 +13,8 @@ from tests.e2e.sip.clients import PATIENCE_SECONDS, Client, answer_to, tcp, udp,
 from tests.e2e.sip.desk import DOMAIN, Desk
 from tests.e2e.sip.line import Line
 from tests.e2e.sip.messages import Message, Request
-from tests.e2e.sip.stand import Phones, bearer, demand_programs, proxy, trusting
+from tests.e2e.sip.stand import OUR_PAGE, Phones, bearer, demand_programs, proxy, trusting
 
-OUR_PAGE = "https://phone.example.com"
 FLOOD, BAN_SECONDS = 10, 1
 PIKE_FORGETS_SECONDS = 6
 """Then nobody is a flood any more; a ban lasts longer."""

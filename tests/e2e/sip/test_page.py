@@ -9,7 +9,7 @@ from pathlib import Path
 from frontends.kamailio.local import Kamailio
 from tests.e2e.sip.desk import Desk, User
 from tests.e2e.sip.stand import demand_programs
-from tests.integration.page_commands import FRONTENDS, blocks_of
+from tests.page_commands import FRONTENDS, blocks_of
 
 ALICE = User("alice-web", "alice")
 

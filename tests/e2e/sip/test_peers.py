@@ -10,9 +10,8 @@ from tests.e2e.sip.clients import Client, Udp, answer_to, final_answer, udp, web
 from tests.e2e.sip.desk import DOMAIN, Desk, User
 from tests.e2e.sip.line import Line
 from tests.e2e.sip.messages import Message, Request, reply_to
-from tests.e2e.sip.stand import Phones, proxy
+from tests.e2e.sip.stand import OUR_PAGE, Phones, proxy
 
-OUR_PAGE = "https://phone.example.com"
 TRUNK = f"<sip:+4930123456@{DOMAIN}>"
 
 
@@ -25,9 +24,16 @@ def _trusting(line: Line, desk: Desk, tmp_path_factory: pytest.TempPathFactory) 
 
 def a_request(client: Client, user: User, method: str, *more: str) -> Request:
     """Return a request without a token that says it is from a user."""
-    port = client.port
-    own = {"over": client.over, "port": port, "contact": port, "user": user.name, "more": more}
-    return Request(method=method, to_uri=user.uri, call=str(uuid.uuid4()), **own)  # type: ignore[arg-type]
+    return Request(
+        method=method,
+        over=client.over,
+        port=client.port,
+        contact=client.port,
+        user=user.name,
+        to_uri=user.uri,
+        call=str(uuid.uuid4()),
+        more=more,
+    )
 
 
 def invited(one: Udp, other: Udp, user: User, *more: str) -> tuple[Message, Message]:

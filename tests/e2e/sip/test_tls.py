@@ -36,11 +36,19 @@ from tests.e2e.sip.desk import DOMAIN, Desk, User
 from tests.e2e.sip.dialogs import called_through, registered, registers
 from tests.e2e.sip.line import Line
 from tests.e2e.sip.messages import Request
-from tests.e2e.sip.stand import OWN_TLS_SINCE, Phones, bearer, demand_own_tls, demand_programs, proxy, trusting
+from tests.e2e.sip.stand import (
+    OUR_PAGE,
+    OWN_TLS_SINCE,
+    Phones,
+    bearer,
+    demand_own_tls,
+    demand_programs,
+    proxy,
+    trusting,
+)
 from tests.e2e.sip.test_softphone import HEARD, MEDIA, Phone, missing, phone_at
 
 KAMAILIO = ROOT / "frontends" / "kamailio"
-OUR_PAGE = "https://phone.example.com"
 WAYS = ("TLS", "WSS")
 COME_AND_GO, AT_ONCE = 2000, 8
 LAST_OF_A_TRANSACTION_SECONDS = 6

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-FRONTENDS = Path(__file__).parents[2] / "frontends"
+FRONTENDS = Path(__file__).parents[1] / "frontends"
 REAL_PROGRAMS = ("cat", "date", "install", "mkdir", "sed")
 SECONDS = 20
 
