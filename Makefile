@@ -111,10 +111,10 @@ $(ARTIFACTS): build/%/artifact/template.yaml: .venv-sam/.installed .venv-e2e/.in
 .PHONY: build
 build: $(ARTIFACTS) ## Build layer and functions for both architectures, into build/
 
-# It takes a minute; after four it is told to end, and ends what it started.
+# It takes a minute; after ten it is told to end, and ends what it started. A busy machine has needed five.
 .PHONY: e2e
 e2e: install build ## Run the built artifact under AWS's runtime emulator and make serve for real (ARGS go to pytest)
-	@$(if $(BOUNDED),timeout --foreground --kill-after=30 240) $(PY) -m pytest tests/e2e/artifact tests/e2e/serve $(ARGS)
+	@$(if $(BOUNDED),timeout --foreground --kill-after=30 600) $(PY) -m pytest tests/e2e/artifact tests/e2e/serve $(ARGS)
 	@$(MAKE) --no-print-directory e2e-api
 
 .venv-api/.installed: requirements-api.txt
@@ -126,7 +126,7 @@ e2e: install build ## Run the built artifact under AWS's runtime emulator and ma
 # It takes a minute.
 .PHONY: e2e-api
 e2e-api: install .venv-api/.installed ## Send make serve what schemathesis makes of openapi.yaml, and check every answer
-	@$(if $(BOUNDED),timeout --foreground --kill-after=30 240) $(PY) -m tests.e2e.serve.described
+	@$(if $(BOUNDED),timeout --foreground --kill-after=30 600) $(PY) -m tests.e2e.serve.described
 
 # Containers of this machine's own architecture.
 MACHINE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
@@ -182,11 +182,11 @@ debian: ## Install the servers, SIPp and the browser that the end-to-end tests u
 
 .PHONY: e2e-migration
 e2e-migration: install ## Move in from real MariaDB and PostgreSQL servers, and walk through docs/operations.md word for word (ARGS go to pytest)
-	@$(if $(BOUNDED),timeout --foreground --kill-after=30 300) $(PY) -m pytest tests/e2e/migration tests/e2e/walkthrough $(ARGS)
+	@$(if $(BOUNDED),timeout --foreground --kill-after=30 600) $(PY) -m pytest tests/e2e/migration tests/e2e/walkthrough $(ARGS)
 
 .PHONY: e2e-admin
 e2e-admin: install ## Open the admin API in a real browser (ARGS go to pytest)
-	@$(if $(BOUNDED),timeout --foreground --kill-after=30 300) $(PY) -m pytest tests/e2e/admin $(ARGS)
+	@$(if $(BOUNDED),timeout --foreground --kill-after=30 600) $(PY) -m pytest tests/e2e/admin $(ARGS)
 
 # In a network namespace of its own where the machine lets us: nothing but loopback, and no port is taken.
 ISOLATED := $(PY) -m tests.e2e.sip.isolated
