@@ -15,6 +15,7 @@ from typing import Any, Final
 from auth_jwt.authorizer import Authorizer, check_time_of_issue, open_secrets, same_domain, token_id, usable_profile
 from auth_jwt.cache import RevocationMemory, RowMemory
 from auth_jwt.errors import Denied, Fault, Reason
+from auth_jwt.keys import HMAC_ALGORITHMS
 from auth_jwt.models import Authorized, Columns, Policy, Profile, Report, Secret, TagRows
 from auth_jwt.ports import Deadline
 from auth_jwt.provisioning.changes import ProvisioningStore
@@ -271,7 +272,7 @@ class _Reading:
             SecretLook(
                 inspected(secret, self.tag or "", policy, now),
                 _why_passed_over(secret, jws, policy, now),
-                is_signed_by(_without_kid(jws), secret.keys, 1),
+                _has_signed(secret, jws),
             )
             for secret in rows.secrets
         ]
@@ -480,14 +481,24 @@ def _why_passed_over(secret: Secret, jws: UnverifiedJws, policy: Policy, now: fl
     long_enough = [key for key in named if algorithm in usable_algorithms(key, policy.min_hmac_key_bytes)]
     rules = (
         (not secret.is_open(now), _window_flaw(secret, now)),
-        (secret.unusable_because is not None, f"unusable: {secret.unusable_because}"),
+        (secret.unusable is not None, f"unusable ({secret.unusable})"),
         (_differ(jws.kid, secret.kid), f"its kid is {_quoted(secret.kid)}, the token's {_quoted(jws.kid)}"),
-        (secret.algorithms is not None and algorithm not in secret.algorithms, f"its `alg` does not allow {algorithm}"),
+        (not fitting and not _names(secret, algorithm), f"its `alg` does not allow {algorithm}"),
         (not fitting, f"its key cannot verify {algorithm}"),
         (not named, f"its key has another kid than the token's {_quoted(jws.kid)}"),
         (not long_enough, f"its key is too short for {algorithm}"),
     )
     return next((text for applies, text in rules if applies), None)
+
+
+def _has_signed(secret: Secret, jws: UnverifiedJws) -> bool:
+    """Tell whether the text of *secret* signed *jws*, whatever its row says it is for."""
+    readings = [replace(secret, flaw=None, algorithms=algorithms) for algorithms in (None, HMAC_ALGORITHMS)]
+    return any(is_signed_by(_without_kid(jws), reading.keys, 1) for reading in readings)
+
+
+def _names(secret: Secret, algorithm: str) -> bool:
+    return secret.algorithms is None or algorithm in secret.algorithms
 
 
 def _window_flaw(secret: Secret, now: float) -> str:

@@ -70,9 +70,9 @@ def fingerprint(output: Output, secret_file: SecretFile = None, exact: Exact = F
     stored = secret_text(secret_file, exact=exact, twice=False)
     record = inspected(Secret(id="", stored=stored, start=0, end=2**40), "", Policy(), now=0)
     if not record.keys:
-        raise Invalid(f"there is no key in it that verifies anything: {record.unusable_because}")
-    if record.unusable_because is not None:
-        output.warn(f"with the default settings it verifies nothing: {record.unusable_because}")
+        raise Invalid(f"there is no key in it that verifies anything: {record.unusable}")
+    if record.unusable is not None:
+        output.warn(f"with the default settings it verifies nothing: {record.unusable}")
     keys = [
         {"fingerprint": key.fingerprint, "kind": key.kind, "algorithms": list(key.algorithms), "kid": key.kid}
         for key in record.keys
@@ -99,8 +99,7 @@ def _public_pem(jwk: Mapping[str, Any]) -> str:
 
     try:
         key = asymmetric.public_key_of_jwk({name: jwk[name] for name in _PUBLIC_MEMBERS if name in jwk})
+        asymmetric.algorithms_of(key)
     except InvalidKey as error:
         raise Invalid(str(error)) from None
-    if not asymmetric.algorithms_of(key):
-        raise Invalid(f"{asymmetric.kind_of(key)} verifies nothing here: its type, size or curve is not accepted")
     return asymmetric.public_pem(key)

@@ -189,7 +189,7 @@ def _listed(secrets: Iterable[SecretRecord], connection: Connection) -> Renderab
             record.kid,
             shown_instant(record.start, now),
             shown_instant(record.end, now),
-            record.unusable_because or " ".join(key.fingerprint for key in record.keys),
+            str(record.unusable or "") or " ".join(key.fingerprint for key in record.keys),
         )
         for record in secrets
     ]
@@ -202,7 +202,7 @@ def _described(secret: SecretRecord, connection: Connection) -> RenderableType:
         "tag": secret.tag,
         "id": secret.id,
         "state": secret.state.value,
-        "unusable because": secret.unusable_because,
+        "unusable because": None if secret.unusable is None else str(secret.unusable),
         "kind": secret.kind,
         "algorithms": ", ".join(secret.algorithms),
         "kid": secret.kid,

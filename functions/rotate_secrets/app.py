@@ -435,4 +435,4 @@ class Rotation:
 
 
 def _because(row: SecretRecord) -> str:
-    return "" if row.unusable_because is None else f": {row.unusable_because}"
+    return "" if row.unusable is None else f": {row.unusable.because}"

@@ -190,14 +190,14 @@ def test_a_secret_whose_alg_or_kid_is_no_text_is_unusable(
 
     (secret,) = read(store_of([], [row]), "alice").secrets
 
-    assert secret.unusable_because is not None
+    assert secret.unusable is not None
 
 
 @pytest.mark.parametrize("stored", [7, None, True, ["x"], b"x", ""], ids=repr)
 def test_a_secret_that_is_no_text_is_unusable(store_of: StoreOf, columns: Columns, stored: object) -> None:
     (secret,) = read(store_of([], [a_secret(columns, more={columns.secret: stored})]), "alice").secrets
 
-    assert secret.unusable_because is not None
+    assert secret.unusable is not None
 
 
 def test_every_attribute_of_a_profile_is_read(store_of: StoreOf, columns: Columns) -> None:

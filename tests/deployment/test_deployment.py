@@ -314,7 +314,8 @@ def test_a_function_is_told_every_name_that_is_not_the_default(function: str) ->
     with account():
         settings = Settings.from_env(deploy("auth-jwt", **RENAMED).environment(function))
 
-    told = {settings.profiles_table, settings.secrets_table, *asdict(settings.columns).values()}
+    names = [name for name in asdict(settings.columns).values() if isinstance(name, str)]
+    told = {settings.profiles_table, settings.secrets_table, *names}
     assert told == set(RENAMED.values())
 
 

@@ -76,7 +76,7 @@ def test_a_report_tells_what_was_seen_on_the_way() -> None:
         algorithm="HS256",
         rows="table",
         secret_id="b",
-        unusable_secrets={"a": "empty"},
+        unusable_secrets={"a": "empty: empty"},
         unusable_credentials=["odd"],
     )
 

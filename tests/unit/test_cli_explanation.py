@@ -200,7 +200,7 @@ def the_look(office: Office, token: str) -> tuple[SecretLook, Step]:
         ({"end_ts": "tomorrow"}, "its window has no numeric start and end", "no_active_secret"),
         ({"kid": "b"}, "its kid is 'b', the token's 'a'", "bad_signature"),
         ({"alg": "HS512"}, "its `alg` does not allow HS256", "bad_signature"),
-        ({"alg": 1}, "unusable: its 'alg' is not text", "bad_signature"),
+        ({"alg": 1}, "unusable (malformed_alg: its 'alg' is not text)", "bad_signature"),
     ],
 )
 def test_a_secret_that_signed_and_is_not_tried_is_named_with_the_cause(
@@ -221,7 +221,7 @@ def test_a_secret_that_signed_and_is_not_tried_is_named_with_the_cause(
 @pytest.mark.parametrize(
     ("secret", "token", "said", "signed_it"),
     [
-        pytest.param("", a_token(), "unusable: empty", False, id="empty"),
+        pytest.param("", a_token(), "unusable (empty: empty)", False, id="empty"),
         pytest.param("short", a_token(key="short"), "its key is too short for HS256", True, id="short"),
         pytest.param(public_pem(), a_token(), "its key cannot verify HS256", False, id="another kind of key"),
         pytest.param(

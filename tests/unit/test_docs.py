@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from auth_jwt import observability
-from auth_jwt.errors import Fault, Reason
+from auth_jwt.errors import Fault, Flaw, Reason
 from auth_jwt.models import Report
 from auth_jwt.observability import METRICS_NAMESPACE, Outcome
 from auth_jwt.settings import AUTHORIZER_DEFAULTS, DEFAULTS, ROTATION_DEFAULTS
@@ -163,6 +163,10 @@ def test_every_setting_named_anywhere_is_one() -> None:
 
 def test_operations_names_every_reason_of_a_denial_in_order() -> None:
     assert words(table(OPERATIONS, "reason", under="Reasons of a denial")) == [reason.value for reason in Reason]
+
+
+def test_operations_names_every_reason_why_a_secret_is_unusable_in_order() -> None:
+    assert words(table(OPERATIONS, "flaw", under="Reasons why a secret is unusable")) == [flaw.value for flaw in Flaw]
 
 
 def test_operations_names_every_outcome_and_its_metric() -> None:

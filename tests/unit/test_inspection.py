@@ -87,24 +87,31 @@ def test_a_set_of_keys_tells_of_each() -> None:
 
 
 @pytest.mark.parametrize(
-    ("columns", "policy", "why"),
+    ("columns", "policy", "flaw", "why"),
     [
         pytest.param(
-            {"alg": "RS256"}, Policy(), "verifies HS256, HS384, HS512, and its `alg` column allows none", id="alg"
+            {"alg": "RS256"}, Policy(), "alg_disagrees", "`alg` names no HMAC, and the text is no public key", id="alg"
         ),
-        pytest.param({"alg": "nonsense"}, Policy(), "names no algorithm", id="alg of no meaning"),
-        pytest.param({"kid": 7}, Policy(), "'kid' is not text", id="kid of no meaning"),
+        pytest.param({"alg": "nonsense"}, Policy(), "malformed_alg", "names no algorithm", id="alg of no meaning"),
+        pytest.param({"kid": 7}, Policy(), "malformed_kid", "'kid' is not text", id="kid of no meaning"),
         pytest.param(
-            {}, Policy(header=HeaderRules(frozenset({"ES256"}))), "ALLOWED_ALGORITHMS allows none", id="settings"
+            {},
+            Policy(header=HeaderRules(frozenset({"ES256"}))),
+            "not_allowed",
+            "ALLOWED_ALGORITHMS allows none",
+            id="settings",
         ),
-        pytest.param({"secret": "x" * 31}, Policy(), "31 bytes, too short for HS256, HS384, HS512", id="size"),
-        pytest.param({"end_ts": "never"}, Policy(), "no end that is a number", id="end"),
+        pytest.param(
+            {"secret": "x" * 31}, Policy(), "too_short", "31 bytes, too short for HS256, HS384, HS512", id="size"
+        ),
+        pytest.param({"end_ts": "never"}, Policy(), "never_opens", "no end that is a number", id="end"),
     ],
 )
-def test_why_a_secret_verifies_nothing(columns: dict[str, Any], policy: Policy, why: str) -> None:
+def test_why_a_secret_verifies_nothing(columns: dict[str, Any], policy: Policy, flaw: str, why: str) -> None:
     record = a_record(**{"secret": HMAC_KEY, **columns}, policy=policy)
 
-    assert why in record.unusable_because
+    assert record.unusable.flaw == flaw
+    assert why in record.unusable.because
     assert record.state.value == "unusable"
 
 
@@ -120,6 +127,7 @@ def test_rendered_it_has_everything_but_the_value() -> None:
         "start_ts": NOW + 0.5,
         "end_ts": NOW + 3600,
         "state": "future",
+        "flaw": None,
         "unusable_because": None,
         "keys": [
             {

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 
-from auth_jwt.errors import InvalidKey
+from auth_jwt.errors import Flaw, InvalidKey
 from auth_jwt.keys import VerificationKey, verification_keys
 from tests.factories import (
     HMAC_KEY,
@@ -28,17 +28,23 @@ from tests.factories import (
 
 HS = frozenset({"HS256", "HS384", "HS512"})
 RSA = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"})
-EDDSA = frozenset({"EdDSA"})
+ED25519, ED448 = frozenset({"EdDSA", "Ed25519"}), frozenset({"EdDSA", "Ed448"})
 
 
 def algorithms_in(secret: str) -> list[frozenset[str]]:
     return [key.algorithms for key in verification_keys(secret)]
 
 
-def why_unusable(secret: object) -> str:
+def why_unusable(secret: object, declared: frozenset[str] | None = None) -> str:
     with pytest.raises(InvalidKey) as caught:
-        verification_keys(secret)
+        verification_keys(secret, declared=declared)
     return str(caught.value)
+
+
+def flaw_of(secret: object, declared: frozenset[str] | None = None) -> Flaw:
+    with pytest.raises(InvalidKey) as caught:
+        verification_keys(secret, declared=declared)
+    return caught.value.flaw
 
 
 # -- public keys in PEM -----------------------------------------------------------------------------------------------
@@ -48,8 +54,8 @@ BY_TYPE = {
     "p256": frozenset({"ES256"}),
     "p384": frozenset({"ES384"}),
     "p521": frozenset({"ES512"}),
-    "ed25519": EDDSA,
-    "ed448": EDDSA,
+    "ed25519": ED25519,
+    "ed448": ED448,
 }
 
 
@@ -66,7 +72,7 @@ def test_pkcs1_is_read() -> None:
 @pytest.mark.parametrize("name", ["rsa_2047", "secp256k1", "dsa", "x25519"])
 @pytest.mark.parametrize("pem", [public_pem, certificate_pem], ids=["public key", "certificate"])
 def test_a_key_that_is_small_or_of_another_type_or_curve_is_unusable(pem: Callable[[str], str], name: str) -> None:
-    assert why_unusable(pem(name)).startswith("PEM without a public key")
+    assert flaw_of(pem(name)) in (Flaw.UNSUPPORTED_KEY, Flaw.UNREADABLE_KEY)
 
 
 @pytest.mark.parametrize(
@@ -89,37 +95,62 @@ def test_pem_is_read_leniently(spelt: Callable[[str], str]) -> None:
 def test_several_blocks_are_several_candidates_in_their_order() -> None:
     bundle = public_pem("p256") + "text between\n" + certificate_pem("rsa_2048") + pkcs1_pem() + public_pem("ed448")
 
-    assert algorithms_in(bundle) == [BY_TYPE["p256"], RSA, RSA, EDDSA]
+    assert algorithms_in(bundle) == [BY_TYPE["p256"], RSA, RSA, ED448]
 
 
 def test_unreadable_and_private_blocks_of_a_bundle_are_passed_over() -> None:
     broken = "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n"
     bundle = private_pem("p256") + broken + public_pem("rsa_2047") + public_pem("ed25519")
 
-    assert algorithms_in(bundle) == [EDDSA]
+    assert algorithms_in(bundle) == [ED25519]
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        pytest.param(private_pem(), id="a private key"),
-        pytest.param(private_pem("ed25519") + private_pem("p256"), id="two private keys"),
         pytest.param(public_pem().replace("BEGIN PUBLIC", "begin public"), id="a label in small letters"),
         pytest.param(public_pem().lower(), id="all in small letters"),
-        pytest.param(public_pem().replace("\n", "\\n"), id="newlines written as backslash n"),
         pytest.param("-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----\n", id="nothing between"),
         pytest.param("x-----BEGIN y", id="nothing but the mark"),
         pytest.param("-----begin", id="nothing but the mark in small letters"),
         pytest.param("-----BEGIN CERTIFICATE REQUEST-----\nMIIB\n-----END CERTIFICATE REQUEST-----", id="a request"),
-        pytest.param(
-            "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----", id="OpenSSH's own"
-        ),
         pytest.param("-----BEGIN PGP PUBLIC KEY BLOCK-----\nmQEN\n-----END PGP PUBLIC KEY BLOCK-----", id="PGP"),
         pytest.param(certificate_pem().replace("MII", "MIJ", 1), id="a broken certificate"),
     ],
 )
 def test_pem_without_a_readable_public_key_is_unusable(text: str) -> None:
-    assert why_unusable(text).startswith("PEM without a public key")
+    assert flaw_of(text) is Flaw.UNREADABLE_KEY
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        private_pem(),
+        private_pem("ed25519") + private_pem("p256"),
+        "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----",
+        json.dumps(a_jwk(d="AQAB")),
+        json.dumps(a_jwk("p256", d="AQAB")),
+    ],
+    ids=["one", "two", "OpenSSH's", "JWK, RSA", "JWK, EC"],
+)
+def test_a_private_key_given_by_mistake_is_told_from_the_rest_and_how_to_mend_it(text: str) -> None:
+    assert flaw_of(text) is Flaw.PRIVATE_KEY
+    assert "`auth-jwt key mend`" in why_unusable(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        (public_pem().replace("\n", "\\n"), "PEM with `\\n` for line breaks"),
+        (public_pem().replace("\n", "\\r\\n"), "PEM with `\\n` for line breaks"),
+        (json.dumps({"kid-1": certificate_pem(), "kid-2": certificate_pem("p256")}), "a JSON map of key ids to PEM"),
+        (json.dumps({"kid-1": certificate_pem()}, indent=2), "a JSON map of key ids to PEM"),
+    ],
+    ids=["breaks as text", "both breaks as text", "Firebase", "Firebase, pretty"],
+)
+def test_pem_inside_of_other_text_is_refused_with_the_command_that_mends_it(text: str, what: str) -> None:
+    assert flaw_of(text) is Flaw.UNREADABLE_KEY
+    assert why_unusable(text) == f"{what}: `auth-jwt key mend` writes the keys in it as PEM"
 
 
 # -- JWK and JWKS -----------------------------------------------------------------------------------------------------
@@ -162,6 +193,10 @@ def test_the_kid_of_a_jwk_is_kept() -> None:
         {"key_ops": ["verify"]},
         {"key_ops": ["sign", "verify"]},
         {"x5t": "ignored", "ext": True, "kid": ""},
+        {"use": None, "alg": None, "kid": None, "key_ops": None},
+        {"oth": []},
+        {"d": None, "p": None, "q": None, "dp": None, "dq": None, "qi": None, "oth": None},
+        {"d": "", "p": "", "oth": []},
     ],
     ids=json.dumps,
 )
@@ -173,18 +208,15 @@ UNUSABLE_JWKS: dict[str, object] = {
     "use is enc": a_jwk(use="enc"),
     "use is empty": a_jwk(use=""),
     "use is another": a_jwk(use="tls"),
-    "use is null": a_jwk(use=None),
     "use is a list": a_jwk(use=["sig"]),
     "key_ops lack verify": a_jwk(key_ops=["sign"]),
     "key_ops are empty": a_jwk(key_ops=[]),
     "key_ops are text": a_jwk(key_ops="verify"),
-    "key_ops are null": a_jwk(key_ops=None),
     "alg is of another type": a_jwk(alg="ES256"),
     "alg is HMAC's on a public key": a_jwk(alg="HS256"),
     "alg is none": an_oct_jwk(alg="none"),
     "alg is of a public key on an oct": an_oct_jwk(alg="RS256"),
     "alg is a number": a_jwk(alg=256),
-    "alg is null": a_jwk(alg=None),
     "kid is a number": a_jwk(kid=1),
     "kty is unknown": a_jwk(kty="XYZ"),
     "kty is in small letters": a_jwk(kty="rsa"),
@@ -193,7 +225,8 @@ UNUSABLE_JWKS: dict[str, object] = {
     "kty is of another type": a_jwk(kty="EC"),
     "a private RSA key": a_jwk(d="AQAB"),
     **{f"a private RSA key by its {member}": a_jwk(**{member: "AQAB"}) for member in ("p", "q", "dp", "dq", "qi")},
-    "a private RSA key by its other primes": a_jwk(oth=[]),
+    "a private RSA key by its other primes": a_jwk(oth=[{"r": "AQAB", "d": "AQAB", "t": "AQAB"}]),
+    "a private RSA key by a member of no meaning": a_jwk(d=0),
     "a private EC key": a_jwk("p256", d="AQAB"),
     "a private OKP key": a_jwk("ed25519", d="AQAB"),
     "RSA of 2047 bits": a_jwk("rsa_2047"),
@@ -246,19 +279,50 @@ UNUSABLE_JWKS: dict[str, object] = {
 
 @pytest.mark.parametrize("case", UNUSABLE_JWKS)
 def test_a_jwk_that_is_not_meant_or_not_able_to_verify_is_unusable(case: str) -> None:
-    assert "JWK" in why_unusable(json.dumps(UNUSABLE_JWKS[case]))
+    assert flaw_of(json.dumps(UNUSABLE_JWKS[case])) in {
+        Flaw.MALFORMED_JWK,
+        Flaw.NOT_FOR_VERIFYING,
+        Flaw.ALG_DISAGREES,
+        Flaw.PRIVATE_KEY,
+        Flaw.UNREADABLE_KEY,
+        Flaw.UNSUPPORTED_KEY,
+        Flaw.DEGENERATE_KEY,
+        Flaw.KEY_MATERIAL,
+    }
+
+
+@pytest.mark.parametrize(
+    ("jwk", "why"),
+    [
+        (a_jwk("p256", x=segment(bytes(31))), "a JWK whose `x` has 31 octets, and P-256 needs 32"),
+        (a_jwk("p256", y=segment(bytes(33))), "a JWK whose `y` has 33 octets, and P-256 needs 32"),
+        (a_jwk("ed25519", x=segment(bytes(31))), "a JWK whose `x` has 31 octets, and Ed25519 needs 32"),
+        (a_jwk(n=str(a_jwk()["n"]) + "=="), "a JWK whose `n` is padded: `auth-jwt key mend` writes it right"),
+        (
+            a_jwk(n=str(a_jwk()["n"]).replace("-", "+").replace("_", "/")),
+            "a JWK whose `n` is in the standard base64 alphabet, not in base64url's: "
+            "`auth-jwt key mend` writes it right",
+        ),
+        (a_jwk(n="with blanks"), "a JWK whose `n` is not base64url"),
+        ({"kty": "EC", "crv": "P-256", "x": segment(bytes(32))}, "a JWK whose `y` is missing, or no string"),
+    ],
+    ids=["short", "long", "short OKP", "padded", "standard alphabet", "nonsense", "missing"],
+)
+def test_what_is_wrong_with_a_jwk_is_said_in_so_many_words(jwk: dict[str, object], why: str) -> None:
+    assert why_unusable(json.dumps(jwk)) == why
 
 
 def test_one_bad_key_of_a_set_does_not_spoil_the_others() -> None:
     bad = [jwk for case, jwk in UNUSABLE_JWKS.items() if not case.startswith("a set")]
 
-    assert algorithms_in(a_jwks(*bad, a_jwk(), *bad, a_jwk("ed448"), None, 1)) == [RSA, EDDSA]
+    assert algorithms_in(a_jwks(*bad, a_jwk(), *bad, a_jwk("ed448"), None, 1)) == [RSA, ED448]
 
 
 def test_every_flaw_of_a_set_is_told_once() -> None:
     text = why_unusable(a_jwks(a_jwk(use="enc"), a_jwk("p256", use="enc"), a_jwk(d="AQAB")))
 
-    assert text == "a JWK whose `use` is not `sig`; a private JWK"
+    assert text.startswith("a JWK whose `use` is not `sig`; a private JWK")
+    assert text.count("`use`") == 1
 
 
 def test_a_set_that_is_empty_says_so() -> None:

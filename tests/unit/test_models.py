@@ -6,7 +6,8 @@ import pytest
 
 from auth_jwt.authorizer import Authorizer
 from auth_jwt.credentials import Credential
-from auth_jwt.models import Columns, Policy, Profile, Secret, TagRows
+from auth_jwt.errors import Flaw
+from auth_jwt.models import Columns, Policy, Profile, Secret, TagRows, Unusable
 from tests.factories import HMAC_KEY, NOW, public_pem
 
 RENAMED = Columns(
@@ -72,7 +73,7 @@ def test_a_row_without_anything_is_a_secret_that_verifies_nothing() -> None:
     secret = Secret.from_row({}, Columns())
 
     assert secret == Secret("", None, None, None)
-    assert secret.unusable_because == "not text"
+    assert secret.unusable == Unusable(Flaw.NOT_TEXT, "not text")
     assert secret.keys == ()
     assert not secret.is_open(NOW)
 
@@ -89,7 +90,8 @@ def test_only_the_stores_numbers_are_bounds(value: object) -> None:
 def test_a_secret_whose_alg_or_kid_is_not_text_has_a_flaw_whatever_its_key(column: str, value: object) -> None:
     secret = Secret.from_row({"secret": HMAC_KEY, column: value}, Columns())
 
-    assert secret.unusable_because == f"its '{column}' is not text"
+    flaw = {"alg": Flaw.MALFORMED_ALG, "kid": Flaw.MALFORMED_KID}[column]
+    assert secret.unusable == Unusable(flaw, f"its '{column}' is not text")
     assert (secret.algorithms, secret.kid) == (None, None)
 
 
@@ -97,13 +99,13 @@ def test_a_secret_whose_alg_or_kid_is_not_text_has_a_flaw_whatever_its_key(colum
 def test_an_alg_column_that_names_no_algorithm_is_a_flaw(alg: str) -> None:
     secret = Secret.from_row({"secret": HMAC_KEY, "alg": alg}, Columns())
 
-    assert secret.unusable_because == "its 'alg' names no algorithm"
+    assert secret.unusable == Unusable(Flaw.MALFORMED_ALG, "its 'alg' names no algorithm")
 
 
 def test_an_alg_column_may_name_others_beside_ours() -> None:
     secret = Secret.from_row({"secret": HMAC_KEY, "alg": "ES256K, HS256"}, Columns())
 
-    assert secret.unusable_because is None
+    assert secret.unusable is None
     assert secret.algorithms == frozenset({"ES256K", "HS256"})
 
 
@@ -116,7 +118,7 @@ def test_a_secrets_keys_are_parsed_once() -> None:
     secret = Secret("1", public_pem(), None, None)
 
     assert secret.keys is secret.keys
-    assert secret.unusable_because is None
+    assert secret.unusable is None
 
 
 @pytest.mark.parametrize(

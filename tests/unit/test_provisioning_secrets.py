@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from auth_jwt.errors import Conflict, Invalid, NotFound, Reason
-from auth_jwt.models import Columns
+from auth_jwt.errors import Conflict, Flaw, Invalid, NotFound, Reason
+from auth_jwt.models import Columns, Unusable
 from auth_jwt.provisioning.changes import Delete, Key, Table
 from auth_jwt.provisioning.inspection import SecretState
 from auth_jwt.provisioning.secrets import GENERATED_BYTES, LIFETIME_SECONDS, MAX_ROTATED, NewSecret, prepared
@@ -87,7 +87,7 @@ def test_whatever_kind_of_key_may_be_given(value: str, kind: str, algorithms: tu
         pytest.param(NewSecret(value=""), "empty", id="empty"),
         pytest.param(NewSecret(value="x" * 31), "31 bytes, too short for HS256", id="too short"),
         pytest.param(NewSecret(value="x" * 47, algorithms=("HS384",)), "too short for HS384", id="for what it may"),
-        pytest.param(NewSecret(value=private_pem()), "PEM without a public key", id="private key"),
+        pytest.param(NewSecret(value=private_pem()), "a private key, which only its owner", id="private key"),
         pytest.param(NewSecret(value=public_pem("rsa_2047")), "size", id="small RSA key"),
         pytest.param(NewSecret(value=openssh_line()), "form that is not read", id="OpenSSH"),
         pytest.param(NewSecret(value="https://issuer.example/jwks.json"), "reference", id="reference"),
@@ -95,7 +95,9 @@ def test_whatever_kind_of_key_may_be_given(value: str, kind: str, algorithms: tu
         pytest.param(NewSecret(value="\ud800" * 20), "Unicode", id="half characters"),
         pytest.param(NewSecret(value="x" * 100_001), "100000 bytes", id="too large"),
         pytest.param(
-            NewSecret(value=public_pem(), algorithms=("HS256",)), "`alg` column allows none", id="alg of another kind"
+            NewSecret(value=public_pem(), algorithms=("HS256",)),
+            "names none of what its key verifies: PS256",
+            id="alg of another kind",
         ),
         pytest.param(NewSecret(value=HMAC_KEY, algorithms=("none",)), "no such algorithm: none", id="unknown alg"),
         pytest.param(NewSecret(value=HMAC_KEY, algorithms=()), "none is named", id="no alg"),
@@ -237,9 +239,9 @@ def test_the_list_says_where_each_secret_stands_and_shows_none() -> None:
         "timeless": "unusable",
         "reversed": "unusable",
     }
-    assert secrets["empty"].unusable_because == "empty"
-    assert "no start" in str(secrets["timeless"].unusable_because)
-    assert "never opens" in str(secrets["reversed"].unusable_because)
+    assert secrets["empty"].unusable == Unusable(Flaw.EMPTY, "empty")
+    assert "no start" in str(secrets["timeless"].unusable)
+    assert "never opens" in str(secrets["reversed"].unusable)
     assert HMAC_KEY not in repr(secrets)
 
 

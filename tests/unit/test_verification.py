@@ -140,7 +140,7 @@ def test_what_is_told_of_an_unusable_row_names_the_column_and_no_value() -> None
     report = Report()
     refusal(lambda: signer_of(a_token(), a_secret(kid=4711), a_secret("", id="2"), report=report))
 
-    assert report.unusable_secrets == {"1": "its 'kid' is not text", "2": "empty"}
+    assert report.unusable_secrets == {"1": "malformed_kid: its 'kid' is not text", "2": "empty: empty"}
 
 
 def test_a_usable_row_is_not_reported() -> None:
@@ -256,7 +256,7 @@ def test_a_key_too_short_is_reported_and_does_not_spoil_the_next() -> None:
     report = Report()
 
     assert signer_of(a_token(), a_secret("short", id="0"), a_secret(), report=report) == "1"
-    assert report.unusable_secrets == {"0": "too short for HS256"}
+    assert report.unusable_secrets == {"0": "too_short: too short for HS256"}
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
+from auth_jwt.errors import Flaw
 from auth_jwt.models import Columns, Policy, Secret
 from auth_jwt.provisioning.changes import Key, Table
 from auth_jwt.provisioning.inspection import SecretRecord, inspected
@@ -19,10 +20,18 @@ from auth_jwt_cli.migration.translation import TargetRow
 _PRIVATE_PEM: Final = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY", re.IGNORECASE)
 _PUBLIC_PEM: Final = re.compile(r"-----BEGIN", re.IGNORECASE)
 _OTHER_PRIVATE: Final = re.compile(r"PuTTY-User-Key-File-\d")
-_REFERENCE: Final = "a reference"
 _MILLISECONDS: Final = (10**12, 10**14)
 """As milliseconds, from 2001 to 5138; as seconds, far beyond the year 9999, which people write for ever."""
-_UNREAD: Final = ("key material in a form", "JSON with a `kty`", "an `oct` JWK that holds another key")
+_RULES_OF_FLAWS: Final = {
+    Flaw.REFERENCE: "reference",
+    Flaw.KEY_MATERIAL: "unread-key-material",
+    Flaw.IN_DOUBT: "unread-key-material",
+    Flaw.PRIVATE_KEY: "private-key",
+    Flaw.MALFORMED_ALG: "alg-or-kid-unusable",
+    Flaw.MALFORMED_KID: "alg-or-kid-unusable",
+    Flaw.TOO_SHORT: "short-secret",
+}
+"""Of each reason why a row verifies nothing, the rule that tells of it; of any other it is `unusable-key`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,18 +152,18 @@ class Examination:
     def _of_key(self, secret: Secret, record: SecretRecord) -> Iterator[tuple[str, str]]:
         stored = secret.stored
         if secret.flaw is not None:
-            yield "alg-or-kid-unusable", f"The secret verifies nothing here: {secret.flaw}."
+            yield _rule_of_unusable(record)
         if not stored or stored.startswith("\0"):
             yield "empty-secret", ""
             return
         if _holds_private_key(stored):
             yield "private-key", ""
         elif not secret.keys:
-            yield _rule_of_unusable(str(secret.unusable_because))
+            yield _rule_of_unusable(record)
         elif isinstance(secret.keys[0].material, bytes) and not _is_jwk(stored):
             yield from self._of_hmac_text(stored, secret, record)
         elif not record.algorithms and secret.flaw is None:
-            yield "unusable-key", f"The secret verifies nothing here: {record.unusable_because}."
+            yield _rule_of_unusable(record)
         if not self._live:
             yield from self._of_text_there(stored, usable=bool(secret.keys))
 
@@ -163,8 +172,7 @@ class Examination:
         if secret.algorithms is not None:
             wanted &= secret.algorithms
         if not record.algorithms and secret.flaw is None:
-            rule = "short-secret" if "too short" in str(record.unusable_because) else "unusable-key"
-            yield rule, f"The secret verifies nothing here: {record.unusable_because}."
+            yield _rule_of_unusable(record)
         elif len(record.algorithms) < len(wanted):
             yield "short-for-some-algorithms", f"The secret is long enough for {', '.join(record.algorithms)} only."
         if not stored.isascii() and not self._live:
@@ -180,12 +188,12 @@ class Examination:
             yield "nul-in-secret", ""
 
 
-def _rule_of_unusable(why: str) -> tuple[str, str]:
-    """Return the rule for a secret without a usable key, by what the judgement says of it."""
-    sentence = f"The secret verifies nothing here: {why}."
-    if why.startswith(_REFERENCE):
-        return "reference", ""
-    return ("unread-key-material" if why.startswith(_UNREAD) else "unusable-key"), sentence
+def _rule_of_unusable(record: SecretRecord) -> tuple[str, str]:
+    """Return the rule for a secret that verifies nothing, and its nearer sentence."""
+    if record.unusable is None:
+        return "unusable-key", ""
+    rule = _RULES_OF_FLAWS.get(record.unusable.flaw, "unusable-key")
+    return rule, "" if rule == "reference" else f"The secret verifies nothing here: {record.unusable.because}."
 
 
 def _holds_private_key(text: str) -> bool:

@@ -6,6 +6,7 @@ from aws_lambda_powertools.event_handler.openapi.types import OpenAPIResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from admin_api.problems import PROBLEM_JSON
+from auth_jwt.errors import Flaw
 from auth_jwt.provisioning.inspection import SecretRecord, SecretState
 from auth_jwt.provisioning.profiles import Created, ProfileRecord
 from auth_jwt.provisioning.rendering import profile_json, revocation_json, secret_json
@@ -34,6 +35,7 @@ _SECRET: Final = {
     "start_ts": 1795402396,
     "end_ts": 1826938396,
     "state": "open",
+    "flaw": None,
     "unusable_because": None,
     "keys": [
         {"kind": "HMAC, 86 bytes", "algorithms": ["HS256"], "kid": None, "fingerprint": "scrypt:cmWR2jB_a_HsXPrD"}
@@ -73,6 +75,7 @@ class SecretOut(Out):
     )
     end_ts: int | float | None = Field(description="First second after its window, likewise")
     state: SecretState
+    flaw: Flaw | None = Field(description="The stable name of why it can verify nothing; null when it can")
     unusable_because: str | None = Field(description="Why it can verify nothing, ever; null when it can")
     keys: list[KeyOut]
 
@@ -211,7 +214,7 @@ class ValidAfterOut(Out):
     tokens_valid_after: int = Field(description="UNIX seconds")
 
 
-class Flaw(Out):
+class BrokenRule(Out):
     """Where a request breaks which rule."""
 
     field: str = Field(
@@ -228,7 +231,7 @@ class Problem(Out):
     status: int
     instance: str = Field(description="`urn:request:` and the request's id in the log")
     detail: str | None = Field(default=None, description="For people; it repeats no value that may be a key")
-    errors: list[Flaw] | None = None
+    errors: list[BrokenRule] | None = None
 
 
 def describing(*answers: tuple[int, str], **problems: str) -> dict[int, OpenAPIResponse]:

@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 import warnings
+from collections.abc import Mapping
 from typing import Any, Final
 
 from cryptography import x509
@@ -27,7 +28,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from jwt.algorithms import Algorithm, ECAlgorithm, OKPAlgorithm, RSAAlgorithm, RSAPSSAlgorithm
 from jwt.utils import base64url_decode, base64url_encode
 
-from auth_jwt.errors import InvalidKey
+from auth_jwt.degenerate import (
+    weakness_of_edwards_point,
+    weakness_of_modulus,
+    weakness_of_point,
+    weakness_of_rsa,
+)
+from auth_jwt.errors import Flaw, InvalidKey
+from auth_jwt.tokens import EDDSA
 
 PublicKey = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey | Ed448PublicKey
 
@@ -47,7 +55,7 @@ _ALGORITHMS: Final[dict[str, Algorithm]] = {
     "ES256": ECAlgorithm(ECAlgorithm.SHA256, SECP256R1),
     "ES384": ECAlgorithm(ECAlgorithm.SHA384, SECP384R1),
     "ES512": ECAlgorithm(ECAlgorithm.SHA512, SECP521R1),
-    "EdDSA": OKPAlgorithm(),
+    **dict.fromkeys((EDDSA, "Ed25519", "Ed448"), OKPAlgorithm()),
 }
 _JWK_READERS: Final[dict[str, type[RSAAlgorithm | ECAlgorithm | OKPAlgorithm]]] = {
     "RSA": RSAAlgorithm,
@@ -55,10 +63,13 @@ _JWK_READERS: Final[dict[str, type[RSAAlgorithm | ECAlgorithm | OKPAlgorithm]]] 
     "OKP": OKPAlgorithm,
 }
 _JWK_NUMBERS: Final = {"RSA": ("n", "e"), "EC": ("x", "y"), "OKP": ("x",)}
+_JWK_OCTETS: Final = {"P-256": 32, "P-384": 48, "P-521": 66, "Ed25519": 32, "Ed448": 57}
+"""How many octets a coordinate has by its `crv` (RFC 7518, section 6.2.1.2; RFC 8032, sections 5.1.2 and 5.2.2)."""
 
 _BLOCK = re.compile(r"-----BEGIN ((?:RSA )?PUBLIC KEY|(?:X509 )?CERTIFICATE)-----")
 _BEGIN = re.compile(r"(?=-----BEGIN )")
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
+_ANY_BASE64 = re.compile(r"[A-Za-z0-9_+/-]+={0,2}")
 
 
 def load_the_rest() -> None:
@@ -87,30 +98,48 @@ def public_keys_in_pem(text: str) -> list[PublicKey]:
 
 
 def public_key_of_jwk(jwk: dict[str, Any]) -> PublicKey:
-    """Return the public key that *jwk* holds; InvalidKey when it holds none."""
+    """Return the public key that *jwk* holds, whatever else it holds; InvalidKey when there is none."""
     kind = jwk.get("kty")
     reader = _JWK_READERS.get(str(kind))
     if reader is None:
-        raise InvalidKey("a JWK of an unknown `kty`")
-    if not all(_is_base64url(jwk.get(member)) for member in _JWK_NUMBERS[str(kind)]):
-        raise InvalidKey("a JWK whose numbers are not unpadded base64url")
+        raise InvalidKey(Flaw.UNSUPPORTED_KEY, "a JWK of an unknown `kty`")
+    numbers = _JWK_NUMBERS[str(kind)]
+    for name in numbers:
+        _check_number(jwk, name)
     try:
-        key = reader.from_jwk(jwk)
+        key = reader.from_jwk({name: jwk[name] for name in ("kty", "crv", *numbers) if name in jwk})
     except Exception:  # noqa: BLE001 - as above
-        raise InvalidKey("a JWK whose numbers make no key") from None
+        raise InvalidKey(Flaw.UNREADABLE_KEY, "a JWK whose numbers make no key") from None
     if not isinstance(key, PublicKey):
-        raise InvalidKey("a JWK without a usable public key")
+        raise InvalidKey(Flaw.UNSUPPORTED_KEY, "a JWK of a curve that is not accepted")
     return key
 
 
 def algorithms_of(key: PublicKey) -> frozenset[str]:
-    """Return what *key* may verify (RFC 7518, sections 3.3 to 3.5; RFC 8037): nothing for small or odd keys."""
+    """Return what *key* may verify (RFC 7518, sections 3.3 to 3.5; RFC 8037; RFC 9864).
+
+    Raises:
+        InvalidKey: nothing, since it is small, odd or degenerate.
+    """
+    weakness = _weakness_of(key)
+    if weakness is not None:
+        raise InvalidKey(Flaw.DEGENERATE_KEY, weakness)
     if isinstance(key, RSAPublicKey):
-        return _RSA if key.key_size >= MIN_RSA_BITS else frozenset()
-    if isinstance(key, EllipticCurvePublicKey):
-        algorithm = _CURVES.get(key.curve.name)
-        return frozenset({algorithm} if algorithm else ())
-    return frozenset({"EdDSA"})
+        algorithms = _RSA if key.key_size >= MIN_RSA_BITS else frozenset[str]()
+    elif isinstance(key, EllipticCurvePublicKey):
+        algorithms = frozenset(_CURVES[name] for name in (key.curve.name,) if name in _CURVES)
+    else:
+        algorithms = frozenset({EDDSA, kind_of(key)})
+    if not algorithms:
+        raise InvalidKey(
+            Flaw.UNSUPPORTED_KEY, f"{kind_of(key)}, which may verify nothing: its size or curve is not accepted"
+        )
+    return algorithms
+
+
+def slow_weakness_of(key: PublicKey) -> str | None:
+    """Say why *key* can be broken at once, where that takes up to a second to see; None when nothing shows."""
+    return weakness_of_modulus(key.public_numbers().n) if isinstance(key, RSAPublicKey) else None
 
 
 def kind_of(key: PublicKey) -> str:
@@ -156,18 +185,27 @@ def extract_pub_key_from_cert(certificate: str) -> str:
     try:
         return _pem(_certified_key(certificate))
     except Exception:  # noqa: BLE001 - as above
-        raise InvalidKey("no certificate with a readable public key") from None
+        raise InvalidKey(Flaw.UNREADABLE_KEY, "no certificate with a readable public key") from None
 
 
 def extract_pub_key_from_exp_mod(e: str, n: str) -> str:
     """Do `auth_jwt.extract_pub_key_from_exp_mod`."""
     numbers = RSAPublicNumbers(_lenient_number(e), _lenient_number(n))
     if numbers.n.bit_length() < _MIN_EXTRACTED_RSA_BITS:
-        raise InvalidKey("a modulus below 512 bits")
+        raise InvalidKey(Flaw.UNSUPPORTED_KEY, "a modulus below 512 bits")
     try:
         return _pem(numbers.public_key())
     except Exception:  # noqa: BLE001 - as above
-        raise InvalidKey("numbers that make no RSA key") from None
+        raise InvalidKey(Flaw.UNREADABLE_KEY, "numbers that make no RSA key") from None
+
+
+def _weakness_of(key: PublicKey) -> str | None:
+    if isinstance(key, RSAPublicKey):
+        numbers = key.public_numbers()
+        return weakness_of_rsa(numbers.n, numbers.e)
+    if isinstance(key, EllipticCurvePublicKey):
+        return weakness_of_point(key.curve.name, key.public_numbers().x)
+    return weakness_of_edwards_point(kind_of(key), key.public_bytes_raw())
 
 
 def _certified_key(pem: str) -> Any:  # noqa: ANN401 - whatever kind of key was certified
@@ -186,12 +224,27 @@ def _octets(text: str) -> bytes:
     return text.encode("utf-8")
 
 
-def _is_base64url(value: object) -> bool:
-    return isinstance(value, str) and _BASE64URL.fullmatch(value) is not None
+def _check_number(jwk: Mapping[str, Any], name: str) -> None:
+    """Refuse a number of a JWK that two readers could read as two; `auth-jwt key mend` knows what was meant."""
+    text = jwk.get(name)
+    if not isinstance(text, str):
+        raise InvalidKey(Flaw.MALFORMED_JWK, f"a JWK whose `{name}` is missing, or no string")
+    if not _BASE64URL.fullmatch(text):
+        what = "not base64url"
+        if _ANY_BASE64.fullmatch(text):
+            what = "padded" if text.endswith("=") else "in the standard base64 alphabet, not in base64url's"
+            what += ": `auth-jwt key mend` writes it right"
+        raise InvalidKey(Flaw.MALFORMED_JWK, f"a JWK whose `{name}` is {what}")
+    needed = _JWK_OCTETS.get(str(jwk.get("crv")))
+    octets = len(text) * 3 // 4
+    if jwk.get("kty") != "RSA" and needed is not None and octets != needed:
+        raise InvalidKey(
+            Flaw.MALFORMED_JWK, f"a JWK whose `{name}` has {octets} octets, and {jwk['crv']} needs {needed}"
+        )
 
 
 def _lenient_number(text: object) -> int:
     if not isinstance(text, str) or not _BASE64URL.fullmatch(text):
-        raise InvalidKey("not unpadded base64url")
+        raise InvalidKey(Flaw.UNREADABLE_KEY, "not unpadded base64url")
     whole = text[:-1] if len(text) % 4 == 1 else text
     return int.from_bytes(base64url_decode(whole), "big")

@@ -48,6 +48,36 @@ class Reason(StrEnum):
     REVOKED_TOKEN = "revoked_token"  # noqa: S105
 
 
+class Flaw(StrEnum):
+    """Why a row of secrets can verify nothing. Stable: logs, `lint` and scripts rely on these names.
+
+    The sentences that go with them may change. docs/operations.md says what each means and what to do.
+    """
+
+    NOT_TEXT = "not_text"
+    EMPTY = "empty"
+    NOT_UNICODE = "not_unicode"
+    REFERENCE = "reference"
+    PRIVATE_KEY = "private_key"
+    UNREADABLE_KEY = "unreadable_key"
+    UNSUPPORTED_KEY = "unsupported_key"
+    MALFORMED_JWK = "malformed_jwk"
+    NOT_FOR_VERIFYING = "not_for_verifying"
+    KEY_MATERIAL = "key_material"
+    IN_DOUBT = "in_doubt"
+    NO_ALG = "no_alg"
+    MALFORMED_ALG = "malformed_alg"
+    MALFORMED_KID = "malformed_kid"
+    ALG_DISAGREES = "alg_disagrees"
+    DEGENERATE_KEY = "degenerate_key"
+    PUBLISHED_KEY = "published_key"
+    BLANK_KEY = "blank_key"
+    TOO_SHORT = "too_short"
+    NOT_ALLOWED = "not_allowed"
+    NEVER_OPENS = "never_opens"
+    BEYOND_LIMIT = "beyond_limit"
+
+
 class AuthJwtError(Exception):
     """The root of everything this package raises on purpose."""
 
@@ -61,7 +91,11 @@ class Denied(AuthJwtError):
 
 
 class InvalidKey(AuthJwtError):
-    """The text given holds no usable key. The message says why and never holds the text."""
+    """The text given holds no usable key. The message says why and never holds the text; *flaw* names the reason."""
+
+    def __init__(self, flaw: Flaw, message: str) -> None:
+        super().__init__(message)
+        self.flaw = flaw
 
 
 class Rejected(AuthJwtError):

@@ -11,12 +11,13 @@ import re
 from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from auth_jwt.errors import InvalidKey
-from auth_jwt.tokens import strict_json_object
+from auth_jwt.errors import Flaw, InvalidKey
+from auth_jwt.published import is_published
+from auth_jwt.tokens import EDDSA, strict_json_object
 
 if TYPE_CHECKING:
     from hmac import HMAC
@@ -25,12 +26,20 @@ if TYPE_CHECKING:
 
 HMAC_ALGORITHMS: Final = frozenset({"HS256", "HS384", "HS512"})
 _PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
+_UNSEEN: Final = frozenset("\0\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | frozenset(
+    map(chr, range(0xFE00, 0xFE10))
+)
+"""NUL, fillers and selectors: beside blanks and what Unicode calls a format, what shows nothing and takes no room."""
+_NOTHING: Final[tuple[object, ...]] = (None, "", [])
+"""What a server prints for a member that its key does not have."""
 
 # Whatever a person may take for nothing, zero-width characters and NUL among it.
 _BLANK = r"[\s\ufeff\u180e\u200b-\u200d\u2060\0]"
 _BLANKS = re.compile(f"{_BLANK}+")
 _REFERENCE = re.compile(f"{_BLANK}*(?:arn:|https://)", re.IGNORECASE)
 _PEM = re.compile(r"-----BEGIN", re.IGNORECASE)
+_PRIVATE_PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{0,32}PRIVATE KEY", re.IGNORECASE)
+_LITERAL_BREAK = re.compile(r"-----BEGIN [A-Z0-9 ]{0,32}-----\\+[nr]", re.IGNORECASE)
 # Every repetition below is bounded or possessive: a key may come with a request, and no text may make the search slow.
 _SSH_TYPE = r"(?:ssh-(?:rsa|dss|ed25519|ed448)|ecdsa-sha2-nistp(?:256|384|521))"
 _OPENSSH = re.compile(rf"{_SSH_TYPE}\S{{0,32}}{_BLANK}++AAAA")
@@ -78,79 +87,167 @@ class VerificationKey:
         return {}
 
 
-def verification_keys(secret: object) -> tuple[VerificationKey, ...]:
+def verification_keys(secret: object, *, declared: frozenset[str] | None = None) -> tuple[VerificationKey, ...]:
     """Read what a *secret* holds; every key returned can verify at least one algorithm.
+
+    Args:
+        secret: what the row or the caller gives.
+        declared: the algorithms that the row's `alg` names; None when nothing says what the key is for. What is read
+            has to agree, and text is an HMAC key only if `alg` says so, or if it can be nothing else.
 
     Raises:
         InvalidKey: nothing in it may ever verify; the message says why, without the text.
     """
     if not isinstance(secret, str):
-        raise InvalidKey("not text")
+        raise InvalidKey(Flaw.NOT_TEXT, "not text")
     # A secret that reads as empty in C (the module stops at a NUL) is longer here: the whole text counts.
     if not secret:
-        raise InvalidKey("empty")
+        raise InvalidKey(Flaw.EMPTY, "empty")
     if _REFERENCE.match(secret):
-        raise InvalidKey("a reference, which this version does not resolve")
+        raise InvalidKey(Flaw.REFERENCE, "a reference, which this version does not resolve")
+    return _agreeing(_keys_in(secret, declared), declared)
+
+
+def unpublished(keys: tuple[VerificationKey, ...]) -> tuple[VerificationKey, ...]:
+    """Return those of a row's *keys* that not everybody has: none that is blank, or printed in an RFC, say.
+
+    Raises:
+        InvalidKey: there are none.
+    """
+    flaws = [_known_to_all(key) for key in keys]
+    unknown = tuple(key for key, flaw in zip(keys, flaws, strict=True) if flaw is None)
+    if not unknown:
+        raise next(flaw for flaw in flaws if flaw is not None)
+    return unknown
+
+
+def agreed(algorithms: frozenset[str], named: frozenset[str]) -> frozenset[str]:
+    """Return which of a key's *algorithms* remain where only those *named* may be verified.
+
+    `EdDSA` and the name of the curve are two names of one algorithm (RFC 9864, section 2.2): either of them names both.
+    """
+    common = algorithms & named
+    return algorithms if common and EDDSA in algorithms else common
+
+
+def _keys_in(secret: str, declared: frozenset[str] | None) -> tuple[VerificationKey, ...]:
     if _PEM.search(secret):
         return _from_pem(secret)
     document = _json_document(secret)
     if isinstance(document, dict) and ("kty" in document or "keys" in document):
         return _from_jwk_text(document)
     if _KTY.search(secret) or _names_kty(document):
-        raise InvalidKey("JSON with a `kty` that is neither a JWK nor a JWKS")
+        raise InvalidKey(Flaw.KEY_MATERIAL, "JSON with a `kty` that is neither a JWK nor a JWKS")
     if _is_key_material(secret):
-        raise InvalidKey("key material in a form that is not read (OpenSSH, RFC 4716, base64 or hex of a DER key)")
+        raise InvalidKey(
+            Flaw.KEY_MATERIAL, "key material in a form that is not read (OpenSSH, RFC 4716, base64 or hex of a DER key)"
+        )
+    if declared is not None and declared.isdisjoint(HMAC_ALGORITHMS):
+        raise InvalidKey(Flaw.ALG_DISAGREES, "the row's `alg` names no HMAC, and the text is no public key")
     try:
         return (VerificationKey(HMAC_ALGORITHMS, secret.encode("utf-8")),)
     except UnicodeEncodeError:
-        raise InvalidKey("text that is not valid Unicode") from None
+        raise InvalidKey(Flaw.NOT_UNICODE, "text that is not valid Unicode") from None
+
+
+def _agreeing(keys: tuple[VerificationKey, ...], declared: frozenset[str] | None) -> tuple[VerificationKey, ...]:
+    if declared is None:
+        return keys
+    narrowed = [replace(key, algorithms=common) for key in keys if (common := agreed(key.algorithms, declared))]
+    if not narrowed:
+        possible = sorted(frozenset[str]().union(*(key.algorithms for key in keys)))
+        raise InvalidKey(
+            Flaw.ALG_DISAGREES, f"the row's `alg` names none of what its key verifies: {', '.join(possible)}"
+        )
+    return tuple(narrowed)
+
+
+def _known_to_all(key: VerificationKey) -> InvalidKey | None:
+    material = key.material
+    if isinstance(material, bytes) and len(material) > 1 and _is_blank(material):
+        return InvalidKey(Flaw.BLANK_KEY, "an HMAC key of nothing but blanks, NULs or zero-width characters")
+    if is_published(material):
+        return InvalidKey(
+            Flaw.PUBLISHED_KEY, "a key that is printed in an RFC or on a well-known page: everybody has it"
+        )
+    return None
+
+
+def _is_blank(material: bytes) -> bool:
+    try:
+        return all(map(_is_unseen, material.decode("utf-8")))
+    except UnicodeDecodeError:
+        return False
+
+
+def _is_unseen(character: str) -> bool:
+    from unicodedata import category
+
+    return character.isspace() or character in _UNSEEN or category(character) == "Cf"
 
 
 def _from_pem(text: str) -> tuple[VerificationKey, ...]:
     from auth_jwt import asymmetric
 
-    keys = [
-        VerificationKey(algorithms, key)
-        for key in asymmetric.public_keys_in_pem(text)
-        if (algorithms := asymmetric.algorithms_of(key))
-    ]
-    if not keys:
-        raise InvalidKey("PEM without a public key or certificate that may verify (type, size or curve)")
-    return tuple(keys)
+    keys, flaws = [], []
+    for key in asymmetric.public_keys_in_pem(text):
+        try:
+            keys.append(VerificationKey(asymmetric.algorithms_of(key), key))
+        except InvalidKey as flaw:
+            flaws.append(flaw)
+    if keys:
+        return tuple(keys)
+    raise flaws[0] if flaws else _unreadable_pem(text)
+
+
+def _unreadable_pem(text: str) -> InvalidKey:
+    """Say why there is no public key in *text*, and what makes one of it."""
+    if _LITERAL_BREAK.search(text):
+        what = "a JSON map of key ids to PEM" if text.lstrip().startswith("{") else "PEM with `\\n` for line breaks"
+        return InvalidKey(Flaw.UNREADABLE_KEY, f"{what}: `auth-jwt key mend` writes the keys in it as PEM")
+    if _PRIVATE_PEM.search(text):
+        return InvalidKey(
+            Flaw.PRIVATE_KEY, "a private key, which only its owner may have: `auth-jwt key mend` writes its public key"
+        )
+    return InvalidKey(
+        Flaw.UNREADABLE_KEY, "PEM without a public key or certificate that can be read: damaged, or of another kind"
+    )
 
 
 def _from_jwk_text(document: dict[str, Any]) -> tuple[VerificationKey, ...]:
-    entries = [document] if "kty" in document else document["keys"]
+    entries = [document] if document.get("kty") is not None else document.get("keys")
     if not isinstance(entries, list):
-        raise InvalidKey("a JWKS whose `keys` is not a list")
+        raise InvalidKey(Flaw.MALFORMED_JWK, "a JWK without `kty`, or a JWKS whose `keys` is not a list")
     keys, problems = [], []
     for entry in entries:
         try:
             keys.append(_from_jwk(entry))
         except InvalidKey as problem:  # one bad key of a set does not spoil the others
-            problems.append(str(problem))
+            problems.append(problem)
     if not keys:
-        raise InvalidKey("; ".join(dict.fromkeys(problems)) or "a JWKS without keys")
+        words = "; ".join(dict.fromkeys(map(str, problems)))
+        raise InvalidKey(problems[0].flaw if problems else Flaw.MALFORMED_JWK, words or "a JWKS without keys")
     return tuple(keys)
 
 
-def _from_jwk(jwk: object) -> VerificationKey:
-    """Read one JWK (RFC 7517; RFC 7518, section 6; RFC 8037)."""
-    if not isinstance(jwk, dict):
-        raise InvalidKey("a JWK that is not an object")
+def _from_jwk(entry: object) -> VerificationKey:
+    """Read one JWK (RFC 7517; RFC 7518, section 6; RFC 8037). A member that is null is absent."""
+    if not isinstance(entry, dict):
+        raise InvalidKey(Flaw.MALFORMED_JWK, "a JWK that is not an object")
+    jwk = {name: value for name, value in entry.items() if value is not None}
     for member in ("kty", "alg", "kid", "use"):
         if member in jwk and not isinstance(jwk[member], str):
-            raise InvalidKey(f"a JWK whose `{member}` is not a string")
+            raise InvalidKey(Flaw.MALFORMED_JWK, f"a JWK whose `{member}` is not a string")
     if jwk.get("use", "sig") != "sig":
-        raise InvalidKey("a JWK whose `use` is not `sig`")
+        raise InvalidKey(Flaw.NOT_FOR_VERIFYING, "a JWK whose `use` is not `sig`")
     operations = jwk.get("key_ops", ["verify"])
     if not isinstance(operations, list) or "verify" not in operations:
-        raise InvalidKey("a JWK whose `key_ops` lack `verify`")
+        raise InvalidKey(Flaw.NOT_FOR_VERIFYING, "a JWK whose `key_ops` lack `verify`")
     algorithms, material = _jwk_material(jwk)
     if "alg" in jwk:
-        algorithms &= {jwk["alg"]}
-    if not algorithms:
-        raise InvalidKey("a JWK that may verify nothing (type, size, curve or its own `alg`)")
+        algorithms = agreed(algorithms, frozenset({jwk["alg"]}))
+        if not algorithms:
+            raise InvalidKey(Flaw.ALG_DISAGREES, "a JWK whose own `alg` names nothing that its key verifies")
     return VerificationKey(algorithms, material, jwk.get("kid"))
 
 
@@ -158,10 +255,12 @@ def _jwk_material(jwk: dict[str, Any]) -> "tuple[frozenset[str], bytes | PublicK
     if jwk.get("kty") == "oct":
         octets = _octets(jwk.get("k"))
         if _is_encoded_key(octets):
-            raise InvalidKey("an `oct` JWK that holds another key")
+            raise InvalidKey(Flaw.KEY_MATERIAL, "an `oct` JWK that holds another key")
         return HMAC_ALGORITHMS, octets
-    if not _PRIVATE_MEMBERS.isdisjoint(jwk):
-        raise InvalidKey("a private JWK")
+    if any(jwk.get(member) not in _NOTHING for member in _PRIVATE_MEMBERS):
+        raise InvalidKey(
+            Flaw.PRIVATE_KEY, "a private JWK, which only its owner may have: `auth-jwt key mend` writes its public key"
+        )
     from auth_jwt import asymmetric
 
     key = asymmetric.public_key_of_jwk(jwk)
@@ -170,7 +269,7 @@ def _jwk_material(jwk: dict[str, Any]) -> "tuple[frozenset[str], bytes | PublicK
 
 def _octets(k: object) -> bytes:
     if not isinstance(k, str) or not _STRICT_BASE64URL.fullmatch(k) or len(k) % 4 == 1:
-        raise InvalidKey("an `oct` JWK whose `k` is not unpadded base64url")
+        raise InvalidKey(Flaw.MALFORMED_JWK, "an `oct` JWK whose `k` is not unpadded base64url")
     return b64decode(k + "=" * (-len(k) % 4), altchars=b"-_")
 
 

@@ -11,9 +11,9 @@ from functools import cached_property
 from typing import Self
 
 from auth_jwt.credentials import Credential, CredentialValue
-from auth_jwt.errors import InvalidKey
-from auth_jwt.keys import VerificationKey, verification_keys
-from auth_jwt.tokens import ALGORITHMS, MAX_TOKEN_BYTES, HeaderRules
+from auth_jwt.errors import Flaw, InvalidKey
+from auth_jwt.keys import HMAC_ALGORITHMS, VerificationKey, unpublished, verification_keys
+from auth_jwt.tokens import ALGORITHMS, EDDSA_BY_CURVE, MAX_TOKEN_BYTES, HeaderRules
 
 Row = Mapping[str, object]
 
@@ -27,7 +27,7 @@ MAX_JTI_BYTES = 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
-    """What the columns of profiles and secrets are called."""
+    """What the columns of profiles and secrets are called; `requires_alg`: a secret without `alg` is unusable."""
 
     tag: str = "tag"
     username: str = "sip_username"
@@ -40,6 +40,7 @@ class Columns:
     end: str = "end_ts"
     alg: str = "alg"
     kid: str = "kid"
+    requires_alg: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,22 @@ class Policy:
     credentials: tuple[Credential, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """Why a row of secrets can verify nothing.
+
+    Attributes:
+        flaw: the reason, by its stable name.
+        because: the same for people, without anything the row holds.
+    """
+
+    flaw: Flaw
+    because: str
+
+    def __str__(self) -> str:
+        return f"{self.flaw}: {self.because}"
+
+
 @dataclass(frozen=True)  # no slots: cached_property keeps the parsed keys in the instance
 class Secret:
     """A row of the secrets table.
@@ -68,7 +85,7 @@ class Secret:
         stored: the text that the secret column holds; never shown. None when it holds none.
         start: first second of the window, None when the row has no numeric one.
         end: first second after the window, likewise.
-        algorithms: the algorithms the row allows, None for all that fit the key.
+        algorithms: the algorithms the row's `alg` names, None when it has none.
         kid: the row's key id.
         flaw: why the row verifies nothing whatever its key, if so.
     """
@@ -79,20 +96,13 @@ class Secret:
     end: int | Decimal | None
     algorithms: frozenset[str] | None = None
     kid: str | None = None
-    flaw: str | None = None
+    flaw: Unusable | None = None
 
     @classmethod
     def from_row(cls, row: Row, columns: Columns) -> Self:
         """Make a secret of a *row*, however odd: an unusable row is a secret that verifies nothing."""
-        alg, kid = row.get(columns.alg), row.get(columns.kid)
-        flaw = None
-        for column, value in ((columns.alg, alg), (columns.kid, kid)):
-            if column in row and not isinstance(value, str):
-                flaw = f"its {column!r} is not text"
+        alg, kid, stored = row.get(columns.alg), row.get(columns.kid), row.get(columns.secret)
         algorithms = frozenset(name.strip() for name in alg.split(",")) if isinstance(alg, str) else None
-        if algorithms is not None and algorithms.isdisjoint(ALGORITHMS):
-            flaw = f"its {columns.alg!r} names no algorithm"
-        stored = row.get(columns.secret)
         return cls(
             id=str(row.get(SECRET_ID, "")),
             stored=stored if isinstance(stored, str) else None,  # nothing else is worth remembering
@@ -100,7 +110,7 @@ class Secret:
             end=_instant(row.get(columns.end)),
             algorithms=algorithms,
             kid=kid if isinstance(kid, str) else None,
-            flaw=flaw,
+            flaw=_flaw_of(row, columns, algorithms),
         )
 
     def is_open(self, now: float) -> bool:
@@ -109,20 +119,25 @@ class Secret:
 
     @cached_property
     def keys(self) -> tuple[VerificationKey, ...]:
-        """The keys in this secret, parsed once; none when `unusable_because` says why."""
+        """The keys in this secret, parsed once; none when `unusable` says why."""
         return self._reading[0]
 
     @cached_property
-    def unusable_because(self) -> str | None:
+    def unusable(self) -> Unusable | None:
         """Why this secret can verify nothing, or None when it can."""
         return self.flaw or self._reading[1]
 
     @cached_property
-    def _reading(self) -> tuple[tuple[VerificationKey, ...], str | None]:
+    def _reading(self) -> tuple[tuple[VerificationKey, ...], Unusable | None]:
         try:
-            return verification_keys(self.stored), None
+            return unpublished(verification_keys(self.stored, declared=self.algorithms)), None
         except InvalidKey as problem:
-            return (), str(problem)
+            return (), Unusable(problem.flaw, str(problem))
+
+
+def says_what_it_is(algorithms: frozenset[str] | None) -> bool:
+    """Tell whether the *algorithms* of a row's `alg` say what its key is: HMAC, or a public key, and not both."""
+    return algorithms is not None and (algorithms <= HMAC_ALGORITHMS or algorithms.isdisjoint(HMAC_ALGORITHMS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +218,7 @@ class Report:
         algorithm: the token's `alg`.
         rows: where the rows came from: `memory`, `stale` memory in an outage, or the `table`.
         secret_id: the secret that verified the token.
-        unusable_secrets: `id` and reason of each open secret that was passed over because it can verify nothing.
+        unusable_secrets: `id` and `flaw: reason` of each open secret passed over because it can verify nothing.
         unusable_credentials: names of credentials left out because of their attribute's type.
         call_id: the SIP Call-ID the frontend gave along.
     """
@@ -222,7 +237,23 @@ class Report:
 
 
 _ABSENT = object()
+_ALL_NAMES = frozenset(ALGORITHMS) | EDDSA_BY_CURVE
 _FAR_AWAY = 2**63
+
+
+def _flaw_of(row: Row, columns: Columns, algorithms: frozenset[str] | None) -> Unusable | None:
+    if columns.kid in row and not isinstance(row[columns.kid], str):
+        return Unusable(Flaw.MALFORMED_KID, f"its {columns.kid!r} is not text")
+    if columns.alg in row and algorithms is None:
+        return Unusable(Flaw.MALFORMED_ALG, f"its {columns.alg!r} is not text")
+    if algorithms is not None and algorithms.isdisjoint(_ALL_NAMES):
+        return Unusable(Flaw.MALFORMED_ALG, f"its {columns.alg!r} names no algorithm")
+    if columns.requires_alg and not says_what_it_is(algorithms):
+        what = "names HMAC and public-key algorithms" if columns.alg in row else "is missing"
+        return Unusable(
+            Flaw.NO_ALG, f"its {columns.alg!r} {what}, and REQUIRE_ALG_COLUMN wants it to say what the key is"
+        )
+    return None
 
 
 def _text_weight(text: str) -> int:

@@ -32,6 +32,7 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "LOAD_CREDENTIALS": "",
     "ALG_COLUMN": "alg",
     "KID_COLUMN": "kid",
+    "REQUIRE_ALG_COLUMN": "false",
     "ALLOWED_ALGORITHMS": ",".join(ALGORITHMS),
     "ACCEPTED_TYPES": "JWT",
     "ENFORCE_TIME_CLAIMS": "true",
@@ -292,7 +293,8 @@ def _columns(read: _Reader) -> Columns:
         "kid": "KID_COLUMN",
     }
     accepted = f"the name of a column, 1 to {_MAX_COLUMN_BYTES} bytes"
-    return Columns(**{field: read(variable, _column, accepted) for field, variable in variables.items()})
+    names = {field: read(variable, _column, accepted) for field, variable in variables.items()}
+    return Columns(**names, requires_alg=read("REQUIRE_ALG_COLUMN", _boolean, "true or false"))
 
 
 def _policy(read: _Reader) -> Policy:

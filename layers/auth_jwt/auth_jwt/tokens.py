@@ -24,6 +24,10 @@ ALGORITHMS = (
 )
 """Every algorithm this service can verify with. `none` is not one and cannot become one."""
 
+EDDSA = "EdDSA"
+EDDSA_BY_CURVE = frozenset({"Ed25519", "Ed448"})
+"""The names of EdDSA over one curve (RFC 9864, section 2.2), allowed where `EdDSA` is."""
+
 MAX_TOKEN_BYTES = 16384
 MAX_TAG_CHARACTERS = 128
 MAX_DEPTH = 64
@@ -184,7 +188,7 @@ def _unverified_header(segment: str, algorithms: frozenset[str], types: frozense
     algorithm, kid = header.get("alg"), header.get("kid")
     if not isinstance(algorithm, str):
         raise Denied(Reason.MALFORMED_TOKEN)
-    if algorithm not in algorithms:
+    if (EDDSA if algorithm in EDDSA_BY_CURVE else algorithm) not in algorithms:
         raise Denied(Reason.UNSUPPORTED_ALGORITHM)
     if types is not None and "typ" in header:
         kind = header["typ"]

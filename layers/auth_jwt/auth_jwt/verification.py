@@ -10,9 +10,9 @@ from copy import deepcopy
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
-from auth_jwt.errors import Denied, InvalidKey, Reason
+from auth_jwt.errors import Denied, Flaw, InvalidKey, Reason
 from auth_jwt.keys import VerificationKey, verification_keys
-from auth_jwt.models import Policy, Report, Secret
+from auth_jwt.models import Policy, Report, Secret, Unusable
 from auth_jwt.tokens import HeaderRules, UnverifiedJws, unverified_jws
 
 if TYPE_CHECKING:
@@ -28,25 +28,21 @@ def verify_signature(
 ) -> Secret:
     """Return the first of *secrets* that signed *jws*.
 
-    A secret is passed over when both it and the token have a `kid` and they differ, when it is unusable, or when its
-    kind or its `alg` column does not fit the token's algorithm.
+    A secret is passed over when both it and the token have a `kid` and they differ, when it is unusable, or when none
+    of its keys fits the token's algorithm.
 
     Raises:
         Denied: `bad_signature`: none of them did.
     """
-    report.unusable_secrets = {
-        secret.id: secret.unusable_because for secret in secrets if secret.unusable_because is not None
-    }
+    report.unusable_secrets = {secret.id: str(secret.unusable) for secret in secrets if secret.unusable is not None}
     algorithm, kid = jws.algorithm, jws.kid
     for secret in secrets:
-        if secret.unusable_because is not None or _differ(kid, secret.kid):
-            continue
-        if secret.algorithms is not None and algorithm not in secret.algorithms:
+        if secret.unusable is not None or _differ(kid, secret.kid):
             continue
         if is_signed_by(jws, secret.keys, min_hmac_key_bytes):
             return secret
         if any(_fits(key, jws) and _is_too_short(key, algorithm, min_hmac_key_bytes) for key in secret.keys):
-            report.unusable_secrets[secret.id] = f"too short for {algorithm}"
+            report.unusable_secrets[secret.id] = str(Unusable(Flaw.TOO_SHORT, f"too short for {algorithm}"))
     raise Denied(Reason.BAD_SIGNATURE)
 
 

@@ -11,8 +11,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
+from auth_jwt.errors import Flaw
 from auth_jwt.keys import VerificationKey
-from auth_jwt.models import Policy, Secret
+from auth_jwt.models import Policy, Secret, Unusable
 from auth_jwt.tokens import ALGORITHMS
 from auth_jwt.verification import usable_algorithms
 
@@ -62,7 +63,7 @@ class SecretRecord:
         start: first second of its window, None when the row has no numeric one.
         end: first second after it, likewise.
         state: at the instant asked.
-        unusable_because: why it can verify nothing, ever; None when it can.
+        unusable: why it can verify nothing, ever; None when it can.
     """
 
     tag: str
@@ -73,7 +74,7 @@ class SecretRecord:
     start: int | Decimal | None
     end: int | Decimal | None
     state: SecretState
-    unusable_because: str | None
+    unusable: Unusable | None
 
     @property
     def kind(self) -> str:
@@ -83,9 +84,7 @@ class SecretRecord:
 
 def inspected(secret: Secret, tag: str, policy: Policy, now: float) -> SecretRecord:
     """Return what *secret* is good for at the instant *now*, by the rules that verification follows."""
-    allowed = policy.header.algorithms & (
-        secret.algorithms if secret.algorithms is not None else policy.header.algorithms
-    )
+    allowed = policy.header.algorithms
     keys = tuple(
         KeyRecord(_kind_of(key), _in_order(usable_algorithms(key, policy.min_hmac_key_bytes) & allowed), key.kid, key)
         for key in secret.keys
@@ -101,7 +100,7 @@ def inspected(secret: Secret, tag: str, policy: Policy, now: float) -> SecretRec
         start=secret.start,
         end=secret.end,
         state=_state_of(secret, flaw, now),
-        unusable_because=flaw,
+        unusable=flaw,
     )
 
 
@@ -119,32 +118,30 @@ def fingerprint_of(key: VerificationKey) -> str:
     return f"scrypt:{urlsafe_b64encode(digest).decode('ascii')}"
 
 
-def _flaw_of(secret: Secret, algorithms: tuple[str, ...], policy: Policy, now: float) -> str | None:
-    if secret.unusable_because is not None:
-        return secret.unusable_because
+def _flaw_of(secret: Secret, algorithms: tuple[str, ...], policy: Policy, now: float) -> Unusable | None:
+    if secret.unusable is not None:
+        return secret.unusable
     if not algorithms:
         return _why_no_algorithm(secret, policy)
     for bound, name in ((secret.start, "start"), (secret.end, "end")):
         if bound is None:
-            return f"its window has no {name} that is a number, so it never opens"
+            return Unusable(Flaw.NEVER_OPENS, f"its window has no {name} that is a number, so it never opens")
     if secret.start is not None and secret.end is not None and now < secret.end <= secret.start:
-        return "its window ends before it starts, so it never opens"
+        return Unusable(Flaw.NEVER_OPENS, "its window ends before it starts, so it never opens")
     return None
 
 
-def _why_no_algorithm(secret: Secret, policy: Policy) -> str:
-    possible = frozenset(name for key in secret.keys for name in key.algorithms)
-    own = possible if secret.algorithms is None else possible & secret.algorithms
-    if not own:
-        return f"its key verifies {', '.join(_in_order(possible))}, and its `alg` column allows none of them"
+def _why_no_algorithm(secret: Secret, policy: Policy) -> Unusable:
+    own = frozenset(name for key in secret.keys for name in key.algorithms)
     allowed = own & policy.header.algorithms
     if not allowed:
-        return f"its key verifies {', '.join(_in_order(own))}, and ALLOWED_ALGORITHMS allows none of them"
+        names = ", ".join(_in_order(own))
+        return Unusable(Flaw.NOT_ALLOWED, f"its key verifies {names}, and ALLOWED_ALGORITHMS allows none of them")
     longest = max(len(key.material) for key in secret.keys if isinstance(key.material, bytes))
-    return f"an HMAC key of {longest} bytes, too short for {', '.join(_in_order(allowed))}"
+    return Unusable(Flaw.TOO_SHORT, f"an HMAC key of {longest} bytes, too short for {', '.join(_in_order(allowed))}")
 
 
-def _state_of(secret: Secret, flaw: str | None, now: float) -> SecretState:
+def _state_of(secret: Secret, flaw: Unusable | None, now: float) -> SecretState:
     if flaw is not None:
         return SecretState.UNUSABLE
     if secret.is_open(now):

@@ -36,7 +36,8 @@ def secret_json(secret: SecretRecord) -> Json:
         "start_ts": _plain(secret.start),
         "end_ts": _plain(secret.end),
         "state": secret.state.value,
-        "unusable_because": secret.unusable_because,
+        "flaw": None if secret.unusable is None else secret.unusable.flaw.value,
+        "unusable_because": None if secret.unusable is None else secret.unusable.because,
         "keys": [
             {
                 "kind": key.kind,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
 
-from auth_jwt.errors import Conflict, Invalid, NotFound, Rejected
+from auth_jwt.errors import Conflict, Flaw, Invalid, NotFound, Rejected
 from auth_jwt.models import SECRET_ID, Row, Secret
 from auth_jwt.provisioning.changes import (
     ABSENT,
@@ -319,10 +319,11 @@ def prepared(registry: Registry, tag: str, secret: NewSecret, *, others: Sequenc
         row = {**own, registry.columns.secret: value}
         judged = Secret.from_row({**row, SECRET_ID: secret_id}, registry.columns)
         record = inspected(judged, tag, registry.policy, registry.clock())
-        if record.unusable_because is None:
+        if record.unusable is None:
             return PreparedSecret(secret_id, value, row, record)
-        if secret.value is not None or judged.keys:  # otherwise chance made it look like a key of another kind
-            raise Invalid(f"this secret would verify nothing: {record.unusable_because}")
+        by_chance = record.unusable.flaw in (Flaw.KEY_MATERIAL, Flaw.IN_DOUBT)  # it looks like a key of another kind
+        if secret.value is not None or not by_chance:
+            raise Invalid(f"this secret would verify nothing: {record.unusable.because}")
 
 
 def added(new: PreparedSecret, asked: NewSecret) -> Added:
