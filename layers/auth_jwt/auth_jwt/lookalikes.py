@@ -27,7 +27,7 @@ _TIMES_ENCODED: Final = 3
 _CERTAIN_WITHIN: Final = 2048
 """How many characters of a long text are searched for certain key material, so that no text takes long."""
 
-_EFFORT: Final = 32_000
+_EFFORT: Final = 24_000
 """How many octets are looked at in one search: a made-up secret takes a quarter of it, and no text much over 3 ms."""
 _A_LOOK: Final = 32
 """To look for a structure at a place takes as long as to pass so many octets by."""
@@ -111,9 +111,11 @@ class _Search:
         for octets, step in _readings(text, ascii_text):
             yield from self.in_octets(octets, step, times)
         if not (text.isascii() and text.isprintable()):
-            if _is_binary(text):
+            binary = _is_binary(text)
+            if binary and len(text) > MAX_OCTETS:
                 yield _MUCH
-            yield from self.in_octets(text.encode("latin-1", "replace"), 1, 0)  # its own: as text they were read
+            step = 1 if binary else len(text)
+            yield from self.in_octets(text.encode("latin-1", "replace"), step, 0)  # its own: as text they were read
 
     def in_octets(self, octets: bytes, step: int = 1, times: int = _TIMES_ENCODED) -> Iterator[str]:
         """Find what *octets* hold at any place; at every *step*-th place only what has no mark of its own."""
@@ -354,6 +356,7 @@ _BASE32_RUNS: Final = tuple(
 )
 _TEXT_RUNS: Final = _kept(b"\0\t\n\r" + bytes(range(0x20, 0x7F)), b"\xff")
 
+_GROUP: Final = 4
 _RUN: Final = 16  # characters; words are shorter
 _HEX_RUN: Final = 32
 _BASE32_RUN: Final = 26
@@ -371,12 +374,14 @@ def _readings(text: str, ascii_text: bytes) -> Iterator[tuple[bytes, int]]:
             whole = digits[start:]
             yield unhexlify(whole[: len(whole) & ~1]), 1
         if not digits.strip(b"01"):
-            yield from ((octets, 1) for octets in _aligned(int(digits, 2), len(digits), 1))
+            yield from ((_from_digits(digits[start:], 1), 1) for start in range(8))
     joined = ascii_text.translate(_STANDARD, _NO_BASE64)
     if len(joined) >= _RUN and joined.translate(None, _OF_HEX + b"+/"):  # hex digits alone are hex alone
-        yield from ((_from_base64(joined[start:]), 3) for start in range(4))
-        if len(joined) > _MAX_BASE64:
-            for run in ascii_text.translate(_BASE64_RUNS).split():
+        runs = ascii_text.translate(_BASE64_RUNS).split()
+        step = 3 if len(joined) >= len(runs) * _GROUP else len(joined)  # of single characters nothing is put together
+        yield from ((_from_base64(joined[start:]), step) for start in range(4))
+        if step > 3 or len(joined) > _MAX_BASE64:
+            for run in runs:
                 if _POINT_BASE64 <= len(run) <= _MAX_BASE64:
                     yield from ((_from_base64(run[start:].translate(_STANDARD)), 3) for start in range(4))
         if groups := _regular_groups(ascii_text):
@@ -385,7 +390,7 @@ def _readings(text: str, ascii_text: bytes) -> Iterator[tuple[bytes, int]]:
     for table in _BASE32_RUNS:
         for digits in words.translate(table).split():
             if len(digits) >= _BASE32_RUN:
-                yield from ((octets, 1) for octets in _aligned(int(digits, 32), len(digits) * 5, 8))
+                yield from ((_from_digits(digits[start:], 5), 5) for start in range(8))
     if ascii_text.count(b",") + ascii_text.count(b" ") + ascii_text.count(b"\n") >= _NUMBERS:
         yield from ((octets, 1) for octets in _lists(text))
     if len(ascii_text) * 2 < len(text):  # octets of ASCII, read as UTF-16
@@ -403,10 +408,10 @@ def _from_base64(run: bytes) -> bytes:
     return a2b_base64(run[: len(run) - (len(run) % 4 == 1)] + b"==")
 
 
-def _aligned(number: int, bits: int, ways: int) -> Iterator[bytes]:
-    """Give the octets of a *number* of so many *bits*, ending at each of its last bits."""
-    for shift in range(ways):
-        yield (number >> shift).to_bytes((bits + 7) // 8, "big")
+def _from_digits(digits: bytes, bits: int) -> bytes:
+    """Read *digits* of so many *bits* each."""
+    whole = len(digits) * bits
+    return (int(digits, 1 << bits) << -whole % 8).to_bytes((whole + 7) // 8, "big")
 
 
 def _regular_groups(ascii_text: bytes) -> bytes:
@@ -446,12 +451,12 @@ def _is_much(ascii_text: bytes) -> bool:
         return True
     usual = max(runs, key=runs.count, default=0)
     groups = runs.count(usual)
-    return usual >= 4 and groups * usual > _MAX_BASE64 and groups * 4 >= len(runs) * 3
+    return usual >= _GROUP and groups * usual > _MAX_BASE64 and groups * 4 >= len(runs) * 3
 
 
 def _is_binary(text: str) -> bool:
-    """Tell whether *text* is more than 200 octets of anything: one in four of these is a control character."""
-    return len(text) > MAX_OCTETS and sum(character in _CONTROLS for character in text) * 10 > len(text)
+    """Tell whether *text* is octets of anything: one in four of these is a control character."""
+    return sum(character in _CONTROLS for character in text) * 16 > len(text)
 
 
 _CONTROLS: Final = frozenset(map(chr, (*range(1, 0x09), *range(0x0E, 0x20), *range(0x7F, 0xA0))))
@@ -588,10 +593,18 @@ def _openpgp_at(octets: bytes, at: int) -> str | None:
         return None
     key = body[6:] if body[0] == 4 else body[10:]
     public = (first & 0x3F if first & 0x40 else first >> 2 & 0xF) in (6, 14)
-    if body[5] in _NATIVE:
-        fits = len(key) == _NATIVE[body[5]] if public else len(key) > _NATIVE[body[5]]
-        return _OPENPGP if fits else None
-    return _OPENPGP if body[5] in _INTEGERS and _are_integers(key, _INTEGERS[body[5]], exact=public) else None
+    if native := _NATIVE.get(body[5]):
+        fits = len(key) == native if public else _is_secret(key[native:], native)
+    else:
+        fits = body[5] in _INTEGERS and _are_integers(key, _INTEGERS[body[5]], exact=public)
+    return _OPENPGP if fits else None
+
+
+def _is_secret(rest: bytes, size: int) -> bool:
+    """Tell whether *rest* is a secret of this *size*, in clear, or encrypted by a cipher that there is (section 3.7)."""
+    if rest[:1] == b"\0":
+        return len(rest) in (size + 1, size + 3)  # usage, secret, and up to version 4 a checksum
+    return len(rest) > size + 16 and rest[0] >= 253 and 1 <= rest[1] <= 13
 
 
 def _are_integers(key: bytes, count: int, *, exact: bool) -> bool:
