@@ -534,8 +534,8 @@ def _der_at(octets: bytes, at: int) -> str | None:
         return _DER if _is_private(octets, inner_end, end) else None
     if tag == _INTEGER and inner_end - inner >= _MODULUS_OCTETS and end - inner_end in _EXPONENT:
         if inner_end + 1 < len(octets):
-            exponent, _, exponent_end = _element(octets, inner_end)
-            return _DER if exponent == _INTEGER and exponent_end == end else None
+            exponent, value, value_end = _element(octets, inner_end)
+            return _DER if exponent == _INTEGER and value_end - value + 2 in _EXPONENT else None
         return _DER if octets[at + 1] > 0x80 else None  # cut short: long lengths that agree are enough
     if tag == _SEQUENCE:
         first, oid, oid_end = _element(octets, inner)
