@@ -22,6 +22,9 @@ STRICT = Columns(requires_alg=True)
 IN_DOUBT = {
     "a word and a run": f"modulus {'00c0ffee' * 8}",
     "an address": "http://login.test/jwks.json",
+    "a word of a JWK": "kty: oct",
+    "many digits": "1" * 5000,
+    "much opened and nothing closed": "[" * 20_000,
     "a discovery document": '{"issuer": "https://login.test", "jwks_uri": "https://login.test/certs"}',
     "more than 1,024 characters": "long " * 300,
     "more than 200 octets": "Zm9v" * 100,
@@ -96,7 +99,9 @@ def test_where_alg_is_required_a_row_without_it_is_unusable(stored: str) -> None
     assert flaw_of(a_row(stored, STRICT)) is Flaw.NO_ALG
 
 
-@pytest.mark.parametrize(("stored", "alg"), [(HMAC_KEY, "HS256"), (public_pem(), "RS256"), (public_pem("ed25519"), "EdDSA")])
+@pytest.mark.parametrize(
+    ("stored", "alg"), [(HMAC_KEY, "HS256"), (public_pem(), "RS256"), (public_pem("ed25519"), "EdDSA")]
+)
 def test_where_alg_is_required_a_row_that_has_it_is_judged_as_ever(stored: str, alg: str) -> None:
     assert flaw_of(a_row(stored, STRICT, alg=alg)) is None
 

@@ -16,7 +16,7 @@ FUNCTIONS = ROOT / "functions"
 
 INWARD_TO_OUTWARD = (
     *("errors", "tokens", "credentials", "decoded", "wire", "jambonz", "degenerate", "asymmetric", "published"),
-    *("keys", "models", "ports"),
+    *("lookalikes", "keys", "models", "ports"),
     *("verification", "cache", "authorizer"),
     # -- the line: above it no AWS, no environment, no logging --
     *("settings", "signature", "connections", "identity", "stores", "express"),

@@ -1,21 +1,19 @@
 """Secret text -> typed verification keys.
 
 What a secret holds decides what it may verify, never the token: public keys, certificates and JWKs verify their own
-algorithms, and only text that is none of these is an HMAC key. Key material in a form that is not read here (an
-OpenSSH line, bare base64 of a DER key, a JWK in a list, ...) verifies nothing at all: taken as HMAC text, it would let
-in whoever knows the public key (CVE-2022-29217 and its many relatives).
+algorithms. Text is an HMAC key where its row says so, or where it can be nothing else: a public key that is taken for
+HMAC text lets in whoever knows it (CVE-2022-29217 and its many relatives; `auth_jwt.lookalikes`).
 """
 
 import json
 import re
 from base64 import b64decode
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from auth_jwt.errors import Flaw, InvalidKey
+from auth_jwt.lookalikes import is_key_material, what_else, what_octets_are
 from auth_jwt.published import is_published
 from auth_jwt.tokens import EDDSA, strict_json_object
 
@@ -40,30 +38,8 @@ _REFERENCE = re.compile(f"{_BLANK}*(?:arn:|https://)", re.IGNORECASE)
 _PEM = re.compile(r"-----BEGIN", re.IGNORECASE)
 _PRIVATE_PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{0,32}PRIVATE KEY", re.IGNORECASE)
 _LITERAL_BREAK = re.compile(r"-----BEGIN [A-Z0-9 ]{0,32}-----\\+[nr]", re.IGNORECASE)
-# Every repetition below is bounded or possessive: a key may come with a request, and no text may make the search slow.
-_SSH_TYPE = r"(?:ssh-(?:rsa|dss|ed25519|ed448)|ecdsa-sha2-nistp(?:256|384|521))"
-_OPENSSH = re.compile(rf"{_SSH_TYPE}\S{{0,32}}{_BLANK}++AAAA")
-_OTHER_BLOCK = re.compile(rf"{_BLANK}*+(?:---- ?BEGIN |PuTTY-User-Key-File-\d)", re.IGNORECASE)  # RFC 4716, PuTTY
+# Every repetition below is bounded: a key may come with a request, and no text may make the search slow.
 _KTY = re.compile(r"""["']kty\\{0,8}["']\s{0,64}:""")
-_BASE64_RUN = re.compile(r"[A-Za-z0-9+/_-]{16,}")
-_HEX_MARKS = re.compile(r"0x|\\x|[-:,]", re.IGNORECASE)
-
-# How a DER key or certificate begins (X.690): a SEQUENCE, and in it a SEQUENCE that begins with an object identifier
-# (SubjectPublicKeyInfo, encrypted PKCS#8), a version or a serial number (X.509); or a version and what follows it
-# (PKCS#8, PKCS#1 private, SEC 1); or a modulus (PKCS#1 public). The beginning is enough: cut short or with something
-# behind it, it is key material all the same. Random bytes begin like this about once in five million, given that of a
-# short modulus the length has to fit.
-_LENGTH = rb"(?:[\x00-\x7f]|\x81.|\x82..|\x83...)"
-_DER_KEY = re.compile(
-    rb"\x30" + _LENGTH + rb"(?:\x30" + _LENGTH + rb"(?:\x06[\x03-\x10]|\xa0\x03\x02\x01|\x02[\x01-\x15])"
-    rb"|\x02\x01[\x00-\x03](?:\x30|\x02|\x04)"
-    rb"|\x02(?:\x81.|\x82..)\x00?[\x40-\xff])"
-    rb"|\x30\x81[\x80-\x8c]\x02[\x72-\x7f]\x00?[\x40-\xff]",  # the sequence just too long for a short length
-    re.DOTALL,
-)
-_SHORT_RSA_KEY = re.compile(rb"\x30([\x26-\x7f])\x02([\x21-\x7a])\x00?[\x40-\xff]")
-_EXPONENT_BYTES: Final = range(3, 11)  # tag, length, and an exponent of at most 64 bits
-_SSH_BLOB = re.compile(rb"\0\0\0.(?:sk-)?(?:ssh-|ecdsa-sha2-)|openssh-key-v1\0", re.DOTALL)
 _STRICT_BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -138,16 +114,27 @@ def _keys_in(secret: str, declared: frozenset[str] | None) -> tuple[Verification
         return _from_jwk_text(document)
     if _KTY.search(secret) or _names_kty(document):
         raise InvalidKey(Flaw.KEY_MATERIAL, "JSON with a `kty` that is neither a JWK nor a JWKS")
-    if _is_key_material(secret):
-        raise InvalidKey(
-            Flaw.KEY_MATERIAL, "key material in a form that is not read (OpenSSH, RFC 4716, base64 or hex of a DER key)"
-        )
-    if declared is not None and declared.isdisjoint(HMAC_ALGORITHMS):
-        raise InvalidKey(Flaw.ALG_DISAGREES, "the row's `alg` names no HMAC, and the text is no public key")
+    _refuse_lookalikes(secret, declared)
     try:
         return (VerificationKey(HMAC_ALGORITHMS, secret.encode("utf-8")),)
     except UnicodeEncodeError:
         raise InvalidKey(Flaw.NOT_UNICODE, "text that is not valid Unicode") from None
+
+
+def _refuse_lookalikes(text: str, declared: frozenset[str] | None) -> None:
+    """Refuse *text* that is no HMAC secret, or, where the row's `alg` does not say that it is one, that may be none."""
+    if declared is not None and declared.isdisjoint(HMAC_ALGORITHMS):
+        raise InvalidKey(Flaw.ALG_DISAGREES, "the row's `alg` names no HMAC, and the text is no public key")
+    is_stated = declared is not None and declared <= HMAC_ALGORITHMS
+    doubt = None if is_stated else what_else(text)
+    if (is_stated or doubt) and is_key_material(text):
+        raise InvalidKey(
+            Flaw.KEY_MATERIAL, "key material in a form that is not read (OpenSSH, RFC 4716, base64 or hex of a DER key)"
+        )
+    if doubt:
+        raise InvalidKey(
+            Flaw.IN_DOUBT, f"in doubt ({doubt}): if it is an HMAC secret, let the row's `alg` say so, as HS256 does"
+        )
 
 
 def _agreeing(keys: tuple[VerificationKey, ...], declared: frozenset[str] | None) -> tuple[VerificationKey, ...]:
@@ -254,8 +241,8 @@ def _from_jwk(entry: object) -> VerificationKey:
 def _jwk_material(jwk: dict[str, Any]) -> "tuple[frozenset[str], bytes | PublicKey]":
     if jwk.get("kty") == "oct":
         octets = _octets(jwk.get("k"))
-        if _is_encoded_key(octets):
-            raise InvalidKey(Flaw.KEY_MATERIAL, "an `oct` JWK that holds another key")
+        if holds := what_octets_are(octets):
+            raise InvalidKey(Flaw.KEY_MATERIAL, f"an `oct` JWK that may hold another key ({holds})")
         return HMAC_ALGORITHMS, octets
     if any(jwk.get(member) not in _NOTHING for member in _PRIVATE_MEMBERS):
         raise InvalidKey(
@@ -297,44 +284,3 @@ def _names_kty(document: object) -> bool:
         elif isinstance(item, list):
             waiting.extend(item)
     return False
-
-
-def _is_key_material(text: str) -> bool:
-    """Tell whether *text* is key material in a form that is not read."""
-    if _OPENSSH.search(text) or _OTHER_BLOCK.match(text):
-        return True
-    return any(_is_encoded_key(octets) for octets in _decodings(text))
-
-
-def _decodings(text: str) -> Iterator[bytes]:
-    """Give the bytes that *text* may stand for: as hex, as base64 or base64url, blanks aside, whole or run by run."""
-    joined = _BLANKS.sub("", text)
-    with suppress(ValueError):
-        yield bytes.fromhex(_HEX_MARKS.sub("", joined))
-    for run in {*_BASE64_RUN.findall(text), *_BASE64_RUN.findall(joined.replace("\\n", "").replace("\\r", ""))}:
-        yield _from_base64(run)
-
-
-def _from_base64(run: str) -> bytes:
-    """Decode *run*; what is left over at its end is no whole byte."""
-    whole = run[: len(run) - (len(run) % 4 == 1)].translate(_TO_STANDARD_BASE64)
-    return b64decode(whole + "=" * (-len(whole) % 4))
-
-
-_TO_STANDARD_BASE64: Final = str.maketrans("-_", "+/")
-
-
-def _is_encoded_key(octets: bytes, *, again: bool = True) -> bool:
-    """Tell whether *octets* begin like a DER or SSH key, or are the text of a key, once more encoded perhaps."""
-    if _DER_KEY.match(octets) or _SSH_BLOB.match(octets):
-        return True
-    if short := _SHORT_RSA_KEY.match(octets):
-        whole, modulus = short[1][0], short[2][0]
-        if whole - 2 - modulus in _EXPONENT_BYTES:
-            return True
-    if not octets.isascii():
-        return False
-    text = octets.decode("ascii")
-    if _PEM.search(text) or _KTY.search(text) or _OPENSSH.search(text):
-        return True
-    return again and any(_is_encoded_key(inner, again=False) for inner in _decodings(text))
