@@ -155,6 +155,7 @@ def deploy(name: str, **overrides: str) -> Deployment:
         if resource["Type"] == "AWS::Logs::LogGroup":  # moto makes up no name, as CloudFormation does
             resource["Properties"].setdefault("LogGroupName", f"{name}-{key}-1A2B3C4D5E6F")
     left_out = plain["Resources"].keys() - made.keys()
+    made = dict(sorted(made.items(), key=lambda item: item[1]["Type"]))  # tables first, so that who fails has made them
     plain["Resources"] = made
     plain["Parameters"] = {name: {"Type": parameter["Type"]} for name, parameter in plain["Parameters"].items()}
     plain["Outputs"] = {key: output for key, output in plain["Outputs"].items() if not _names(output, left_out)}
