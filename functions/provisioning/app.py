@@ -18,6 +18,8 @@ from auth_jwt.provisioning.audit import AuditEntry
 from auth_jwt.provisioning.tables import provisioning_client
 from auth_jwt.provisioning.wiring import provisioning_of
 from auth_jwt.settings import Settings, near_misses
+from auth_jwt.snapshot import prepare_for_snapshots
+from auth_jwt.stores import load_sdk
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -78,6 +80,15 @@ def client() -> "DynamoDBClient":
 
 
 api = cache(AdminResolver)
+
+
+def _prepare() -> None:
+    settings()
+    load_sdk()
+    api()
+
+
+prepare_for_snapshots(os.environ, _prepare)
 
 
 def _answer(event: Event, context: object, visit: Visit) -> dict[str, Any]:
