@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 HERE: Final = Path(__file__).resolve().parent
 ROOT: Final = HERE.parent
 REGION: Final = "eu-central-1"
+STACK: Final = "auth-jwt"
 
 OUTCOMES: Final = {
     "authorize": "outcomes.json",
@@ -73,13 +74,15 @@ def template() -> Json:
 
 
 def with_defaults(value: object, parameters: Json) -> Any:  # noqa: ANN401 - any part of a template
-    """Return *value* with every ``Ref`` to a parameter replaced by the parameter's default."""
+    """Return *value* with every ``Ref`` to a parameter replaced by the parameter's default, and the stack named."""
     if isinstance(value, list):
         return [with_defaults(item, parameters) for item in value]
     if not isinstance(value, dict):
         return value
     if value.keys() == {"Ref"} and value["Ref"] in parameters:
         return parameters[value["Ref"]]["Default"]
+    if value.keys() == {"Fn::Sub"}:
+        return value["Fn::Sub"].replace("${AWS::StackName}", STACK)
     return {name: with_defaults(item, parameters) for name, item in value.items()}
 
 

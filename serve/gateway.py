@@ -140,7 +140,7 @@ class RestApi:
             (name.removeprefix(_HEADER_OF_A_RESPONSE), value.strip("'"))
             for name, value in response["responseParameters"].items()
         ]
-        (text,) = response["responseTemplates"].values()
+        text = response["responseTemplates"]["application/problem+json"]  # the others say the same
         body = text.replace("$context.requestId", request_id).encode()
         return HttpAnswer(int(response["statusCode"]), [*headers, ("x-amzn-RequestId", request_id)], body)
 

@@ -1,14 +1,15 @@
 """An AWS account in memory, to which template.yaml is deployed as far as moto can make what it asks for.
 
 moto makes tables, roles, policies, log groups, layers and functions. It makes no version, no alias and no REST API out
-of a body: `tests/template` looks at those on paper.
+of a body: `tests/template` looks at those on paper, and at what refers to them.
 """
 
 import ast
 import io
 import json
+import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -44,6 +45,7 @@ LEFT_OUT: Final = frozenset(
         "AWS::Lambda::Alias",
         "AWS::Lambda::Permission",
         "AWS::Lambda::Version",
+        "AWS::Scheduler::Schedule",
     }
 )
 CREDENTIALS: Final = {
@@ -138,18 +140,25 @@ def _some_zip() -> bytes:
 
 
 def deploy(name: str, **overrides: str) -> Deployment:
-    """Make the stack *name* with *overrides* of its parameters; what moto does not know is left out."""
+    """Make the stack *name* with *overrides* of its parameters.
+
+    What moto does not know is left out, and so is what refers to it.
+    """
     template = _template()
     values = values_of(template, overrides)
     plain = translated_by_sam(template, values)
     kinds = frozenset(resource["Type"] for resource in _wanted(plain, values).values())
-    made = {name: resource for name, resource in _wanted(plain, values).items() if resource["Type"] in MADE}
+    made = {key: resource for key, resource in _wanted(plain, values).items() if resource["Type"] in MADE}
+    for key in [key for key, resource in made.items() if _names(resource, plain["Resources"].keys() - made.keys())]:
+        del made[key]
+    for key, resource in made.items():
+        if resource["Type"] == "AWS::Logs::LogGroup":  # moto makes up no name, as CloudFormation does
+            resource["Properties"].setdefault("LogGroupName", f"{name}-{key}-1A2B3C4D5E6F")
     left_out = plain["Resources"].keys() - made.keys()
+    made = dict(sorted(made.items(), key=lambda item: item[1]["Type"]))  # tables first, so that who fails has made them
     plain["Resources"] = made
     plain["Parameters"] = {name: {"Type": parameter["Type"]} for name, parameter in plain["Parameters"].items()}
-    plain["Outputs"] = {
-        key: output for key, output in plain["Outputs"].items() if not any(x in json.dumps(output) for x in left_out)
-    }
+    plain["Outputs"] = {key: output for key, output in plain["Outputs"].items() if not _names(output, left_out)}
     cloudformation = client("cloudformation")
     cloudformation.create_stack(
         StackName=name,
@@ -170,6 +179,11 @@ def deploy(name: str, **overrides: str) -> Deployment:
     )
     _attach_policies(made, deployment.resources)
     return deployment
+
+
+def _names(part: Json, logical_ids: Set[str]) -> bool:
+    """Return whether *part* of a template refers to one of *logical_ids*, by a name alone or within a text."""
+    return not logical_ids.isdisjoint(re.findall(r'(?:"|\$\{)(\w+)(?:"|\}|\.)', json.dumps(part)))
 
 
 def _wanted(plain: Json, values: dict[str, str]) -> Json:

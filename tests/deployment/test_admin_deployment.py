@@ -92,6 +92,7 @@ def test_what_is_written_stands_in_the_columns_of_the_stack() -> None:
 def test_lines_go_to_a_group_of_its_own() -> None:
     with deployed() as (stack, _):
         allowed = {pair for pair in stack.permissions("provisioning") if pair[0].startswith("logs:")}
+        name = stack.outputs["AdminLogGroupName"]
 
-    group = f"arn:aws:logs:{REGION}:123456789012:log-group:/aws/lambda/auth-jwt-provisioning"
+    group = f"arn:aws:logs:{REGION}:123456789012:log-group:{name}"
     assert allowed == {("logs:CreateLogStream", group), ("logs:PutLogEvents", group)}

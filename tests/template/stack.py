@@ -32,6 +32,11 @@ that DynamoDB needs, but for CreateGrant, which is for whoever makes the table."
 NOTHING = object()  # AWS::NoValue: what holds it leaves it out
 
 
+def via(service: str, region: str = PSEUDO_PARAMETERS["AWS::Region"]) -> list[str]:
+    """Return the names by which a key's use through an AWS service is known."""
+    return [f"{service}.{region}.amazonaws.com", f"{service}.{region}.amazonaws.com.cn"]
+
+
 class NoManagedPolicies:
     """The policies of AWS that SAM may attach: none, so naming one is an error."""
 
@@ -117,6 +122,37 @@ class Resolver:
     }
 
 
+@dataclass(frozen=True)
+class Decider(Resolver):
+    """Decides conditions and values of parameters, and leaves what CloudFormation knows only later.
+
+    That is references to resources and to what it knows of the account.
+    """
+
+    def ref(self, name: str) -> Any:
+        """Ref."""
+        if name in PSEUDO_PARAMETERS or name in self.resources:
+            return {"Ref": name}
+        return super().ref(name)
+
+    def get_att(self, argument: list[str] | str) -> Any:
+        """Fn::GetAtt."""
+        return {"Fn::GetAtt": argument}
+
+    def sub(self, text: str) -> Any:
+        """Fn::Sub."""
+        for name, value in self.parameters.items():
+            text = text.replace(f"${{{name}}}", value)
+        return {"Fn::Sub": text} if "${" in text else text
+
+    FUNCTIONS: ClassVar[dict[str, Callable[[Any, Any], Any]]] = {
+        **Resolver.FUNCTIONS,
+        "Ref": ref,
+        "Fn::GetAtt": get_att,
+        "Fn::Sub": sub,
+    }
+
+
 def sources(path: Path = TEMPLATE) -> dict[str, Any]:
     """Return the template as written, but for code, which is where `sam package` would put it."""
     template: dict[str, Any] = yaml_parse(path.read_text())
@@ -153,6 +189,11 @@ def stack_of(template: dict[str, Any], second: int = 0, /, **overrides: str) -> 
             for assertion in rule["Assertions"]:
                 if not resolver.resolve(assertion["Assert"]):
                     raise ValueError(assertion["AssertDescription"])
+    return made_of(translated, resolver)
+
+
+def made_of(translated: dict[str, Any], resolver: Resolver) -> Stack:
+    """Return the resources and outputs of *translated* whose conditions hold, as *resolver* writes them."""
     return {
         section: {
             name: resolver.resolve({key: value for key, value in item.items() if key != "Condition"})

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from auth_jwt.settings import DEFAULTS, Settings, near_misses
-from tests.template.stack import KMS_OF_A_WRITER, Deploy, Stack, of_type, properties
+from tests.template.stack import KMS_OF_A_WRITER, Deploy, Stack, of_type, properties, via
 
 ACCOUNT = "eu-central-1:123456789012"
 KEY_ARN = f"arn:aws:kms:{ACCOUNT}:key/0000-1111"
@@ -48,7 +48,7 @@ def test_without_being_asked_for_nothing_of_it_is_made(deploy: Deploy) -> None:
         "ProvisioningFaultAlarm",
         "AdminAccessLogGroup",
     }
-    assert asked["Outputs"].keys() - usual["Outputs"].keys() == {"AdminApiUrl", "AdminApiArn"}
+    assert asked["Outputs"].keys() - usual["Outputs"].keys() == {"AdminApiUrl", "AdminApiArn", "AdminLogGroupName"}
     assert [name for name in usual["Resources"] if "Admin" in name or "Provisioning" in name] == []
 
 
@@ -131,7 +131,7 @@ def test_the_gateways_own_answers_are_those_of_the_other_api(stack: Stack) -> No
 
 def test_the_function_is_made_like_the_others(stack: Stack) -> None:
     mine, other = properties(stack, FUNCTION), properties(stack, "AuthorizeFunction")
-    own = {"Code", "Description", "Environment", "LoggingConfig", "Role", "Timeout"}
+    own = {"Code", "Description", "Environment", "LoggingConfig", "Role", "SnapStart", "Timeout"}
 
     assert {name: value for name, value in mine.items() if name not in own} == {
         name: value for name, value in other.items() if name not in own
@@ -140,6 +140,7 @@ def test_the_function_is_made_like_the_others(stack: Stack) -> None:
     assert "(unreleased)" in mine["Description"]
     assert mine["Timeout"] < 29  # API Gateway's
     assert mine["LoggingConfig"] == {"LogGroup": "<ProvisioningLogGroup>"}
+    assert mine["SnapStart"] == {"ApplyOn": "None"}  # a snapshot that nobody restores for weeks is put away
     assert stack["Resources"]["ProvisioningFunctionAliaslive"]["Properties"]["Name"] == "live"
 
 
@@ -187,15 +188,16 @@ def test_with_a_key_of_ones_own_it_may_use_it_through_dynamodb(deploy: Deploy) -
     (statement,) = (one for one in policy["PolicyDocument"]["Statement"] if one["Resource"] == KEY_ARN)
 
     assert statement["Action"] == [f"kms:{name}" for name in KMS_OF_A_WRITER]
-    assert statement["Condition"] == {"StringEquals": {"kms:ViaService": "dynamodb.eu-central-1.amazonaws.com"}}
+    assert statement["Condition"] == {"StringEquals": {"kms:ViaService": via("dynamodb")}}
 
 
-def test_its_log_is_kept_for_as_long_as_asked_under_a_key_of_ones_own(deploy: Deploy) -> None:
-    stack = deploy(AdminApi="true", LogRetentionDays="365", LogKmsKeyArn=KEY_ARN, AccessLogs="account-role")
+def test_its_logs_are_kept_for_as_long_as_asked_under_a_key_of_ones_own(deploy: Deploy) -> None:
+    days = {"LogRetentionDays": "7", "AuditRetentionDays": "731"}
+    stack = deploy(AdminApi="true", **days, LogKmsKeyArn=KEY_ARN, AccessLogs="account-role")
 
-    for name in ("ProvisioningLogGroup", "AdminAccessLogGroup"):
-        group = properties(stack, name)
-        assert (group["RetentionInDays"], group["KmsKeyId"]) == ("365", KEY_ARN)
+    assert properties(stack, "ProvisioningLogGroup") == {"RetentionInDays": "731", "KmsKeyId": KEY_ARN}
+    access = properties(stack, "AdminAccessLogGroup")
+    assert (access["RetentionInDays"], access["KmsKeyId"]) == ("7", KEY_ARN)
 
 
 def test_its_alarm_watches_its_faults(stack: Stack) -> None:
@@ -209,10 +211,12 @@ def test_its_alarm_watches_its_faults(stack: Stack) -> None:
 
 
 def test_the_outputs_say_where_it_is_and_what_to_allow(stack: Stack) -> None:
-    url, arn = (stack["Outputs"][name]["Value"] for name in ("AdminApiUrl", "AdminApiArn"))
+    names = ("AdminApiUrl", "AdminApiArn", "AdminLogGroupName")
+    url, arn, log = (stack["Outputs"][name]["Value"] for name in names)
 
     assert url == "https://<AdminRestApi>.execute-api.eu-central-1.amazonaws.com/v1/admin/profiles"
     assert arn == f"arn:aws:execute-api:{ACCOUNT}:<AdminRestApi>/v1/*/admin/*"
+    assert log == "<ProvisioningLogGroup>"
 
 
 def test_the_document_is_one_that_api_gateway_imports_whole(stack: Stack) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.template.stack import TEMPLATE, Deploy, Stack, of_type, only, properties
+from tests.template.stack import PSEUDO_PARAMETERS, TEMPLATE, Deploy, Stack, of_type, only, properties, stack_of, via
 
 AUTHORIZE = "AuthorizeFunction"
 GATEWAY_AUTHORIZER = "GatewayAuthorizerFunction"
@@ -124,6 +124,95 @@ def test_any_authorizer_of_this_account_may_call_the_gateway_authorizer(deploy: 
 def test_nobody_else_may_call(deploy: Deploy) -> None:
     """But by the account's own IAM policies."""
     assert of_type(deploy(), "AWS::Lambda::Permission").keys() == {"AuthorizePermission", "GatewayAuthorizerPermission"}
+    assert of_type(deploy(), "AWS::Events::Rule") == {}
+    assert of_type(deploy(), "AWS::Scheduler::Schedule").keys() == {"AuthorizePing", "GatewayAuthorizerPing"}
+
+
+# --- What keeps snapshots in use --------------------------------------------------------------------------------------
+
+PINGED = {
+    "AuthorizePing": "<AuthorizeFunctionAliaslive>",
+    "GatewayAuthorizerPing": "<GatewayAuthorizerFunctionAliaslive>",
+}
+
+
+@pytest.mark.parametrize("name", PINGED)
+def test_each_day_the_alias_is_pinged_before_its_snapshot_is_put_away(deploy: Deploy, name: str) -> None:
+    """The version that callers get, not $LATEST; by the event that the function counts as a ping."""
+    made = properties(deploy(), name)
+
+    assert made["ScheduleExpression"] == "rate(1 day)"
+    assert made["Target"] == {"Arn": PINGED[name], "RoleArn": "<PingRole.Arn>", "Input": '{"warmer": true}'}
+    assert made.get("State", "ENABLED") == "ENABLED"
+
+
+def test_whatever_has_snapshots_is_pinged_and_nothing_else(deploy: Deploy) -> None:
+    """A new function with snapshots needs a ping, too."""
+    stack = deploy(AdminApi="true", RotatedTag="alice-web")
+    aliases = {
+        alias["Properties"]["FunctionName"][1:-1]: f"<{name}>"
+        for name, alias in of_type(stack, "AWS::Lambda::Alias").items()
+    }
+    with_snapshots = {
+        aliases[name]
+        for name, function in of_type(stack, "AWS::Lambda::Function").items()
+        if function["Properties"]["SnapStart"] == {"ApplyOn": "PublishedVersions"}
+    }
+
+    pinged = {one["Properties"]["Target"]["Arn"] for one in of_type(stack, "AWS::Scheduler::Schedule").values()}
+    assert pinged == with_snapshots == set(PINGED.values())
+
+
+def test_the_scheduler_may_call_the_pinged_aliases_and_for_this_account_only(deploy: Deploy) -> None:
+    """Neither another version nor another function."""
+    role = properties(deploy(), "PingRole")
+
+    assert role.keys() == {"AssumeRolePolicyDocument", "Policies"}
+    assert role["AssumeRolePolicyDocument"]["Statement"] == [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "scheduler.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+            "Condition": {"StringEquals": {"aws:SourceAccount": "123456789012"}},
+        }
+    ]
+    assert [policy["PolicyDocument"]["Statement"] for policy in role["Policies"]] == [
+        [{"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": list(PINGED.values())}]
+    ]
+
+
+def test_without_snapshots_nobody_is_pinged(deploy: Deploy) -> None:
+    """What has none cannot lose it."""
+    resources = deploy(SnapStart="None")["Resources"]
+
+    assert resources.keys().isdisjoint({*PINGED, "PingRole"})
+
+
+# --- Without the authorizer for other APIs ----------------------------------------------------------------------------
+
+
+def test_without_the_authorizer_nothing_of_it_is_made(deploy: Deploy) -> None:
+    """Its parameter is on by default; nothing else changes with it."""
+    usual, without = (deploy(AlarmTopicArn=TOPIC_ARN, GatewayAuthorizer=is_made) for is_made in ("true", "false"))
+
+    less = usual["Resources"].keys() - without["Resources"].keys()
+    assert {name for name in less if not name.startswith(f"{GATEWAY_AUTHORIZER}Version")} == {
+        GATEWAY_AUTHORIZER,
+        f"{GATEWAY_AUTHORIZER}Aliaslive",
+        "GatewayAuthorizerPermission",
+        "GatewayAuthorizerRole",
+        "GatewayAuthorizerLogGroup",
+        "GatewayAuthorizerPing",
+        "GatewayAuthorizerFaultAlarm",
+        "GatewayAuthorizerUnusableSecretAlarm",
+        "GatewayAuthorizerThrottledAlarm",
+    }
+    assert usual["Outputs"].keys() - without["Outputs"].keys() == {"GatewayAuthorizerFunctionArn"}
+    assert deploy(AlarmTopicArn=TOPIC_ARN) == usual
+    changed = {name for name, made in without["Resources"].items() if made != usual["Resources"][name]}
+    assert changed == {"PingRole"}
+    (statement,) = properties(without, "PingRole")["Policies"][0]["PolicyDocument"]["Statement"]
+    assert statement["Resource"] == ["<AuthorizeFunctionAliaslive>"]
 
 
 # --- What a function may do -------------------------------------------------------------------------------------------
@@ -154,9 +243,29 @@ def test_with_a_key_of_ones_own_the_functions_may_decrypt_through_dynamodb(deplo
             "Effect": "Allow",
             "Action": "kms:Decrypt",
             "Resource": KEY_ARN,
-            "Condition": {"StringEquals": {"kms:ViaService": "dynamodb.eu-central-1.amazonaws.com"}},
+            "Condition": {"StringEquals": {"kms:ViaService": via("dynamodb")}},
         }
     ]
+
+
+@pytest.mark.parametrize("region", ["eu-central-1", "cn-north-1"])
+def test_a_key_may_be_used_through_services_by_either_of_their_names(
+    template: dict[str, Any], monkeypatch: pytest.MonkeyPatch, region: str
+) -> None:
+    """In China AWS's pages spell them by both suffixes, and a condition that knows the other one refuses."""
+    monkeypatch.setitem(PSEUDO_PARAMETERS, "AWS::Region", region)
+    stack = stack_of(template, AdminApi="true", RotatedTag="alice-web", KmsKeyArn=KEY_ARN)
+    documents = [properties(stack, "ReadTheTables")["PolicyDocument"]]
+    for role in of_type(stack, "AWS::IAM::Role").values():
+        documents += [policy["PolicyDocument"] for policy in role["Properties"]["Policies"]]
+    of_keys = [one for document in documents for one in document["Statement"] if one["Resource"] == KEY_ARN]
+
+    services = [one["Condition"]["StringEquals"]["kms:ViaService"] for one in of_keys]
+    assert len(of_keys) == 4
+    assert {service.partition(".")[0] for names in services for service in names} == {"dynamodb", "secretsmanager"}
+    for names in services:
+        service = names[0].partition(".")[0]
+        assert names == [f"{service}.{region}.amazonaws.com", f"{service}.{region}.amazonaws.com.cn"]
 
 
 @pytest.mark.parametrize(
@@ -185,9 +294,44 @@ def test_there_are_no_other_roles_and_policies(deploy: Deploy) -> None:
     """Or some of the tests above would look past them."""
     stack = deploy()
 
-    assert of_type(stack, "AWS::IAM::Role").keys() == {"AuthorizeRole", "GatewayAuthorizerRole"}
+    assert of_type(stack, "AWS::IAM::Role").keys() == {"AuthorizeRole", "GatewayAuthorizerRole", "PingRole"}
     assert of_type(stack, "AWS::IAM::ManagedPolicy").keys() == {"ReadTheTables"}
     assert of_type(stack, "AWS::IAM::Policy") == {}
+
+
+# --- What outlives the stack ------------------------------------------------------------------------------------------
+
+
+def test_what_outlives_the_stack_is_not_in_the_way_of_the_next_one(deploy: Deploy) -> None:
+    """A name of ours would still be taken. Tables have one, which is why making them is a parameter."""
+    stack = deploy(AdminApi="true", RotatedTag="alice-web", RevocationsTable="gone", AccessLogs="new-role")
+    outlive = {name for name, one in stack["Resources"].items() if one.get("DeletionPolicy", "").startswith("Retain")}
+    named = {
+        name
+        for name in outlive
+        if {key for key in properties(stack, name) if re.fullmatch(r"(\w+)?Name", key)} != set()
+    }
+
+    assert outlive - named == {
+        "AccessLogRole",
+        "ApiAccount",
+        "ProvisioningLogGroup",
+        "RotatedSecret",
+        "RotateSecretsLogGroup",
+    }
+    assert named == {"JwtProfiles", "JwtSecrets", "JwtRevocations"}
+
+
+@pytest.mark.parametrize("group", ["ProvisioningLogGroup", "RotateSecretsLogGroup"])
+def test_lines_of_audit_outlive_the_stack_and_are_kept_longer_than_others(deploy: Deploy, group: str) -> None:
+    """Who deletes the stack does not delete who wrote what. Only a group that never came into use goes."""
+    stack = deploy(AdminApi="true", RotatedTag="alice-web", LogRetentionDays="1")
+    made = stack["Resources"][group]
+
+    assert (made["DeletionPolicy"], made["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+    assert made["Properties"]["RetentionInDays"] == "400"
+    changed = deploy(AdminApi="true", RotatedTag="alice-web", AuditRetentionDays="3653")["Resources"][group]
+    assert changed["Properties"]["RetentionInDays"] == "3653"
 
 
 # --- Traces and logs --------------------------------------------------------------------------------------------------
@@ -237,6 +381,7 @@ def test_every_log_takes_a_key_of_ones_own(deploy: Deploy) -> None:
 ACCESS_LOG_FIELDS = {
     "time": "requestTime",
     "request_id": "requestId",
+    "extended_request_id": "extendedRequestId",
     "function_request_id": "integration.requestId",
     "xray_trace_id": "xrayTraceId",
     "method": "httpMethod",
@@ -298,17 +443,30 @@ def test_a_new_role_to_log_by_is_there_before_the_api_and_outlives_the_stack(dep
     ]
     assert {r["DeletionPolicy"] for r in (role, account)} == {r["UpdateReplacePolicy"] for r in (role, account)}
     assert role["DeletionPolicy"] == "Retain"
-    assert stack["Resources"]["Api"]["DependsOn"] == "ApiAccount"
+    assert stack["Resources"]["Api"]["Metadata"]["After"] == "<ApiAccount>"
     assert only(stack, "AWS::ApiGateway::Stage")["RestApiId"] == "<Api>"
+
+
+@pytest.mark.parametrize("access_logs", ["none", "account-role"])
+def test_without_a_new_role_no_api_waits_for_one(deploy: Deploy, access_logs: str) -> None:
+    """What waits for something that is not made, is not made either."""
+    stack = deploy(AdminApi="true", AccessLogs=access_logs)
+
+    for api in ("Api", "AdminRestApi"):
+        assert stack["Resources"][api]["Metadata"]["After"] == "none"
+        assert "DependsOn" not in stack["Resources"][api]
 
 
 # --- Alarms -----------------------------------------------------------------------------------------------------------
 
+OURS = "AuthJwt/auth-jwt"  # the second part is the stack's name
 ALARMS = {
-    "FaultAlarm": ("AuthJwt", "Fault", {"service": "authorize"}),
-    "UnusableSecretAlarm": ("AuthJwt", "UnusableSecret", {"service": "authorize"}),
-    "GatewayAuthorizerFaultAlarm": ("AuthJwt", "Fault", {"service": "gateway_authorizer"}),
-    "GatewayAuthorizerUnusableSecretAlarm": ("AuthJwt", "UnusableSecret", {"service": "gateway_authorizer"}),
+    "FaultAlarm": (OURS, "Fault", {"service": "authorize"}),
+    "UnusableSecretAlarm": (OURS, "UnusableSecret", {"service": "authorize"}),
+    "GatewayAuthorizerFaultAlarm": (OURS, "Fault", {"service": "gateway_authorizer"}),
+    "GatewayAuthorizerUnusableSecretAlarm": (OURS, "UnusableSecret", {"service": "gateway_authorizer"}),
+    "ThrottledAlarm": ("AWS/Lambda", "Throttles", {"FunctionName": "<AuthorizeFunction>"}),
+    "GatewayAuthorizerThrottledAlarm": ("AWS/Lambda", "Throttles", {"FunctionName": "<GatewayAuthorizerFunction>"}),
     "DiedAlarm": ("AWS/Lambda", "Errors", {"FunctionName": "<AuthorizeFunction>"}),
 }
 
@@ -331,6 +489,30 @@ def test_each_alarm_watches_one_metric(deploy: Deploy) -> None:
     }
 
     assert watched == ALARMS
+
+
+@pytest.mark.parametrize("stack_name", ["auth-jwt", "auth-jwt-2"])
+def test_an_alarm_hears_what_the_functions_of_its_own_stack_count(
+    template: dict[str, Any], monkeypatch: pytest.MonkeyPatch, stack_name: str
+) -> None:
+    """The namespace is the stack's own, and every function has the service's name by which an alarm looks."""
+    monkeypatch.setitem(PSEUDO_PARAMETERS, "AWS::StackName", stack_name)
+    stack = stack_of(template, AdminApi="true", RotatedTag="alice-web", AlarmTopicArn=TOPIC_ARN)
+    counted = {
+        (variables["POWERTOOLS_METRICS_NAMESPACE"], variables["POWERTOOLS_SERVICE_NAME"])
+        for function in of_type(stack, "AWS::Lambda::Function").values()
+        for variables in (function["Properties"]["Environment"]["Variables"],)
+    }
+    heard = {
+        (alarm["Properties"]["Namespace"], dimension["Value"])
+        for alarm in of_type(stack, "AWS::CloudWatch::Alarm").values()
+        for dimension in alarm["Properties"]["Dimensions"]
+        if not alarm["Properties"]["Namespace"].startswith("AWS/")
+    }
+
+    assert {namespace for namespace, _ in counted} == {f"AuthJwt/{stack_name}"}
+    assert heard <= counted
+    assert {service for _, service in heard} == {"authorize", "gateway_authorizer", "provisioning"}
 
 
 @pytest.mark.parametrize("name", ALARMS)

@@ -50,7 +50,38 @@ def test_the_parameters_shown_exist_and_have_these_defaults(template: dict[str, 
 
 
 def test_the_log_groups_named_are_the_stacks(deploy: Deploy) -> None:
-    groups = of_type(deploy(AccessLogs="account-role", **WITH_ALL_THERE_IS), "AWS::Logs::LogGroup").values()
-    made = {group["Properties"]["LogGroupName"].replace("auth-jwt", "STACK") for group in groups}
+    """By their names, or by the output that tells the one that CloudFormation chooses."""
+    stack = deploy(AccessLogs="account-role", **WITH_ALL_THERE_IS)
+    groups = of_type(stack, "AWS::Logs::LogGroup")
+    named = {one["Properties"].get("LogGroupName", "").replace("auth-jwt", "STACK") for one in groups.values()} - {""}
+    outputs = {name for name, output in stack["Outputs"].items() if output["Value"].strip("<>") in groups}
 
-    assert set(re.findall(r"`(/aws/[\w/-]+)`", PAGE)) == made
+    assert set(re.findall(r"`(/aws/[\w/-]+)`", PAGE)) == named
+    assert set(re.findall(r"`(\w+LogGroupName)`", PAGE)) == outputs
+    assert len(named | outputs) == len(groups)
+
+
+def test_a_new_key_is_the_output_that_the_page_names(deploy: Deploy) -> None:
+    """And the one that is then left alone: a key that was in use is never the new one."""
+    told = rows("`ApiKeys` now")
+
+    assert [now for now, *_ in told] == ["first", "second"]
+    for now, meanwhile, output, then in told:
+        keys = [set(of_type(deploy(ApiKeys=value), "AWS::ApiGateway::ApiKey")) for value in (now, meanwhile, then)]
+        new = deploy(ApiKeys=meanwhile)["Outputs"][output]["Value"].strip("<>")
+        assert keys[1] == keys[0] | {new}
+        assert keys[2] == {new} != keys[0]
+
+
+def test_the_throttle_of_the_open_methods_is_told(deploy: Deploy) -> None:
+    _, *own = only(deploy(), "AWS::ApiGateway::Stage")["MethodSettings"]
+
+    assert {f"{one['ThrottlingRateLimit']} requests a" for one in own} == {"5 requests a"}
+    assert "a throttle of their own, 5 requests a\nsecond" in PAGE
+    assert {f"`{one['HttpMethod']} /health`" for one in own} <= set(re.findall(r"`[A-Z]+ /health`", PAGE))
+
+
+def test_what_keeps_snapshots_in_use_is_told(deploy: Deploy) -> None:
+    for name, schedule in of_type(deploy(), "AWS::Scheduler::Schedule").items():
+        assert f"`{name}`" in PAGE
+        assert f"`{schedule['Properties']['Target']['Input']}`" in PAGE

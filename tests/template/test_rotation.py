@@ -7,7 +7,7 @@ import pytest
 
 from auth_jwt.errors import BadSetting
 from auth_jwt.settings import DEFAULTS, ROTATION_DEFAULTS, RotationSettings, Settings, near_misses
-from tests.template.stack import KMS_OF_A_WRITER, TEMPLATE, Deploy, Stack, of_type, properties
+from tests.template.stack import KMS_OF_A_WRITER, TEMPLATE, Deploy, Stack, of_type, properties, via
 
 ACCOUNT = "eu-central-1:123456789012"
 KEY_ARN = f"arn:aws:kms:{ACCOUNT}:key/0000-1111"
@@ -62,7 +62,7 @@ def test_without_a_tag_nothing_of_it_is_made(deploy: Deploy) -> None:
         "RotationOfTheSecret",
         "RotationAlarm",
     }
-    assert asked["Outputs"].keys() - usual["Outputs"].keys() == {"RotatedSecretArn"}
+    assert asked["Outputs"].keys() - usual["Outputs"].keys() == {"RotatedSecretArn", "RotationLogGroupName"}
 
 
 def test_the_secret_is_rotated_at_once_and_then_every_so_many_days(stack: Stack) -> None:
@@ -190,7 +190,7 @@ def test_both_writers_of_a_table_under_a_key_of_ones_own_may_do_the_same_with_it
     assert own == {
         "Action": [f"kms:{name}" for name in KMS_OF_A_WRITER],
         "Resource": KEY_ARN,
-        "Condition": {"StringEquals": {"kms:ViaService": "dynamodb.eu-central-1.amazonaws.com"}},
+        "Condition": {"StringEquals": {"kms:ViaService": via("dynamodb")}},
     }
 
 
@@ -204,7 +204,7 @@ def test_with_a_key_of_ones_own_the_secret_is_under_it_and_the_function_may_use_
         "Resource": KEY_ARN,
         "Condition": {
             "StringEquals": {
-                "kms:ViaService": "secretsmanager.eu-central-1.amazonaws.com",
+                "kms:ViaService": via("secretsmanager"),
                 "kms:EncryptionContext:SecretARN": "<RotatedSecret>",
             }
         },
@@ -219,13 +219,10 @@ def test_without_one_the_secret_is_under_the_accounts(stack: Stack) -> None:
 
 
 def test_its_log_is_its_own_and_kept_for_as_long_as_asked(deploy: Deploy) -> None:
-    stack = deploy(RotatedTag="alice-web", LogRetentionDays="90", LogKmsKeyArn=KEY_ARN)
+    stack = deploy(RotatedTag="alice-web", AuditRetentionDays="90", LogKmsKeyArn=KEY_ARN)
 
-    assert properties(stack, "RotateSecretsLogGroup") == {
-        "LogGroupName": "/aws/lambda/auth-jwt-rotate-secrets",
-        "RetentionInDays": "90",
-        "KmsKeyId": KEY_ARN,
-    }
+    assert properties(stack, "RotateSecretsLogGroup") == {"RetentionInDays": "90", "KmsKeyId": KEY_ARN}
+    assert stack["Outputs"]["RotationLogGroupName"]["Value"] == "<RotateSecretsLogGroup>"
     assert properties(stack, FUNCTION)["LoggingConfig"] == {"LogGroup": "<RotateSecretsLogGroup>"}
 
 

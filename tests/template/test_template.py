@@ -152,11 +152,67 @@ def test_the_api_key_gate_makes_a_throttled_key_for_the_stage(deploy: Deploy) ->
 
 
 @pytest.mark.parametrize("gate", [pytest.param({"Gate": "iam"}, id="iam"), pytest.param(PRIVATE, id="private")])
-def test_other_gates_make_no_key(deploy: Deploy, gate: dict[str, str]) -> None:
+@pytest.mark.parametrize("keys", ["first", "both", "second"])
+def test_other_gates_make_no_key(deploy: Deploy, gate: dict[str, str], keys: str) -> None:
     """A key that opens nothing would only mislead."""
-    made = {resource["Type"] for resource in deploy(**gate, DailyQuota="5")["Resources"].values()}
+    stack = deploy(**gate, DailyQuota="5", ApiKeys=keys)
+    made = {resource["Type"] for resource in stack["Resources"].values()}
+
+    assert stack["Outputs"].keys().isdisjoint({"ApiKeyId", "SecondApiKeyId"})
 
     assert made.isdisjoint({"AWS::ApiGateway::ApiKey", "AWS::ApiGateway::UsagePlan", "AWS::ApiGateway::UsagePlanKey"})
+
+
+KEYS = {"ApiKey": "UsagePlanKey", "SecondApiKey": "SecondUsagePlanKey"}
+"""Each key, and what makes the plan's stage accept it."""
+
+
+@pytest.mark.parametrize(
+    ("keys", "made", "outputs"),
+    [
+        pytest.param("first", ["ApiKey"], {"ApiKeyId": "<ApiKey>"}, id="the first"),
+        pytest.param(
+            "both", ["ApiKey", "SecondApiKey"], {"ApiKeyId": "<ApiKey>", "SecondApiKeyId": "<SecondApiKey>"}, id="both"
+        ),
+        pytest.param(
+            "second", ["SecondApiKey"], {"ApiKeyId": "<SecondApiKey>", "SecondApiKeyId": "<SecondApiKey>"}, id="second"
+        ),
+    ],
+)
+def test_two_keys_are_accepted_while_one_takes_the_place_of_the_other(
+    deploy: Deploy, keys: str, made: list[str], outputs: dict[str, str]
+) -> None:
+    """Each is in the plan of the stage, and `ApiKeyId` names one that is."""
+    stack = deploy(ApiKeys=keys)
+    in_plan = {
+        name: one["Properties"]
+        for name, one in of_type(stack, "AWS::ApiGateway::UsagePlanKey").items()
+        if one["Properties"]["UsagePlanId"] == "<UsagePlan>"
+    }
+
+    assert sorted(of_type(stack, "AWS::ApiGateway::ApiKey")) == made
+    assert {name: one["KeyId"] for name, one in in_plan.items()} == {KEYS[key]: f"<{key}>" for key in made}
+    assert {name: one["Value"] for name, one in stack["Outputs"].items() if name.endswith("KeyId")} == outputs
+
+
+def test_neither_key_changes_while_the_other_comes_or_goes(deploy: Deploy) -> None:
+    """A key that is made anew has another value, and the frontends that have the old one are refused."""
+    first, both, second = (deploy(ApiKeys=keys)["Resources"] for keys in ("first", "both", "second"))
+
+    assert {name: both[name] for name in ("ApiKey", "UsagePlanKey", "UsagePlan")} == {
+        name: first[name] for name in ("ApiKey", "UsagePlanKey", "UsagePlan")
+    }
+    assert {name: both[name]["Properties"] for name in ("SecondApiKey", "SecondUsagePlanKey", "UsagePlan")} == {
+        name: second[name]["Properties"] for name in ("SecondApiKey", "SecondUsagePlanKey", "UsagePlan")
+    }
+
+
+def test_keys_enter_the_plan_one_after_the_other(deploy: Deploy) -> None:
+    """API Gateway refuses to put two into plans at the same time (409)."""
+    both, second = (deploy(ApiKeys=keys)["Resources"]["SecondUsagePlanKey"] for keys in ("both", "second"))
+
+    assert both["Metadata"] == {"After": "<UsagePlanKey>"}
+    assert second["Metadata"] == {"After": "none"}
 
 
 @pytest.mark.parametrize(
@@ -197,18 +253,37 @@ def test_there_is_one_stage_throttled_and_blind_to_contents(deploy: Deploy) -> N
     """SAM's second stage, `Stage`, would have no throttle; data traces would hold tokens."""
     stack = deploy(StageName="live", ThrottleRate="7", ThrottleBurst="9")
     stage = only(stack, "AWS::ApiGateway::Stage")
+    of_all_methods, *_ = stage["MethodSettings"]
 
     assert stage["StageName"] == "live"
     assert "StageName" not in only(stack, "AWS::ApiGateway::Deployment")
-    assert stage["MethodSettings"] == [
-        {
-            "ResourcePath": "/*",
-            "HttpMethod": "*",
-            "ThrottlingRateLimit": "7",
-            "ThrottlingBurstLimit": "9",
-            "DataTraceEnabled": False,
-        }
-    ]
+    assert of_all_methods == {
+        "ResourcePath": "/*",
+        "HttpMethod": "*",
+        "ThrottlingRateLimit": "7",
+        "ThrottlingBurstLimit": "9",
+        "DataTraceEnabled": False,
+    }
+    assert {settings["DataTraceEnabled"] for settings in stage["MethodSettings"]} == {False}
+
+
+@pytest.mark.parametrize("gate", EVERY_GATE)
+def test_the_open_methods_have_a_throttle_of_their_own(deploy: Deploy, gate: dict[str, str]) -> None:
+    """Anybody may call them, and the owner pays; and a flood there takes nothing from the others' throttle.
+
+    API Gateway knows settings of one method by its path, each slash after the first as `~1`, and its verb in capitals.
+    """
+    stack = deploy(**gate)
+    _, *own = only(stack, "AWS::ApiGateway::Stage")["MethodSettings"]
+    bounded = {(one["ResourcePath"], one["HttpMethod"]) for one in own}
+    open_to_all = {
+        ("/" + path.replace("/", "~1"), verb.upper())
+        for (path, verb), spec in methods(deploy()).items()
+        if spec["security"] == []
+    }
+
+    assert {(one["ThrottlingRateLimit"], one["ThrottlingBurstLimit"]) for one in own} == {(5, 5)}
+    assert bounded == open_to_all | {("/~1health", "HEAD")}
 
 
 def test_another_gate_reaches_the_stage(template: dict[str, Any]) -> None:
@@ -233,6 +308,8 @@ def test_stacks_made_on_paper_differ_by_their_parameters_only(
 
 # --- What the gateway answers by itself -------------------------------------------------------------------------------
 
+ACCEPTED_AS = ["application/problem+json", "application/json"]
+"""Media types of `Accept` by which API Gateway chooses a template; to one that has none it would answer nothing."""
 GATEWAY_RESPONSES = {
     "DEFAULT_4XX": 400,
     "MISSING_AUTHENTICATION_TOKEN": 403,
@@ -267,12 +344,12 @@ def test_the_gateways_own_answers_have_the_right_status(deploy: Deploy) -> None:
 
 @pytest.mark.parametrize("kind", GATEWAY_RESPONSES)
 def test_the_gateways_own_answers_are_problems_and_no_denials(deploy: Deploy, kind: str) -> None:
-    """A frontend denies on `"code": -1` alone, so these must not have a code."""
+    """A frontend denies on `"code": -1` alone, so these must not have a code. `Accept` changes nothing."""
     response = gateway_responses(deploy())[kind]
-    ((media_type, text),) = response["responseTemplates"].items()
-    problem = json.loads(text)
+    templates = response["responseTemplates"]
+    problem = json.loads(templates["application/problem+json"])
 
-    assert media_type == "application/problem+json"
+    assert templates == dict.fromkeys(ACCEPTED_AS, templates["application/problem+json"])
     assert problem.keys() == {"type", "title", "status", "instance"}
     assert re.fullmatch(r"urn:auth-jwt:problem:[a-z]+(-[a-z]+)*", problem["type"])
     assert problem["title"]
@@ -445,7 +522,7 @@ def test_the_environment_holds_nothing_but_settings_and_powertools(
 
     assert {name: value for name, value in variables.items() if name not in settings} == {
         "POWERTOOLS_SERVICE_NAME": service,
-        "POWERTOOLS_METRICS_NAMESPACE": "AuthJwt",
+        "POWERTOOLS_METRICS_NAMESPACE": "AuthJwt/auth-jwt",
         "POWERTOOLS_LOG_LEVEL": "WARNING",
     }
     assert near_misses(variables) == {}
@@ -581,6 +658,12 @@ def test_every_parameter_stands_once_in_the_console_in_the_templates_order(templ
         pytest.param("StageName", "v1/x", False, id="a stage with a slash"),
         pytest.param("LogRetentionDays", "30", True, id="a retention"),
         pytest.param("LogRetentionDays", "31", False, id="a retention CloudWatch does not know"),
+        pytest.param("AuditRetentionDays", "400", True, id="a retention of the audit"),
+        pytest.param("AuditRetentionDays", "0", False, id="no audit"),
+        pytest.param("ApiKeys", "both", True, id="two keys"),
+        pytest.param("ApiKeys", "none", False, id="no key, behind a gate of keys"),
+        pytest.param("GatewayAuthorizer", "false", True, id="no authorizer"),
+        pytest.param("GatewayAuthorizer", "", False, id="an authorizer or none?"),
         pytest.param("Architecture", "x86_64", True, id="an architecture"),
         pytest.param("SnapStart", "None", True, id="no snapshots"),
         pytest.param("ReservedConcurrency", "1", True, id="one request at a time"),

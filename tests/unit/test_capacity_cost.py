@@ -338,11 +338,11 @@ def test_inputs_can_be_changed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "named"),
     [
-        pytest.param("alarms = 5", "alarm = 5", "stack", id="a name that is none"),
-        pytest.param("alarms = 5\n", "", "alarms", id="one that is missing"),
-        pytest.param("alarms = 5", "alarms = 'five'", "alarms", id="no number"),
-        pytest.param("alarms = 5", "alarms = true", "alarms", id="a boolean is none"),
-        pytest.param("alarms = 5", "alarms = -1", "alarms", id="less than nothing"),
+        pytest.param("alarms = 7", "alarm = 5", "stack", id="a name that is none"),
+        pytest.param("alarms = 7\n", "", "alarms", id="one that is missing"),
+        pytest.param("alarms = 7", "alarms = 'five'", "alarms", id="no number"),
+        pytest.param("alarms = 7", "alarms = true", "alarms", id="a boolean is none"),
+        pytest.param("alarms = 7", "alarms = -1", "alarms", id="less than nothing"),
         pytest.param("[inf, 1.51]", "[21e9, 1.51]", "rest_api_requests", id="tiers that end"),
         pytest.param("[1e9, 2.80]", "[1e6, 2.80]", "rest_api_requests", id="tiers that fall"),
         pytest.param("[stack]", "[stack", "my.toml", id="no TOML"),
