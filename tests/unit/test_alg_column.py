@@ -78,8 +78,14 @@ def test_a_public_key_or_reference_is_never_an_hmac_key(case: str, alg: str | No
 
 @pytest.mark.parametrize(
     ("stored", "alg"),
-    [(HMAC_KEY, "RS256"), (HMAC_KEY, "ES256,EdDSA"), (public_pem(), "ES256"), (public_pem(), "HS256")]
-    + [(json.dumps(an_oct_jwk()), "RS256"), (json.dumps(a_jwk("ed25519")), "Ed448")],
+    [
+        (HMAC_KEY, "RS256"),
+        (HMAC_KEY, "ES256,EdDSA"),
+        (public_pem(), "ES256"),
+        (public_pem(), "HS256"),
+        (json.dumps(an_oct_jwk()), "RS256"),
+        (json.dumps(a_jwk("ed25519")), "Ed448"),
+    ],
 )
 def test_what_the_text_holds_has_to_agree(stored: str, alg: str) -> None:
     assert flaw_of(a_row(stored, alg=alg)) is Flaw.ALG_DISAGREES

@@ -260,9 +260,7 @@ _KTY: Final = (
 )
 _SSH_LINE: Final = r"(?:ssh-(?:rsa|dss|ed25519|ed448)|ecdsa-sha2-nistp(?:256|384|521))\S{0,32}" + rf"{_BLANK}++aaaa"
 _SSH_FILE: Final = r"---- ?begin ssh2|putty-user-key-file-\d|\A\s*+---- begin "
-_MULTIBASE: Final = (
-    r"(?<![0-9a-z])(?:z6mk[0-9a-z]{44}|zdna[0-9a-z]{44,46}|(?:age|npub)1[02-9ac-hj-np-z]{58})(?![0-9a-z])"
-)
+_MULTIBASE: Final = r"(?<![0-9a-z])(?:z6mk[0-9a-z]{44}|zdna[0-9a-z]{44,46}|(?:age|npub)1[02-9ac-hj-np-z]{58})(?![0-9a-z])"
 _LOSSY_OIDS: Final = ("*\ufffdH\ufffd\ufffd\r\x01", "*\ufffdH\ufffd=", "*H\r\x01\x01", "*H=\x02\x01")
 """The commonest object identifiers of keys, in DER that somebody read as UTF-8, with what is none replaced or left out."""
 
@@ -536,8 +534,8 @@ def _der_at(octets: bytes, at: int) -> str | None:
         return _DER if _is_private(octets, inner_end, end) else None
     if tag == _INTEGER and inner_end - inner >= _MODULUS_OCTETS and end - inner_end in _EXPONENT:
         if inner_end + 1 < len(octets):
-            exponent, value, value_end = _element(octets, inner_end)
-            return _DER if exponent == _INTEGER and value_end - value + 2 in _EXPONENT else None
+            exponent, _, exponent_end = _element(octets, inner_end)
+            return _DER if exponent == _INTEGER and exponent_end == end else None
         return _DER if octets[at + 1] > 0x80 else None  # cut short: long lengths that agree are enough
     if tag == _SEQUENCE:
         first, oid, oid_end = _element(octets, inner)
