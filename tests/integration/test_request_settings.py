@@ -12,8 +12,8 @@ from events.authorize_events import FORMS
 from events.http_request import FORM_TYPE, JSON_TYPE
 from events.samples import ALICE
 from events.stage import Stage
-from tests.integration.conftest import SetStage
 from tests.integration.bodies import event_of, padded
+from tests.integration.conftest import SetStage
 
 CASES: Final[dict[str, Any]] = json.loads((Path(__file__).parent / "data" / "requests.json").read_text("utf-8"))
 BY_NAME: Final[dict[str, dict[str, Any]]] = {case["name"]: case for case in CASES["requests"]}

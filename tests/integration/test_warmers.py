@@ -50,7 +50,11 @@ class TestWarmers:
         self, set_stage: SetStage, function: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         prepared: list[Service] = []
-        monkeypatch.setattr(Service, "prepare", lambda service: prepared.append(service))
+
+        def prepare(service: Service) -> None:
+            prepared.append(service)
+
+        monkeypatch.setattr(Service, "prepare", prepare)
 
         set_stage(function).ask({"warmer": True})
 

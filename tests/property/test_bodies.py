@@ -11,6 +11,12 @@ from hypothesis import strategies as st
 from auth_jwt import wire
 from auth_jwt.wire import FORM, JSON, NotWellFormed, body_members
 
+
+def _object(values: list[str]) -> str:
+    members = ",".join(f'"{number}]": {value}' for number, value in enumerate(values))
+    return f"{{{members}}}"
+
+
 BRACKETS = st.lists(
     st.sampled_from(["[", "]", "{", "}", '"a":', ",", "1", '"]"', '"{\\\\\\""', " ", "null"]), max_size=24
 )
@@ -18,16 +24,11 @@ NESTED = st.recursive(
     st.sampled_from(["1", "null", '"[{\\\\"', '""', "[]", "{}"]),
     lambda inner: (
         st.lists(inner, max_size=3).map(lambda values: f"[{' , '.join(values)}]")
-        | st.lists(inner, max_size=3).map(lambda values: _object(values))
+        | st.lists(inner, max_size=3).map(_object)
     ),
     max_leaves=30,
 )
 FORMS = st.lists(st.sampled_from([*"&=+%;ab ", "%41", "%26", "%FF", "%C3%A9", "%zz"]), max_size=16).map("".join)
-
-
-def _object(values: list[str]) -> str:
-    members = ",".join(f'"{number}]": {value}' for number, value in enumerate(values))
-    return f"{{{members}}}"
 
 
 def read(body: bytes, kind: str) -> dict[str, Any] | None:

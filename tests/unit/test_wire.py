@@ -327,7 +327,7 @@ def test_an_object_within_tells_when_it_names_a_member_twice() -> None:
     ],
 )
 def test_a_form_is_read_as_the_url_standard_has_it(body: bytes, members: dict[str, str]) -> None:
-    """https://url.spec.whatwg.org/#urlencoded-parsing"""
+    """As https://url.spec.whatwg.org/#urlencoded-parsing says."""
     assert body_members(body, FORM) == members
 
 
