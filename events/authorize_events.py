@@ -12,10 +12,12 @@ from events.http_request import (
     ALB_HOST,
     API_HOST,
     API_ID,
+    FORM_TYPE,
     JSON_TYPE,
     PROXY_ADDRESS,
     REGION,
     SAMPLE_ACCESS_KEY,
+    SCHEDULED,
     STAGE,
     TIME,
     TIME_EPOCH,
@@ -24,6 +26,7 @@ from events.http_request import (
     USER_AGENT,
     USER_ARN,
     USER_ID,
+    WARMER,
     Request,
     all_values,
     aws_headers,
@@ -194,8 +197,13 @@ def _body_if_any(request: Request) -> Json:
 
 
 def http_payload_1(name: str, request: Request) -> Json:
-    """HTTP API, payload 1.0: like a REST API's, with ``version``, and forms in base64."""
+    """HTTP API, payload 1.0: like a REST API's, with ``version``, and forms in base64.
+
+    One with a named stage, which stands before the path, has the route ``$default`` here, and no other.
+    """
     headers = lower_names(aws_headers(name, request, API_HOST, length_too=True))
+    path = f"/{request.stage}{request.path}" if request.stage else request.path
+    resource = "$default" if request.stage else request.path
     context = {
         "accountId": ACCOUNT,
         "apiId": API_ID,
@@ -204,19 +212,19 @@ def http_payload_1(name: str, request: Request) -> Json:
         "extendedRequestId": short_id_of(name),
         "httpMethod": request.method,
         "identity": identity_of(request),
-        "path": request.path,
+        "path": path,
         "protocol": "HTTP/1.1",
         "requestId": short_id_of(name),
         "requestTime": TIME,
         "requestTimeEpoch": TIME_EPOCH,
-        "resourceId": _route_key(request),
-        "resourcePath": request.path,
-        "stage": "$default",
+        "resourceId": "$default" if request.stage else _route_key(request),
+        "resourcePath": resource,
+        "stage": request.stage or "$default",
     }
     return {
         "version": "1.0",
-        "resource": request.path,
-        "path": request.path,
+        "resource": resource,
+        "path": path,
         "httpMethod": request.method,
         "headers": last_values(headers),
         "multiValueHeaders": all_values(headers),
@@ -315,6 +323,7 @@ NO_TOKEN: Final = _problem(401, "missing-token", challenge=REALM)
 BAD_REQUEST: Final = _problem(400, "invalid-request", challenge=f'{REALM}, error="invalid_request"')
 NOT_FOUND: Final = _problem(404, "not-found")
 HEALTHY: Final[Json] = {"status": 200}
+PONG: Final[Json] = {"body": {"ping": "pong"}}
 DIRECT_NO_TOKEN: Final[Json] = {"code": -1, "reason": "malformed_token"}
 
 
@@ -403,6 +412,10 @@ def _health(name: str, title: str = "Health: no gate, no table read", user_agent
     return Case(name, title, Request("GET", "/health", user_agent=user_agent), HEALTHY)
 
 
+def _head(name: str) -> Case:
+    return Case(name, "The same by HEAD: no body", Request("HEAD", "/health"), HEALTHY)
+
+
 CALL_ID: Final = "a84b4c76e66710@198.51.100.9"
 ALICE_HEADER: Final = [("Authorization", f"Bearer {ALICE.text}")]
 ALICE_AS_BOB: Final = json_body({"jwt_token": ALICE, "from_user": "bob"})
@@ -419,6 +432,9 @@ def _rest_authorized() -> list[Case]:
     twice = json_body({"jwt_token": ALICE}, headers=ALICE_HEADER)
     encoded = json_body({"jwt_token": ALICE}, binary_media_types=True)
     form = form_body(("jwt_token", ALICE_WITHOUT_EXP), ("from_user", "alice"))
+    untidy = Request(body=f"&jwt_token={ALICE.text}&&from_user=alice&debug&", content_type=FORM_TYPE)
+    odd_call = json_body({"jwt_token": ALICE, "call_id": f"{CALL_ID}\x1b[2J{'z' * 128}"})
+    others = Request(body=f'{{"jwt_token":"{ALICE.text}","x":[1e999,"\\u0000",{{}}]}}', content_type=JSON_TYPE)
     return [
         _ok("rest-authorized-by-header", "The main job: a token in the header", ALICE),
         _ok("rest-authorized-by-json-body", "A JSON body with user, domain, call", ALICE, json_body(acting)),
@@ -434,6 +450,9 @@ def _rest_authorized() -> list[Case]:
         _ok("rest-authorized-by-key-set-es256", "ES256 against the same key set", ERIN_P256),
         _ok("rest-authorized-unusual-claims", "Lists, real numbers, non-ASCII, no typ", ALICE_UNUSUAL),
         _ok("rest-authorized-iam-gate", "IAM gate: the token is in the body", ALICE, ALICE_BY_IAM),
+        _ok("rest-authorized-by-untidy-form", "A form with an & too many, and a name alone", ALICE, untidy),
+        _ok("rest-authorized-untidy-call-id", "A Call-ID that is cleaned for the log", ALICE, odd_call),
+        _ok("rest-authorized-any-members", "Members that are not ours hold any JSON", ALICE, others),
     ]
 
 
@@ -452,6 +471,7 @@ def _rest_denied() -> list[Case]:
     """Return one event per denial reason that default settings can give, and the classic forgeries."""
     a_key = "a key the attacker brings along, 32+"
     own_jwk = {"jwk": {"kty": "oct", "k": base64url(a_key.encode())}}
+    nul = json_body({"jwt_token": f"{ALICE.text}\0"})
     two_segments = ALICE.text.rpartition(".")[0]
     other_kind = token("alice-web", header={"typ": "at+jwt"})
     critical = token("alice-web", header={"crit": ["exp"]})
@@ -468,6 +488,7 @@ def _rest_denied() -> list[Case]:
         _no("rest-denied-empty-in-header", "Bearer, and no token behind it", "", "malformed_token"),
         _no("rest-denied-empty-in-body", "An empty jwt_token", json_body({"jwt_token": ""}), "malformed_token"),
         _no("rest-denied-malformed", "A token of two segments", two_segments, "malformed_token"),
+        _no("rest-denied-nul", "A good token, and U+0000 behind it", nul, "malformed_token"),
         _no("rest-denied-padded", "A good token, and one = behind it", f"{ALICE.text}=", "malformed_token"),
         _no("rest-denied-repeated-claim", "A payload with two tags", _two_tags(), "malformed_token"),
         _no("rest-denied-alg-none", "alg none, the oldest forgery", ALG_NONE, "unsupported_algorithm"),
@@ -520,17 +541,20 @@ def _rest_bad_requests() -> list[Case]:
     listed = json_body({"jwt_token": ALICE, "from_user": ["alice"]})
     twice = f'{{"jwt_token": "{ALICE.text}", "from_user": "alice", "from_user": "bob"}}'
     two_tokens = json_body({"jwt_token": BOB_OLD}, headers=ALICE_HEADER)
+    as_form = Request(body=ALICE_ACTING.body, content_type=FORM_TYPE)
     return [
         _bad("rest-bad-request-two-tokens", "One token in the header, another in the body", two_tokens),
         _bad("rest-bad-request-two-headers", "Two Authorization headers", TWO_HEADERS),
         _bad("rest-bad-request-body-not-json", "A body that says it is JSON and is not", broken),
         _bad("rest-bad-request-body-is-a-list", "A body that is JSON, but no object", json_body([ALICE])),
+        _bad("rest-bad-request-json-sent-as-form", "JSON, sent as a form: curl's default", as_form),
         _bad("rest-bad-request-token-not-text", "jwt_token is a number", json_body({"jwt_token": 42})),
         _bad("rest-bad-request-from-user-not-text", "from_user is a list", listed),
         _bad("rest-bad-request-member-twice", "from_user given twice", Request(body=twice, content_type=JSON_TYPE)),
         _lost("rest-unknown-path", "A path nobody serves", "/authorise"),
         _wrong_method("rest-wrong-method", "GET"),
         _health("rest-health"),
+        _head("rest-health-by-head"),
     ]
 
 
@@ -615,6 +639,7 @@ def _http_cases() -> list[Case]:
         _health("http-health"),
         _ok("http-payload-1-authorized-by-header", "A token in the header", ALICE),
         _ok("http-payload-1-authorized-by-form-body", "A form body in base64", ALICE, ALICE_IN_FORM),
+        _ok("http-payload-1-authorized-on-a-named-stage", "Route $default, the stage before the path", ALICE, staged),
         _none("http-payload-1-no-token"),
         _bad("http-payload-1-bad-request-two-headers", "Two Authorization headers", TWO_HEADERS),
     ]
@@ -631,6 +656,7 @@ def _url_cases() -> list[Case]:
         _no("url-denied-wrong-secret", "Signed with somebody's secret", ALICE_WRONG_SECRET, "bad_signature"),
         _lost("url-unknown-path", "The root path", "/"),
         _health("url-health"),
+        _head("url-health-by-head"),
     ]
 
 
@@ -669,6 +695,8 @@ def _direct_cases() -> list[Case]:
         case("denied-too-long", "Too long to be looked at", too_long, jwt_token="." * 16385),
         case("no-token", "No token at all", DIRECT_NO_TOKEN),
         case("token-not-text", "A token that is no text", DIRECT_NO_TOKEN, jwt_token=42),
+        Case("direct-ping-by-warmer", "A warmer asks nothing", WARMER, PONG),
+        Case("direct-ping-by-schedule", "Nor does a schedule of EventBridge", SCHEDULED, PONG),
     ]
 
 

@@ -10,8 +10,10 @@ from events.http_request import (
     ACCOUNT,
     PROXY_ADDRESS,
     REGION,
+    SCHEDULED,
     TIME,
     TIME_EPOCH,
+    WARMER,
     Pairs,
     Request,
     all_values,
@@ -321,6 +323,8 @@ class Case:
             return {**({"isAuthorized": True} if simple else allowed), "context": context}
         if simple:
             return {"isAuthorized": False}
+        if self.outcome == "ping":
+            return {"ping": "pong"}
         return policy("Deny", "anonymous", stage) if "AUTHORIZER_REFUSAL" in self.settings else None
 
 
@@ -445,6 +449,16 @@ def _unknown_cases() -> list[Case]:
     ]
 
 
+def _pings() -> list[Case]:
+    def case(name: str, title: str, event: Json) -> Case:
+        return Case(f"ping-{name}", title, event, outcome="ping")
+
+    return [
+        case("by-warmer", "A warmer asks nothing", WARMER),
+        case("by-schedule", "Nor does a schedule of EventBridge", SCHEDULED),
+    ]
+
+
 def cases() -> Sequence[Case]:
     """Return every case, in the order the demo shows them."""
     return [
@@ -453,6 +467,7 @@ def cases() -> Sequence[Case]:
         *_websocket_cases(),
         *_http_cases(),
         *_unknown_cases(),
+        *_pings(),
     ]
 
 

@@ -29,6 +29,20 @@ USER_ARN: Final = f"arn:aws:iam::{ACCOUNT}:user/sip-proxy"
 JSON_TYPE: Final = "application/json"
 FORM_TYPE: Final = "application/x-www-form-urlencoded"
 
+WARMER: Final[Json] = {"warmer": True}
+SCHEDULED: Final[Json] = {
+    "version": "0",
+    "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa",
+    "detail-type": "Scheduled Event",
+    "source": "aws.events",
+    "account": ACCOUNT,
+    "time": "2025-06-15T10:30:00Z",
+    "region": REGION,
+    "resources": [f"arn:aws:events:{REGION}:{ACCOUNT}:rule/keep-warm"],
+    "detail": {},
+}
+"""What keeps a function warm and asks nothing: as people write it, and as EventBridge sends it by itself."""
+
 Pairs = Sequence[tuple[str, str]]
 
 

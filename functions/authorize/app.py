@@ -1,15 +1,15 @@
 """SIP frontends call this: a token in, a decision out.
 
-Serves `POST /authorize`, `POST /script-authorize`, `POST /frontends/jambonz` and `GET /health` for REST API (payload
-1.0), HTTP API and Function URL (payload 2.0) and ALB events, and direct invocation. Translates only: `auth_jwt`
-decides.
+Serves `POST /authorize`, `POST /script-authorize`, `POST /frontends/jambonz`, and `GET` and `HEAD /health` for REST API
+(payload 1.0), HTTP API (1.0 and 2.0), Function URL (2.0) and ALB events, and direct invocation; and answers what only
+keeps it warm. Translates only: `auth_jwt` decides.
 """
 
 import base64
 import os
+import re
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
@@ -21,8 +21,10 @@ from auth_jwt.errors import Denied, Fault, Reason, Unreachable
 from auth_jwt.models import Authorized, Report
 from auth_jwt.observability import Journal, Outcome, milliseconds_since, request_id_of
 from auth_jwt.snapshot import prepare_for_snapshots
+from auth_jwt.warmers import PONG, is_ping
 from auth_jwt.wire import (
     JSON,
+    BodyTooLarge,
     NotWellFormed,
     bearer_token,
     body_members,
@@ -35,9 +37,12 @@ from auth_jwt.wiring import Service, service_of
 
 Event = dict[str, Any]
 
-MAX_CALL_ID_CHARACTERS: Final = 128
 MAX_SCRIPT_KEY_BYTES: Final = 16384
+MAX_BODY_BYTES: Final = 65536  # or more, where tokens may be long
+BODY_BYTES_BESIDE_TOKEN: Final = 49152
 RETRY_AFTER_SECONDS: Final = 1
+
+_GREEDY: Final = re.compile(r"\{(\w+)\+\}")
 
 _MISMATCHES: Final = (Reason.USERNAME_MISMATCH, Reason.DOMAIN_MISMATCH)
 
@@ -50,7 +55,7 @@ def lambda_handler(event: object, context: object) -> dict[str, Any]:
     """
     if isinstance(event, dict) and isinstance(event.get("requestContext"), dict):
         return _http(event, context)
-    return _direct(event, context)
+    return _pong(context) if is_ping(event) else _direct(event, context)
 
 
 @cache
@@ -101,17 +106,9 @@ class Request:
         if isinstance(http, dict):  # payload 2.0
             method, path = http.get("method"), event.get("rawPath")
             _, _, route = str(event.get("routeKey", "")).partition(" ")
-            stage = f"/{event['requestContext'].get('stage')}"
-            if isinstance(path, str) and path.startswith(f"{stage}/"):
-                path = path.removeprefix(stage)
         else:
             method, path, route = event.get("httpMethod"), event.get("path"), str(event.get("resource") or "")
-        proxied = event.get("pathParameters")
-        if isinstance(proxied, dict):
-            route = route.replace("{proxy+}", str(proxied.get("proxy")))
-        if route.startswith("/") and "{" not in route:
-            path = route  # free of stages and of a custom domain's base path
-        return cls(event, str(method), str(path), request_id)
+        return cls(event, str(method), _path_of_route(event, route) or _without_stage(event, str(path)), request_id)
 
     @property
     def gateway_id(self) -> str | None:
@@ -129,18 +126,52 @@ class Request:
         return values_of(name, self.event.get("multiValueHeaders"), self.event.get("headers"), fold=str.lower)
 
     def members(self) -> dict[str, Any]:
-        """Return the members of the body; NotWellFormed when it is neither JSON nor a form."""
+        """Return the members of the body.
+
+        Raises:
+            NotWellFormed: it is neither JSON nor a form.
+            BodyTooLarge: it is longer than a body may be.
+        """
         if not self.event.get("body"):
             return {}
-        return body_members(_octets(self.event), "".join(self.header("content-type")[:1]) or JSON)
+        octets = _octets(self.event, _max_body_bytes())
+        return body_members(octets, "".join(self.header("content-type")[:1]) or JSON)
 
 
-def _octets(event: Event) -> bytes:
+def _path_of_route(event: Event, route: str) -> str | None:
+    """Return the path by the *route* that a gateway found: free of the stage and of a custom domain's base path."""
+    found, parameters = _GREEDY.search(route), event.get("pathParameters")
+    if found and isinstance(parameters, dict):
+        route = route.replace(found[0], str(parameters.get(found[1])))
+    return route if route.startswith("/") and "{" not in route else None  # not by `$default`, which is any path
+
+
+def _without_stage(event: Event, path: str) -> str:
+    """Return a *path* as the API has it: HTTP APIs put a named stage in front."""
+    stage = event["requestContext"].get("stage")
+    has_stage = isinstance(stage, str) and stage != "$default" and path.startswith(f"/{stage}/")
+    return path.removeprefix(f"/{stage}") if has_stage else path
+
+
+def _octets(event: Event, most: int) -> bytes:
+    """Return the body, of which nothing is copied or decoded when it must have more than *most* bytes."""
+    body = event["body"]
+    if not isinstance(body, str):
+        raise NotWellFormed("the body is not text")
+    encoded = event.get("isBase64Encoded") is True
+    if len(body) > (most + 2) // 3 * 4 if encoded else len(body) > most:
+        raise BodyTooLarge
     try:
-        octets = str(event["body"]).encode("utf-8")
-        return base64.b64decode(octets, validate=True) if event.get("isBase64Encoded") is True else octets
+        octets = base64.b64decode(body.encode("ascii"), validate=True) if encoded else body.encode("utf-8")
     except ValueError:
-        raise NotWellFormed("the body is not what isBase64Encoded says") from None
+        raise NotWellFormed(f"the body is not {'base64' if encoded else 'Unicode text'}") from None
+    if len(octets) > most:
+        raise BodyTooLarge
+    return octets
+
+
+def _max_body_bytes() -> int:
+    return max(MAX_BODY_BYTES, service().settings.policy.max_token_bytes + BODY_BYTES_BESIDE_TOKEN)
 
 
 def _text(fields: Mapping[str, Any], name: str) -> str | None:
@@ -149,13 +180,6 @@ def _text(fields: Mapping[str, Any], name: str) -> str | None:
     if not isinstance(fields[name], str):
         raise NotWellFormed(f"{name} is not a string")
     return str(fields[name])
-
-
-def _call_id(fields: Mapping[str, Any]) -> str | None:
-    call_id = _text(fields, "call_id")
-    if call_id is not None and not (call_id.isprintable() and len(call_id) <= MAX_CALL_ID_CHARACTERS):
-        raise NotWellFormed(f"call_id is not at most {MAX_CALL_ID_CHARACTERS} printable characters")
-    return call_id
 
 
 def _token(request: Request, fields: Mapping[str, Any]) -> str | None:
@@ -184,7 +208,7 @@ class Answer:
         is_multi_value = request.is_alb and "multiValueHeaders" in request.event
         response: dict[str, Any] = {
             "statusCode": int(self.status),
-            "body": self.body,
+            "body": "" if request.method == "HEAD" else self.body,
             "isBase64Encoded": False,
         }
         if request.is_alb:
@@ -255,7 +279,7 @@ class Handled:
 
 def _authorize(request: Request, report: Report) -> Handled:
     fields = request.members()
-    report.call_id = _call_id(fields)
+    report.note_call_id(fields.get("call_id"))
     token = _token(request, fields)
     from_user, from_domain = _text(fields, "from_user"), _text(fields, "from_domain")
     if token is None:
@@ -275,11 +299,11 @@ def _denial(reason: Reason, request: Request) -> Answer:
 
 def _script_authorize(request: Request, report: Report) -> Handled:
     fields = request.members()
-    report.call_id = _call_id(fields)
+    report.note_call_id(fields.get("call_id"))
     token, key = _text(fields, "jwt_token"), _text(fields, "key")
     if token is None or key is None:
         raise NotWellFormed("jwt_token and key are both needed")
-    if len(key.encode("utf-8")) > MAX_SCRIPT_KEY_BYTES:
+    if len(key.encode("utf-8", "surrogatepass")) > MAX_SCRIPT_KEY_BYTES:
         raise NotWellFormed(f"key is longer than {MAX_SCRIPT_KEY_BYTES} bytes")
     code, decoded = service().authorizer.script_authorize(token, key)
     body = {"code": code} if decoded is None else {"code": code, "decoded_token": decoded}
@@ -291,7 +315,7 @@ def _jambonz(request: Request, report: Report) -> Handled:
     from auth_jwt.jambonz import REFUSED, Hook, granted  # those who have no jambonz do not wait for it
 
     hook = Hook.from_members(request.members())
-    report.call_id = hook.call_id
+    report.note_call_id(hook.call_id)
     authorizer = service().authorizer
     try:
         authorized = authorizer.authorize(hook.token, from_user=hook.user, from_domain=hook.domain, report=report)
@@ -305,26 +329,31 @@ def _health(_request: Request, _report: Report) -> Handled:
     return Handled(_answer(compact_json({"status": "ok"})))
 
 
-_ROUTES: Final[Mapping[str, tuple[str, Callable[[Request, Report], Handled]]]] = {
-    "/authorize": ("POST", _authorize),
-    "/script-authorize": ("POST", _script_authorize),
-    "/frontends/jambonz": ("POST", _jambonz),
-    "/health": ("GET", _health),
+_ROUTES: Final[Mapping[str, tuple[tuple[str, ...], Callable[[Request, Report], Handled]]]] = {
+    "/authorize": (("POST",), _authorize),
+    "/script-authorize": (("POST",), _script_authorize),
+    "/frontends/jambonz": (("POST",), _jambonz),
+    "/health": (("GET", "HEAD"), _health),
 }
 
 
 def _routed(request: Request, report: Report) -> Handled:
     if request.path not in _ROUTES:
         return Handled(_problem(HTTPStatus.NOT_FOUND, "not-found", request), Outcome.REJECTED, "unknown_path")
-    method, route = _ROUTES[request.path]
-    if request.method != method:
-        answer = _problem(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", request, {"Allow": method})
+    methods, route = _ROUTES[request.path]
+    if request.method not in methods:
+        allow = {"Allow": ", ".join(methods)}
+        answer = _problem(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", request, allow)
         return Handled(answer, Outcome.REJECTED, "wrong_method")
     try:
         return route(request, report)
     except NotWellFormed as flaw:
         answer = _challenged(HTTPStatus.BAD_REQUEST, "invalid-request", request, "invalid_request", detail=str(flaw))
         return Handled(answer, Outcome.REJECTED, "invalid_request")
+    except BodyTooLarge:
+        detail = f"a body has at most {_max_body_bytes()} bytes"
+        answer = _problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "payload-too-large", request, detail=detail)
+        return Handled(answer, Outcome.REJECTED, "payload_too_large")
 
 
 def _http(event: Event, context: object) -> dict[str, Any]:
@@ -360,17 +389,40 @@ def _http(event: Event, context: object) -> dict[str, Any]:
     return answer.to_event_sender(request)
 
 
+# -- direct invocations -----------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Invoked:
+    """A direct invocation that came to an end: its answer, and what the log says of it."""
+
+    answer: dict[str, Any] = field(repr=False)
+    outcome: Outcome
+    reason: str | None = None
+
+
 def _direct(event: object, context: object) -> dict[str, Any]:
     """Decide on `{"jwt_token", "from_user", "from_domain", "call_id"}` for the SDK and `sam local invoke`."""
+    fields = event if isinstance(event, dict) else {}
+    return _invoked(lambda report: _decided(fields, report), context)
+
+
+def _pong(context: object) -> dict[str, Any]:
+    """Answer a warmer, ready for a request: a setting that would fail that, fails here."""
+
+    def prepared(_report: Report) -> Invoked:
+        service().prepare()
+        return Invoked(dict(PONG), Outcome.PING)
+
+    return _invoked(prepared, context)
+
+
+def _invoked(decide: Callable[[Report], Invoked], context: object) -> dict[str, Any]:
     started = time.perf_counter()
     report = Report()
     noted = {"request_id": request_id_of(context)}
-    fields = event if isinstance(event, dict) else {}
-    reason = None
     try:
-        answer = _decided(fields, report)
-    except Denied as denied:
-        answer, reason = {"code": -1}, denied.reason.value
+        invoked = decide(report)
     except Fault as fault:
         journal().record_fault(fault, report, duration_ms=milliseconds_since(started), **noted)
         raise
@@ -378,12 +430,11 @@ def _direct(event: object, context: object) -> dict[str, Any]:
         journal().record_fault(error, report, duration_ms=milliseconds_since(started), **noted)
         # The error itself may quote its input, and Lambda would show it to the caller.
         raise Fault("unforeseen error: its cause is in the log") from None
-    outcome = Outcome.AUTHORIZED if reason is None else Outcome.DENIED
-    journal().record(outcome, report, reason=reason, duration_ms=milliseconds_since(started), **noted)
-    return answer
+    journal().record(invoked.outcome, report, reason=invoked.reason, duration_ms=milliseconds_since(started), **noted)
+    return invoked.answer
 
 
-def _decided(fields: Mapping[str, Any], report: Report) -> dict[str, Any]:
+def _decided(fields: Mapping[str, Any], report: Report) -> Invoked:
     decide = service().authorizer.authorize
     # What is not a string names nobody, and nobody is called "".
     asked = {
@@ -391,16 +442,19 @@ def _decided(fields: Mapping[str, Any], report: Report) -> dict[str, Any]:
         for name in ("from_user", "from_domain")
         if name in fields
     }
-    with suppress(NotWellFormed):  # good for nothing but the log
-        report.call_id = _call_id(fields)
-    authorized = decide(fields.get("jwt_token"), report=report, **asked)
-    return {
+    report.note_call_id(fields.get("call_id"))
+    try:
+        authorized = decide(fields.get("jwt_token"), report=report, **asked)
+    except Denied as denied:
+        return Invoked({"code": -1}, Outcome.DENIED, denied.reason.value)
+    answer = {
         "code": 1,
         "sip_username": authorized.sip_username,
         "decoded_token": authorized.decoded_token,
         "credentials": {name: _plain(value) for name, value in authorized.credentials.items()},
         "expires_at": authorized.expires_at,
     }
+    return Invoked(answer, Outcome.AUTHORIZED)
 
 
 def _record_fault(

@@ -1,7 +1,7 @@
 """API Gateway asks this Lambda authorizer who sends a request to another API.
 
 Serves REST APIs (`TOKEN` and `REQUEST`), WebSocket APIs (`$connect`) and HTTP APIs (payload 1.0, and 2.0 with simple or
-IAM answers). Translates only; `auth_jwt` decides.
+IAM answers), and answers what only keeps it warm. Translates only; `auth_jwt` decides.
 """
 
 import base64
@@ -23,6 +23,7 @@ from auth_jwt.models import Authorized, Report
 from auth_jwt.observability import Journal, Outcome, milliseconds_since, request_id_of
 from auth_jwt.settings import AuthorizerRefusal, AuthorizerResponse, AuthorizerSettings, SourceKind, TokenSource
 from auth_jwt.snapshot import prepare_for_snapshots
+from auth_jwt.warmers import PONG, is_ping
 from auth_jwt.wire import values_of
 from auth_jwt.wiring import Service, service_of
 
@@ -52,7 +53,7 @@ class Unauthorized(Exception):
 
 
 def lambda_handler(event: object, context: object) -> Json:
-    """Answer an authorizer event with a policy, or with `isAuthorized`.
+    """Answer an authorizer event with a policy, or with `isAuthorized`, and a warmer with what is neither.
 
     Raises:
         Unauthorized: the token is refused or missing, and the form has no better way to say so.
@@ -64,10 +65,14 @@ def lambda_handler(event: object, context: object) -> Json:
     fault = None
     try:
         authorizer, rules = service().authorizer, settings()
-        request = Request.from_event(event, rules.token_sources)
-        noted |= {"gateway_request_id": request.gateway_id, "form": request.form.value}
-        handled = _handled(request, rules, authorizer, report)
-        noted["dropped"] = handled.dropped
+        if is_ping(event):
+            service().prepare()
+            handled = Handled(dict(PONG), Outcome.PING)
+        else:
+            request = Request.from_event(event, rules.token_sources)
+            noted |= {"gateway_request_id": request.gateway_id, "form": request.form.value}
+            handled = _handled(request, rules, authorizer, report)
+            noted["dropped"] = handled.dropped
         journal().record(
             handled.outcome, report, reason=handled.reason, duration_ms=milliseconds_since(started), **noted
         )

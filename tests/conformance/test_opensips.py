@@ -6,6 +6,7 @@
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -14,6 +15,8 @@ from auth_jwt.authorizer import Authorizer
 from auth_jwt.cache import RowMemory
 from auth_jwt.errors import Denied, InvalidKey
 from auth_jwt.settings import Settings
+from auth_jwt.wiring import Service
+from events.stage import Handler, LambdaContext, load_handler
 from tests.fakes import Clock, MemoryStore
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -57,6 +60,41 @@ def key_extracted_by(case: dict[str, Any]) -> dict[str, Any]:
         return {"rc": 1, "public_key": getattr(auth_jwt, case["op"])(*arguments)}
     except InvalidKey:
         return {"rc": -1}
+
+
+@pytest.fixture(name="handler", scope="module")
+def _handler() -> Handler:
+    return load_handler()
+
+
+def answer_by_http(
+    handler: Handler, case: dict[str, Any], kind: str, body: str, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, Any]:
+    """What the handler answers a *body*, over the case's rows and clock: status, and members."""
+    service = Service(Settings.from_env(case["settings"]), authorizer_of(case))
+    monkeypatch.setitem(handler.__globals__, "service", lambda: service)
+    path = {"db": "/authorize", "script": "/script-authorize"}[case["op"]]
+    event = {"requestContext": {}, "httpMethod": "POST", "path": path, "headers": {"content-type": kind}, "body": body}
+    answer: dict[str, Any] = handler(event, LambdaContext("an-id"))
+    return {"status": answer["statusCode"], **json.loads(answer["body"])}
+
+
+def fields_of(case: dict[str, Any]) -> dict[str, str]:
+    return {"jwt_token": case["token"]} | ({"key": case["key"]} if case["op"] == "script" else {})
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded"])
+@pytest.mark.parametrize("case", DECISIONS, ids=lambda case: f"{case['group']}: {case['name']}")
+def test_decision_by_http(handler: Handler, case: dict[str, Any], kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same token in a body gets the same answer: no token is a request that is not well formed."""
+    write = json.dumps if kind == "application/json" else urlencode
+
+    answer = answer_by_http(handler, case, kind, write(fields_of(case)), monkeypatch)
+
+    if case["op"] == "db" and case["ours"]["code"] == -1:
+        assert (answer["status"], answer["code"]) == (401, -1)
+    else:
+        assert answer == {"status": 200, **case["ours"]}
 
 
 @pytest.mark.parametrize("case", DECISIONS, ids=lambda case: f"{case['group']}: {case['name']}")

@@ -2,7 +2,8 @@
 
 import base64
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from auth_jwt.provisioning.registry import MAX_TIME
 from events.provisioning_events import Case, asking
 from events.stage import Answer, stage
-from tests.integration.operator import PROFILES, Operator, cursor_of
+from tests.integration.operator import PROFILES, Operator, cursor_of, document
 
 GIVEN = "sEcReT-0123456789-0123456789-0123456789"
 ALICE = f"{PROFILES}/alice-web"
@@ -293,6 +294,108 @@ def test_what_a_page_may_be_asked_for(operator: Operator, query: list[tuple[str,
     answer = operator.ask("GET", PROFILES, query=query)
 
     assert answer.status == (200 if ok else 400)
+
+
+EVERY_OPERATION = [
+    ("GET", PROFILES, None),
+    ("POST", PROFILES, {"tag": "new", "sip_username": "new"}),
+    ("GET", ALICE, None),
+    ("PATCH", ALICE, {"disabled": True}),
+    ("DELETE", ALICE, None),
+    ("GET", SECRETS, None),
+    ("POST", SECRETS, {}),
+    ("GET", f"{SECRETS}/1", None),
+    ("PATCH", f"{SECRETS}/1", {"end_ts": "now"}),
+    ("DELETE", f"{SECRETS}/1", None),
+    ("POST", f"{ALICE}/rotate", {}),
+    ("POST", f"{ALICE}/rotate", None),
+    ("POST", f"{ALICE}/tokens", None),
+    ("GET", f"{ALICE}/revocations", None),
+    ("POST", f"{ALICE}/revocations", {"all": True}),
+    ("GET", f"{ALICE}/revocations/1", None),
+    ("DELETE", f"{ALICE}/revocations/1", None),
+    ("DELETE", f"{ALICE}/tokens_valid_after", None),
+    ("GET", "/admin/swagger", None),
+]
+
+
+def test_these_are_all_operations() -> None:
+    described = {(method.upper(), path) for path, item in document()["paths"].items() for method in item}
+    asked = {
+        (method, re.sub(r"/1$", "/{}", path.replace("alice-web", "{}")))
+        for method, path, _ in EVERY_OPERATION
+        if path != "/admin/swagger"
+    }
+
+    assert asked == {(method, re.sub(r"\{\w+\}", "{}", path)) for method, path in described}
+
+
+@pytest.mark.parametrize(("method", "path", "body"), EVERY_OPERATION)
+@pytest.mark.parametrize("parameter", ["dry_run", "sip_username", "Limit", "limit ", ""])
+def test_an_unknown_query_parameter_is_refused_and_nothing_is_done(
+    operator: Operator, method: str, path: str, body: object, parameter: str
+) -> None:
+    answer = operator.ask(method, path, body, query=[(parameter, "true")])
+
+    assert answer.status == 400
+    assert flaws(answer) == [("query.an unknown parameter", "extra_forbidden")]
+    assert operator.audit == []
+
+
+@pytest.mark.parametrize(
+    ("path", "parameter", "rule"),
+    [
+        (PROFILES, "limit", "int_type"),
+        (f"{ALICE}/revocations", "cursor", "string_type"),
+        ("/admin/swagger", "format", "given_twice"),
+    ],
+)
+def test_a_query_parameter_that_is_given_twice_is_refused(
+    operator: Operator, path: str, parameter: str, rule: str
+) -> None:
+    answer = operator.ask("GET", path, query=[(parameter, "1"), (parameter, "1")])
+
+    assert flaws(answer) == [(f"query.{parameter}", rule)]
+
+
+def test_the_name_of_an_unknown_parameter_is_not_repeated(operator: Operator) -> None:
+    """It may be a key that somebody put there."""
+    answer = operator.ask("GET", PROFILES, query=[(GIVEN, ""), ("limit", "1")])
+
+    assert answer.status == 400
+    assert GIVEN not in json.dumps(answer.given) + "".join(answer.lines)
+
+
+@pytest.mark.parametrize(("method", "path", "body"), EVERY_OPERATION)
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda path: f"{path}/", id="a slash behind"),
+        pytest.param(lambda path: f"{path}//", id="two slashes behind"),
+        pytest.param(lambda path: f"/{path}", id="two slashes in front"),
+        pytest.param(lambda path: f"//base{path}", id="a base path that is none"),
+        pytest.param(lambda path: path.replace("/admin/", "/admin//"), id="two slashes within"),
+        pytest.param(lambda path: path.replace("/admin/", "/admin/./"), id="a dot"),
+        pytest.param(lambda path: path.replace("/admin/", "/admin/x/../"), id="two dots"),
+        pytest.param(lambda path: path.replace("/admin/", "/admin%2F"), id="an escaped slash"),
+        pytest.param(lambda path: path.replace("/admin/", "/ADMIN/"), id="capitals"),
+    ],
+)
+def test_a_path_has_one_way_to_be_written(
+    operator: Operator, method: str, path: str, body: object, change: Callable[[str], str]
+) -> None:
+    """So that a policy that denies it, denies it. What a tag or an id may hold is theirs, though."""
+    answer = operator.ask(method, change(path), body)
+
+    assert (answer.status, kind_of(answer)) == (404, "unknown-path")
+    assert operator.audit == []
+
+
+@pytest.mark.parametrize("last", ["rotat%65", "rotate%2F", "rotate%0A", "rotate;x", "Rotate", "rotate%20"])
+def test_an_operation_has_one_name(operator: Operator, last: str) -> None:
+    answer = operator.ask("POST", f"{ALICE}/{last}", {})
+
+    assert (answer.status, kind_of(answer)) == (404, "unknown-path")
 
 
 def test_a_tag_that_is_no_text_is_refused(operator: Operator) -> None:

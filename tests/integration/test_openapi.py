@@ -13,6 +13,7 @@ import yaml
 from openapi_schema_validator import OAS30Validator
 from openapi_spec_validator import OpenAPIV30SpecValidator
 
+from auth_jwt.models import MAX_CALL_ID_CHARACTERS
 from events.stage import HERE, Answer, read_json, stage, template
 from serve.gateway import HttpRequest, RestApi
 from tests.integration.conftest import SetStage
@@ -72,11 +73,14 @@ def response_of(path: str, method: str, status: int) -> dict[str, Any]:
 
 def misfits(answer: Answer, described: dict[str, Any]) -> list[str]:
     """Return how an answer differs from what the document says of it."""
-    content = described["content"]
+    content = described.get("content")
     media_type = answer.headers["content-type"]
-    if media_type not in content:
+    if content is None:  # to HEAD
+        wrong = ["a body"] if answer.body else []
+    elif media_type not in content:
         return [f"{media_type} is not described"]
-    wrong = errors_of(answer.body, content[media_type]["schema"])
+    else:
+        wrong = errors_of(answer.body, content[media_type]["schema"])
     for name, header in ((name, found(header)) for name, header in described["headers"].items()):
         value = answer.headers.get(name.lower())
         if value is None:
@@ -101,7 +105,8 @@ def contents() -> Iterator[tuple[str, dict[str, Any]]]:
     for (path, method), operation in operations().items():
         bodies = {"request": operation.get("requestBody", {"content": {}}), **operation["responses"]}
         for name, body in bodies.items():
-            yield from ((f"{method} {path} {name} {kind}", of) for kind, of in found(body)["content"].items())
+            described = found(body).get("content", {})  # none to HEAD
+            yield from ((f"{method} {path} {name} {kind}", of) for kind, of in described.items())
     for name, response in document()["components"]["responses"].items():
         yield from ((f"{name} {kind}", of) for kind, of in response["content"].items())
 
@@ -133,11 +138,13 @@ def test_no_part_of_it_is_unused() -> None:
 
 def test_it_states_the_limits_of_the_code() -> None:
     handler = (ROOT / "functions" / "authorize" / "app.py").read_text(encoding="utf-8")
-    limits = dict(re.findall(r"^(MAX_\w+): Final = (\d+)$", handler, re.MULTILINE))
+    limits = dict(re.findall(r"^(M?[A-Z_]*BYTES\w*): Final = (\d+)(?:  #.*)?$", handler, re.MULTILINE))
     schemas = document()["components"]["schemas"]
+    body = f"at most {limits['MAX_BODY_BYTES']} bytes, or MAX_TOKEN_BYTES and {limits['BODY_BYTES_BESIDE_TOKEN']}"
 
-    assert schemas["CallId"]["maxLength"] == int(limits["MAX_CALL_ID_CHARACTERS"])
+    assert f"at most {MAX_CALL_ID_CHARACTERS}:" in " ".join(schemas["CallId"]["description"].split())
     assert schemas["ScriptAuthorizeRequest"]["properties"]["key"]["maxLength"] == int(limits["MAX_SCRIPT_KEY_BYTES"])
+    assert body in " ".join(document()["info"]["description"].split())
 
 
 # --- The document and the function ------------------------------------------------------------------------------------
@@ -226,6 +233,14 @@ def test_a_fault_is_answered_as_described(set_stage: SetStage, event: str) -> No
     assert misfits(answer, response_of(given["path"], given["httpMethod"], 500)) == []
 
 
+@pytest.mark.parametrize("path", ["/authorize", "/script-authorize", "/frontends/jambonz"])
+def test_a_body_that_is_too_large_is_answered_as_described(set_stage: SetStage, path: str) -> None:
+    answer = set_stage().ask(event_of(path, "post", "", "application/json", {"x": "x" * 65536}))
+
+    assert answer.status == 413
+    assert misfits(answer, response_of(path, "post", 413)) == []
+
+
 def test_settings_reach_the_challenge_as_described(set_stage: SetStage) -> None:
     stage = set_stage(CHALLENGE_REALM='a "b"', AUTHZ_SERVER="https://login.example.com/")
 
@@ -312,12 +327,13 @@ def test_the_gateways_own_answers_are_described_for_every_operation(bodies: dict
         for path, method in operations():
             if path == "/health" and own.status in NOT_OF_HEALTH:
                 continue
+            given["body"] = "" if method == "head" else own.body.decode()  # which no server sends
             assert misfits(answer, response_of(path, method, own.status)) == [], (kind, path)
 
 
 def test_every_answer_described_is_the_functions_or_the_gateways(bodies: dict[str, dict[str, Any]]) -> None:
     gateways = {int(own["statusCode"]) for own in bodies["iam"]["x-amazon-apigateway-gateway-responses"].values()}
-    functions = {200, 400, 401, 403, 404, 405, 500, 503}
+    functions = {200, 400, 401, 403, 404, 405, 413, 500, 503}
 
     described = {int(status) for operation in operations().values() for status in operation["responses"]}
 

@@ -25,6 +25,17 @@ def test_an_entry_is_one_line_that_machines_read() -> None:
     }
 
 
+def test_what_nobody_sees_is_escaped() -> None:
+    """Control characters, those that turn a text around, and those that end a line."""
+    odd = "\x7f\x85\u202e\u2028\u2066\ufeff\ud800"
+
+    line = AuditEntry(NOW, odd, "secret.add", odd, odd, details={"closed": [odd]}).as_line()
+
+    assert line.isascii()
+    assert line.isprintable()
+    assert json.loads(line)["tag"] == odd
+
+
 def test_what_is_about_no_single_row_has_no_id() -> None:
     assert "id" not in json.loads(AuditEntry(NOW, "op", "profile.create", TAG).as_line())
 

@@ -20,7 +20,7 @@ INWARD_TO_OUTWARD = (
     *("verification", "cache", "authorizer"),
     # -- the line: above it no AWS, no environment, no logging --
     *("settings", "signature", "connections", "identity", "stores", "express"),
-    *("observability", "snapshot", "wiring"),
+    *("observability", "snapshot", "warmers", "wiring"),
     # -- what operators do: nothing above imports it, so no login waits for it --
     *("provisioning.changes", "provisioning.audit", "provisioning.inspection", "provisioning.registry"),
     *("provisioning.secrets", "provisioning.profiles", "provisioning.tokens", "provisioning.revocations"),

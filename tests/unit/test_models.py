@@ -7,7 +7,7 @@ import pytest
 from auth_jwt.authorizer import Authorizer
 from auth_jwt.credentials import Credential
 from auth_jwt.errors import Flaw
-from auth_jwt.models import Columns, Policy, Profile, Secret, TagRows, Unusable
+from auth_jwt.models import Columns, Policy, Profile, Report, Secret, TagRows, Unusable
 from tests.factories import HMAC_KEY, NOW, public_pem
 
 RENAMED = Columns(
@@ -188,3 +188,31 @@ def test_rows_weigh_at_least_what_their_text_occupies() -> None:
 def test_a_key_set_weighs_more_than_other_text(text: str) -> None:
     """Its keys become objects larger than what it says of them."""
     assert TagRows(secrets=(Secret("1", text, None, None),)).weight == 1280 + 1024 + 32 * len(text)
+
+
+# -- Call-IDs ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "kept", "altered"),
+    [
+        ("a@b", "a@b", False),
+        ("x" * 128, "x" * 128, False),
+        ("x" * 129, "x" * 128, True),
+        ("a\x01b\u202ec\ud800", "abc", True),
+        ("\x01" * 100 + "x" * 200, "x" * 128, True),
+        ("\x01", None, True),
+        (7, "7", True),
+        (1.5, "1.5", True),
+        (["a"], None, True),
+        (b"a", None, True),
+        (None, None, False),
+        ("", None, False),
+    ],
+)
+def test_a_report_keeps_what_a_log_may_have_of_a_call_id(given: object, kept: str | None, altered: bool) -> None:
+    report = Report()
+
+    report.note_call_id(given)
+
+    assert (report.call_id, report.call_id_altered) == (kept, altered)

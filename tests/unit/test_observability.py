@@ -3,6 +3,7 @@
 import io
 import json
 from contextlib import redirect_stdout
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -161,13 +162,59 @@ def test_what_would_break_the_line_is_escaped() -> None:
     assert (line["tag"], line["call_id"], line["unusable_secrets"]) == ('"\n\\', "ü", {'"': "\t"})
 
 
-def test_an_id_that_no_gateway_made_does_not_cost_the_line(tmp_path: Any) -> None:
-    """JSON can name half a character, which no file takes."""
+INVISIBLE = "\x00\x08\t\n\r\x1f\x7f\x80\x85\x9f\xad\u061c\u200b\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069\ufeff"
+INVISIBLE += "\ud800\U000e0041"  # half a character, and one of those that only tag others
+
+
+@pytest.mark.parametrize("level", ["INFO", "ERROR"])
+def test_no_text_of_a_callers_is_written_but_as_people_see_it(tmp_path: Path, level: str) -> None:
+    """What ends a line, turns a text around or shows nothing is escaped, and reads as it was."""
+    report = Report(
+        tag=INVISIBLE,
+        algorithm=INVISIBLE,
+        secret_id=INVISIBLE,
+        call_id=INVISIBLE,
+        unusable_secrets={INVISIBLE: INVISIBLE},
+        unusable_credentials=[INVISIBLE],
+    )
+    seen = {"path": INVISIBLE, "gateway_request_id": INVISIBLE, "dropped": f"é {INVISIBLE} \U0001f600"}
     path = tmp_path / "log"
     with path.open("w", encoding="utf-8") as file, redirect_stdout(file):
-        Journal("authorize", {}).record(Outcome.AUTHORIZED, REPORT, gateway_request_id="\ud800")
+        if level == "INFO":
+            Journal("authorize", {}).record(Outcome.DENIED, report, reason="bad_signature", **seen)
+        else:
+            Journal("authorize", {}).record_fault(Unreachable(INVISIBLE), report, **seen)
 
-    assert json.loads(path.read_text("utf-8"))["gateway_request_id"] == "?"
+    line = path.read_text("utf-8").split("\n")[0]
+    record = json.loads(line)
+
+    assert line.isprintable()
+    assert "\\u202e" in line
+    assert "\\ud800" in line
+    assert "\\udb40\\udc41" in line
+    assert "é" in line
+    assert "\U0001f600" in line
+    assert [record[name] for name in ("tag", "algorithm", "secret_id", "call_id", "path")] == [INVISIBLE] * 5
+    assert record["unusable_secrets"] == {INVISIBLE: INVISIBLE}
+    assert record["dropped"] == f"é {INVISIBLE} \U0001f600"
+    if level == "ERROR":
+        assert record["causes"][0]["message"] == INVISIBLE
+
+
+def test_where_standard_output_takes_ascii_alone_the_line_is_written_so(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    with path.open("w", encoding="ascii") as file, redirect_stdout(file):
+        Journal("authorize", {}).record(Outcome.AUTHORIZED, REPORT, gateway_request_id="é\U0001f600")
+
+    assert json.loads(path.read_text("ascii"))["gateway_request_id"] == "é\U0001f600"
+
+
+def test_a_line_of_audit_is_one_line_and_visible() -> None:
+    """Whoever made it."""
+    with redirect_stdout(io.StringIO()) as out:
+        Journal("provisioning", {}).record_write('{"tag":"a\u2028\u202eb"}')
+
+    assert out.getvalue() == '{"tag":"a\\u2028\\u202eb"}\n'
 
 
 def test_a_fault_is_a_record_with_its_causes_and_a_count() -> None:

@@ -218,7 +218,8 @@ class BrokenRule(Out):
     """Where a request breaks which rule."""
 
     field: str = Field(
-        description="`body.secret.end_ts`, `query.limit` …; a member that there is not is `an unknown member`"
+        description="`body.secret.end_ts`, `query.limit` …; what there is not is `an unknown member`, or `an unknown "
+        "parameter`"
     )
     rule: str = Field(description="One word for the rule, such as `missing`, `extra_forbidden`, `string_type`")
 

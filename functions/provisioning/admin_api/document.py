@@ -18,9 +18,9 @@ TITLE: Final = "auth_jwt, for operators"
 VERSION: Final = "1"
 DESCRIPTION: Final = (
     "Profiles, secrets, tokens and revocations of auth_jwt. Every request is signed with AWS credentials (Signature "
-    "Version 4, service `execute-api`) that may `execute-api:Invoke` it. Bodies are JSON objects; a member that is "
-    "unknown or given twice is refused. Every write leaves a line of audit. A secret's value is told once, by the "
-    "request that made it."
+    "Version 4, service `execute-api`) that may `execute-api:Invoke` it. Bodies are JSON objects; a member or a query "
+    "parameter that is unknown or given twice is refused. A path is taken as it stands: with a slash behind it, it is "
+    "another. Every write leaves a line of audit. A secret's value is told once, by the request that made it."
 )
 TAGS: Final = {
     "profiles": "Who a tag speaks for",

@@ -18,6 +18,8 @@ PROBLEM_JSON: Final = "application/problem+json"
 RETRY_AFTER_SECONDS: Final = 1
 _MAX_FLAWS: Final = 20
 _UNKNOWN: Final = "an unknown member"
+UNKNOWN_PARAMETER: Final = "an unknown parameter"
+"""What stands for the names of members and parameters that callers give, and which may be anything."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,19 +6,22 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Final
 
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler import ApiGatewayResolver, APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
 from admin_api import profiles, revocations, secrets, tokens
 from admin_api.document import at, document_of, swagger_page
-from admin_api.problems import WrongMethod, answer_to
+from admin_api.problems import UNKNOWN_PARAMETER, WrongMethod, answer_to
 from admin_api.visit import Visit, visit_of
 from auth_jwt.tokens import strict_json_object
 from auth_jwt.wire import JSON, NotWellFormed
 
 ROUTERS: Final = (profiles.router, secrets.router, tokens.router, revocations.router)
 _VARIABLE: Final = re.compile(r"<\w+>")
+_SWAGGER: Final = "swagger"
+_FORMAT: Final = "format"  # the one query parameter that no function declares
 
 
 class AdminResolver(APIGatewayRestResolver):
@@ -35,10 +38,10 @@ class AdminResolver(APIGatewayRestResolver):
         )
         # Errors that nobody takes, Powertools would log with their texts.
         self.exception_handler([Exception, NotFoundError])(self._refused)
-        self.use([_noted])
+        self.use([_noted, _known_query])
         for router in ROUTERS:
             self.include_router(router)
-        self.get("/admin/swagger", operation_id="swagger", include_in_schema=False, enable_validation=False)(
+        self.get("/admin/swagger", operation_id=_SWAGGER, include_in_schema=False, enable_validation=False)(
             self._swagger
         )
 
@@ -68,7 +71,7 @@ class AdminResolver(APIGatewayRestResolver):
     def _swagger(self) -> Response[str]:
         """Show the document by Swagger UI, or with `?format=json` as it is."""
         document = at(self.document, visit_of(self).base)
-        if self.current_event.query_string_parameters.get("format") == "json":
+        if self.current_event.query_string_parameters.get(_FORMAT) == "json":
             return Response(200, JSON, _json(document))
         page, policy = swagger_page(document)
         return Response(200, "text/html; charset=utf-8", page, {"Content-Security-Policy": policy})
@@ -86,9 +89,15 @@ class AdminResolver(APIGatewayRestResolver):
 
     def _methods_of(self, path: str) -> list[str]:
         for rule, methods in self._methods.items():
-            if re.fullmatch(f"{_VARIABLE.sub('[^/]+', rule)}/*", path):
+            if re.fullmatch(_VARIABLE.sub("[^/]+", rule), path):
                 return methods
         return []
+
+    @staticmethod
+    def _compile_regex(rule: str, base_regex: str = r"^{}\Z") -> re.Pattern[str]:
+        """Take a path as it is. Powertools would take slashes behind it, too, and a policy by path would not hold."""
+        compiled: re.Pattern[str] = ApiGatewayResolver._compile_regex(rule, base_regex)  # noqa: SLF001 - overridden
+        return compiled
 
 
 def strict_body(text: str) -> dict[str, Any]:
@@ -107,6 +116,27 @@ def _noted(app: APIGatewayRestResolver, next_middleware: NextMiddleware) -> Resp
     visit_of(app).operation = app.context["_route"].operation_id
     answer: Response[Any] = next_middleware(app)
     return answer
+
+
+def _known_query(app: APIGatewayRestResolver, next_middleware: NextMiddleware) -> Response[Any]:
+    """Refuse a query parameter that the operation does not have, or that is given twice: whoever sends it means it."""
+    route = app.context["_route"]
+    known = {_FORMAT} if route.operation_id == _SWAGGER else {field.alias for field in route.dependant.query_params}
+    flaws = [
+        {"loc": ("query", name if name in known else UNKNOWN_PARAMETER), "type": rule}
+        for name, values in app.current_event.resolved_query_string_parameters.items()
+        for rule in _flaws_of(values, is_known=name in known)
+    ]
+    if flaws:
+        raise RequestValidationError(flaws)
+    answer: Response[Any] = next_middleware(app)
+    return answer
+
+
+def _flaws_of(values: list[str], *, is_known: bool) -> list[str]:
+    if not is_known:
+        return ["extra_forbidden"]
+    return ["given_twice"] if len(values) > 1 else []
 
 
 def _json(value: Any) -> str:  # noqa: ANN401 - any JSON value

@@ -95,12 +95,13 @@ def base_and_path(event: Mapping[str, Any]) -> tuple[str, str]:
 
     The path must be the one that IAM was asked about: `/admin/` and what the gateway found behind it. So a caller's
     path that begins with `/admin/` is taken whole, and the base path of a custom domain goes from others only if the
-    gateway says that it is one. What is neither stays as it is, and leads nowhere.
+    gateway says that it is one. What is neither stays as it is, and leads nowhere, and so does one with two slashes in
+    a row.
     """
     given = str(event["path"])
     base, _, rest = given.partition(_ADMIN)
     proxied = event.get("pathParameters")
-    is_mapped = base and isinstance(proxied, dict) and proxied.get("proxy") == rest
+    is_mapped = base and "//" not in given and isinstance(proxied, dict) and proxied.get("proxy") == rest
     path = f"{_ADMIN}{rest}" if is_mapped else given
     asked = str(event["requestContext"].get("path"))  # with the stage, where the caller's URL has it
     return asked.removesuffix(path) if asked.endswith(path) else "", quote(path, safe=_OF_PATHS, errors="replace")

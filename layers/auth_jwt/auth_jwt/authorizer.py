@@ -16,6 +16,7 @@ from auth_jwt.models import MAX_JTI_BYTES, Authorized, Policy, Profile, Report, 
 from auth_jwt.ports import Deadline
 from auth_jwt.tokens import UnverifiedJws, unverified_jws, unverified_object, unverified_tag
 from auth_jwt.verification import check_claims, is_number, is_signed_by, verify_signature
+from auth_jwt.wire import ascii_lower
 
 WORTH_A_SECOND_LOOK: Final = frozenset(
     {
@@ -62,7 +63,7 @@ class Authorizer:
         Args:
             token: a JWT in compact serialization.
             from_user: the SIP user the request acts as; must be the profile's username, exactly.
-            from_domain: its SIP domain; must be the profile's, without regard to case.
+            from_domain: its SIP domain; must be the profile's, without regard to the case of A to Z.
             report: filled with what was seen on the way.
 
         Raises:
@@ -202,8 +203,8 @@ def token_id(claims: dict[str, Any]) -> str:
 
 
 def same_domain(asked: str, own: str | None) -> bool:
-    """Tell whether a SIP domain is the profile's own; case does not count (RFC 3261, section 19.1.4)."""
-    return own is not None and asked.lower() == own.lower()
+    """Tell whether a SIP domain is the profile's own; ASCII case does not count (RFC 3261, section 19.1.4)."""
+    return own is not None and ascii_lower(asked) == ascii_lower(own)
 
 
 def _script_keys(key: str) -> tuple[VerificationKey, ...]:

@@ -13,13 +13,12 @@ from math import floor
 from typing import Any, Final
 
 from auth_jwt.errors import Denied, Reason
-from auth_jwt.wire import NotWellFormed
+from auth_jwt.wire import Ambiguous, NotWellFormed, ascii_lower
 
 REFUSED: Final = '{"status":"fail","msg":"not authorized","code":-1}'
 
 _NOBODY: Final = ""  # no profile's username, and no profile's domain
 _REGISTER: Final = "REGISTER"
-_MAX_CALL_ID_CHARACTERS: Final = 128
 
 # The value of From or To (RFC 3261, section 20.10), and far less than it may be: whatever two readers could read as two
 # users is nobody's. So there are no brackets or `@` but those of the one URI, and no password.
@@ -36,7 +35,7 @@ class Hook:
         token: the token; None when there is none.
         user: the SIP user that the request acts as; empty, so nobody's, when it names several.
         domain: likewise the domain, in small letters; None when it names none.
-        call_id: the request's Call-ID, where it is fit for the log.
+        call_id: the request's Call-ID, as it was given: for the log.
         registers: whether a registration is asked for, and not its end.
         seconds: how long it is to last; None when the request does not say.
     """
@@ -44,7 +43,7 @@ class Hook:
     token: str | None = field(repr=False)
     user: str
     domain: str | None
-    call_id: str | None = None
+    call_id: object = None
     registers: bool = False
     seconds: float | None = None
 
@@ -72,12 +71,12 @@ class Hook:
         if not users:
             raise NotWellFormed("headers, or username beside jwt_token, are needed: they say who the request acts as")
         if realm := _text(members, "realm"):
-            domains.add(realm.lower())
+            domains.add(ascii_lower(realm))
         return cls(
             token,
             users.pop() if len(users) == 1 else _NOBODY,
             (domains.pop() if len(domains) == 1 else _NOBODY) if domains else None,
-            _call_id(headers.get("call-id")),
+            headers.get("call-id"),
             method == _REGISTER and (seconds is None or seconds >= 1),
             seconds,
         )
@@ -93,7 +92,7 @@ class Hook:
         left = floor(expires_at - now)
         if left < 1:
             raise Denied(Reason.TOKEN_EXPIRED)
-        return left if self.seconds is None else min(floor(self.seconds), left)
+        return left if self.seconds is None else floor(min(self.seconds, left))  # a number may be infinite, as 1e999
 
 
 def granted(authorized_json: str, seconds: int | None) -> str:
@@ -129,16 +128,12 @@ def _headers(members: Mapping[str, Any]) -> Mapping[str, Any]:
     headers = members["headers"]
     if not isinstance(headers, dict) or not all(isinstance(headers.get(name), str) for name in ("from", "to")):
         raise NotWellFormed("headers is not an object with the strings from and to")
+    if isinstance(headers, Ambiguous):
+        raise NotWellFormed("headers names a member twice")
     return headers
 
 
 def _party(value: str) -> tuple[str, str]:
     """Return user and domain of a From or To; nobody's when it is not of the plain form that all read alike."""
     found = _BRACKETED.fullmatch(value.strip()) or _BARE.fullmatch(value.strip())
-    return (found["user"], found["host"].lower()) if found else (_NOBODY, _NOBODY)
-
-
-def _call_id(value: object) -> str | None:
-    """Return a Call-ID that the log may have; it is good for nothing else, so any other is let go."""
-    fits = isinstance(value, str) and value.isprintable() and len(value) <= _MAX_CALL_ID_CHARACTERS
-    return str(value) if fits else None
+    return (found["user"], ascii_lower(found["host"])) if found else (_NOBODY, _NOBODY)

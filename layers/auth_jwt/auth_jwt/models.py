@@ -24,6 +24,11 @@ REVOCATION_JTI = "jti"
 MAX_JTI_BYTES = 1024
 """The longest `jti` that can be revoked, in UTF-8: DynamoDB takes no longer sort key."""
 
+MAX_CALL_ID_CHARACTERS = 128
+"""The most of a Call-ID that the log has."""
+
+_MAX_EXAMINED = 4096  # characters of a Call-ID
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
@@ -220,7 +225,8 @@ class Report:
         secret_id: the secret that verified the token.
         unusable_secrets: `id` and `flaw: reason` of each open secret passed over because it can verify nothing.
         unusable_credentials: names of credentials left out because of their attribute's type.
-        call_id: the SIP Call-ID the frontend gave along.
+        call_id: of the SIP Call-ID that the frontend gave along, what a log may have.
+        call_id_altered: whether the frontend gave another.
     """
 
     tag: str | None = None
@@ -230,6 +236,19 @@ class Report:
     unusable_secrets: dict[str, str] = field(default_factory=dict)
     unusable_credentials: list[str] = field(default_factory=list)
     call_id: str | None = None
+    call_id_altered: bool = False
+
+    def note_call_id(self, given: object) -> None:
+        """Keep the printable characters of a Call-ID, at most 128, whatever a frontend has *given* as one.
+
+        It is good for nothing but the log, so none is a reason to refuse a request.
+        """
+        if given is None:
+            return
+        text = str(given) if isinstance(given, str | int | float) else ""
+        if len(text) > MAX_CALL_ID_CHARACTERS or not text.isprintable():
+            text = "".join(filter(str.isprintable, text[:_MAX_EXAMINED]))[:MAX_CALL_ID_CHARACTERS]
+        self.call_id, self.call_id_altered = text or None, text != given
 
     def begin_anew(self, rows: str) -> None:
         """Forget what a first look at the rows showed, before a second one at others."""

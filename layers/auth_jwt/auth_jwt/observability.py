@@ -8,6 +8,7 @@ A request that was answered gets one line, log record and embedded metrics in on
 warnings are rare, and written by Powertools, which is loaded for the first of them.
 """
 
+import re
 import sys
 import time
 from collections.abc import Mapping
@@ -37,6 +38,7 @@ UNUSABLE_SECRET: Final = "UnusableSecret"  # noqa: S105 - a metric's name
 UNUSABLE_CREDENTIAL: Final = "UnusableCredential"
 _SILENT_ABOUT_ANSWERS: Final = frozenset({"WARN", "WARNING", "ERROR", "CRITICAL", "FATAL"})  # Lambda has its own words
 _MAX_CAUSES: Final = 8
+_NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]")
 
 
 class Outcome(StrEnum):
@@ -50,6 +52,7 @@ class Outcome(StrEnum):
     VALIDATED = "validated"  # /script-authorize: 1
     NOT_VALIDATED = "not_validated"  # /script-authorize: -1 and -2
     DONE = "done"  # the admin API: as asked
+    PING = "ping"  # an event that keeps a process warm: nobody asked anything
 
 
 class Journal:
@@ -103,11 +106,11 @@ class Journal:
         head, tail = _frame(self._service, outcome, reason, tuple(rows), self._shows_answers)
         for name, count in rows.items():
             tail += f',"{name}":{count}'
-        _write(f'{{{head}{shown},"_aws":{{"Timestamp":{now},{tail}}}\n')
+        _write(f'{{{head}{shown},"_aws":{{"Timestamp":{now},{tail}}}')
 
     def record_write(self, line: str) -> None:
         """Write a *line* of audit, whatever the log level: who may not miss a request may not miss a write."""
-        _write(f"{line}\n")
+        _write(line)
 
     def record_fault(self, error: BaseException, report: Report, **fields: object) -> None:
         """Write the line of a request that we failed, with the chain of causes, and count it."""
@@ -126,11 +129,14 @@ class Journal:
         from aws_lambda_powertools import Logger
 
         class StandardOutput(logging.StreamHandler[Any]):
-            """Writes to whatever standard output is at the time, as `print` does."""
+            """Writes to whatever standard output is at the time, as `print` does, and what can be seen."""
 
             def emit(self, record: logging.LogRecord) -> None:
                 self.stream = sys.stdout
                 super().emit(record)
+
+            def format(self, record: logging.LogRecord) -> str:
+                return _visible(super().format(record))
 
         return Logger(
             service=self._service, use_rfc3339=True, utc=True, logger_handler=StandardOutput(sys.stdout), location=None
@@ -159,11 +165,32 @@ def milliseconds_since(started: float) -> float:
 
 
 def _write(line: str) -> None:
+    line = _visible(line)
     try:
-        sys.stdout.write(line)
-    except UnicodeEncodeError:  # half a character, in an id that no gateway made
-        sys.stdout.write(line.encode("ascii", "replace").decode("ascii"))
+        sys.stdout.write(f"{line}\n")
+    except UnicodeEncodeError:  # a terminal that does not know all characters
+        sys.stdout.write(f"{_NOT_ASCII.sub(_escape, line)}\n")
     sys.stdout.flush()
+
+
+def _visible(line: str) -> str:
+    """Return a *line* of JSON with escapes for whatever is not printable.
+
+    Such are the control characters, those that end a line or turn the direction of a text around, and half a surrogate
+    pair: in a tag, say, they would show people another log than machines read.
+    """
+    if line.isprintable():  # a microsecond
+        return line
+    return "".join([character if character.isprintable() else _escape_of(character) for character in line])
+
+
+def _escape(found: re.Match[str]) -> str:
+    return _escape_of(found[0])
+
+
+def _escape_of(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[start : start + 4]}" for start in range(0, len(units), 4))
 
 
 @lru_cache(maxsize=1)
@@ -215,6 +242,7 @@ def _fields(report: Report, fields: Mapping[str, object]) -> dict[str, Any]:
         "unusable_secrets": report.unusable_secrets or None,
         "unusable_credentials": report.unusable_credentials or None,
         "call_id": report.call_id,
+        "call_id_altered": report.call_id_altered or None,
         **fields,
     }
 

@@ -1,0 +1,112 @@
+"""Events that only keep a function warm: answered, counted by themselves, and never a request."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from auth_jwt.warmers import is_ping
+from auth_jwt.wiring import Service
+from events.samples import ALICE, ALICE_EXPIRED
+from events.stage import HERE, read_json
+from tests.integration.conftest import SetStage
+
+SCHEDULED: Final = {
+    "version": "0",
+    "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa",
+    "detail-type": "Scheduled Event",
+    "source": "aws.events",
+    "account": "123456789012",
+    "time": "2026-11-08T16:53:06Z",
+    "region": "eu-central-1",
+    "resources": ["arn:aws:events:eu-central-1:123456789012:rule/warm"],
+    "detail": {},
+}
+WARMERS: Final = {
+    "warmer": {"warmer": True},
+    "lambda-warmer": {"warmer": True, "concurrency": 3, "__WARMER_INVOCATION__": 1},
+    "a rule of EventBridge": SCHEDULED,
+    "EventBridge Scheduler": SCHEDULED | {"source": "aws.scheduler", "detail": "{}"},
+    "serverless-plugin-warmup": {"source": "serverless-plugin-warmup"},
+}
+
+
+@pytest.mark.parametrize("function", ["authorize", "gateway_authorizer"])
+class TestWarmers:
+    @pytest.mark.parametrize("event", WARMERS.values(), ids=WARMERS.keys())
+    def test_a_warmer_is_answered_and_counted_as_ping(
+        self, set_stage: SetStage, calls: list[str], function: str, event: dict[str, Any]
+    ) -> None:
+        ready = set_stage(function)
+        calls.clear()
+
+        answer = ready.ask(event)
+
+        assert (answer.raised, answer.given) == (None, {"ping": "pong"})
+        assert (answer.record["outcome"], answer.record["Ping"], "reason" in answer.record) == ("ping", 1, False)
+        assert (len(answer.lines), calls) == (1, [])
+
+    def test_a_ping_makes_the_function_ready(
+        self, set_stage: SetStage, function: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        prepared: list[Service] = []
+
+        def prepare(service: Service) -> None:
+            prepared.append(service)
+
+        monkeypatch.setattr(Service, "prepare", prepare)
+
+        set_stage(function).ask({"warmer": True})
+
+        assert len(prepared) == 1
+
+    def test_a_setting_that_cannot_be_is_a_fault(self, set_stage: SetStage, function: str) -> None:
+        answer = set_stage(function, LEEWAY_SECONDS="ten").ask({"warmer": True})
+
+        assert answer.raised is not None
+        assert answer.raised.startswith("BadSetting: LEEWAY_SECONDS='ten' is refused")
+        assert (answer.record["outcome"], answer.record["reason"]) == ("fault", "bad_setting")
+
+    @pytest.mark.parametrize(
+        "event",
+        [
+            {"warmer": "true"},
+            {"warmer": 1},
+            {"warmer": None},
+            {"source": "aws.events"},
+            {"source": "aws.s3", "detail-type": "Scheduled Event"},
+            {"source": ["aws.events"], "detail-type": "Scheduled Event"},
+            {},
+            [{"warmer": True}],
+            "warmer",
+        ],
+        ids=str,
+    )
+    def test_nothing_else_is_one(self, set_stage: SetStage, function: str, event: Any) -> None:
+        answer = set_stage(function).ask(event)
+
+        assert answer.record["outcome"] in ("denied", "fault")
+        assert answer.given in ({"code": -1}, None)
+
+
+MARKS: Final = {"warmer": True, **SCHEDULED}
+
+
+@pytest.mark.parametrize(
+    "path", sorted([*(HERE / "authorize").glob("*.json"), *(HERE / "gateway_authorizer").glob("*.json")])
+)
+def test_no_request_is_taken_for_a_ping(path: Path) -> None:
+    """Not even one that somebody has marked as a warmer's."""
+    event = read_json(path)
+    is_request = event not in WARMERS.values()
+
+    assert is_ping(MARKS | event) is not (is_request and event != {})
+    assert is_ping(event) is not is_request
+
+
+@pytest.mark.parametrize("token", [ALICE.text, ALICE_EXPIRED.text, "", None, 7])
+def test_no_token_is_let_by_unseen(set_stage: SetStage, token: object) -> None:
+    answer = set_stage().ask({**MARKS, "jwt_token": token})
+
+    assert answer.given == ({"code": -1} if token != ALICE.text else answer.given)
+    assert answer.record["outcome"] == ("authorized" if token == ALICE.text else "denied")
