@@ -49,7 +49,7 @@ class MemoryStore:
     columns: Columns = field(default_factory=Columns)
     credentials: tuple[Credential, ...] = ()
     failure: Fault | None = None
-    broken: dict[str, Fault] = field(default_factory=dict)
+    broken: dict[str, Exception] = field(default_factory=dict)
     halves: dict[Half, Fault] = field(default_factory=dict)
     reads: list[tuple[str, bool]] = field(default_factory=list)
     revocations: list[dict[str, object]] = field(default_factory=list)

@@ -175,7 +175,7 @@ class TestBrokenTags:
     def test_however_many_fail_of_anything_but_silence_is_no_outage(self, failure: Exception) -> None:
         store, timer = a_store("alice", *USERS), Clock()
         memory = remembering(store, timer, "alice", *USERS)
-        store.broken = dict.fromkeys(USERS, failure)  # type: ignore[arg-type] # a program may be wrong, too
+        store.broken = dict.fromkeys(USERS, failure)
         for tag in USERS:
             with suppress(ValueError):
                 recall(memory, tag)
