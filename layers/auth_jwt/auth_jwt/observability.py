@@ -21,13 +21,14 @@ from auth_jwt.errors import (
     AuthJwtError,
     BadSetting,
     Fault,
+    Flaw,
     NotRotated,
     Throttled,
     TooLarge,
     UnknownEvent,
     Unreachable,
 )
-from auth_jwt.models import Report
+from auth_jwt.models import Report, Unusable
 from auth_jwt.wire import compact_json
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ METRICS_NAMESPACE: Final = "AuthJwt"
 UNUSABLE_SECRET: Final = "UnusableSecret"  # noqa: S105 - a metric's name
 UNUSABLE_CREDENTIAL: Final = "UnusableCredential"
 _SILENT_ABOUT_ANSWERS: Final = frozenset({"WARN", "WARNING", "ERROR", "CRITICAL", "FATAL"})  # Lambda has its own words
-MAX_NAMED_SECRETS: Final = 20
+MAX_NAMED_SECRETS: Final = 20  # of one tag, in one line
+_BEYOND_LIMIT: Final = Unusable(Flaw.BEYOND_LIMIT, "as many as MAX_SECRETS_PER_TAG allows opened later")
 _MAX_CAUSES: Final = 8
 
 
@@ -187,7 +189,7 @@ def _named(report: Report) -> dict[str, str] | None:
     """Return why secrets are unusable, by their ids: of many only some, since the metric counts them all."""
     if not report.left_out and len(report.unusable_secrets) <= MAX_NAMED_SECRETS:
         return report.unusable_secrets or None
-    beyond = dict.fromkeys(report.left_out[:MAX_NAMED_SECRETS], "BEYOND")
+    beyond = dict.fromkeys(report.left_out[:MAX_NAMED_SECRETS], str(_BEYOND_LIMIT))
     return dict(islice({**report.unusable_secrets, **beyond}.items(), MAX_NAMED_SECRETS))
 
 
