@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from threading import Event, Lock
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeGuard, TypeVar
 
 from auth_jwt.errors import Fault, Throttled, Unreachable
 from auth_jwt.models import Half, Profile, Secret, TagRows
@@ -32,8 +32,7 @@ _F = TypeVar("_F", bound=Fault)
 _UNKNOWN: Final = TagRows()
 """That a tag has no secrets is all there is to know about it."""
 
-_NOTHING: Final[frozenset[Half]] = frozenset()
-_BOTH: Final = frozenset(Half)
+_BOTH: Final = tuple(Half)
 _NEVER: Final = float("-inf")
 
 
@@ -50,7 +49,7 @@ class Recalled:
 
     rows: TagRows
     origin: str
-    read: frozenset[Half] = _NOTHING
+    read: tuple[Half, ...] = ()
     failure: Unreachable | None = None
 
 
@@ -140,13 +139,13 @@ class RowMemory:
             entry = self._entry_of(tag)
             if entry is not None and asked_at < entry.fresh_until:
                 return entry.recalled
-            stale = self._stale(entry, asked_at)
-            if stale is not None and entry is not None and asked_at < entry.retry_at:
-                return stale
+            stale = entry if self._may_serve(entry, asked_at) else None
+            if stale is not None and asked_at < stale.retry_at:
+                return _stale(stale)
             if not self._outage.admits(tag, asked_at, remembered=stale is not None, seconds=deadline.seconds):
                 if stale is None:
                     raise Unreachable("no table answers: another request tries once a second")
-                return stale
+                return _stale(stale)
             reading = self._under_way.get(tag)
             joins = reading is not None and asked_at < reading.began_at + self._ttl
             if reading is None or not joins:
@@ -158,10 +157,10 @@ class RowMemory:
             return Recalled(found.rows, "memory" if found.failure is None else "stale")
         except Unreachable:
             with self._lock:
-                stale = self._stale(self._known.get(tag), asked_at)  # others may have read a half of it meanwhile
-            if stale is None:
+                entry = self._known.get(tag)  # others may have read a half of it meanwhile
+            if not self._may_serve(entry, asked_at):
                 raise
-            return stale
+            return _stale(entry)
 
     def renew(self, tag: str, deadline: Deadline, *, instead_of: TagRows | None = None) -> Recalled | None:
         """Return the rows of *tag* read anew, strongly consistent, at most once a second.
@@ -189,7 +188,7 @@ class RowMemory:
             self._forget_renewals(asked_at)
             renewal = self._renewals.get(tag)
             had_ended = renewal is not None and renewal.ended.is_set()
-            remembered = self._stale(entry, asked_at) is not None
+            remembered = self._may_serve(entry, asked_at)
             if not had_ended and not self._outage.admits(
                 tag, asked_at, remembered=remembered, seconds=deadline.seconds
             ):
@@ -226,7 +225,7 @@ class RowMemory:
         try:
             rows, read = self._store.read(tag, consistent=consistent, deadline=deadline), _BOTH
         except HalfRead as half:
-            rows, read, failure = half.rows, frozenset({half.half}), half.failure
+            rows, read, failure = half.rows, (half.half,), half.failure
             if Half.SECRETS in read and not rows.secrets and isinstance(failure, Unreachable):
                 read, failure = _BOTH, None  # a tag without secrets is unknown, whatever its profile
         except BaseException as problem:
@@ -244,7 +243,7 @@ class RowMemory:
             raise failure
         return self._completed(entry, read, began_at, failure)
 
-    def _completed(self, entry: _Entry, read: frozenset[Half], began_at: float, failure: Unreachable) -> Recalled:
+    def _completed(self, entry: _Entry, read: tuple[Half, ...], began_at: float, failure: Unreachable) -> Recalled:
         """Complete the half that was read by what is remembered of the other, unless that is too old."""
         oldest = began_at - self._ttl - self._stale_for
         rows = entry.recalled.rows
@@ -261,7 +260,7 @@ class RowMemory:
             entry = self._known.get(tag)
             if entry is not None and isinstance(problem, Unreachable):
                 entry.retry_at = now + SECONDS_BETWEEN_ATTEMPTS
-            _judge(self._outage, problem, tag, now, remembered=self._stale(entry, now) is not None)
+            _judge(self._outage, problem, tag, now, remembered=self._may_serve(entry, now))
 
     def _with_parsed_keys(self, tag: str, rows: TagRows) -> TagRows:
         """Put remembered secrets in the place of those that read the same: their keys are parsed already."""
@@ -288,15 +287,13 @@ class RowMemory:
             shelf.move_to_end(tag)
         return entry
 
-    def _stale(self, entry: _Entry | None, now: float) -> Recalled | None:
-        """Return what may serve while the rows cannot be read: both halves, neither of them too old."""
+    def _may_serve(self, entry: _Entry | None, now: float) -> TypeGuard[_Entry]:
+        """Tell whether *entry* may serve while the rows cannot be read: both halves are known, and neither too old."""
         if entry is None or not entry.recalled.rows.secrets:
-            return None
-        if now >= min(entry.profile_read_at, entry.secrets_read_at) + self._ttl + self._stale_for:
-            return None
-        return Recalled(entry.recalled.rows, "stale")
+            return False
+        return now < min(entry.profile_read_at, entry.secrets_read_at) + self._ttl + self._stale_for
 
-    def _keep(self, tag: str, rows: TagRows, read: frozenset[Half], began_at: float) -> _Entry:
+    def _keep(self, tag: str, rows: TagRows, read: tuple[Half, ...], began_at: float) -> _Entry:
         """Remember what was read, and return the newest that is known of each half."""
         entry = self._newest(tag, rows, read, began_at)
         if self._ttl <= 0:
@@ -310,7 +307,7 @@ class RowMemory:
             self._put(tag, entry)
         return entry
 
-    def _newest(self, tag: str, rows: TagRows, read: frozenset[Half], began_at: float) -> _Entry:
+    def _newest(self, tag: str, rows: TagRows, read: tuple[Half, ...], began_at: float) -> _Entry:
         profile: Profile | None = None
         secrets: tuple[Secret, ...] = ()
         profile_read_at = secrets_read_at = _NEVER
@@ -345,6 +342,10 @@ class RowMemory:
         entry = self._known.pop(tag, None)
         if entry is not None:
             self._bytes -= entry.weight
+
+
+def _stale(entry: _Entry) -> Recalled:
+    return Recalled(entry.recalled.rows, "stale")
 
 
 def _judge(outage: Outage, problem: BaseException, tag: str, now: float, *, remembered: bool) -> None:
