@@ -188,9 +188,8 @@ class RowMemory:
             self._forget_renewals(asked_at)
             renewal = self._renewals.get(tag)
             had_ended = renewal is not None and renewal.ended.is_set()
-            remembered = self._may_serve(entry, asked_at)
             if not had_ended and not self._outage.admits(
-                tag, asked_at, remembered=remembered, seconds=deadline.seconds
+                tag, asked_at, remembered=self._may_serve(entry, asked_at), seconds=deadline.seconds
             ):
                 raise Unreachable("no table answers: another request tries once a second")
             joins = renewal is not None
