@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from auth_jwt.credentials import Credential
 from auth_jwt.errors import Fault
-from auth_jwt.models import REVOCATION_JTI, REVOCATION_TAG, SECRET_ID, Columns, Profile, Row, Secret, TagRows
-from auth_jwt.ports import Deadline
+from auth_jwt.models import REVOCATION_JTI, REVOCATION_TAG, SECRET_ID, Columns, Half, Profile, Row, Secret, TagRows
+from auth_jwt.ports import Deadline, HalfRead
 from auth_jwt.provisioning.changes import (
     MAX_CHANGES,
     MISSING,
@@ -40,7 +40,8 @@ class Clock:
 class MemoryStore:
     """The ports `RowsStore` and `RevocationsStore` over plain rows: the reference that DynamoDB's may not differ from.
 
-    `failure` is of profiles and secrets, `outage` of the table of revoked tokens.
+    `failure` is of profiles and secrets, of all tags or of those that are `broken`; the failures of `halves` are of one
+    table alone, and `outage` is of the table of revoked tokens.
     """
 
     profiles: list[dict[str, object]] = field(default_factory=list)
@@ -48,6 +49,8 @@ class MemoryStore:
     columns: Columns = field(default_factory=Columns)
     credentials: tuple[Credential, ...] = ()
     failure: Fault | None = None
+    broken: dict[str, Exception] = field(default_factory=dict)
+    halves: dict[Half, Fault] = field(default_factory=dict)
     reads: list[tuple[str, bool]] = field(default_factory=list)
     revocations: list[dict[str, object]] = field(default_factory=list)
     outage: Fault | None = None
@@ -55,16 +58,22 @@ class MemoryStore:
 
     def read(self, tag: str, *, consistent: bool, deadline: Deadline) -> TagRows:
         self.reads.append((tag, consistent))
-        if self.failure is not None:
-            raise self.failure
+        failure = self.failure or self.broken.get(tag)
+        if failure is not None:
+            raise failure
         profiles = [row for row in self.profiles if row[self.columns.tag] == tag]
         secrets = [row for row in self.secrets if row[self.columns.secret_tag] == tag]
-        return TagRows(
+        rows = TagRows(
             Profile.from_row(natural(profiles[-1]), self.columns, self.credentials) if profiles else None,
             tuple(
                 Secret.from_row(natural(row), self.columns) for row in sorted(secrets, key=lambda row: str(row["id"]))
             ),
         )
+        if Half.PROFILE in self.halves:
+            raise HalfRead(Half.SECRETS, TagRows(secrets=rows.secrets), self.halves[Half.PROFILE])
+        if Half.SECRETS in self.halves:
+            raise HalfRead(Half.PROFILE, TagRows(rows.profile), self.halves[Half.SECRETS])
+        return rows
 
     def is_revoked(self, tag: str, jti: str, *, deadline: Deadline) -> bool:
         self.lookups.append((tag, jti))

@@ -6,7 +6,7 @@ mend than one thing. No step shows the token.
 """
 
 import re
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -276,16 +276,25 @@ class _Reading:
             )
             for secret in rows.secrets
         ]
+        report = Report()
         try:
-            signer = verify_signature(jws, open_secrets(rows, now), policy.min_hmac_key_bytes, Report())
+            tried = open_secrets(rows, now, policy.max_secrets_per_tag, report)
+            left_out = f"left out: MAX_SECRETS_PER_TAG is {policy.max_secrets_per_tag}, and so many opened later"
+            self._pass_over(report.left_out, left_out)
+            signer = verify_signature(jws, tried, policy.min_hmac_key_bytes, report)
         except Denied as denied:
             return Step("signature", Outcome.REFUSED, self._why_not_signed(denied.reason), denied.reason)
-        behind = rows.secrets.index(signer) + 1
-        self.secrets[behind:] = [
-            replace(look, passed_over=look.passed_over or f"{signer.id!r} verified it already")
-            for look in self.secrets[behind:]
-        ]
+        behind = [secret.id for secret in tried[tried.index(signer) + 1 :]]
+        self._pass_over(behind, f"{signer.id!r} verified it already")
         return Step("signature", Outcome.PASSED, f"by the secret {signer.id!r}")
+
+    def _pass_over(self, ids: Sequence[str], why: str) -> None:
+        """Note *why* these secrets are not tried, where nothing else keeps them away."""
+        passed_over = frozenset(ids)
+        self.secrets = [
+            replace(look, passed_over=look.passed_over or why) if look.record.id in passed_over else look
+            for look in self.secrets
+        ]
 
     def _why_not_signed(self, reason: Reason) -> str:
         if reason is Reason.UNKNOWN_TAG:

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from auth_jwt.errors import Fault, Throttled, Unreachable
-from auth_jwt.models import Columns
-from auth_jwt.ports import Deadline
+from auth_jwt.models import Columns, Half, Profile
+from auth_jwt.ports import Deadline, HalfRead
 from auth_jwt.stores import DynamoDbStore, dynamodb_client
 from tests.contract.clients import a_client
 from tests.contract.servers import a_dynamodb, a_server, an_answer, an_error, read_question, rows
@@ -25,9 +25,14 @@ def a_store(lane: str, endpoint: str, *, seconds: float = 5) -> DynamoDbStore:
 
 
 def failure_of(store: DynamoDbStore, *, seconds: float = 5) -> Fault:
-    with pytest.raises(Fault) as caught:
+    """What a read fails of, as a whole or by half."""
+    try:
         store.read("alice", consistent=False, deadline=Deadline(seconds))
-    return caught.value
+    except HalfRead as half:
+        return half.failure
+    except Fault as failure:
+        return failure
+    pytest.fail("nothing failed")
 
 
 @pytest.mark.parametrize(
@@ -110,14 +115,63 @@ def test_what_stands_between_and_answers_itself_is_a_fault_and_no_empty_table(la
         assert "dynamodb:GetItem" in str(failure_of(a_store(lane, endpoint)))
 
 
-def test_one_failing_table_is_enough(lane: str) -> None:
-    def only_secrets_fail(operation: str) -> tuple[int, bytes]:
-        return rows(operation) if operation == "GetItem" else an_error(400, "AccessDeniedException")(operation)
+CAPACITY = {"TableName": "a table", "CapacityUnits": 0.5}
+ROWS = {
+    "GetItem": {"Item": {"tag": {"S": "alice"}, "sip_username": {"S": "a"}}, "ConsumedCapacity": CAPACITY},
+    "Query": {
+        "Items": [{"corresponding_tag": {"S": "alice"}, "id": {"S": "1"}}],
+        "Count": 1,
+        "ScannedCount": 1,
+        "ConsumedCapacity": CAPACITY,
+    },
+}
 
-    with a_dynamodb(only_secrets_fail) as endpoint:
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (400, "AccessDeniedException", Fault),
+        (500, "InternalServerError", Unreachable),
+        (400, "ThrottlingException", Throttled),
+    ],
+)
+@pytest.mark.parametrize(
+    ("failing", "half"),
+    [pytest.param("GetItem", Half.SECRETS, id="no profile"), pytest.param("Query", Half.PROFILE, id="no secrets")],
+)
+def test_what_one_table_answered_counts_though_the_other_failed(
+    lane: str, failing: str, half: Half, status: int, code: str, kind: type[Fault]
+) -> None:
+    """A user disabled in the one is not served from memory because of the other."""
+
+    def answer(operation: str) -> tuple[int, bytes]:
+        if operation == failing:
+            return an_error(status, code)(operation)
+        return 200, json.dumps(ROWS[operation]).encode()
+
+    with a_dynamodb(answer) as endpoint, pytest.raises(HalfRead) as caught:
+        a_store(lane, endpoint).read("alice", consistent=False, deadline=Deadline(5))
+
+    assert caught.value.half is half
+    assert (caught.value.rows.profile == Profile("a")) is (half is Half.PROFILE)
+    assert [secret.id for secret in caught.value.rows.secrets] == (["1"] if half is Half.SECRETS else [])
+    assert type(caught.value.failure) is kind
+    assert f"dynamodb:{failing}" in str(caught.value.failure)
+
+
+def test_what_only_an_operator_can_mend_is_told_before_an_outage_of_the_other_table(lane: str) -> None:
+    """Else rows would be served that no outage allows."""
+
+    def answer(operation: str) -> tuple[int, bytes]:
+        if operation == "GetItem":
+            return an_error(500, "InternalServerError")(operation)
+        return an_error(400, "AccessDeniedException")(operation)
+
+    with a_dynamodb(answer) as endpoint:
         failure = failure_of(a_store(lane, endpoint))
 
-    assert "dynamodb:Query on table 'secrets'" in str(failure)
+    assert type(failure) is Fault
+    assert "dynamodb:Query" in str(failure)
 
 
 def test_one_bad_moment_is_got_over(lane: str) -> None:

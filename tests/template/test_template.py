@@ -574,6 +574,8 @@ def test_a_function_starts_with_the_default_parameters(deploy: Deploy, function:
         pytest.param("MIN_HMAC_KEY_BYTES", "", True, id="keys as in RFC 7518"),
         pytest.param("MIN_HMAC_KEY_BYTES", "1", True, id="keys of a byte"),
         pytest.param("MIN_HMAC_KEY_BYTES", "0", False, id="keys of no bytes"),
+        pytest.param("MAX_SECRETS_PER_TAG", "1", True, id="one secret"),
+        pytest.param("MAX_SECRETS_PER_TAG", "0", False, id="no secret"),
         pytest.param("MAX_TOKEN_BYTES", "1", True, id="tiny tokens"),
         pytest.param("MAX_TOKEN_BYTES", "0", False, id="empty tokens"),
         pytest.param("CACHE_TTL_SECONDS", "0", True, id="no memory"),

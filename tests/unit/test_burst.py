@@ -20,7 +20,7 @@ from moto import mock_aws
 from auth_jwt.authorizer import Authorizer
 from auth_jwt.cache import MAX_UNKNOWN_TAGS, Recalled, RowMemory
 from auth_jwt.errors import Fault, Reason, Throttled, Unreachable
-from auth_jwt.models import Columns, Policy, Report, TagRows
+from auth_jwt.models import Columns, Half, Policy, Report, TagRows
 from auth_jwt.ports import Deadline, RowsStore
 from auth_jwt.stores import DynamoDbStore
 from events.stage import create_tables, template
@@ -132,7 +132,7 @@ class TestOneTag:
         asked = [future.result() for future in burst(store, lambda by: memory.recall("alice", by))]
 
         assert Counter(recalled.origin for recalled in asked) == {"table": 1, "memory": THREADS - 1}
-        assert sum(recalled.remembered for recalled in asked) == THREADS - 1
+        assert Counter(recalled.read for recalled in asked) == {tuple(Half): 1, (): THREADS - 1}
 
     def test_rows_too_heavy_to_remember_are_shared_all_the_same(self) -> None:
         store = a_store("alice")
@@ -313,8 +313,9 @@ class TestRenewing:
         store.secrets.append(a_secret(id="2", corresponding_tag="alice"))
         renewed = memory.renew("alice", Deadline(1), instead_of=seen)
 
+        assert renewed is not None
         assert memory.renew("alice", Deadline(1), instead_of=seen) is renewed
-        assert memory.renew("alice", Deadline(1), instead_of=renewed) is None
+        assert memory.renew("alice", Deadline(1), instead_of=renewed.rows) is None
         assert store.reads.count(("alice", True)) == 1
 
     def test_that_a_tag_is_still_unknown_is_nothing_new(self) -> None:
@@ -446,7 +447,7 @@ def test_whatever_the_threads_do_reads_are_rare_and_the_books_balance() -> None:
             tag = tags[(seed * 7 + step * step) % len(tags)]
             recalled = memory.recall(tag, Deadline(PATIENCE))
             assert bool(recalled.rows.secrets) is (tag in tags[:4])
-            if step % 5 == seed % 5 and recalled.remembered:
+            if step % 5 == seed % 5 and not recalled.read:
                 memory.renew(tag, Deadline(PATIENCE), instead_of=recalled.rows)
 
     interval = sys.getswitchinterval()

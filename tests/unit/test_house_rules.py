@@ -17,7 +17,7 @@ FUNCTIONS = ROOT / "functions"
 INWARD_TO_OUTWARD = (
     *("errors", "tokens", "credentials", "decoded", "wire", "jambonz", "degenerate", "asymmetric", "published"),
     *("lookalikes", "keys", "models", "ports"),
-    *("verification", "cache", "authorizer"),
+    *("verification", "outage", "cache", "authorizer"),
     # -- the line: above it no AWS, no environment, no logging --
     *("settings", "signature", "connections", "identity", "stores", "express"),
     *("observability", "snapshot", "warmers", "wiring"),

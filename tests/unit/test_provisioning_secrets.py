@@ -521,3 +521,96 @@ def test_columns_of_other_names_are_written_under_those() -> None:
         "verfahren": "HS256,HS512",
         "kennung": "k",
     }
+
+
+# -- as many as are tried ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("given", [NewSecret(value=HMAC_KEY), NewSecret()], ids=["given", "generated"])
+def test_no_secret_is_added_beside_as_many_open_ones_as_are_tried(given: NewSecret) -> None:
+    """It would push out the one that opened first, and with it everybody whose token that signed."""
+    office = an_office_with_a_user(max_secrets_per_tag=2)
+    for number in range(2):
+        office.has_secret(str(number), secret=f"{OLD_KEY} {number}")
+
+    with pytest.raises(Conflict, match=r"'t1' has 2 secrets .* no more than 2 \(MAX_SECRETS_PER_TAG\): close"):
+        office.provisioning.secrets.add(TAG, given)
+
+    assert office.actions == []
+
+
+def test_there_is_room_again_when_one_is_closed() -> None:
+    office = an_office_with_a_user(max_secrets_per_tag=2)
+    for number in range(2):
+        office.has_secret(str(number), secret=f"{OLD_KEY} {number}")
+    office.provisioning.secrets.close(TAG, "0")
+
+    assert office.provisioning.secrets.add(TAG, NewSecret()).secret.state is SecretState.OPEN
+
+
+def test_one_that_is_there_already_is_no_new_one() -> None:
+    office = an_office_with_a_user(max_secrets_per_tag=1)
+    added = office.provisioning.secrets.add(TAG, NewSecret(value=HMAC_KEY, id="a"))
+
+    assert office.provisioning.secrets.add(TAG, NewSecret(value=HMAC_KEY, id="a")).secret == added.secret
+
+
+@pytest.mark.parametrize(
+    ("windows", "fits"),
+    [
+        pytest.param([(NOW - 9, NOW), (NOW - 9, NOW - 1)], True, id="closed"),
+        pytest.param([(NOW + 100, NOW + 200), (NOW + 100, NOW + 200)], True, id="opened after it"),
+        pytest.param([(NOW + 99, NOW + 200), (NOW + 99, NOW + 200)], False, id="opened before its end"),
+        pytest.param([(NOW, NOW + 50), (NOW + 50, NOW + 100)], True, id="one after the other"),
+        pytest.param([(NOW, NOW + 51), (NOW + 50, NOW + 100)], False, id="at the same time for a second"),
+        pytest.param([(NOW + 50, NOW + 40), (NOW + 50, NOW + 40)], True, id="never open"),
+        pytest.param([("x", NOW + 100), (NOW, "x")], True, id="without a window"),
+        pytest.param([(NOW - 9, NOW + 1), (NOW - 5, NOW + 9)], False, id="about to close"),
+    ],
+)
+def test_those_that_are_open_at_the_same_time_count(windows: list[tuple[object, object]], fits: bool) -> None:
+    """Also in the future: the new secret is open from now on for a hundred seconds."""
+    office = an_office_with_a_user(max_secrets_per_tag=2)
+    for number, (start, end) in enumerate(windows):
+        office.has_secret(str(number), secret=f"{OLD_KEY} {number}", start_ts=start, end_ts=end)
+
+    if fits:
+        assert office.provisioning.secrets.add(TAG, NewSecret(end=NOW + 100))
+    else:
+        with pytest.raises(Conflict, match="MAX_SECRETS_PER_TAG"):
+            office.provisioning.secrets.add(TAG, NewSecret(end=NOW + 100))
+
+
+def test_one_that_opens_later_counts_those_of_then() -> None:
+    office = an_office_with_a_user(max_secrets_per_tag=1)
+    office.has_secret("1", end_ts=NOW + 50)
+
+    with pytest.raises(Conflict, match="MAX_SECRETS_PER_TAG"):
+        office.provisioning.secrets.add(TAG, NewSecret(start=NOW + 49))
+    assert office.provisioning.secrets.add(TAG, NewSecret(start=NOW + 50)).secret.state is SecretState.FUTURE
+
+
+@pytest.mark.parametrize(("overlap", "fits"), [(0, True), (1, False)])
+def test_a_rotation_needs_room_for_the_overlap(overlap: int, fits: bool) -> None:
+    office = an_office_with_a_user(max_secrets_per_tag=2)
+    for number in range(2):
+        office.has_secret(str(number), secret=f"{OLD_KEY} {number}")
+
+    if fits:
+        office.provisioning.secrets.rotate(TAG, NewSecret(), overlap_seconds=overlap)
+        assert office.verdict(a_token(key=f"{OLD_KEY} 1", jti="a")) is Reason.BAD_SIGNATURE
+    else:
+        with pytest.raises(Conflict, match="MAX_SECRETS_PER_TAG"):
+            office.provisioning.secrets.rotate(TAG, NewSecret(), overlap_seconds=overlap)
+        assert office.actions == []
+
+
+def test_a_rotation_counts_the_old_ones_until_they_end() -> None:
+    """After the overlap they make room for one that opens then."""
+    office = an_office_with_a_user(max_secrets_per_tag=2)
+    office.has_secret("1", secret=OLD_KEY)
+    office.has_secret("later", secret=f"{OLD_KEY} later", start_ts=NOW + 60)
+
+    with pytest.raises(Conflict, match="MAX_SECRETS_PER_TAG"):
+        office.provisioning.secrets.rotate(TAG, NewSecret(), overlap_seconds=61)
+    assert office.provisioning.secrets.rotate(TAG, NewSecret(), overlap_seconds=60).closing

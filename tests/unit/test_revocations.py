@@ -310,14 +310,15 @@ class TestOutage:
     @pytest.mark.parametrize(
         ("seconds", "attempts"), [pytest.param(0.9, 1, id="within a second"), pytest.param(1, 2, id="a second later")]
     )
-    def test_the_table_is_tried_once_a_second(self, seconds: float, attempts: int) -> None:
+    def test_a_token_that_cannot_be_looked_up_is_tried_once_a_second(self, seconds: float, attempts: int) -> None:
+        """Of many tags, see test_outage.py."""
         store, timer = MemoryStore(), Clock()
-        memory = self.a_stale_memory(store, timer, "a", "b")
+        memory = self.a_stale_memory(store, timer, "a")
         store.outage = Unreachable("gone")
         look(memory, "a")
 
         timer.pass_by(seconds)
-        look(memory, "b")
+        look(memory, "a")
 
         assert len(store.lookups) == attempts
 

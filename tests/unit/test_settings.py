@@ -90,6 +90,7 @@ def test_every_rule_has_its_variable() -> None:
         AUDIENCE="sip",
         MAX_TOKEN_AGE_SECONDS="3600",
         MIN_HMAC_KEY_BYTES="16",
+        MAX_SECRETS_PER_TAG="7",
         LOAD_CREDENTIALS="$avp(a)=b; c",
     ).policy
 
@@ -104,6 +105,7 @@ def test_every_rule_has_its_variable() -> None:
         audiences=("sip",),
         max_token_age_seconds=3600,
         min_hmac_key_bytes=16,
+        max_secrets_per_tag=7,
         credentials=(Credential("a", "b"), Credential("c", "c")),
     )
 
@@ -217,6 +219,8 @@ def test_an_authorization_server_with_a_password_is_refused_and_not_repeated() -
         ("AUDIENCE", "a,", "an item is empty"),
         ("MAX_TOKEN_AGE_SECONDS", "soon", "empty, or a whole number from 0"),
         ("MIN_HMAC_KEY_BYTES", "0", "empty, or a whole number from 1"),
+        ("MAX_SECRETS_PER_TAG", "0", "a whole number from 1"),
+        ("MAX_SECRETS_PER_TAG", "", "a whole number from 1"),
         ("REVOCATIONS_TABLE", "ab", "empty, or the name or ARN of a table"),
         ("REVOCATIONS_TABLE", "revoked tokens", "empty, or the name or ARN of a table"),
         ("MAX_TOKEN_BYTES", "0", "a whole number from 1"),

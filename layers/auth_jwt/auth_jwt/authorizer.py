@@ -1,7 +1,7 @@
 """The spine: token -> tag -> secrets -> verify -> profile -> result. Start reading here."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from math import floor
@@ -12,22 +12,21 @@ from auth_jwt.credentials import load_credentials
 from auth_jwt.decoded import decoded_token
 from auth_jwt.errors import Denied, InvalidKey, Reason
 from auth_jwt.keys import VerificationKey, verification_keys
-from auth_jwt.models import MAX_JTI_BYTES, Authorized, Policy, Profile, Report, Secret, TagRows
+from auth_jwt.models import MAX_JTI_BYTES, Authorized, Half, Policy, Profile, Report, Secret, TagRows
 from auth_jwt.ports import Deadline
 from auth_jwt.tokens import UnverifiedJws, unverified_jws, unverified_object, unverified_tag
 from auth_jwt.verification import check_claims, is_number, is_signed_by, verify_signature
 from auth_jwt.wire import ascii_lower
 
-WORTH_A_SECOND_LOOK: Final = frozenset(
-    {
-        Reason.BAD_SIGNATURE,
-        Reason.NO_ACTIVE_SECRET,
-        Reason.UNKNOWN_TAG,
-        Reason.UNKNOWN_PROFILE,
-        Reason.INCOMPLETE_PROFILE,
-    }
-)
-"""Refusals that a write since the rows were read could have turned: a new secret must work at once."""
+WORTH_A_SECOND_LOOK: Final[Mapping[Reason, Half]] = {
+    Reason.BAD_SIGNATURE: Half.SECRETS,
+    Reason.NO_ACTIVE_SECRET: Half.SECRETS,
+    Reason.UNKNOWN_TAG: Half.SECRETS,
+    Reason.UNKNOWN_PROFILE: Half.PROFILE,
+    Reason.INCOMPLETE_PROFILE: Half.PROFILE,
+}
+"""Refusals that a write since the rows were read could have turned, and which rows they rest on: a new secret must
+work at once."""
 
 MAX_SCRIPT_KEYS: Final = 16
 
@@ -109,24 +108,35 @@ class Authorizer:
     def _decide(
         self, tag: str, jws: UnverifiedJws, claims: dict[str, Any], now: float, deadline: Deadline, report: Report
     ) -> tuple[Authorized, Profile]:
-        """Decide by remembered rows, and once more by fresh ones where those could decide otherwise."""
+        """Decide by remembered rows, and once more by fresh ones where those could decide otherwise.
+
+        A refusal stands only by rows that were read for it. Where those cannot be read, it is a fault.
+        """
         recalled = self.memory.recall(tag, deadline)
         report.rows = recalled.origin
         try:
             return self._decide_by(recalled.rows, jws, claims, now, report)
         except Denied as denied:
-            if not recalled.remembered or denied.reason not in WORTH_A_SECOND_LOOK:
+            half = WORTH_A_SECOND_LOOK.get(denied.reason)
+            if half is None or half in recalled.read:
                 raise
             renewed = self.memory.renew(tag, deadline, instead_of=recalled.rows)
             if renewed is None:
                 raise
-        report.begin_anew("table")
-        return self._decide_by(renewed, jws, claims, now, report)
+        report.begin_anew(renewed.origin)
+        try:
+            return self._decide_by(renewed.rows, jws, claims, now, report)
+        except Denied as denied:
+            half = WORTH_A_SECOND_LOOK.get(denied.reason)
+            if renewed.failure is None or half is None or half in renewed.read:
+                raise
+            raise renewed.failure from denied
 
     def _decide_by(
         self, rows: TagRows, jws: UnverifiedJws, claims: dict[str, Any], now: float, report: Report
     ) -> tuple[Authorized, Profile]:
-        secret = verify_signature(jws, open_secrets(rows, now), self.policy.min_hmac_key_bytes, report)
+        secrets = open_secrets(rows, now, self.policy.max_secrets_per_tag, report)
+        secret = verify_signature(jws, secrets, self.policy.min_hmac_key_bytes, report)
         report.secret_id = secret.id
         check_claims(claims, self.policy, now)
         profile, username = usable_profile(rows)
@@ -145,8 +155,11 @@ class Authorizer:
         return floor(min(ends))
 
 
-def open_secrets(rows: TagRows, now: float) -> list[Secret]:
+def open_secrets(rows: TagRows, now: float, most: int, report: Report) -> list[Secret]:
     """Return the secrets among *rows* whose window is open at the instant *now*.
+
+    Of more than *most* those that opened last are returned, in the order of `newest_first`; the *report* tells of the
+    others.
 
     Raises:
         Denied: `unknown_tag` or `no_active_secret`.
@@ -156,7 +169,16 @@ def open_secrets(rows: TagRows, now: float) -> list[Secret]:
     secrets = [secret for secret in rows.secrets if secret.is_open(now)]
     if not secrets:
         raise Denied(Reason.NO_ACTIVE_SECRET)
+    if len(secrets) > most:
+        secrets = newest_first(secrets)
+        report.left_out = [secret.id for secret in secrets[most:]]
+        del secrets[most:]
     return secrets
+
+
+def newest_first(secrets: Iterable[Secret]) -> list[Secret]:
+    """Return *secrets* in order: the latest start first, of the same start the highest id."""
+    return sorted(secrets, key=lambda secret: (secret.start or 0, secret.id), reverse=True)
 
 
 def usable_profile(rows: TagRows) -> tuple[Profile, str]:

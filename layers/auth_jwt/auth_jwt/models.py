@@ -4,9 +4,10 @@ Rows come as mappings of column to natural Python values: text as `str`, numbers
 NULL as None, anything else as whatever it is. `from_row` is where a row becomes a noun, for every store alike.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from enum import Enum
 from functools import cached_property
 from typing import Self
 
@@ -26,6 +27,9 @@ MAX_JTI_BYTES = 1024
 
 MAX_CALL_ID_CHARACTERS = 128
 """The most of a Call-ID that the log has."""
+
+MAX_SECRETS_PER_TAG = 100
+"""So many open secrets of a tag are tried, unless a setting says otherwise."""
 
 _MAX_EXAMINED = 4096  # characters of a Call-ID
 
@@ -62,6 +66,7 @@ class Policy:
     audiences: tuple[str, ...] = ()
     max_token_age_seconds: int | None = None
     min_hmac_key_bytes: int | None = None
+    max_secrets_per_tag: int = MAX_SECRETS_PER_TAG
     credentials: tuple[Credential, ...] = ()
 
 
@@ -180,6 +185,13 @@ class Profile:
         )
 
 
+class Half(Enum):
+    """The two tables that hold a tag's rows, and so the halves of a reading."""
+
+    PROFILE = "profile"
+    SECRETS = "secrets"
+
+
 @dataclass(frozen=True, slots=True)
 class TagRows:
     """All that the tables hold about one tag."""
@@ -224,6 +236,7 @@ class Report:
         rows: where the rows came from: `memory`, `stale` memory in an outage, or the `table`.
         secret_id: the secret that verified the token.
         unusable_secrets: `id` and `flaw: reason` of each open secret passed over because it can verify nothing.
+        left_out: `id` of each open secret that was not looked at, since the tag has too many.
         unusable_credentials: names of credentials left out because of their attribute's type.
         call_id: of the SIP Call-ID that the frontend gave along, what a log may have.
         call_id_altered: whether the frontend gave another.
@@ -234,6 +247,7 @@ class Report:
     rows: str | None = None
     secret_id: str | None = None
     unusable_secrets: dict[str, str] = field(default_factory=dict)
+    left_out: Sequence[str] = ()
     unusable_credentials: list[str] = field(default_factory=list)
     call_id: str | None = None
     call_id_altered: bool = False
@@ -252,7 +266,7 @@ class Report:
 
     def begin_anew(self, rows: str) -> None:
         """Forget what a first look at the rows showed, before a second one at others."""
-        self.rows, self.secret_id, self.unusable_secrets = rows, None, {}
+        self.rows, self.secret_id, self.unusable_secrets, self.left_out = rows, None, {}, ()
 
 
 _ABSENT = object()

@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property, lru_cache
+from itertools import islice
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,13 +22,14 @@ from auth_jwt.errors import (
     AuthJwtError,
     BadSetting,
     Fault,
+    Flaw,
     NotRotated,
     Throttled,
     TooLarge,
     UnknownEvent,
     Unreachable,
 )
-from auth_jwt.models import Report
+from auth_jwt.models import Report, Unusable
 from auth_jwt.wire import compact_json
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ METRICS_NAMESPACE: Final = "AuthJwt"
 UNUSABLE_SECRET: Final = "UnusableSecret"  # noqa: S105 - a metric's name
 UNUSABLE_CREDENTIAL: Final = "UnusableCredential"
 _SILENT_ABOUT_ANSWERS: Final = frozenset({"WARN", "WARNING", "ERROR", "CRITICAL", "FATAL"})  # Lambda has its own words
+MAX_NAMED_SECRETS: Final = 20  # of one tag, in one line
+_BEYOND_LIMIT: Final = Unusable(Flaw.BEYOND_LIMIT, "as many as MAX_SECRETS_PER_TAG allows opened later")
 _MAX_CAUSES: Final = 8
 _NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]")
 
@@ -201,11 +205,19 @@ def _second(second: int) -> str:
 def _unusable_rows(report: Report) -> dict[str, int]:
     """Return how many rows a request could not use, by the name of the metric; mostly nothing."""
     counts = {}
-    if report.unusable_secrets:
-        counts[UNUSABLE_SECRET] = len(report.unusable_secrets)
+    if report.unusable_secrets or report.left_out:
+        counts[UNUSABLE_SECRET] = len(report.unusable_secrets) + len(report.left_out)
     if report.unusable_credentials:
         counts[UNUSABLE_CREDENTIAL] = len(report.unusable_credentials)
     return counts
+
+
+def _named(report: Report) -> dict[str, str] | None:
+    """Return why secrets are unusable, by their ids: of many only some, since the metric counts them all."""
+    if not report.left_out and len(report.unusable_secrets) <= MAX_NAMED_SECRETS:
+        return report.unusable_secrets or None
+    beyond = dict.fromkeys(report.left_out[:MAX_NAMED_SECRETS], str(_BEYOND_LIMIT))
+    return dict(islice({**report.unusable_secrets, **beyond}.items(), MAX_NAMED_SECRETS))
 
 
 def _metric(outcome: Outcome) -> str:
@@ -239,7 +251,7 @@ def _fields(report: Report, fields: Mapping[str, object]) -> dict[str, Any]:
         "secret_id": report.secret_id,
         "algorithm": report.algorithm,
         "rows": report.rows,
-        "unusable_secrets": report.unusable_secrets or None,
+        "unusable_secrets": _named(report),
         "unusable_credentials": report.unusable_credentials or None,
         "call_id": report.call_id,
         "call_id_altered": report.call_id_altered or None,

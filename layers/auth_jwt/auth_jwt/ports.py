@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from auth_jwt.models import TagRows
+from auth_jwt.errors import Fault
+from auth_jwt.models import Half, TagRows
 
 
 @dataclass(slots=True)
@@ -32,6 +33,22 @@ class Deadline:
         return max(0.0, self._ends_at - now)
 
 
+class HalfRead(Exception):
+    """Of a tag's two tables one was read and the other was not. What was read counts.
+
+    Attributes:
+        half: which was read.
+        rows: what it holds; the other half of these is empty.
+        failure: why the other was not read.
+    """
+
+    def __init__(self, half: Half, rows: TagRows, failure: Fault) -> None:
+        super().__init__(half, failure)
+        self.half = half
+        self.rows = rows
+        self.failure = failure
+
+
 class RowsStore(Protocol):
     """Where profiles and secrets are kept."""
 
@@ -44,7 +61,8 @@ class RowsStore(Protocol):
             deadline: when to give up.
 
         Raises:
-            Unreachable: the tables did not answer by then, or answered that they cannot.
+            HalfRead: one of the tables was read, the other was not.
+            Unreachable: neither table answered by then, or they answered that they cannot.
             Fault: the tables cannot be used at all: missing, or not permitted.
         """
         ...

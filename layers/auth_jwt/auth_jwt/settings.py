@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from auth_jwt.credentials import parse_credentials
 from auth_jwt.errors import BadSetting
-from auth_jwt.models import Columns, Policy
+from auth_jwt.models import MAX_SECRETS_PER_TAG, Columns, Policy
 from auth_jwt.tokens import ALGORITHMS, MAX_TAG_CHARACTERS, HeaderRules
 
 DEFAULTS: Final[Mapping[str, str]] = {
@@ -42,6 +42,7 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "AUDIENCE": "",
     "MAX_TOKEN_AGE_SECONDS": "",
     "MIN_HMAC_KEY_BYTES": "",
+    "MAX_SECRETS_PER_TAG": str(MAX_SECRETS_PER_TAG),
     "MAX_TOKEN_BYTES": "16384",
     "CACHE_TTL_SECONDS": "60",
     "STALE_IF_ERROR_SECONDS": "300",
@@ -312,6 +313,7 @@ def _policy(read: _Reader) -> Policy:
         audiences=read("AUDIENCE", _list, "empty, or a comma list of audiences"),
         max_token_age_seconds=read("MAX_TOKEN_AGE_SECONDS", *_number_or_empty(0)),
         min_hmac_key_bytes=read("MIN_HMAC_KEY_BYTES", *_number_or_empty(1)),
+        max_secrets_per_tag=read("MAX_SECRETS_PER_TAG", *_number(1)),
         credentials=read(
             "LOAD_CREDENTIALS",
             parse_credentials,

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 from auth_jwt.credentials import Credential
 from auth_jwt.errors import Fault, Throttled, Unreachable
-from auth_jwt.models import REVOCATION_JTI, REVOCATION_TAG, SECRET_ID, Columns, Profile, Row, Secret, TagRows
-from auth_jwt.ports import Deadline
+from auth_jwt.models import REVOCATION_JTI, REVOCATION_TAG, SECRET_ID, Columns, Half, Profile, Row, Secret, TagRows
+from auth_jwt.ports import Deadline, HalfRead
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -109,7 +109,7 @@ class DynamoDbStore:
         deadline.seconds_left()  # from here on it runs
         profile = _Reading(self._readers, deadline, lambda: self._read_profile(client, tag, consistent, deadline))
         secrets = _Reading(self._readers, deadline, lambda: self._read_secrets(client, tag, consistent, deadline))
-        return TagRows(profile.result(deadline), secrets.result(deadline))
+        return _joined(profile.outcome(deadline), secrets.outcome(deadline))
 
     def _read_profile(self, client: Client, tag: str, consistent: bool, deadline: Deadline) -> Profile | None:
         answer = _asked(
@@ -147,6 +147,18 @@ class DynamoDbStore:
             if not deadline.seconds_left():
                 raise Unreachable(f"{action}: more pages than STORE_TIMEOUT_MS allows")
             question["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+
+def _joined(profile: Profile | Fault | None, secrets: tuple[Secret, ...] | Fault) -> TagRows:
+    """Join what was read of both tables, or raise what failed."""
+    if not isinstance(profile, Fault):
+        if not isinstance(secrets, Fault):
+            return TagRows(profile, secrets)
+        raise HalfRead(Half.PROFILE, TagRows(profile), secrets)
+    if not isinstance(secrets, Fault):
+        raise HalfRead(Half.SECRETS, TagRows(secrets=secrets), profile)
+    # What only an operator can mend comes before what may pass.
+    raise secrets if isinstance(profile, Unreachable) and not isinstance(secrets, Unreachable) else profile
 
 
 class DynamoDbRevocations:
@@ -202,17 +214,27 @@ class _Reading(Generic[_T]):
         self._readers = readers
         self._read = read
         self._error: BaseException | None = None
-        if not readers.acquire(timeout=deadline.seconds_left()):
-            raise Unreachable("the tables did not answer earlier reads in time (STORE_TIMEOUT_MS)")
         self._thread = Thread(target=self._run, name="dynamodb", daemon=True)
+        if not readers.acquire(timeout=deadline.seconds_left()):
+            self._error = Unreachable("the tables did not answer earlier reads in time (STORE_TIMEOUT_MS)")
+            return
         try:
             self._thread.start()
         except RuntimeError as error:
             readers.release()
-            raise Unreachable("no thread can be started to read the tables") from error
+            self._error = Unreachable("no thread can be started to read the tables")
+            self._error.__cause__ = error
+
+    def outcome(self, deadline: Deadline) -> _T | Fault:
+        """Return what was read, or why it was not."""
+        try:
+            return self.result(deadline)
+        except Fault as failure:
+            return failure
 
     def result(self, deadline: Deadline) -> _T:
-        self._thread.join(deadline.seconds_left())
+        if self._thread.ident is not None:  # it was started
+            self._thread.join(deadline.seconds_left())
         if self._thread.is_alive():
             raise Unreachable("the tables did not answer in time (STORE_TIMEOUT_MS)")
         if self._error is not None:

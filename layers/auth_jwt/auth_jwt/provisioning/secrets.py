@@ -1,6 +1,7 @@
 """Secrets: the keys of a tag, each with the window in which it may verify."""
 
 import secrets as randomness
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -146,7 +147,7 @@ class Secrets:
         Raises:
             Invalid: it would never verify, or a value would not work.
             NotFound: there is no such profile.
-            Conflict: there is another secret of that id, or the same key is open already.
+            Conflict: there is another secret of that id, the same key is open already, or as many as are tried.
         """
         rows = self._store.secrets(checked_tag(tag))
         new = prepared(self._registry, tag, secret, others=rows)
@@ -154,6 +155,7 @@ class Secrets:
         if there is not None and there.state in (SecretState.OPEN, SecretState.FUTURE):
             return Added(there)
         self._refuse_a_second_of(rows, new)
+        self._refuse_one_too_many(rows, new)
         changes = (Check(Key(Table.PROFILES, tag), PRESENT), Put(Key(Table.SECRETS, tag, new.id), new.columns, ABSENT))
         try:
             self._registry.write("secret.add", tag, *changes, id=new.id, details=_window(new.record))
@@ -222,7 +224,8 @@ class Secrets:
         Raises:
             Invalid: the new secret would never verify, or a value would not work.
             NotFound: there is no such profile.
-            Conflict: somebody else changed the secrets meanwhile, or there is another secret of that id.
+            Conflict: somebody else changed the secrets meanwhile, there is another secret of that id, or as many are
+                open during the overlap as are tried.
         """
         if overlap_seconds < 0:
             raise Invalid("the overlap cannot be negative")
@@ -239,6 +242,8 @@ class Secrets:
         self._refuse_a_second_of(rows, new)
         if len(old) > MAX_ROTATED:
             raise Invalid(f"{len(old)} secrets are open, more than the {MAX_ROTATED} that one rotation closes")
+        closed = {row[SECRET_ID]: {**row, self._columns.end: Decimal(end)} for row in old}
+        self._refuse_one_too_many([closed.get(row[SECRET_ID], row) for row in rows], new)
         changes: list[Change] = [
             Check(Key(Table.PROFILES, tag), PRESENT),
             Put(Key(Table.SECRETS, tag, new.id), new.columns, ABSENT),
@@ -279,6 +284,20 @@ class Secrets:
             if row[SECRET_ID] == new.id and _same_text(row.get(self._columns.secret), new.value):
                 return self._registry.inspected(row)
         return None
+
+    def _refuse_one_too_many(self, rows: Sequence[Row], new: PreparedSecret) -> None:
+        """Refuse a secret beside which so many are open at some time that one of them would not be tried any more."""
+        most = self._registry.policy.max_secrets_per_tag
+        start, end = new.record.start, new.record.end
+        if len(rows) < most or start is None or end is None:
+            return
+        others = [Secret.from_row(row, self._columns) for row in rows]
+        beside = _most_open_at_once(others, max(start, self._registry.now()), end)
+        if beside >= most:
+            raise Conflict(
+                f"{new.record.tag!r} has {beside} secrets that are open at the same time, and the service tries no more"
+                f" than {most} (MAX_SECRETS_PER_TAG): close those that are not needed, or raise the setting"
+            )
 
     def _refuse_a_second_of(self, rows: Iterable[Row], new: PreparedSecret) -> None:
         for row in rows:
@@ -350,6 +369,18 @@ def _next_id(rows: Iterable[Row]) -> str:
     ids = [str(row[SECRET_ID]) for row in rows]
     numbers = [int(text) for text in ids if text.isascii() and text.isdecimal() and len(text) < _MAX_DIGITS]
     return str(max(numbers, default=0) + 1)
+
+
+def _most_open_at_once(secrets: Iterable[Secret], start: int | Decimal, end: int | Decimal) -> int:
+    """Return how many of *secrets* are open at the same instant at most, from *start* on and before *end*."""
+    windows = [
+        (secret.start, secret.end)
+        for secret in secrets
+        if secret.start is not None and secret.end is not None and secret.start < secret.end
+    ]
+    starts, ends = sorted(begin for begin, _ in windows), sorted(stop for _, stop in windows)
+    instants = [start, *(begin for begin in starts if start < begin < end)]
+    return max(bisect_right(starts, instant) - bisect_right(ends, instant) for instant in instants)
 
 
 def _ends_by(end: object, instant: int) -> bool:
