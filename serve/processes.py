@@ -18,6 +18,7 @@ _BACKLOG: Final = 512
 _POLL_SECONDS: Final = 0.2
 _STOP_SECONDS: Final = 10
 _MAX_DEATHS: Final = 5
+_DEATHS_SECONDS: Final = 60
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -26,7 +27,7 @@ class CannotStart(Exception):
 
 
 class WorkersDie(Exception):
-    """Workers do not start, or end again and again."""
+    """Workers do not start, or end again and again within a minute."""
 
 
 class _Stop(BaseException):
@@ -82,8 +83,9 @@ class Workers:
     orders: str
     count: int
     tell: Callable[[str], None]
+    clock: Callable[[], float] = time.monotonic
     running: list[subprocess.Popen[str]] = field(default_factory=list)
-    deaths: int = 0
+    deaths: list[float] = field(default_factory=list)
 
     def __enter__(self) -> "Workers":
         """Start them."""
@@ -115,7 +117,7 @@ class Workers:
             also: done each time that they are looked at.
 
         Raises:
-            WorkersDie: too many did.
+            WorkersDie: too many did within a minute.
         """
         while True:
             time.sleep(_POLL_SECONDS)
@@ -123,12 +125,28 @@ class Workers:
             for place, worker in enumerate(self.running):
                 code = worker.poll()
                 if code is not None:
-                    self.deaths += 1
-                    if self.deaths > _MAX_DEATHS:
-                        raise WorkersDie(f"{self.deaths} workers ended by themselves, the last with code {code}")
+                    self._count_death(code)
                     self.tell(f"a worker ended by itself (code {code}); starting another")
-                    self.running[place] = self._started()
-                    _wait_until_ready(self.running[place])
+                    self._replace(place)
+
+    def _count_death(self, code: int) -> None:
+        now = self.clock()
+        self.deaths = [*(then for then in self.deaths if now - then < _DEATHS_SECONDS), now]
+        if len(self.deaths) > _MAX_DEATHS:
+            raise WorkersDie(
+                f"{len(self.deaths)} workers ended by themselves within {_DEATHS_SECONDS} s, the last with code {code}"
+            )
+
+    def _replace(self, place: int) -> None:
+        """Start another worker there. One that does not start is one more that died, at the next look."""
+        _close_pipes(self.running[place])
+        with contextlib.suppress(OSError):  # no process can be had now: the dead one is still there at the next look
+            self.running[place] = self._started()
+            try:
+                _wait_until_ready(self.running[place])
+            except WorkersDie:
+                self.running[place].kill()
+                self.running[place].wait()
 
     def stop(self) -> None:
         """End every worker: finish what it is at, or be killed."""
@@ -141,9 +159,7 @@ class Workers:
             except subprocess.TimeoutExpired:
                 worker.kill()
                 worker.wait()
-            for pipe in (worker.stdin, worker.stdout):
-                if pipe is not None:
-                    pipe.close()
+            _close_pipes(worker)
 
     def _started(self) -> subprocess.Popen[str]:
         worker = subprocess.Popen(
@@ -160,6 +176,13 @@ class Workers:
                 worker.stdin.write(f"{self.orders}\n")
                 worker.stdin.flush()  # and left open: its end tells the worker that there is no parent any more
         return worker
+
+
+def _close_pipes(worker: subprocess.Popen[str]) -> None:
+    for pipe in (worker.stdin, worker.stdout):
+        if pipe is not None:
+            with contextlib.suppress(BrokenPipeError):  # orders that nobody read
+                pipe.close()
 
 
 def _wait_until_ready(worker: subprocess.Popen[str]) -> None:

@@ -5,6 +5,7 @@ a line of JSON on standard input, which stays open as long as the parent lives.
 """
 
 import asyncio
+import errno
 import io
 import json
 import logging
@@ -30,6 +31,8 @@ ADMIN: Final = "/admin"
 _KEEP_ALIVE_SECONDS: Final = 75
 _GRACE_SECONDS: Final = 3
 _MAX_HEADER_BYTES: Final = 64 * 1024
+_MAX_LINE_BYTES: Final = 1024 * 1024
+_PAUSE_SECONDS: Final = 0.5
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -148,23 +151,49 @@ def _stop_without_parent(server: uvicorn.Server) -> None:
     server.should_exit = True
 
 
-def _redirect_output(log: str) -> None:
-    """Send what the handler writes to the log, whole lines at a time."""
+def redirect_output(log: str) -> None:
+    """Send what the handler writes to the log, each line by one write: the other workers write there, too."""
     if log:
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(descriptor, sys.stdout.fileno())
         os.close(descriptor)
     else:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True)
+    # A stream of our own: Python's writes the end of a line apart when PYTHONUNBUFFERED is set.
+    output = open(sys.stdout.fileno(), "wb", buffering=_MAX_LINE_BYTES, closefd=False)  # noqa: SIM115 - for good
+    sys.stdout = io.TextIOWrapper(output, sys.stdout.encoding, sys.stdout.errors, line_buffering=True)
+
+
+class Listener(socket.socket):
+    """A socket that takes no connections for a while after the process ran out of file descriptors.
+
+    asyncio, which then pauses for a second, would before that try as many times as connections may wait.
+    """
+
+    _exhausted_at = -float("inf")
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """Take a connection.
+
+        Raises:
+            BlockingIOError: there is none, or not yet a descriptor for it.
+            OSError: it failed.
+        """
+        if time.monotonic() < self._exhausted_at + _PAUSE_SECONDS:
+            raise BlockingIOError(errno.EAGAIN, "no file descriptor is left")
+        try:
+            return super().accept()
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                self._exhausted_at = time.monotonic()
+            raise
 
 
 def main() -> None:
     """Serve until told to stop."""
     orders = Orders(**json.loads(sys.stdin.readline()))
     to_parent = os.fdopen(os.dup(sys.stdout.fileno()), "w")
-    _redirect_output(orders.log)
+    redirect_output(orders.log)
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # a client that sends no HTTP is told so
     with environment(orders.variables):
         admin = None
@@ -189,7 +218,7 @@ def main() -> None:
         server = uvicorn.Server(config)
         threading.Thread(target=_stop_without_parent, args=(server,), daemon=True).start()
         print(READY, file=to_parent, flush=True)
-        server.run(sockets=[socket.socket(fileno=orders.socket)])
+        server.run(sockets=[Listener(fileno=orders.socket)])
 
 
 if __name__ == "__main__":

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from auth_jwt.errors import BadSetting, Fault, Unreachable
 from auth_jwt.models import REVOCATION_JTI, REVOCATION_TAG, SECRET_ID
 from auth_jwt.provisioning.profiles import MAX_PAGE, Profiles, own_columns
+from auth_jwt.sdk_guard import guard
 from auth_jwt.settings import AUTHORIZER_DEFAULTS, DEFAULTS, AuthorizerSettings, Settings, near_misses
 from auth_jwt.stores import failure_of
+from auth_jwt.whole_answers import NoWholeAnswer
 from auth_jwt_cli.sources import only_settings
 from auth_jwt_cli.times import shown_duration
 
@@ -115,6 +117,7 @@ def function_findings(settings: Settings, timeout_seconds: float | None) -> Iter
 
 def table_findings(client: "DynamoDBClient", settings: Settings) -> Iterator[Finding]:
     """Judge the tables that the settings name."""
+    guard(client)
     columns = settings.columns
     wanted = [
         ("PROFILES_TABLE", settings.profiles_table, (columns.tag,)),
@@ -192,6 +195,8 @@ def _asked(action: str, name: str, ask: Callable[[], _T]) -> _T:
         if type(error).__name__.endswith("CredentialsError"):
             raise Fault(f"dynamodb:{action} cannot be done: {type(error).__name__}") from None
         raise Unreachable(f"dynamodb:{action} on table {name!r}: no answer ({type(error).__name__})") from None
+    except NoWholeAnswer as error:
+        raise Unreachable(f"dynamodb:{action} on table {name!r}: no answer ({error})") from None
 
 
 def _shape_findings(name: str, described: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[Finding]:

@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.httpsession import DEFAULT_CA_BUNDLE, get_cert_path
@@ -21,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from auth_jwt import connections
-from auth_jwt.connections import Connections, HttpAnswer, tls_context
+from auth_jwt.connections import Connections, HttpAnswer, LastUse, tls_context
 from auth_jwt.errors import Fault, Unreachable
 from auth_jwt.models import Columns
 from auth_jwt.ports import Deadline
@@ -200,6 +201,80 @@ class TestKept:
 
             assert cause_of_no_answer(server) == "TimeoutError"
         assert talk.connections == 1
+
+    @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux tells the dead from the slow")
+    def test_one_whose_other_end_is_gone_is_replaced_while_there_is_time(self) -> None:
+        """Here the other end's window stays shut; a machine that is gone acknowledges as little."""
+
+        def shut(connection: socket.socket) -> None:
+            answers(GOOD)(connection)
+            time.sleep(30)
+
+        with a_server(Talk(shut, answers(GOOD))) as url:
+            server = some_connections(url, wait=6, whole=6)
+            ask(server)
+            begun = time.monotonic()
+            long = b" " * 8_000_000
+            headers = {"Host": server.host, "Content-Length": str(len(long))}
+
+            assert server.ask("POST", "/", headers, long).status == 200
+            assert 1 < time.monotonic() - begun < 6
+
+    @pytest.mark.parametrize("clock", ["monotonic", "time"])
+    @pytest.mark.parametrize(("seconds", "long_ago"), [(60, False), (60.1, True)])
+    def test_either_clock_says_that_it_stood_idle(
+        self, clock: str, seconds: float, long_ago: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """While a sandbox is frozen, one of them may stand still, and the other be set back."""
+        now = {"monotonic": 1000.0, "time": 2000.0}
+        clocks = SimpleNamespace(monotonic=lambda: now["monotonic"], time=lambda: now["time"])
+        monkeypatch.setattr(connections, "time", clocks)
+        last_use = LastUse()
+
+        now[clock] += seconds
+
+        assert last_use.is_long_ago() is long_ago
+
+
+class TestConnecting:
+    """Of several addresses and slow ones."""
+
+    def test_an_address_that_does_not_answer_leaves_time_for_the_next(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As when one of the zones behind an endpoint's name is gone."""
+        waits: list[float] = []
+        connect = socket.create_connection
+
+        def connect_or_time_out(place: tuple[Any, int], timeout: float) -> socket.socket:
+            waits.append(timeout)
+            if place[0] == b"192.0.2.1":
+                raise TimeoutError
+            return connect(place, timeout=timeout)
+
+        with a_server(Talk(answers(GOOD))) as url:
+            port = int(url.rpartition(":")[2])
+            found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port)) for host in ("192.0.2.1", "127.0.0.1")]
+            monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+            monkeypatch.setattr(socket, "create_connection", connect_or_time_out)
+
+            assert ask(some_connections(url, wait=4, whole=4)).status == 200
+        assert waits[0] <= 2 < waits[1]
+
+    def test_connecting_and_answering_share_the_time(self) -> None:
+        """A handshake that takes too long leaves less for the answer, and none in the end."""
+        slow = threading.Event()
+
+        def tarpit(connection: socket.socket, _: int) -> None:
+            connection.recv(65536)
+            while not slow.wait(0.05):
+                connection.sendall(b"\x16")  # a record that never ends
+
+        with a_server(tarpit) as url:
+            begun = time.monotonic()
+            server = some_connections(url.replace("http:", "https:"), wait=0.5, whole=0.5, tls=tls_context())
+            cause_of_no_answer(server)
+            slow.set()
+
+            assert time.monotonic() - begun < 5
 
 
 class TestAnswers:

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +29,10 @@ from auth_jwt.provisioning.changes import (
     Update,
 )
 from auth_jwt.provisioning.tables import DynamoDbTables, provisioning_client
+from auth_jwt.stores import SdkClient
 from tests.contract.clients import REGION
-from tests.contract.servers import a_dynamodb, an_answer, an_error, answering
+from tests.contract.faults import AT_ONCE, CUT, NOT_DYNAMODBS, WRONG_SUM, a_faulty_dynamodb
+from tests.contract.servers import NO_ROWS, a_dynamodb, an_error, costed
 from tests.fakes import MemoryTables
 
 if TYPE_CHECKING:
@@ -229,7 +231,7 @@ def cancelled(*codes: str) -> bytes:
 
 def test_a_transaction_in_conflict_with_another_is_tried_again_under_the_same_token() -> None:
     """DynamoDB cancels one of two at the same row; the SDK leaves the retry to us."""
-    replies = [(400, cancelled("None", "TransactionConflict"))] * 2 + [(200, b"{}")]
+    replies = [(400, cancelled("None", "TransactionConflict"))] * 2 + [(200, WRITTEN)]
     with a_dynamodb(lambda _operation: replies.pop(0)) as endpoint:
         tables_of(an_impatient_client(endpoint)).write(Put(PROFILE, {}), Put(SECRET, {}))
 
@@ -298,18 +300,76 @@ def test_a_transaction_under_way_may_yet_happen() -> None:
         tables_of(an_impatient_client(endpoint)).write(Put(PROFILE, {}))
 
 
-@pytest.mark.parametrize("answer", [b"<html>Welcome</html>", b"{}"])
-def test_a_page_of_somebody_else_is_no_answer(answer: bytes) -> None:
-    headers = "Content-Type: text/html\r\n" if answer.startswith(b"<") else ""
-    with answering(an_answer(answer, headers=headers)) as endpoint:
+WRITTEN = costed(ConsumedCapacity=[{"TableName": "users", "CapacityUnits": 2.0}])
+
+
+def whole(operation: str) -> bytes:
+    """The answer to an operation, in tables that are empty."""
+    return WRITTEN if operation == "TransactWriteItems" else NO_ROWS
+
+
+CALLS: dict[str, Callable[[DynamoDbTables], object]] = {
+    "GetItem": lambda store: store.profile("t"),
+    "Scan": lambda store: store.profiles(after=None, limit=1),
+    "Query": lambda store: store.secrets("t"),
+    "TransactWriteItems": lambda store: store.write(Put(PROFILE, {})),
+}
+
+
+@pytest.mark.parametrize("operation", CALLS)
+@pytest.mark.parametrize("fault", AT_ONCE)
+def test_what_is_no_whole_answer_is_an_outage(fault: str, operation: str) -> None:
+    """No empty table, and of a write nobody knows what became of it."""
+    with a_faulty_dynamodb(AT_ONCE[fault], whole=whole) as endpoint:
         store = tables_of(an_impatient_client(endpoint))
-        with pytest.raises(Fault, match="not DynamoDB's"):
-            store.secrets("t")
-        with pytest.raises(Fault, match="not DynamoDB's"):
-            store.profiles(after=None, limit=1)
-        if headers:
-            with pytest.raises(Unreachable, match="not DynamoDB's"):  # who knows what became of it
-                store.write(Put(PROFILE, {}))
+        with pytest.raises(Fault, match="no answer") as fault_raised:
+            CALLS[operation](store)
+
+    assert type(fault_raised.value) is Unreachable
+    assert f"dynamodb:{operation} on table" in str(fault_raised.value)
+
+
+@pytest.mark.parametrize("fault", CUT | NOT_DYNAMODBS | WRONG_SUM)
+def test_a_write_of_which_half_an_answer_came_is_asked_for_again_under_the_same_token(fault: str) -> None:
+    """It may have been made; DynamoDB then makes it no second time."""
+    tokens: list[object] = []
+    with a_faulty_dynamodb(AT_ONCE[fault], whole=whole, times=1) as endpoint:
+        client = provisioning_client(region=REGION, endpoint=endpoint)
+        client.meta.events.register("before-send.dynamodb", lambda request, **_: tokens.append(token_of(request.body)))
+        tables_of(client).write(Put(PROFILE, {}))
+
+    assert len(tokens) == 2
+    assert len(set(tokens)) == 1
+    assert all(tokens)
+
+
+def token_of(body: bytes) -> object:
+    return json.loads(body)["ClientRequestToken"]
+
+
+@pytest.mark.parametrize("operation", CALLS)
+def test_half_an_answer_is_asked_for_three_times_at_most(operation: str) -> None:
+    asked: list[object] = []
+    with a_faulty_dynamodb(CUT["truncated JSON"], whole=whole) as endpoint:
+        client = provisioning_client(region=REGION, endpoint=endpoint)
+        client.meta.events.register("before-send.dynamodb", lambda request, **_: asked.append(request.method))
+        with pytest.raises(Unreachable, match="not all of it"):
+            CALLS[operation](tables_of(client))
+
+    assert len(asked) == 3
+
+
+def test_a_client_that_two_stores_guard_asks_no_oftener() -> None:
+    """As the admin API's, which also judges tokens by it."""
+    asked: list[object] = []
+    with a_faulty_dynamodb(CUT["truncated JSON"], whole=whole) as endpoint:
+        client = provisioning_client(region=REGION, endpoint=endpoint)
+        client.meta.events.register("before-send.dynamodb", lambda request, **_: asked.append(request.method))
+        tables_of(client)
+        with pytest.raises(Unreachable):
+            SdkClient(client).get_item(TableName="t", Key={"tag": {"S": "t"}})
+
+    assert len(asked) == 3
 
 
 def test_no_answer_is_an_outage() -> None:

@@ -17,7 +17,7 @@ from auth_jwt.models import MAX_JTI_BYTES
 from auth_jwt.ports import Deadline, RevocationsStore
 from auth_jwt.stores import Client, DynamoDbRevocations
 from tests.contract.clients import LANES, a_client
-from tests.contract.servers import a_dynamodb, a_server, an_answer, an_error, read_question
+from tests.contract.servers import a_dynamodb, a_server, an_answer, an_error, costed, read_question
 from tests.fakes import MemoryStore
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def test_the_question_is_for_the_key_alone_and_strongly_consistent() -> None:
     class Recorder:
         def get_item(self, **question: object) -> dict[str, object]:
             asked.append(question)
-            return {"ConsumedCapacity": {}}
+            return {}
 
         def query(self, **_: object) -> dict[str, object]:
             raise AssertionError("its key is known")
@@ -148,7 +148,6 @@ def test_the_question_is_for_the_key_alone_and_strongly_consistent() -> None:
             "ProjectionExpression": "#c0, #c1",
             "ExpressionAttributeNames": {"#c0": "tag", "#c1": "jti"},
             "ConsistentRead": True,
-            "ReturnConsumedCapacity": "TOTAL",
         }
     ]
 
@@ -156,7 +155,7 @@ def test_the_question_is_for_the_key_alone_and_strongly_consistent() -> None:
 # --- Failing closed ---------------------------------------------------------------------------------------------------
 
 
-NOT_LISTED = (200, b'{"ConsumedCapacity": {"TableName": "revoked", "CapacityUnits": 1.0}}')
+NOT_LISTED = (200, costed())
 
 
 def failure_of(lane: str, endpoint: str, *, seconds: float = 5) -> Fault:
@@ -198,7 +197,7 @@ def test_an_error_is_a_fault_of_its_kind_that_names_table_and_call(
         pytest.param(an_answer(b'{"Item": '), id="half an answer"),
     ],
 )
-def test_what_is_no_answer_of_dynamodbs_is_a_fault_and_no_empty_table(lane: str, answer: bytes) -> None:
+def test_what_is_no_answer_of_dynamodbs_is_an_outage_and_no_empty_table(lane: str, answer: bytes) -> None:
     """Taken for a table without the row, it would let revoked tokens in."""
 
     def talk(connection: socket.socket, _: int) -> None:
@@ -206,7 +205,10 @@ def test_what_is_no_answer_of_dynamodbs_is_a_fault_and_no_empty_table(lane: str,
             connection.sendall(answer)
 
     with a_server(talk) as endpoint:
-        assert "dynamodb:GetItem on table 'revoked'" in str(failure_of(lane, endpoint))
+        failure = failure_of(lane, endpoint)
+
+    assert type(failure) is Unreachable
+    assert "dynamodb:GetItem on table 'revoked'" in str(failure)
 
 
 def test_a_table_that_takes_too_long_is_an_outage_when_the_time_is_over(lane: str) -> None:

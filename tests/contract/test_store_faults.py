@@ -3,11 +3,13 @@
 A server on this machine plays DynamoDB's part, so each client's own parsing, time-outs and retries are in play.
 """
 
-import json
 import socket
 import threading
 import time
-from typing import Any
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from typing import Any, Final
 
 import pytest
 
@@ -16,7 +18,20 @@ from auth_jwt.models import Columns, Half, Profile
 from auth_jwt.ports import Deadline, HalfRead
 from auth_jwt.stores import DynamoDbStore, dynamodb_client
 from tests.contract.clients import a_client
-from tests.contract.servers import a_dynamodb, a_server, an_answer, an_error, read_question, rows
+from tests.contract.faults import AT_ONCE, SILENT, a_faulty_dynamodb
+from tests.contract.servers import (
+    NO_ROWS,
+    a_dynamodb,
+    a_server,
+    an_answer,
+    an_error,
+    answering,
+    costed,
+    read_question,
+    rows,
+)
+
+A_KEY: Final[dict[str, Any]] = {"TableName": "t", "Key": {"tag": {"S": "alice"}}}
 
 
 def a_store(lane: str, endpoint: str, *, seconds: float = 5) -> DynamoDbStore:
@@ -91,28 +106,56 @@ def test_what_only_an_operator_can_mend_is_a_fault_that_says_which_table_and_cal
     assert "dynamodb:GetItem" in str(failure)
 
 
-def test_an_answer_that_is_no_json_is_a_fault(lane: str) -> None:
-    with a_dynamodb(lambda _operation: (200, b"hello")) as endpoint:
-        assert type(failure_of(a_store(lane, endpoint))) is Fault
+@pytest.mark.parametrize("operation", ["GetItem", "Query"])
+@pytest.mark.parametrize("fault", AT_ONCE)
+def test_what_is_no_whole_answer_is_an_outage_and_no_empty_table(lane: str, fault: str, operation: str) -> None:
+    """Taken for a table without the row, it would refuse every user, though their other rows are read."""
+    with a_faulty_dynamodb(AT_ONCE[fault], operation=operation) as endpoint:
+        failure = failure_of(a_store(lane, endpoint))
+
+    assert type(failure) is Unreachable
+    assert f"dynamodb:{operation} on table" in str(failure)
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        pytest.param(an_answer(b"<html>Hello</html>", headers="Content-Type: text/html\r\n"), id="a page"),
-        pytest.param(an_answer(b"", headers="Content-Type: text/html\r\n"), id="an empty page"),
-        pytest.param(an_answer(b"", status="204 No Content"), id="no content"),
-    ],
-)
-def test_what_stands_between_and_answers_itself_is_a_fault_and_no_empty_table(lane: str, answer: bytes) -> None:
-    """Taken for a table without the profile, it would refuse every user, though their secrets are read."""
+@pytest.mark.parametrize("operation", ["GetItem", "Query"])
+@pytest.mark.parametrize("fault", SILENT)
+def test_who_waits_for_an_answer_waits_until_the_time_is_over(lane: str, fault: str, operation: str) -> None:
+    with a_faulty_dynamodb(SILENT[fault], operation=operation) as endpoint:
+        begun = time.monotonic()
+        failure = failure_of(a_store(lane, endpoint, seconds=0.5), seconds=0.5)
 
+        assert 0.4 < time.monotonic() - begun < 10
+    assert type(failure) is Unreachable
+
+
+@pytest.mark.parametrize("fault", AT_ONCE)
+def test_one_such_moment_is_got_over(lane: str, fault: str) -> None:
+    with a_faulty_dynamodb(AT_ONCE[fault], operation="Query", times=1) as endpoint:
+        rows_read = a_store(lane, endpoint).read("alice", consistent=False, deadline=Deadline(5))
+
+    assert rows_read.secrets == ()
+
+
+@pytest.mark.parametrize("garbage", [b"", b"\x16\x03\x01", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x15\x03\x03\0\2\2("])
+def test_what_is_no_tls_is_an_outage(lane: str, garbage: bytes) -> None:
     def talk(connection: socket.socket, _: int) -> None:
-        while question := read_question(connection):
-            connection.sendall(answer if b".GetItem" in question else an_answer())
+        connection.recv(65536)
+        connection.sendall(garbage)
 
     with a_server(talk) as endpoint:
-        assert "dynamodb:GetItem" in str(failure_of(a_store(lane, endpoint)))
+        assert type(failure_of(a_store(lane, endpoint.replace("http:", "https:")))) is Unreachable
+
+
+def test_a_connection_that_is_closed_as_soon_as_it_is_made_is_an_outage(lane: str) -> None:
+    with a_server(lambda *_: None) as endpoint:
+        assert type(failure_of(a_store(lane, endpoint))) is Unreachable
+
+
+def test_a_right_sum_is_right(lane: str) -> None:
+    """Over the bytes as they are sent."""
+    answer = an_answer(NO_ROWS, headers=f"x-amz-crc32: {zlib.crc32(NO_ROWS)}\r\n")
+    with answering(answer) as endpoint:
+        assert a_store(lane, endpoint).read("alice", consistent=False, deadline=Deadline(5)).secrets == ()
 
 
 CAPACITY = {"TableName": "a table", "CapacityUnits": 0.5}
@@ -188,6 +231,98 @@ def test_one_bad_moment_is_got_over(lane: str) -> None:
     assert seen == {"GetItem": 2, "Query": 2}
 
 
+def test_an_answer_may_take_most_of_the_time_there_is(lane: str) -> None:
+    """There is no second attempt to save time for: the first is as good as any."""
+
+    def late(operation: str) -> tuple[int, bytes]:
+        time.sleep(2.4)
+        return rows(operation)
+
+    with a_dynamodb(late) as endpoint:
+        rows_read = a_store(lane, endpoint, seconds=4).read("alice", consistent=False, deadline=Deadline(4))
+
+    assert rows_read.secrets == ()
+
+
+def test_a_second_attempt_is_made_only_where_it_can_end_in_time(lane: str) -> None:
+    asked: list[str] = []
+
+    def late(operation: str) -> tuple[int, bytes]:
+        asked.append(operation)
+        time.sleep(0.9)
+        return an_error(500, "InternalServerError")(operation)
+
+    with a_dynamodb(late) as endpoint:
+        failure = failure_of(a_store(lane, endpoint, seconds=1), seconds=1)
+        time.sleep(0.3)
+
+    assert type(failure) is Unreachable
+    assert sorted(asked) == ["GetItem", "Query"]
+
+
+def test_readers_that_were_given_up_leave_room_for_others_when_their_own_time_is_over(lane: str) -> None:
+    """Sixteen at once is what there may be, and each of these requests gives up two."""
+    with a_faulty_dynamodb(SILENT["silence"], times=16) as endpoint:
+        store = a_store(lane, endpoint, seconds=1)
+        with ThreadPoolExecutor(8) as threads:
+            failures = list(threads.map(lambda _: failure_of(store, seconds=0.3), range(8)))
+        begun = time.monotonic()
+
+        assert store.read("alice", consistent=False, deadline=Deadline(10)).secrets == ()
+        assert time.monotonic() - begun < 5
+    assert {type(failure) for failure in failures} == {Unreachable}
+
+
+class TestKeptConnections:
+    """On both lanes."""
+
+    @staticmethod
+    def counted(numbers: list[int]) -> AbstractContextManager[str]:
+        """A server that notes the number of the connection by which it is asked."""
+
+        def talk(connection: socket.socket, number: int) -> None:
+            while read_question(connection):
+                numbers.append(number)
+                connection.sendall(an_answer(NO_ROWS))
+
+        return a_server(talk)
+
+    @pytest.mark.parametrize(("pause", "connections"), [(0, [0, 0]), (0.5, [0, 1])], ids=["at once", "later"])
+    def test_one_that_stood_idle_is_not_trusted(
+        self, lane: str, pause: float, connections: list[int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whatever stands between may have forgotten it, and would cost all the time there is."""
+        monkeypatch.setattr("auth_jwt.connections.MAX_IDLE_SECONDS", 0.4 if pause else 60)
+        numbers: list[int] = []
+        with self.counted(numbers) as endpoint:
+            client = a_client(lane, endpoint)
+            client.get_item(**A_KEY)
+            time.sleep(pause)
+            client.get_item(**A_KEY)
+
+        assert numbers == connections
+
+    def test_after_one_that_fell_silent_no_other_is_trusted(self, lane: str) -> None:
+        """As after a change in the network: all of them are dead, and each would cost all the time there is."""
+        both = threading.Barrier(2)
+
+        def talk(connection: socket.socket, number: int) -> None:
+            read_question(connection)
+            if number < 2:
+                both.wait(5)
+            connection.sendall(an_answer(NO_ROWS))
+            read_question(connection)
+            time.sleep(30)
+
+        with a_server(talk) as endpoint, ThreadPoolExecutor(2) as threads:
+            client = a_client(lane, endpoint, seconds=2)
+            list(threads.map(lambda _: client.get_item(**A_KEY), range(2)))
+            with pytest.raises(Unreachable):
+                client.get_item(**A_KEY)
+
+            assert "Item" not in client.get_item(**A_KEY)
+
+
 def test_a_server_that_takes_too_long_is_an_outage_when_the_time_is_over(lane: str) -> None:
     ended = threading.Event()
 
@@ -219,7 +354,7 @@ def test_more_pages_than_the_time_allows_are_an_outage(lane: str) -> None:
 
     def endless(operation: str) -> tuple[int, bytes]:
         served.append(operation)
-        return 200, json.dumps(page if operation == "Query" else {}).encode()
+        return 200, costed(**page) if operation == "Query" else costed()
 
     with a_dynamodb(endless) as endpoint:
         failure = failure_of(a_store(lane, endpoint), seconds=0.3)

@@ -19,7 +19,7 @@ INWARD_TO_OUTWARD = (
     *("lookalikes", "keys", "models", "ports"),
     *("verification", "outage", "cache", "authorizer"),
     # -- the line: above it no AWS, no environment, no logging --
-    *("settings", "signature", "connections", "identity", "stores", "express"),
+    *("settings", "signature", "connections", "identity", "whole_answers", "sdk_guard", "stores", "express"),
     *("observability", "snapshot", "warmers", "wiring"),
     # -- what operators do: nothing above imports it, so no login waits for it --
     *("provisioning.changes", "provisioning.audit", "provisioning.inspection", "provisioning.registry"),
@@ -37,8 +37,8 @@ OPERATIONS = INWARD_TO_OUTWARD[
 
 ONLY_IN = {
     "boto3": {"stores", "provisioning.tables", "provisioning.secrets_manager"},
-    "botocore": {"stores", "provisioning.tables", "provisioning.secrets_manager"},
-    "mypy_boto3_dynamodb": {"stores", "provisioning.tables", "provisioning.wiring"},
+    "botocore": {"sdk_guard", "stores", "provisioning.tables", "provisioning.secrets_manager"},
+    "mypy_boto3_dynamodb": {"sdk_guard", "stores", "provisioning.tables", "provisioning.wiring"},
     "mypy_boto3_secretsmanager": {"provisioning.secrets_manager"},
     "aws_lambda_powertools": {"observability"},
     "logging": {"observability", "stores", "provisioning.tables", "provisioning.secrets_manager"},
@@ -54,7 +54,7 @@ ONLY_IN = {
     "ssl": {"connections", "snapshot"},
     "urllib.request": set(),
     "http.client": {"connections"},
-    "threading": {"cache", "identity", "stores"},
+    "threading": {"cache", "identity", "sdk_guard", "stores"},
     "concurrent.futures": set(),
 }
 """What only these modules of the package may import, at the top or inside a function."""

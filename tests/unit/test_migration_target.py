@@ -13,7 +13,7 @@ from auth_jwt.errors import Fault, Throttled, Unreachable
 from auth_jwt.provisioning.changes import ABSENT, Expected, Key, Overtaken, Put, Table, Update
 from auth_jwt.settings import Settings
 from auth_jwt_cli.migration.target import Interrupted, Patience, Target, Waiting, patient_client
-from tests.contract.servers import a_dynamodb, an_error
+from tests.contract.servers import a_dynamodb, an_error, costed
 from tests.migration_sources import a_source_secret, target_row
 
 IMPATIENT = Patience(attempts=3, first_seconds=0.001, longest_seconds=0.002)
@@ -28,9 +28,10 @@ READ: Ask = lambda target: target.read(Table.SECRETS, [KEY])  # noqa: E731 - eac
 WRITE: Ask = lambda target: target.write(Table.SECRETS, [PUT, PUT_2])  # noqa: E731
 SCAN: Ask = lambda target: list(target.rows(Table.SECRETS))  # noqa: E731
 COUNT: Ask = lambda target: target.count(Table.SECRETS)  # noqa: E731
-EMPTY = {
-    "BatchGetItem": {"Responses": {"jwt_secrets": []}, "UnprocessedKeys": {}},
-    "TransactWriteItems": {},
+COSTS: dict[str, Any] = {"ConsumedCapacity": [{"TableName": "jwt_secrets", "CapacityUnits": 1.0}]}
+EMPTY: dict[str, dict[str, Any]] = {
+    "BatchGetItem": {"Responses": {"jwt_secrets": []}, "UnprocessedKeys": {}, **COSTS},
+    "TransactWriteItems": COSTS,
     "Scan": {"Items": []},
     "DescribeTable": {"Table": {"ItemCount": 7}},
 }
@@ -46,12 +47,12 @@ class Script:
     def __call__(self, operation: str) -> tuple[int, bytes]:
         self.asked.append(operation)
         reply = next(self._replies)
-        return reply(operation) if callable(reply) else (200, json.dumps(reply).encode())
+        return reply(operation) if callable(reply) else (200, costed(**reply))
 
 
 def nothing(operation: str) -> tuple[int, bytes]:
     """An answer that says that all is done."""
-    return 200, json.dumps(EMPTY[operation]).encode()
+    return 200, costed(**EMPTY[operation])
 
 
 def asked(script: Script, ask: Ask, patience: Patience = IMPATIENT) -> tuple[Any, list[Waiting]]:
@@ -96,6 +97,17 @@ def test_it_asks_so_often_and_no_more(failures: int, enough: bool) -> None:
     assert len(script.asked) == 4
 
 
+@pytest.mark.parametrize("ask", [READ, WRITE, SCAN, COUNT], ids=["read", "write", "scan", "count"])
+def test_half_an_answer_is_asked_for_again(ask: Ask) -> None:
+    """Taken for a whole one, it would be a table without these rows, or a write that was made."""
+    script = Script(lambda operation: (200, nothing(operation)[1][:-3]), lambda _: (200, b"{}"), nothing)
+
+    _, pauses = asked(script, ask)
+
+    assert len(script.asked) == 3
+    assert all("dynamodb:" in pause.why and "no answer" in pause.why for pause in pauses)
+
+
 def test_what_is_of_no_use_is_not_asked_again() -> None:
     script = Script(an_error(400, "ResourceNotFoundException"))
 
@@ -114,7 +126,7 @@ def test_nobody_listening_is_told_as_that() -> None:
 def test_keys_left_undone_are_asked_for_again_and_all_answers_count() -> None:
     def answer(items: list[Any], left: list[Any]) -> dict[str, Any]:
         unprocessed = {"jwt_secrets": {"Keys": left}} if left else {}
-        return {"Responses": {"jwt_secrets": items}, "UnprocessedKeys": unprocessed}
+        return {"Responses": {"jwt_secrets": items}, "UnprocessedKeys": unprocessed, **COSTS}
 
     other = {**ITEM, "id": {"S": "2"}}
     key_2 = {"corresponding_tag": {"S": "t1"}, "id": {"S": "2"}}
@@ -152,7 +164,7 @@ def cancelled(*codes: str) -> Reply:
 
 def read_as(*items: dict[str, Any]) -> dict[str, Any]:
     """An answer to BatchGetItem."""
-    return {"Responses": {"jwt_secrets": list(items)}, "UnprocessedKeys": {}}
+    return {"Responses": {"jwt_secrets": list(items)}, "UnprocessedKeys": {}, **COSTS}
 
 
 OVERTAKEN = cancelled("None", "ConditionalCheckFailed")

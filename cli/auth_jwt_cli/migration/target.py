@@ -17,8 +17,10 @@ from auth_jwt.errors import Fault, Throttled, Unreachable
 from auth_jwt.models import SECRET_ID, Row
 from auth_jwt.provisioning.changes import MISSING, Key, Overtaken, Put, Table, Update
 from auth_jwt.provisioning.tables import DynamoDbTables
+from auth_jwt.sdk_guard import guard
 from auth_jwt.settings import Settings
 from auth_jwt.stores import failure_of, row_of
+from auth_jwt.whole_answers import NoWholeAnswer
 from auth_jwt_cli.migration.translation import TargetRow
 
 if TYPE_CHECKING:
@@ -83,6 +85,7 @@ class Target:
         patience: Patience,
         tell: Callable[[Waiting], None] = lambda _: None,
     ) -> None:
+        guard(client)
         self._client = client
         self._tables = DynamoDbTables(
             client,
@@ -268,5 +271,7 @@ def _translated(action: str) -> Iterator[None]:
         raise failure_of(action, status, error.response.get("Error", {}).get("Code", "")) from None
     except (BotoConnectionError, HTTPClientError) as error:
         raise Unreachable(f"{action}: no answer ({type(error).__name__})") from None
+    except NoWholeAnswer as error:
+        raise Unreachable(f"{action}: no answer ({error})") from None
     except BotoCoreError as error:
         raise Fault(f"{action} cannot be done: {type(error).__name__}") from None

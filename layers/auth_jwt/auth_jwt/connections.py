@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
 """A page of a Query is at most 1 MB of items; as JSON it may be several times that, but never this."""
 
+MAX_IDLE_SECONDS: Final = 60
+"""Whatever stands between may have forgotten a connection that was silent for longer, without telling either end."""
+
+_LOST_AFTER: Final = 1 / 3
+"""The part of a wait after which a connection counts as dead when the other machine acknowledges no byte."""
+
 _PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -37,13 +43,30 @@ class HttpAnswer:
     body: bytes = field(repr=False)
 
 
+class LastUse:
+    """When something was last used: now, when this is made.
+
+    By two clocks, since the one that never goes back may stand still while a sandbox is frozen.
+    """
+
+    def __init__(self) -> None:
+        self._clocks = time.monotonic(), time.time()
+
+    def is_long_ago(self) -> bool:
+        """Tell whether more than `MAX_IDLE_SECONDS` have gone by."""
+        now = time.monotonic(), time.time()
+        return max(later - earlier for later, earlier in zip(now, self._clocks, strict=True)) > MAX_IDLE_SECONDS
+
+
 class Connections:
     """Connections to one server: made when they are needed, kept for the next question, safe under threads.
+
+    A kept one is not trusted when it has stood idle for long, nor after another one fell silent.
 
     Args:
         url: scheme, host and port of the server; more of it is not looked at.
         wait_seconds: how long connecting may take, and each wait for more of an answer.
-        answer_seconds: how long a whole answer may take.
+        answer_seconds: how long everything may take from the question to the end of the answer, connecting included.
         tls: how the server of an https URL is known to be the right one; None is `tls_context()`.
 
     Attributes:
@@ -53,7 +76,7 @@ class Connections:
     def __init__(
         self, url: str, *, wait_seconds: float, answer_seconds: float, tls: ssl.SSLContext | None = None
     ) -> None:
-        self._kept: list[socket.socket] = []
+        self._kept: list[tuple[socket.socket, LastUse]] = []
         parts = urlsplit(url)
         usual = _PORTS[parts.scheme]
         self._name = parts.hostname or ""
@@ -65,8 +88,7 @@ class Connections:
         self._tls = (tls or tls_context()) if parts.scheme == "https" else None
 
     def __del__(self) -> None:
-        while self._kept:
-            self._kept.pop().close()
+        self._forget()
 
     def ask(self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> HttpAnswer:
         """Return what the server answers.
@@ -86,42 +108,67 @@ class Connections:
         """
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         question = f"{method} {target} HTTP/1.1\r\n{lines}\r\n".encode("ascii") + body
+        wait = _Wait(self._wait, self._whole)
         kept = self._kept_connection()
         if kept is not None:
             try:
-                return self._exchange(kept, question)
+                return self._exchange(kept, question, wait)
             except _ClosedMeanwhile:
                 pass
-        return self._exchange(self._new_connection(), question)
+        return self._exchange(self._new_connection(wait), question, wait)
 
     def _kept_connection(self) -> socket.socket | None:
         while True:
             try:
-                connection = self._kept.pop()
+                connection, last_use = self._kept.pop()
             except IndexError:
                 return None
-            if not _has_something_to_say(connection):
+            if not (last_use.is_long_ago() or _has_something_to_say(connection)):
                 return connection
             connection.close()
 
-    def _new_connection(self) -> socket.socket:
+    def _forget(self) -> None:
+        """Close what is kept."""
+        while True:
+            try:
+                connection, _ = self._kept.pop()
+            except IndexError:
+                return
+            connection.close()
+
+    def _new_connection(self, wait: "_Wait") -> socket.socket:
         # As bytes: a host's name as text would load the tables for names in other scripts.
         name = self._name.encode("ascii")
         try:
-            plain = socket.create_connection(cast("tuple[str, int]", (name, self._port)), timeout=self._wait)
+            plain = self._connected(name, wait)
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux's
+                plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(1000 * self._wait * _LOST_AFTER))
+            plain.settimeout(wait.seconds())
             return plain if self._tls is None else self._tls.wrap_socket(plain, server_hostname=name)
         except OSError as error:
             cause = type(error).__name__
         raise Unreachable(cause)  # here, so that no other error hangs on to it, whose text may quote what came
 
-    def _exchange(self, connection: socket.socket, question: bytes) -> HttpAnswer:
-        incoming = _Incoming(connection, self._wait, self._whole)
+    def _connected(self, name: bytes, wait: "_Wait") -> socket.socket:
+        """Connect to the first address of *name* that takes us; none may use up the time of those after it."""
+        places = [place for *_, place in socket.getaddrinfo(name, self._port, type=socket.SOCK_STREAM)]
+        failure: OSError = OSError("no address")
+        for number, (host, port, *_) in enumerate(places):
+            try:
+                seconds = wait.seconds() / (len(places) - number)
+                return socket.create_connection(cast("tuple[str, int]", (str(host).encode(), port)), timeout=seconds)
+            except OSError as error:
+                failure = error
+        raise failure
+
+    def _exchange(self, connection: socket.socket, question: bytes, wait: "_Wait") -> HttpAnswer:
+        incoming = _Incoming(connection, wait)
         keep = False
         failure: type[Unreachable] = Unreachable
         try:
-            connection.settimeout(self._wait)
+            connection.settimeout(wait.seconds())
             connection.sendall(question)
             with HTTPResponse(cast("socket.socket", incoming)) as response:
                 response.begin()
@@ -135,27 +182,49 @@ class Connections:
             cause = "IncompleteRead"
         except (OSError, HTTPException, ValueError) as error:
             cause = type(error).__name__
-            if not incoming.has_begun and not isinstance(error, TimeoutError):
+            is_silent = isinstance(error, TimeoutError)
+            if is_silent:
+                self._forget()
+            # Silence may be a slow answer, but not where TCP gave up: then there is a number.
+            if not incoming.has_begun and not (is_silent and cast("TimeoutError", error).errno is None):
                 failure = _ClosedMeanwhile
         finally:
             if keep:
-                self._kept.append(connection)
+                self._kept.append((connection, LastUse()))
             else:
                 connection.close()
         raise failure(cause)
 
 
 class _ClosedMeanwhile(Unreachable):
-    """The server closed the connection before a byte of the answer came."""
+    """The connection was closed, or turned out to be dead, before a byte of the answer came."""
+
+
+class _Wait:
+    """How long to wait, for one thing at most and for everything together."""
+
+    def __init__(self, once: float, whole: float) -> None:
+        self._once = once
+        self._ends_at = time.monotonic() + whole
+
+    def seconds(self) -> float:
+        """Return how long the next wait may take.
+
+        Raises:
+            TimeoutError: there is no time left.
+        """
+        left = self._ends_at - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return min(left, self._once)
 
 
 class _Incoming(io.RawIOBase):
     """The bytes of one answer, in bounded time: what `HTTPResponse` takes for a socket."""
 
-    def __init__(self, connection: socket.socket, wait: float, whole: float) -> None:
+    def __init__(self, connection: socket.socket, wait: _Wait) -> None:
         self._connection = connection
         self._wait = wait
-        self._ends_at = time.monotonic() + whole
         self._bytes = 0
 
     def makefile(self, _mode: str) -> io.BufferedReader:
@@ -165,10 +234,7 @@ class _Incoming(io.RawIOBase):
         return True
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
-        left = self._ends_at - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        self._connection.settimeout(min(left, self._wait))
+        self._connection.settimeout(self._wait.seconds())
         count = self._connection.recv_into(buffer)
         self._bytes += count
         if self._bytes > 2 * MAX_ANSWER_BYTES:  # whatever the library asks for: it takes chunks of negative size

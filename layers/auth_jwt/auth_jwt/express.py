@@ -5,20 +5,19 @@ plain data, for the usual case: one region of AWS or an endpoint of one's own, c
 container endpoint, no proxy, no configuration files. Whatever else boto3 knows, boto3 does: `why_not` tells.
 """
 
-import binascii
 import json
 import re
 import time
-import zlib
 from collections.abc import Callable, Mapping
 from posixpath import expanduser
 from typing import Any, Final
 
-from auth_jwt.connections import Connections, HttpAnswer
-from auth_jwt.errors import Fault, Unreachable
+from auth_jwt.connections import Connections
+from auth_jwt.errors import Fault
 from auth_jwt.identity import AwsIdentity, identity_of
 from auth_jwt.signature import signed
 from auth_jwt.stores import Refused
+from auth_jwt.whole_answers import COST_WANTED, FIRST_ERROR, check_transfer, error_code_of, whole_answer
 
 _SUFFIXES: Final = {
     re.compile(r"(?:us|eu|ap|sa|ca|me|af|il|mx)-[a-z]+-[0-9]+"): "amazonaws.com",
@@ -42,8 +41,6 @@ _HARMLESS_BEGINNINGS: Final = ("AWS_LAMBDA_", "AWS_XRAY_")
 _MEANT_FOR_BOTO3: Final = re.compile(r"(?:HTTPS?|ALL)_PROXY|REQUESTS_CA_BUNDLE|SSLKEYLOGFILE|BOTO.*", re.IGNORECASE)
 
 _TARGET: Final = "DynamoDB_20120810"
-_ERROR_CODE: Final = re.compile(r"\w{1,100}", re.ASCII)
-_OK: Final = 200
 
 
 def why_not(env: Mapping[str, str], *, region: str | None, endpoint: str | None, tables: tuple[str, ...]) -> str | None:
@@ -78,8 +75,7 @@ def express_client(
         env: the environment; credentials are taken from it when they are needed.
         region: AWS region; None takes the environment's.
         endpoint: URL of the endpoint; None is the region's.
-        timeout_seconds: what a request may spend; connecting gets half of it, and so does waiting for an answer, so
-            that a lost connection leaves time for a second attempt.
+        timeout_seconds: what a request may spend, and so what one question may: connecting and the whole answer.
 
     Raises:
         Fault: it cannot be made.
@@ -88,7 +84,7 @@ def express_client(
     url, identity = endpoint or endpoint_of(region), identity_of(env)
     if url is None or identity is None:
         raise Fault("no region or no credentials for a DynamoDB client")
-    connections = Connections(url, wait_seconds=timeout_seconds / 2, answer_seconds=timeout_seconds)
+    connections = Connections(url, wait_seconds=timeout_seconds, answer_seconds=timeout_seconds)
     return ExpressClient(identity, region, connections)
 
 
@@ -124,7 +120,7 @@ class ExpressClient:
         return self._asked("Query", question)
 
     def _asked(self, operation: str, question: Mapping[str, Any]) -> Mapping[str, Any]:
-        body = json.dumps(question).encode("ascii")
+        body = json.dumps({**question, **COST_WANTED}).encode("ascii")
         headers = {
             "Host": self._connections.host,
             "Content-Type": "application/x-amz-json-1.0",
@@ -133,10 +129,10 @@ class ExpressClient:
         headers = signed(headers, body, credentials=self._identity(), region=self._region, now=self._clock())
         headers |= {"Content-Length": str(len(body)), "Accept-Encoding": "identity", "User-Agent": "auth_jwt"}
         answer = self._connections.ask("POST", "/", headers, body)
-        _check_sum(answer)
-        if answer.status != _OK:
-            raise Refused(answer.status, _error_code(answer))
-        return _parsed(answer.body)
+        check_transfer(answer.status, answer.headers, answer.body)
+        if answer.status >= FIRST_ERROR:
+            raise Refused(answer.status, error_code_of(answer.body) or str(answer.status))
+        return whole_answer(operation, answer.status, answer.body)
 
 
 def endpoint_of(region: str) -> str | None:
@@ -168,50 +164,3 @@ def _has_content(path: str) -> bool:
         return False
     except OSError:
         return True
-
-
-def _check_sum(answer: HttpAnswer) -> None:
-    stated = answer.headers.get("x-amz-crc32")
-    if stated is not None and stated.strip() != str(zlib.crc32(answer.body)):
-        raise Unreachable("x-amz-crc32 differs")
-
-
-def _error_code(answer: HttpAnswer) -> str:
-    """Return DynamoDB's word for an error, or the status where there is none; as botocore's parser does."""
-    try:
-        kind = json.loads(answer.body)["__type"]
-        code = kind.split(":")[0].rpartition("#")[2]
-    except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
-        code = ""
-    return code if _ERROR_CODE.fullmatch(code) else str(answer.status)
-
-
-def _parsed(body: bytes) -> Mapping[str, Any]:
-    parsed: Any
-    try:
-        parsed = json.loads(body, object_hook=_with_binary_values)
-    except (ValueError, TypeError, RecursionError):
-        parsed = None
-    if not _is_dynamodbs(parsed):  # here, so that no other error hangs on to it, whose text may quote the answer
-        raise Fault("the answer is not DynamoDB's")
-    return parsed  # type: ignore[no-any-return]
-
-
-def _is_dynamodbs(parsed: object) -> bool:
-    """Tell whether an answer holds items where items belong: objects of attribute values, each of one type."""
-    if not isinstance(parsed, dict) or not isinstance(items := parsed.get("Items", []), list):
-        return False
-    items = [parsed.get("Item", {}), parsed.get("LastEvaluatedKey", {}), *items]
-    return all(isinstance(item, dict) for item in items) and all(
-        isinstance(value, dict) and len(value) == 1 for item in items for value in item.values()
-    )
-
-
-def _with_binary_values(value: dict[str, Any]) -> dict[str, Any]:
-    """Turn the base64 text of a binary attribute value into bytes. An attribute called B or BS holds an object."""
-    if len(value) == 1:
-        if isinstance(text := value.get("B"), str):
-            return {"B": binascii.a2b_base64(text)}
-        if isinstance(texts := value.get("BS"), list):
-            return {"BS": [binascii.a2b_base64(text) for text in texts]}
-    return value

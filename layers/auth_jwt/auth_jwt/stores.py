@@ -26,10 +26,9 @@ _THROTTLED: Final = re.compile(r"Throttl|ThroughputExceeded|LimitExceeded|TooMan
 _TOO_MANY_REQUESTS: Final = 429
 _REQUEST_TIMEOUT: Final = 408
 _PAUSE_SECONDS: Final = 0.05
+_SHORTEST_ATTEMPT_SECONDS: Final = 0.1
 _MAX_READERS: Final = 16
 _SERVER_ERROR: Final = 500
-_OK: Final = 200
-_DYNAMODB_JSON: Final = "application/x-amz-json-1.0"
 
 _T = TypeVar("_T")
 
@@ -51,8 +50,9 @@ class Refused(Exception):
 class Client(Protocol):
     """Two calls of DynamoDB, with the arguments and the answers of its API.
 
-    Both raise `Refused` for an answer that is an error, `Unreachable` when no whole answer came, and `Fault` when
-    asking is of no use: no credentials, or an answer that is not DynamoDB's. The messages do not say of which table.
+    Both return whole answers only, see `auth_jwt.whole_answers`. They raise `Refused` for an answer that is an error,
+    `Unreachable` when no whole answer came, and `Fault` when asking is of no use: no credentials, say. The messages do
+    not say of which table.
     """
 
     def get_item(self, **question: Any) -> Mapping[str, Any]:  # noqa: ANN401 - DynamoDB's own
@@ -139,8 +139,6 @@ class DynamoDbStore:
         secrets: list[Secret] = []
         while True:
             answer = _asked(action, deadline, lambda: client.query(**question))
-            if "Items" not in answer:  # the SDK takes any 200 for an answer; a denial must not come of that
-                raise Fault(f"{action}: the answer is not DynamoDB's")
             secrets.extend(Secret.from_row(row_of(item), self._columns) for item in answer["Items"])
             if "LastEvaluatedKey" not in answer:
                 return tuple(secrets)
@@ -185,9 +183,8 @@ class DynamoDbRevocations:
         return _Reading(self._readers, deadline, lambda: self._has_row(client, tag, jti, deadline)).result(deadline)
 
     def _has_row(self, client: Client, tag: str, jti: str, deadline: Deadline) -> bool:
-        action = f"dynamodb:GetItem on table {self._table!r}"
         answer = _asked(
-            action,
+            f"dynamodb:GetItem on table {self._table!r}",
             deadline,
             lambda: client.get_item(
                 TableName=self._table,
@@ -195,11 +192,8 @@ class DynamoDbRevocations:
                 ProjectionExpression=", ".join(self._names),
                 ExpressionAttributeNames=self._names,
                 ConsistentRead=True,
-                ReturnConsumedCapacity="TOTAL",
             ),
         )
-        if "ConsumedCapacity" not in answer:  # the SDK takes half an answer for an empty one, and empty lets in here
-            raise Fault(f"{action}: the answer is not DynamoDB's")
         return "Item" in answer
 
 
@@ -251,9 +245,12 @@ class _Reading(Generic[_T]):
 
 
 class SdkClient:
-    """boto3's client, with its errors told in the words of `Client`."""
+    """boto3's client, guarded, with its errors told in the words of `Client`."""
 
     def __init__(self, client: "DynamoDBClient") -> None:
+        from auth_jwt.sdk_guard import guard
+
+        guard(client)
         self._client = client
 
     def get_item(self, **question: Any) -> Mapping[str, Any]:  # noqa: ANN401
@@ -269,7 +266,7 @@ class SdkClient:
         from botocore.exceptions import ConnectionError as BotoConnectionError
 
         try:
-            answer: Mapping[str, Any] = ask(**question)
+            return ask(**question)  # type: ignore[no-any-return]
         except ClientError as error:
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
             raise Refused(status, error.response.get("Error", {}).get("Code", "")) from error
@@ -277,15 +274,6 @@ class SdkClient:
             raise Unreachable(type(error).__name__) from error
         except BotoCoreError as error:
             raise Fault(type(error).__name__) from error
-        if not is_dynamodbs(answer):
-            raise Fault("the answer is not DynamoDB's")
-        return answer
-
-
-def is_dynamodbs(answer: Mapping[str, Any]) -> bool:
-    """Tell whether boto3's *answer* is DynamoDB's: the SDK takes a page of HTML for an empty one."""
-    told = answer["ResponseMetadata"]
-    return bool(told["HTTPStatusCode"] == _OK and told["HTTPHeaders"].get("content-type") == _DYNAMODB_JSON)
 
 
 def load_sdk() -> None:
@@ -300,8 +288,8 @@ def dynamodb_client(*, region: str | None, endpoint: str | None, timeout_seconds
     Args:
         region: AWS region; None leaves it to the SDK.
         endpoint: URL of the endpoint; None leaves it to the SDK.
-        timeout_seconds: what a request may spend; connecting gets half of it, and so does waiting for an answer, so
-            that a lost connection leaves time for a second attempt.
+        timeout_seconds: what a request may spend. Connecting may take all of it, and so may waiting for an answer:
+            whoever waits for both waits no longer, see `_Reading`.
 
     Raises:
         Fault: the SDK refuses its own configuration: no region, say.
@@ -315,8 +303,8 @@ def dynamodb_client(*, region: str | None, endpoint: str | None, timeout_seconds
     # At DEBUG it logs what DynamoDB answers: secrets and all.
     logging.getLogger("botocore").setLevel(logging.INFO)
     config = Config(
-        connect_timeout=timeout_seconds / 2,
-        read_timeout=timeout_seconds / 2,
+        connect_timeout=timeout_seconds,
+        read_timeout=timeout_seconds,
         retries={"mode": "standard", "total_max_attempts": 1},  # its pauses know nothing of our deadline
         tcp_keepalive=True,
     )
@@ -329,12 +317,16 @@ def dynamodb_client(*, region: str | None, endpoint: str | None, timeout_seconds
 
 
 def _asked(action: str, deadline: Deadline, ask: Callable[[], _T]) -> _T:
-    """Return what *ask* returns, asking once more after an outage if there is time; *action* is in its errors."""
+    """Return what *ask* returns, asking once more after an outage if that can end in time; *action* is in its errors.
+
+    The first attempt may take all the time there is, so the second one follows what failed sooner: a connection that
+    was refused or broke off, an error, half an answer.
+    """
     try:
         with _translated_errors(action):
             return ask()
     except Unreachable:
-        if deadline.seconds_left() <= _PAUSE_SECONDS:
+        if deadline.seconds_left() < _PAUSE_SECONDS + _SHORTEST_ATTEMPT_SECONDS:
             raise
     time.sleep(_PAUSE_SECONDS)
     with _translated_errors(action):

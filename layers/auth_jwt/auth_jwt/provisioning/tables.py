@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 from auth_jwt.errors import Fault, Unreachable
 from auth_jwt.models import REVOCATION_JTI, REVOCATION_TAG, SECRET_ID, Columns, Row
 from auth_jwt.provisioning.changes import MISSING, Change, Check, Delete, Expected, Key, Overtaken, Page, Put, Table
-from auth_jwt.stores import failure_of, is_dynamodbs, row_of
+from auth_jwt.sdk_guard import guard
+from auth_jwt.stores import failure_of, row_of
+from auth_jwt.whole_answers import NoWholeAnswer
 
 if TYPE_CHECKING:
     import boto3
@@ -37,7 +39,7 @@ class DynamoDbTables:
     """The port `ProvisioningStore` over DynamoDB.
 
     Args:
-        client: boto3's client for DynamoDB.
+        client: boto3's client for DynamoDB; it is guarded from here on, see `auth_jwt.sdk_guard`.
         profiles_table: name of the table of profiles.
         secrets_table: name of the table of secrets.
         revocations_table: name of the table of revoked tokens; None when there is none.
@@ -53,6 +55,7 @@ class DynamoDbTables:
         revocations_table: str | None,
         columns: Columns,
     ) -> None:
+        guard(client)
         self._client = client
         self._names = {
             Table.PROFILES: profiles_table,
@@ -76,7 +79,7 @@ class DynamoDbTables:
         if after is not None:
             question["ExclusiveStartKey"] = self._key(Key(Table.PROFILES, after))
         answer = self._asked("dynamodb:Scan", Table.PROFILES, ask=lambda: self._client.scan(**question))
-        return _page(self._items(answer), self._columns.tag)
+        return _page(answer, self._columns.tag)
 
     def secrets(self, tag: str) -> list[Row]:
         """Return all secrets of *tag*; see `ProvisioningStore`."""
@@ -146,13 +149,7 @@ class DynamoDbTables:
             question["ExclusiveStartKey"] = last
         if limit is not None:
             question["Limit"] = limit
-        return self._items(self._asked("dynamodb:Query", table, ask=lambda: self._client.query(**question)))
-
-    @staticmethod
-    def _items(answer: Mapping[str, Any]) -> Mapping[str, Any]:
-        if "Items" not in answer:
-            raise Fault("the answer is not DynamoDB's: it has no items, not even none")
-        return answer
+        return self._asked("dynamodb:Query", table, ask=lambda: self._client.query(**question))
 
     def _name(self, table: Table) -> str:
         name = self._names[table]
@@ -193,10 +190,7 @@ class DynamoDbTables:
     def _asked(self, action: str, *tables: Table, ask: Callable[[], Any]) -> Mapping[str, Any]:
         action += f" on table {' and '.join(repr(self._names[table]) for table in tables)}"
         with _translated_errors(action):
-            answer: Mapping[str, Any] = ask()
-        if not is_dynamodbs(answer):
-            raise Unreachable(f"{action}: the answer is not DynamoDB's")  # so a write may have happened
-        return answer
+            return ask()  # type: ignore[no-any-return]
 
 
 class _Cancelled(Exception):
@@ -286,6 +280,8 @@ def _translated_errors(action: str) -> Iterator[None]:
         raise failure_of(action, error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0), code) from error
     except (BotoConnectionError, HTTPClientError) as error:
         raise Unreachable(f"{action}: no answer ({type(error).__name__})") from error
+    except NoWholeAnswer as error:
+        raise Unreachable(f"{action}: no answer ({error})") from error
     except BotoCoreError as error:
         raise Fault(f"{action} cannot be done: {type(error).__name__}") from error
 
