@@ -18,7 +18,7 @@ INWARD_TO_OUTWARD = (
     *("errors", "tokens", "credentials", "decoded", "wire", "jambonz", "asymmetric", "keys", "models", "ports"),
     *("verification", "cache", "authorizer"),
     # -- the line: above it no AWS, no environment, no logging --
-    *("settings", "signature", "connections", "identity", "stores", "express"),
+    *("settings", "signature", "connections", "identity", "sdk", "stores", "express"),
     *("observability", "snapshot", "wiring"),
     # -- what operators do: nothing above imports it, so no login waits for it --
     *("provisioning.changes", "provisioning.audit", "provisioning.inspection", "provisioning.registry"),
@@ -35,16 +35,16 @@ OPERATIONS = INWARD_TO_OUTWARD[
 ]
 
 ONLY_IN = {
-    "boto3": {"stores", "provisioning.tables", "provisioning.secrets_manager"},
-    "botocore": {"stores", "provisioning.tables", "provisioning.secrets_manager"},
+    "boto3": {"sdk", "provisioning.tables", "provisioning.secrets_manager"},
+    "botocore": {"sdk", "stores", "provisioning.tables", "provisioning.secrets_manager"},
     "mypy_boto3_dynamodb": {"stores", "provisioning.tables", "provisioning.wiring"},
     "mypy_boto3_secretsmanager": {"provisioning.secrets_manager"},
-    "aws_lambda_powertools": {"observability"},
-    "logging": {"observability", "stores", "provisioning.tables", "provisioning.secrets_manager"},
+    "aws_lambda_powertools": set(),
+    "logging": {"stores", "provisioning.tables", "provisioning.secrets_manager"},
     "cryptography": {"asymmetric"},
     "jwt": {"asymmetric", "provisioning.tokens"},
     "hmac": {"verification", "signature", "keys"},
-    "os": set(),
+    "os": {"observability"},  # where random bytes come from
     "random": {"snapshot"},
     "snapshot_restore_py": {"snapshot"},
     "subprocess": set(),
@@ -53,7 +53,7 @@ ONLY_IN = {
     "ssl": {"connections", "snapshot"},
     "urllib.request": set(),
     "http.client": {"connections"},
-    "threading": {"cache", "identity", "stores"},
+    "threading": {"cache", "identity", "sdk", "stores"},
     "concurrent.futures": set(),
 }
 """What only these modules of the package may import, at the top or inside a function."""
@@ -107,7 +107,7 @@ def reads_environment(path: Path) -> bool:
     return any(
         isinstance(node, ast.Attribute) and node.attr in {"environ", "environb", "getenv", "putenv"}
         for node in ast.walk(tree_of(path))
-    ) or any(name.startswith("os.") and name != "os.path" for name in imports_of(path))
+    ) or any(name.startswith("os.") and name not in ("os.path", "os.urandom") for name in imports_of(path))
 
 
 def test_every_module_has_its_place() -> None:
