@@ -19,7 +19,7 @@ from typing import Any, Final
 from auth_jwt.credentials import CredentialValue
 from auth_jwt.errors import Denied, Fault, Reason, Unreachable
 from auth_jwt.models import Authorized, Report
-from auth_jwt.observability import Journal, Outcome, milliseconds_since, request_id_of
+from auth_jwt.observability import Journal, Outcome, gateway_ids_of, milliseconds_since, request_id_of
 from auth_jwt.snapshot import prepare_for_snapshots
 from auth_jwt.warmers import PONG, is_ping
 from auth_jwt.wire import (
@@ -109,12 +109,6 @@ class Request:
         else:
             method, path, route = event.get("httpMethod"), event.get("path"), str(event.get("resource") or "")
         return cls(event, str(method), _path_of_route(event, route) or _without_stage(event, str(path)), request_id)
-
-    @property
-    def gateway_id(self) -> str | None:
-        """The id that the gateway gave the request, for the log."""
-        given = self.event["requestContext"].get("requestId")
-        return given if isinstance(given, str) else None
 
     @property
     def is_alb(self) -> bool:
@@ -362,7 +356,7 @@ def _http(event: Event, context: object) -> dict[str, Any]:
     request = Request.from_event(event, request_id_of(context))
     noted = {
         "request_id": request.id,
-        "gateway_request_id": request.gateway_id,
+        **gateway_ids_of(event["requestContext"]),
         "path": request.path if request.path in _ROUTES else None,
     }
     try:

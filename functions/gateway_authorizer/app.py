@@ -20,7 +20,7 @@ from auth_jwt.authorizer import Authorizer
 from auth_jwt.credentials import CredentialValue
 from auth_jwt.errors import Denied, Fault, TooLarge, UnknownEvent
 from auth_jwt.models import Authorized, Report
-from auth_jwt.observability import Journal, Outcome, milliseconds_since, request_id_of
+from auth_jwt.observability import Journal, Outcome, gateway_ids_of, milliseconds_since, request_id_of
 from auth_jwt.settings import AuthorizerRefusal, AuthorizerResponse, AuthorizerSettings, SourceKind, TokenSource
 from auth_jwt.snapshot import prepare_for_snapshots
 from auth_jwt.warmers import PONG, is_ping
@@ -70,7 +70,7 @@ def lambda_handler(event: object, context: object) -> Json:
             handled = Handled(dict(PONG), Outcome.PING)
         else:
             request = Request.from_event(event, rules.token_sources)
-            noted |= {"gateway_request_id": request.gateway_id, "form": request.form.value}
+            noted |= {**request.gateway_ids, "form": request.form.value}
             handled = _handled(request, rules, authorizer, report)
             noted["dropped"] = handled.dropped
         journal().record(
@@ -142,13 +142,13 @@ class Request:
         form: of the event.
         stage: ARN of the API's stage, which answers are for.
         tokens: the tokens that the request carries, each once.
-        gateway_id: the id that the gateway gave the request, for the log.
+        gateway_ids: the ids that the gateway gave the request, for the log.
     """
 
     form: Form
     stage: str
     tokens: tuple[str, ...] = field(repr=False)
-    gateway_id: str | None = None
+    gateway_ids: Mapping[str, str | None] = field(default_factory=dict)
 
     @classmethod
     def from_event(cls, event: object, sources: tuple[TokenSource, ...]) -> "Request":
@@ -171,9 +171,7 @@ class Request:
         else:
             form = Form.WEBSOCKET if arn[2] == "$connect" else Form.REST_REQUEST
         tokens = _distinct(token for source in sources for token in _tokens_at(source, event))
-        about = event.get("requestContext")
-        gateway_id = about.get("requestId") if isinstance(about, Mapping) else None
-        return cls(form, arn[1], tokens, gateway_id if isinstance(gateway_id, str) else None)
+        return cls(form, arn[1], tokens, gateway_ids_of(event.get("requestContext")))
 
 
 def _distinct(tokens: Iterator[str]) -> tuple[str, ...]:

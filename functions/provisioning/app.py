@@ -13,13 +13,12 @@ from admin_api.problems import FAULT, UNAVAILABLE, answer_to, kind_of
 from admin_api.resolver import AdminResolver
 from admin_api.visit import Visit, actor_of, base_and_path, readable
 from auth_jwt.errors import UnknownEvent
-from auth_jwt.observability import Journal, Outcome, milliseconds_since, request_id_of
+from auth_jwt.observability import Journal, Outcome, gateway_ids_of, milliseconds_since, request_id_of
 from auth_jwt.provisioning.audit import AuditEntry
 from auth_jwt.provisioning.tables import provisioning_client
 from auth_jwt.provisioning.wiring import provisioning_of
 from auth_jwt.settings import Settings, near_misses
 from auth_jwt.snapshot import prepare_for_snapshots
-from auth_jwt.stores import load_sdk
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -39,7 +38,7 @@ def lambda_handler(event: Event, context: object) -> dict[str, Any]:
         visit.error = UnknownEvent("this function answers REST APIs only")
         _record(visit, started)
         raise visit.error
-    visit.gateway_request_id = event["requestContext"].get("requestId")
+    visit.gateway_ids = gateway_ids_of(event["requestContext"])
     try:
         answer = _answer(event, context, visit)
     except Exception as error:  # noqa: BLE001 - the last line: whatever it is, the caller gets a problem
@@ -83,8 +82,7 @@ api = cache(AdminResolver)
 
 
 def _prepare() -> None:
-    settings()
-    load_sdk()
+    client()
     api()
 
 
@@ -119,7 +117,7 @@ def _record(visit: Visit, started: float, **seen: object) -> None:
         **seen,
         "duration_ms": milliseconds_since(started),
         "request_id": visit.request_id,
-        "gateway_request_id": visit.gateway_request_id,
+        **visit.gateway_ids,
         "operation": visit.operation,
         "actor": visit.actor,
     }

@@ -8,6 +8,7 @@ import boto3
 import pytest
 
 from tests.contract.clients import ENVIRONMENT, LANES, REGION
+from tests.contract.credentials_endpoint import Endpoint, an_endpoint
 from tests.moto_server import a_moto_server, forget_all
 
 if TYPE_CHECKING:
@@ -53,3 +54,9 @@ def _dynamodb(operator: "DynamoDBClient", moto_endpoint: str) -> "Iterator[Dynam
     """A client to make tables with; they are gone afterwards."""
     yield operator
     forget_all(moto_endpoint)
+
+
+@pytest.fixture(name="endpoint")
+def _endpoint() -> Iterator[Endpoint]:
+    with an_endpoint() as endpoint:
+        yield endpoint

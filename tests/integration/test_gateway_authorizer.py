@@ -67,10 +67,6 @@ class TestSettings:
         answer = set_stage("gateway_authorizer").ask(EVENTS["rest-request-allowed-by-header"])
 
         assert {json.loads(line)["service"] for line in answer.lines} == {"gateway_authorizer"}
-        assert (
-            answer.record["gateway_request_id"]
-            == EVENTS["rest-request-allowed-by-header"]["requestContext"]["requestId"]
-        )
 
 
 class TestOutage:

@@ -1,12 +1,14 @@
 """Which world the express lane serves, and which it leaves to boto3."""
 
+import errno
 import gzip
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import botocore
 import botocore.session
@@ -99,18 +101,11 @@ def test_sam_local_is_served_with_an_endpoint() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_CREDENTIAL_EXPIRATION", "AWS_CREDENTIAL_FILE"),
-        *("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_BEARER_TOKEN_DYNAMODB"),
-        *("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"),
-        *("AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT", "AWS_ACCOUNT_ID_ENDPOINT_MODE"),
-        *("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSLKEYLOGFILE", "AWS_DATA_PATH", "AWS_DEFAULTS_MODE"),
-        *("AWS_RETRY_MODE", "AWS_MAX_ATTEMPTS", "AWS_ENDPOINT_DISCOVERY_ENABLED", "AWS_CSM_ENABLED"),
         *("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "Https_Proxy"),
-        *("BOTO_CONFIG", "BOTOCORE_TCP_KEEPALIVE", "BOTOCORE_EXPERIMENTAL__PLUGINS", "BOTO_DISABLE_CRT"),
-        "AWS_SOMETHING_TO_COME",
+        *("REQUESTS_CA_BUNDLE", "SSLKEYLOGFILE", "BOTO_CONFIG", "BOTO_OF_TOMORROW"),
     ],
 )
-def test_a_variable_that_may_change_how_boto3_connects_means_boto3(name: str) -> None:
+def test_a_proxy_and_what_no_other_than_boto3_reads_mean_boto3(name: str) -> None:
     assert reason({**LAMBDA, name: "1"}) == f"{name} is set"
 
 
@@ -228,10 +223,13 @@ def test_the_wiring_takes_the_lane_that_serves(
     [
         pytest.param({}, [], id="served"),
         pytest.param({"DYNAMODB_CLIENT": "boto3"}, [], id="switched off, as everybody knows"),
+        pytest.param(
+            {"DYNAMODB_CLIENT": "boto3", "AWS_USE_FIPS_ENDPOINT": "false"}, [], id="left to boto3, and switched off"
+        ),
         pytest.param({"AWS_USE_FIPS_ENDPOINT": "false"}, ["AWS_USE_FIPS_ENDPOINT is set"], id="left to boto3"),
     ],
 )
-def test_the_log_tells_once_why_the_lane_stands_aside(
+def test_the_log_warns_and_counts_once_why_the_lane_stands_aside(
     more: Mapping[str, str], told: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Whoever wonders why cold starts take longer finds it there."""
@@ -239,12 +237,35 @@ def test_the_log_tells_once_why_the_lane_stands_aside(
     for name, value in env.items():
         monkeypatch.setenv(name, value)
     service = service_of(env, Journal("authorize", env))
+    service.prepare()  # before a snapshot: the processes that go on from it tell it, each for itself
+    assert capsys.readouterr().out == ""
     for _ in range(2):
         service.authorizer.memory._store._client()  # type: ignore[attr-defined]
 
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["message"].partition(": ")[2] for line in lines] == told
-    assert all(line["level"] == "INFO" and "outcome" not in line for line in lines)
+    assert all(line["level"] == "WARNING" and "outcome" not in line and line["Boto3Fallback"] == 1 for line in lines)
+
+
+def test_without_a_descriptor_left_nothing_is_said_of_the_files(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be looked at for now would otherwise mean boto3 for as long as the process lives."""
+    (home / ".aws").mkdir()
+    (home / ".aws" / "config").write_text("")
+    monkeypatch.setattr("builtins.open", opened_by(OSError(errno.EMFILE, "Too many open files")))
+    with pytest.raises(OSError, match="Too many open files"):
+        reason(LAMBDA)
+
+    monkeypatch.setattr("builtins.open", opened_by(PermissionError(errno.EACCES, "Permission denied")))
+    assert "is there" in (reason(LAMBDA) or "")
+
+
+def opened_by(error: OSError) -> Callable[..., Any]:
+    """Stand for `open` where nothing can be opened."""
+
+    def refuse(*_: object, **__: object) -> Any:
+        raise error
+
+    return refuse
 
 
 @pytest.mark.parametrize("env", [{}, {"AWS_DEFAULT_REGION": "eu-central-1"}, {**LAMBDA, "AWS_DEFAULT_REGION": ""}])

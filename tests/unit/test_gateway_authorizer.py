@@ -446,7 +446,7 @@ def test_what_still_does_not_fit_is_a_fault_and_never_a_user_without_credentials
     with pytest.raises(TooLarge, match="LOAD_CREDENTIALS"):
         a_websocket_answer(ask, 8000)
 
-    (line, _count) = logged(capsys)
+    (line,) = logged(capsys)
     assert (line["outcome"], line["reason"]) == ("fault", "too_large")
     assert "xxxx" not in json.dumps(line)
 
@@ -479,7 +479,7 @@ def test_tables_out_of_reach_are_neither_a_yes_nor_a_no(
     with pytest.raises(Unreachable):
         ask(event, an_authorizer(store=store), AUTHORIZER_REFUSAL=refusal)
 
-    (line, _count) = logged(capsys)
+    (line,) = logged(capsys)
     assert (line["level"], line["outcome"], line["reason"]) == ("ERROR", "fault", "unreachable")
 
 

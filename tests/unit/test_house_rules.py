@@ -19,7 +19,7 @@ INWARD_TO_OUTWARD = (
     *("lookalikes", "keys", "models", "ports"),
     *("verification", "outage", "cache", "authorizer"),
     # -- the line: above it no AWS, no environment, no logging --
-    *("settings", "signature", "connections", "identity", "whole_answers", "sdk_guard", "stores", "express"),
+    *("settings", "signature", "connections", "identity", "whole_answers", "sdk_guard", "sdk", "stores", "express"),
     *("observability", "snapshot", "warmers", "wiring"),
     # -- what operators do: nothing above imports it, so no login waits for it --
     *("provisioning.changes", "provisioning.audit", "provisioning.inspection", "provisioning.registry"),
@@ -36,16 +36,16 @@ OPERATIONS = INWARD_TO_OUTWARD[
 ]
 
 ONLY_IN = {
-    "boto3": {"stores", "provisioning.tables", "provisioning.secrets_manager"},
-    "botocore": {"sdk_guard", "stores", "provisioning.tables", "provisioning.secrets_manager"},
+    "boto3": {"sdk", "provisioning.tables", "provisioning.secrets_manager"},
+    "botocore": {"sdk", "sdk_guard", "stores", "provisioning.tables", "provisioning.secrets_manager"},
     "mypy_boto3_dynamodb": {"sdk_guard", "stores", "provisioning.tables", "provisioning.wiring"},
     "mypy_boto3_secretsmanager": {"provisioning.secrets_manager"},
-    "aws_lambda_powertools": {"observability"},
-    "logging": {"observability", "stores", "provisioning.tables", "provisioning.secrets_manager"},
+    "aws_lambda_powertools": set(),
+    "logging": {"stores", "provisioning.tables", "provisioning.secrets_manager"},
     "cryptography": {"asymmetric"},
     "jwt": {"asymmetric", "provisioning.tokens"},
     "hmac": {"verification", "signature", "keys"},
-    "os": set(),
+    "os": {"observability"},  # where random bytes come from
     "random": {"snapshot"},
     "snapshot_restore_py": {"snapshot"},
     "subprocess": set(),
@@ -54,7 +54,7 @@ ONLY_IN = {
     "ssl": {"connections", "snapshot"},
     "urllib.request": set(),
     "http.client": {"connections"},
-    "threading": {"cache", "identity", "sdk_guard", "stores"},
+    "threading": {"cache", "identity", "sdk", "sdk_guard", "stores"},
     "concurrent.futures": set(),
 }
 """What only these modules of the package may import, at the top or inside a function."""
@@ -108,7 +108,7 @@ def reads_environment(path: Path) -> bool:
     return any(
         isinstance(node, ast.Attribute) and node.attr in {"environ", "environb", "getenv", "putenv"}
         for node in ast.walk(tree_of(path))
-    ) or any(name.startswith("os.") and name != "os.path" for name in imports_of(path))
+    ) or any(name.startswith("os.") and name not in ("os.path", "os.urandom") for name in imports_of(path))
 
 
 def test_every_module_has_its_place() -> None:

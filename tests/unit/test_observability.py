@@ -1,7 +1,8 @@
-"""The one line of a request that was answered, and the two that Powertools writes of one that failed."""
+"""The one line of a request, answered or failed, and of a warning."""
 
 import io
 import json
+import re
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from aws_lambda_powertools import Logger, Metrics
 from auth_jwt import observability
 from auth_jwt.errors import Reason, Unreachable
 from auth_jwt.models import Report
-from auth_jwt.observability import Journal, Outcome
+from auth_jwt.observability import Journal, Outcome, gateway_ids_of, request_id_of
 
 NOON = 1_795_435_200.0  # 2026-11-23T12:00:00Z
 TRACE = "Root=1-684e9fe8-c535c344b12b4a32da2c26dc;Parent=53995c3f42cd8ad8;Sampled=1"
@@ -217,13 +218,171 @@ def test_a_line_of_audit_is_one_line_and_visible() -> None:
     assert out.getvalue() == '{"tag":"a\\u2028\\u202eb"}\n'
 
 
-def test_a_fault_is_a_record_with_its_causes_and_a_count() -> None:
+def fault_of(journal: Journal, error: Exception, report: Report = REPORT) -> list[dict[str, Any]]:
+    """What the *journal* writes of a fault."""
     with redirect_stdout(io.StringIO()) as out:
-        Journal("authorize", {}).record_fault(Unreachable("no answer"), REPORT, **SEEN)
-    record, counts = map(json.loads, out.getvalue().splitlines())
+        journal.record_fault(error, report, **SEEN)
+    return [json.loads(line) for line in out.getvalue().splitlines()]
 
-    assert (record["level"], record["outcome"], record["reason"]) == ("ERROR", "fault", "unreachable")
-    assert record["timestamp"].endswith("+00:00")
-    assert record["causes"] == [{"type": "auth_jwt.errors.Unreachable", "message": "no answer"}]
-    assert counts["Fault"] == [1.0]
-    assert counts["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["service"], ["service", "reason"]]
+
+def test_a_fault_is_one_line_with_its_causes() -> None:
+    (line,) = fault_of(Journal("authorize", {}), Unreachable("no answer"))
+
+    assert line == {
+        "level": "ERROR",
+        "message": "fault",
+        "timestamp": "2026-11-23T12:00:00.042+00:00",
+        "service": "authorize",
+        "outcome": "fault",
+        "reason": "unreachable",
+        "tag": "t1",
+        "secret_id": "1",
+        "algorithm": "HS256",
+        "rows": "memory",
+        "status": 200,
+        "duration_ms": 0.125,
+        "request_id": "r-1",
+        "causes": [{"type": "auth_jwt.errors.Unreachable", "message": "no answer"}],
+        "_aws": {
+            "Timestamp": 1795435200042,
+            "CloudWatchMetrics": [
+                {
+                    "Namespace": "AuthJwt",
+                    "Dimensions": [["service"], ["service", "reason"]],
+                    "Metrics": [{"Name": "Fault", "Unit": "Count"}],
+                }
+            ],
+        },
+        "Fault": 1,
+    }
+
+
+def test_of_each_cause_it_says_where_the_last_four_places_are_and_no_text_of_others() -> None:
+    """Texts of others may quote what they were given."""
+
+    def deep(steps: int) -> None:
+        if steps:
+            deep(steps - 1)
+        raise ValueError("the key itself")
+
+    try:
+        try:
+            deep(5)
+        except ValueError as error:
+            raise Unreachable("no answer") from error
+    except Unreachable as error:
+        (line,) = fault_of(Journal("authorize", {}), error)
+
+    ours, others = line["causes"]
+    name = "test_of_each_cause_it_says_where_the_last_four_places_are_and_no_text_of_others"
+    assert re.fullmatch(rf"test_observability\.py:\d+ {name}", ours["at"])
+    assert others["type"] == "builtins.ValueError"
+    assert re.fullmatch(r"(?:test_observability\.py:\d+ deep(?: > |$)){4}", others["at"])
+    assert "the key itself" not in json.dumps(line)
+
+
+def test_a_chain_of_causes_ends_somewhere() -> None:
+    error = RuntimeError("endless")
+    error.__cause__ = error
+
+    (line,) = fault_of(Journal("authorize", {}), error)
+
+    assert len(line["causes"]) == 8
+
+
+@pytest.mark.parametrize(
+    ("level", "shows_warnings", "shows_faults"),
+    [("INFO", True, True), ("WARNING", True, True), ("ERROR", False, True), ("FATAL", False, False)],
+)
+def test_a_level_above_a_line_leaves_only_its_metrics(level: str, shows_warnings: bool, shows_faults: bool) -> None:
+    journal = Journal("authorize", {"POWERTOOLS_LOG_LEVEL": level})
+
+    with redirect_stdout(io.StringIO()) as out:
+        journal.warn_of_boto3("a proxy is set")
+        journal.warn_of_near_misses({"TAG_CLAIN": "TAG_CLAIM"})
+        journal.record_fault(Unreachable("no answer"), REPORT)
+    lines = [json.loads(line) for line in out.getvalue().splitlines()]
+
+    assert [line["message"] for line in lines if line.get("level") == "WARNING"] == (
+        [
+            "DynamoDB is asked by boto3, not by the express lane: a proxy is set",
+            "TAG_CLAIN is ignored: no such variable; did you mean TAG_CLAIM?",
+        ]
+        if shows_warnings
+        else []
+    )
+    assert ["causes" in line for line in lines if "Fault" in line] == [shows_faults]
+    assert [line["Boto3Fallback"] for line in lines if "Boto3Fallback" in line] == [1]
+
+
+# -- metrics ----------------------------------------------------------------------------------------------------------
+
+
+def lines_of_all_kinds(journal: Journal) -> list[dict[str, Any]]:
+    """A line of every outcome, with and without a reason, of a fault, and of what else is counted."""
+    report = Report(tag="t1", unusable_secrets={"2": "not text"}, unusable_credentials=["a", "b"])
+    with redirect_stdout(io.StringIO()) as out:
+        for outcome in Outcome:
+            journal.record(outcome, report)
+            journal.record(outcome, REPORT, reason="some_reason")
+        journal.record_fault(Unreachable("no answer"), report)
+        journal.warn_of_boto3("a proxy is set")
+    return [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("variables", "namespace"),
+    [
+        pytest.param({}, "AuthJwt", id="by default"),
+        pytest.param({"POWERTOOLS_METRICS_NAMESPACE": ""}, "AuthJwt", id="empty"),
+        pytest.param({"POWERTOOLS_METRICS_NAMESPACE": "auth-jwt-blue"}, "auth-jwt-blue", id="of a stack"),
+    ],
+)
+def test_metrics_are_in_the_namespace_of_the_variable(variables: dict[str, str], namespace: str) -> None:
+    for line in lines_of_all_kinds(Journal("authorize", variables)):
+        (directive,) = line["_aws"]["CloudWatchMetrics"]
+        assert directive["Namespace"] == namespace
+
+
+def test_nothing_is_counted_twice() -> None:
+    """Each line counts in one namespace, each metric once under each set of dimensions, and no two sets are alike.
+
+    So whoever asks for a metric by its dimensions, as an alarm does, gets each event once. All that a set or a metric
+    names is in the line, or CloudWatch would drop the whole.
+    """
+    for line in lines_of_all_kinds(Journal("authorize", {})):
+        (directive,) = line["_aws"]["CloudWatchMetrics"]
+        metrics = [metric["Name"] for metric in directive["Metrics"]]
+        sets = [frozenset(names) for names in directive["Dimensions"]]
+        assert len(set(metrics)) == len(metrics)
+        assert len(set(sets)) == len(sets)
+        assert frozenset({"service"}) in sets
+        assert (frozenset({"service", "reason"}) in sets) is ("reason" in line)
+        assert {*metrics, *frozenset().union(*sets)} <= line.keys()
+        assert all(type(line[name]) is int for name in metrics)
+
+
+# -- ids --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("about", "ids"),
+    [
+        ({"requestId": "r", "extendedRequestId": "e"}, ("r", "e")),
+        ({"requestId": "r"}, ("r", None)),
+        ({"requestId": 1, "extendedRequestId": ["e"]}, (None, None)),
+        (None, (None, None)),
+        ("odd", (None, None)),
+    ],
+)
+def test_the_ids_of_the_gateway_are_text_or_absent(about: object, ids: tuple[str | None, str | None]) -> None:
+    found = gateway_ids_of(about)
+
+    assert (found["gateway_request_id"], found["gateway_extended_request_id"]) == ids
+
+
+def test_a_request_without_an_id_of_lambdas_gets_one_of_its_own() -> None:
+    ids = {request_id_of(None) for _ in range(100)}
+
+    assert len(ids) == 100
+    assert all(re.fullmatch(r"[0-9a-f]{32}", one) for one in ids)

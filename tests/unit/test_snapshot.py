@@ -109,27 +109,54 @@ def test_after_a_restore_random_numbers_begin_anew(
 
 
 PREPARED = """
-import sys
+import os, sys
 from auth_jwt.observability import Journal
 from auth_jwt.wiring import service_of
 
-asked = []
+asked, read = [], []
 ASKING = {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto", "subprocess.Popen"}
 sys.addaudithook(lambda event, _: asked.append(event) if event in ASKING else None)
-env = {"AWS_DEFAULT_REGION": "eu-central-1", "HOME": "/nowhere", "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1"}
-service_of({**env, "DYNAMODB_CLIENT": CLIENT}, Journal("test", env)).prepare()
-print(*sys.modules, *("asked:" + event for event in asked))
+
+
+class Watched(dict):
+    def __contains__(self, name):
+        read.append(name)
+        return super().__contains__(name)
+
+    def __getitem__(self, name):
+        read.append(name)
+        return super().__getitem__(name)
+
+    def get(self, name, default=None):
+        read.append(name)
+        return super().get(name, default)
+
+
+env = {"AWS_DEFAULT_REGION": "eu-central-1", "HOME": "/nowhere", "DYNAMODB_CLIENT": CLIENT, **CREDENTIALS}
+os.environ.clear()
+os.environ.update(env)
+os.environ = Watched(env)
+service_of(env, Journal("test", env)).prepare()
+print(*sys.modules, *("asked:" + event for event in asked), *("read:" + name for name in read))
 """
 
+IN_A_CONTAINER = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1"}
+IN_THE_ENVIRONMENT = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_SESSION_TOKEN": "t"}
 
+
+@pytest.mark.parametrize("credentials", [IN_A_CONTAINER, IN_THE_ENVIRONMENT], ids=["container", "environment"])
 @pytest.mark.parametrize(
     ("client", "loaded", "not_loaded"),
-    [("express", "auth_jwt.express", "boto3"), ("boto3", "boto3", "never")],
+    [("express", "auth_jwt.express", "boto3"), ("boto3", "botocore.retries.standard", "never")],
 )
-def test_a_prepared_service_has_loaded_its_client_and_asked_nobody(client: str, loaded: str, not_loaded: str) -> None:
-    """Not even for credentials, which boto3 fetches as soon as it makes a client."""
-    words = run(PREPARED.replace("CLIENT}", f"{client!r}}}"))
+def test_a_prepared_service_has_its_client_and_asked_nobody(
+    client: str, loaded: str, not_loaded: str, credentials: dict[str, str]
+) -> None:
+    """Not even for credentials, which boto3 would fetch as soon as it makes a client, or take from the environment."""
+    words = run(PREPARED.replace("CLIENT,", f"{client!r},").replace("CREDENTIALS}", f"{credentials!r}}}"))
 
     assert {loaded, "jwt.algorithms", "cryptography.hazmat.backends.openssl.backend"} <= set(words)
     assert not_loaded not in words
     assert [word for word in words if word.startswith("asked:")] == []
+    assert not {f"read:{name}" for name in credentials} & set(words)
+    assert ("read:AWS_DATA_PATH" in words) is (client == "boto3")  # so that reading would be seen

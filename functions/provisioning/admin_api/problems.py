@@ -11,7 +11,7 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError, ResponseValidationError
 
 from admin_api.bodies import MEMBERS
-from auth_jwt.errors import Conflict, Invalid, NotFound, Stale, Unreachable
+from auth_jwt.errors import Conflict, Invalid, NotAudited, NotFound, Stale, Unreachable
 from auth_jwt.wire import NotWellFormed, problem
 
 PROBLEM_JSON: Final = "application/problem+json"
@@ -120,6 +120,8 @@ def _members_of(error: Exception, kind: Kind, *, is_write: bool) -> dict[str, An
         return {"errors": _flaws_of(error)}
     if kind in _OWN_WORDS or isinstance(error, NotWellFormed | Refused):
         return {"detail": str(error)}
+    if isinstance(error, NotAudited):
+        return {"detail": "it was done, or may have been, and the audit does not know of it: look before asking again"}
     if kind is UNAVAILABLE and is_write:
         return {"detail": "the tables did not answer, so it may have been done or not: look, or ask again"}
     return {}

@@ -27,7 +27,7 @@ class Visit:
 
     Attributes:
         request_id: of the answer and the log.
-        gateway_request_id: API Gateway's, for the log.
+        gateway_ids: API Gateway's, for the log.
         actor: who asks, as IAM told the gateway.
         base: what stands before `/admin` in the caller's URLs.
         provisioning: what may be done, once it is known who asks; every write is added to `written`.
@@ -38,7 +38,7 @@ class Visit:
     """
 
     request_id: str
-    gateway_request_id: str | None = None
+    gateway_ids: Mapping[str, str | None] = field(default_factory=dict)
     actor: str | None = None
     base: str = ""
     provisioning: Provisioning | None = None

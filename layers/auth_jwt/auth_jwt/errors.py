@@ -12,6 +12,7 @@
         ├── BadSetting   a variable that cannot be; names it, its value and what would be right
         ├── UnknownEvent the function was given an event of no form it knows
         ├── TooLarge     the answer would not pass the gateway
+        ├── NotAudited   the tables were changed, or may have been, and the line of audit is not written
         ├── NotRotated   a rotation cannot go on: a secret, a row or a profile is not as it needs
         └── Unreachable  the tables cannot be reached right now; remembered rows may serve
             └── Throttled  ... for this tag's partition only
@@ -132,6 +133,10 @@ class UnknownEvent(Fault):
 
 class TooLarge(Fault):
     """The answer is larger than what it has to pass lets through; the message says by how much."""
+
+
+class NotAudited(Fault):
+    """A write to the tables was done, or may have been, and its line of audit is not written."""
 
 
 class NotRotated(Fault):

@@ -9,6 +9,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
+from errno import EMFILE, ENFILE
 from posixpath import expanduser
 from typing import Any, Final
 
@@ -25,20 +26,23 @@ _SUFFIXES: Final = {
 }
 """The regions whose endpoints follow from their names, as botocore's partitions have them."""
 
-_HARMLESS: Final = frozenset(
+_MEANT_FOR_BOTO3: Final = frozenset(
     {
-        *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"),
-        *("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
-        *("AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
-        *("AWS_DEFAULT_REGION", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"),  # looked at
-        *("AWS_REGION", "AWS_EXECUTION_ENV", "AWS_ACCESS_KEY", "AWS_SECRET_KEY"),  # Lambda's; not botocore's to read
-        *("AWS_SAM_LOCAL", "AWS_ACCOUNT_ID"),  # those of `sam local`; the last one is looked at
-        "AWS_EC2_METADATA_DISABLED",  # nobody asks it
+        *("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"),
+        *("AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT", "AWS_ACCOUNT_ID_ENDPOINT_MODE"),
+        *("AWS_ENDPOINT_DISCOVERY_ENABLED", "AWS_CA_BUNDLE", "AWS_DATA_PATH", "AWS_DEFAULTS_MODE", "AWS_CSM_ENABLED"),
+        *("AWS_AUTH_SCHEME_PREFERENCE", "AWS_SIGV4A_SIGNING_REGION_SET", "AWS_BEARER_TOKEN_DYNAMODB"),
+        *("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"),
+        *("AWS_CREDENTIAL_EXPIRATION", "AWS_CREDENTIAL_FILE"),
     }
 )
-"""The variables `AWS_...` that do not change how boto3 would connect, besides those that begin with these:"""
-_HARMLESS_BEGINNINGS: Final = ("AWS_LAMBDA_", "AWS_XRAY_")
-_MEANT_FOR_BOTO3: Final = re.compile(r"(?:HTTPS?|ALL)_PROXY|REQUESTS_CA_BUNDLE|SSLKEYLOGFILE|BOTO.*", re.IGNORECASE)
+"""The variables `AWS_...` that change how boto3 would ask, besides those that are looked at here.
+
+All others are harmless: of an extension, say, or of another service. A test goes through what botocore reads.
+"""
+_MEANT_FOR_BOTO3_IF_NOT_EMPTY: Final = re.compile(
+    r"(?:HTTPS?|ALL)_PROXY|REQUESTS_CA_BUNDLE|SSLKEYLOGFILE|BOTO.*", re.IGNORECASE
+)
 
 _TARGET: Final = "DynamoDB_20120810"
 
@@ -53,9 +57,7 @@ def why_not(env: Mapping[str, str], *, region: str | None, endpoint: str | None,
         tables: what the tables are called.
     """
     for name, value in env.items():
-        if name.startswith("AWS_") and name not in _HARMLESS and not name.startswith(_HARMLESS_BEGINNINGS):
-            return f"{name} is set"
-        if value and _MEANT_FOR_BOTO3.fullmatch(name):
+        if name in _MEANT_FOR_BOTO3 or (value and _MEANT_FOR_BOTO3_IF_NOT_EMPTY.fullmatch(name)):
             return f"{name} is set"
     if endpoint_of(region or env.get("AWS_DEFAULT_REGION", "")) is None:
         return "no region, or one whose endpoint does not follow from its name"
@@ -154,7 +156,11 @@ def _configuration_files(env: Mapping[str, str]) -> list[str]:
 
 
 def _has_content(path: str) -> bool:
-    """Tell whether there is a file that is not empty, or what cannot be read just so."""
+    """Tell whether there is a file that is not empty, or what cannot be read just so.
+
+    Raises:
+        OSError: no descriptor is left to look, which says nothing of the file.
+    """
     if "~" in path or "$" in path:  # botocore would put something in their place
         return True
     try:
@@ -162,5 +168,7 @@ def _has_content(path: str) -> bool:
             return bool(file.read(1))
     except (FileNotFoundError, NotADirectoryError):
         return False
-    except OSError:
+    except OSError as error:
+        if error.errno in (EMFILE, ENFILE):
+            raise
         return True

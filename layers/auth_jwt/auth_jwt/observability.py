@@ -4,25 +4,30 @@ A tag, a row's `id`, an algorithm, a reason: yes. A token, a secret, a credentia
 are logged as their types and their places in the code, since their texts may quote what they were given; only our
 own messages, which hold no values, are shown.
 
-A request that was answered gets one line, log record and embedded metrics in one (docs/decisions/0018). Faults and
-warnings are rare, and written by Powertools, which is loaded for the first of them.
+Each line is log record and embedded metrics in one (docs/decisions/0018). Nothing is imported to write it: a fault may
+be that no file can be opened any more. A line that cannot be written changes no answer, but for a line of audit.
 """
 
 import re
 import sys
 import time
+from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import StrEnum
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import islice
 from json.encoder import encode_basestring
-from typing import TYPE_CHECKING, Any, Final
+from os import urandom
+from types import MappingProxyType, TracebackType
+from typing import Any, Final
 
 from auth_jwt.errors import (
     AuthJwtError,
     BadSetting,
     Fault,
     Flaw,
+    NotAudited,
     NotRotated,
     Throttled,
     TooLarge,
@@ -32,16 +37,18 @@ from auth_jwt.errors import (
 from auth_jwt.models import Report, Unusable
 from auth_jwt.wire import compact_json
 
-if TYPE_CHECKING:
-    from aws_lambda_powertools import Logger, Metrics
-
 METRICS_NAMESPACE: Final = "AuthJwt"
 UNUSABLE_SECRET: Final = "UnusableSecret"  # noqa: S105 - a metric's name
 UNUSABLE_CREDENTIAL: Final = "UnusableCredential"
-_SILENT_ABOUT_ANSWERS: Final = frozenset({"WARN", "WARNING", "ERROR", "CRITICAL", "FATAL"})  # Lambda has its own words
 MAX_NAMED_SECRETS: Final = 20  # of one tag, in one line
 _BEYOND_LIMIT: Final = Unusable(Flaw.BEYOND_LIMIT, "as many as MAX_SECRETS_PER_TAG allows opened later")
+BOTO3_FALLBACK: Final = "Boto3Fallback"
+_INFO, _WARNING, _ERROR, _CRITICAL = "INFO", "WARNING", "ERROR", "CRITICAL"
+_RANKS: Final = {_INFO: 1, "WARN": 2, _WARNING: 2, _ERROR: 3, _CRITICAL: 4, "FATAL": 4}  # Lambda has its own words
+_NO_COUNTS: Final[Mapping[str, int]] = MappingProxyType({})
+_CANNOT_WRITE: Final = (OSError, ValueError, MemoryError)  # full, closed, no room for the text
 _MAX_CAUSES: Final = 8
+_MAX_PLACES: Final = 4
 _NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]")
 
 
@@ -69,20 +76,24 @@ class Journal:
 
     def __init__(self, service: str, env: Mapping[str, str]) -> None:
         self._service = env.get("POWERTOOLS_SERVICE_NAME") or service
+        self._namespace = env.get("POWERTOOLS_METRICS_NAMESPACE") or METRICS_NAMESPACE
         self._env = env
-        level = env.get("AWS_LAMBDA_LOG_LEVEL") or env.get("POWERTOOLS_LOG_LEVEL") or env.get("LOG_LEVEL") or "INFO"
-        self._shows_answers = level.upper() not in _SILENT_ABOUT_ANSWERS
+        level = env.get("AWS_LAMBDA_LOG_LEVEL") or env.get("POWERTOOLS_LOG_LEVEL") or env.get("LOG_LEVEL") or _INFO
+        self._least = _RANKS.get(level.upper(), _RANKS[_INFO])
 
     def warn_of_near_misses(self, near_misses: Mapping[str, str]) -> None:
         """Say which variables are ignored, but nearly spell one of ours."""
         for variable, meant in near_misses.items():
-            self._logger.warning(
-                f"{variable} is ignored: no such variable; did you mean {meant}?", variable=variable, meant=meant
+            self._write(
+                _WARNING,
+                f"{variable} is ignored: no such variable; did you mean {meant}?",
+                {"variable": variable, "meant": meant},
             )
 
-    def tell_of_boto3(self, reason: str) -> None:
-        """Say why the tables are read by boto3, though the express lane was asked for: cold starts take longer."""
-        self._logger.info(f"DynamoDB is asked by boto3, not by the express lane: {reason}")
+    def warn_of_boto3(self, reason: str) -> None:
+        """Say why boto3 reads the tables, though the express lane was asked for, and count it: it is slower."""
+        message = f"DynamoDB is asked by boto3, not by the express lane: {reason}"
+        self._write(_WARNING, message, {}, counts={BOTO3_FALLBACK: 1})
 
     def record(self, outcome: Outcome, report: Report, *, reason: str | None = None, **fields: object) -> None:
         """Write the one line of a request that was answered, which counts it, too.
@@ -93,64 +104,75 @@ class Journal:
             reason: why, in one stable word.
             fields: what else the handler knows; None is left out.
         """
-        now = int(time.time() * 1000)
-        second, millisecond = divmod(now, 1000)
-        rows = _unusable_rows(report)
-        shown = ""
-        if self._shows_answers:
-            trace = self._env.get("_X_AMZN_TRACE_ID")
-            members = _fields(report, fields)
-            members["xray_trace_id"] = trace and trace.partition(";")[0].removeprefix("Root=")
-            texts = [
-                f',"{name}":{encode_basestring(value) if type(value) is str else compact_json(value)}'
-                for name, value in members.items()
-                if value is not None
-            ]
-            shown = f',"timestamp":"{_second(second)}.{millisecond:03}+00:00"{"".join(texts)}'
-        head, tail = _frame(self._service, outcome, reason, tuple(rows), self._shows_answers)
-        for name, count in rows.items():
-            tail += f',"{name}":{count}'
-        _write(f'{{{head}{shown},"_aws":{{"Timestamp":{now},{tail}}}')
-
-    def record_write(self, line: str) -> None:
-        """Write a *line* of audit, whatever the log level: who may not miss a request may not miss a write."""
-        _write(line)
+        self._write_outcome(_INFO, outcome, report, reason, fields)
 
     def record_fault(self, error: BaseException, report: Report, **fields: object) -> None:
-        """Write the line of a request that we failed, with the chain of causes, and count it."""
-        reason = _fault_reason(error)
-        outcome = Outcome.FAULT.value
-        self._logger.error(outcome, outcome=outcome, reason=reason, **_fields(report, fields), causes=_causes(error))
-        for name, count in {_metric(Outcome.FAULT): 1, **_unusable_rows(report)}.items():
-            self._metrics.add_metric(name=name, unit="Count", value=count)
-        self._metrics.add_dimensions(service=self._service, reason=reason)
-        self._metrics.flush_metrics()
+        """Write the line of a request that we failed, with the chain of causes, which counts it, too."""
+        self._write_outcome(_ERROR, Outcome.FAULT, report, _fault_reason(error), {**fields, "causes": _causes(error)})
 
-    @cached_property
-    def _logger(self) -> "Logger":
-        import logging
+    def record_write(self, line: str) -> None:
+        """Write a *line* of audit, whatever the log level: who may not miss a request may not miss a write.
 
-        from aws_lambda_powertools import Logger
+        Raises:
+            NotAudited: it cannot be written. The write to the tables is not undone.
+        """
+        try:
+            _put(line)
+        except _CANNOT_WRITE as error:
+            raise NotAudited(
+                "the tables were changed, or may have been, and the line of audit is not written"
+            ) from error
 
-        class StandardOutput(logging.StreamHandler[Any]):
-            """Writes to whatever standard output is at the time, as `print` does, and what can be seen."""
+    def _write_outcome(
+        self, level: str, outcome: Outcome, report: Report, reason: str | None, fields: Mapping[str, object]
+    ) -> None:
+        counts = {_metric(outcome): 1, **_unusable_rows(report)}
+        self._write(level, outcome.value, _fields(report, fields), outcome=outcome.value, reason=reason, counts=counts)
 
-            def emit(self, record: logging.LogRecord) -> None:
-                self.stream = sys.stdout
-                super().emit(record)
+    def _write(
+        self,
+        level: str,
+        message: str,
+        members: Mapping[str, Any],
+        *,
+        outcome: str | None = None,
+        reason: str | None = None,
+        counts: Mapping[str, int] = _NO_COUNTS,
+    ) -> None:
+        """Write a line, or nothing where that cannot be done: there is nowhere to say so, and the answer stands.
 
-            def format(self, record: logging.LogRecord) -> str:
-                return _visible(super().format(record))
+        Args:
+            level: of the line; below the level of the log, only the metrics are written.
+            message: for people.
+            members: what else is shown; None is left out.
+            outcome: how a request ended.
+            reason: why; with the service, it is a dimension of the metrics.
+            counts: the metrics.
+        """
+        is_shown = _RANKS[level] >= self._least
+        if not is_shown and not counts:
+            return
+        with suppress(*_CANNOT_WRITE):
+            now = int(time.time() * 1000)
+            head, metrics = _frame(
+                self._namespace, self._service, level, message, outcome, reason, tuple(counts), is_shown
+            )
+            shown = self._shown(now, members) if is_shown else ""
+            counted = f',"_aws":{{"Timestamp":{now},{metrics}' if counts else ""
+            for name, count in counts.items():
+                counted += f',"{name}":{count}'
+            _put(f"{{{head}{shown}{counted}}}")
 
-        return Logger(
-            service=self._service, use_rfc3339=True, utc=True, logger_handler=StandardOutput(sys.stdout), location=None
-        )
-
-    @cached_property
-    def _metrics(self) -> "Metrics":
-        from aws_lambda_powertools import Metrics
-
-        return Metrics(service=self._service, namespace=METRICS_NAMESPACE)
+    def _shown(self, now: int, members: Mapping[str, Any]) -> str:
+        second, millisecond = divmod(now, 1000)
+        trace = self._env.get("_X_AMZN_TRACE_ID")
+        traced = {**members, "xray_trace_id": trace and trace.partition(";")[0].removeprefix("Root=")}
+        texts = [
+            f',"{name}":{encode_basestring(value) if type(value) is str else compact_json(value)}'
+            for name, value in traced.items()
+            if value is not None
+        ]
+        return f',"timestamp":"{_second(second)}.{millisecond:03}+00:00"{"".join(texts)}'
 
 
 def request_id_of(context: object) -> str:
@@ -158,9 +180,17 @@ def request_id_of(context: object) -> str:
     given = getattr(context, "aws_request_id", None)
     if given:
         return str(given)
-    from uuid import uuid4
+    return urandom(16).hex()
 
-    return str(uuid4())
+
+def gateway_ids_of(about: object) -> dict[str, str | None]:
+    """Return, for the log, the ids that a gateway gave a request; *about* is its event's `requestContext`.
+
+    Callers may choose the first one (by a header), and not the extended one, which REST APIs have.
+    """
+    given = about if isinstance(about, Mapping) else {}
+    ids = {"gateway_request_id": given.get("requestId"), "gateway_extended_request_id": given.get("extendedRequestId")}
+    return {name: value if isinstance(value, str) else None for name, value in ids.items()}
 
 
 def milliseconds_since(started: float) -> float:
@@ -168,7 +198,9 @@ def milliseconds_since(started: float) -> float:
     return round((time.perf_counter() - started) * 1000, 3)
 
 
-def _write(line: str) -> None:
+def _put(line: str) -> None:
+    if sys.stdout is None:  # it was closed when Python started
+        raise OSError("no standard output")
     line = _visible(line)
     try:
         sys.stdout.write(f"{line}\n")
@@ -220,29 +252,37 @@ def _named(report: Report) -> dict[str, str] | None:
     return dict(islice({**report.unusable_secrets, **beyond}.items(), MAX_NAMED_SECRETS))
 
 
+@lru_cache
 def _metric(outcome: Outcome) -> str:
     return outcome.value.title().replace("_", "")
 
 
 @lru_cache
 def _frame(
-    service: str, outcome: Outcome, reason: str | None, more_metrics: tuple[str, ...], shows_answers: bool
+    namespace: str,
+    service: str,
+    level: str,
+    message: str,
+    outcome: str | None,
+    reason: str | None,
+    metrics: tuple[str, ...],
+    is_shown: bool,
 ) -> tuple[str, str]:
-    """Write what all lines of a kind share: how they begin, and how they end after the time, up to other counts.
+    """Write what all lines of a kind share: how they begin, and which of their members are metrics and dimensions.
 
-    The end says which members are metrics and dimensions, in CloudWatch's embedded metric format, which counts under
-    every set of dimensions.
+    The latter is CloudWatch's embedded metric format. It counts a metric once under each set of dimensions, and the
+    sets are for different questions: how many in all, and how many for that reason.
     """
-    first = {"level": "INFO", "message": outcome.value, "service": service, "outcome": outcome.value, "reason": reason}
+    first = {"level": level, "message": message, "service": service, "outcome": outcome, "reason": reason}
     head = {name: value for name, value in first.items() if value is not None}
-    if not shows_answers:
+    if not is_shown:
         head = {name: head[name] for name in ("service", "reason") if name in head}
     directive = {
-        "Namespace": METRICS_NAMESPACE,
+        "Namespace": namespace,
         "Dimensions": [["service"], ["service", "reason"]] if reason is not None else [["service"]],
-        "Metrics": [{"Name": name, "Unit": "Count"} for name in (_metric(outcome), *more_metrics)],
+        "Metrics": [{"Name": name, "Unit": "Count"} for name in metrics],
     }
-    return compact_json(head)[1:-1], f'"CloudWatchMetrics":{compact_json([directive])}}},"{_metric(outcome)}":1'
+    return compact_json(head)[1:-1], f'"CloudWatchMetrics":{compact_json([directive])}}}'
 
 
 def _fields(report: Report, fields: Mapping[str, object]) -> dict[str, Any]:
@@ -267,6 +307,7 @@ def _fault_reason(error: BaseException) -> str:
         (UnknownEvent, "unknown_event"),
         (TooLarge, "too_large"),
         (NotRotated, "not_rotated"),
+        (NotAudited, "not_audited"),
         (Fault, "unusable_store"),
     ):
         if isinstance(error, kind):
@@ -276,18 +317,23 @@ def _fault_reason(error: BaseException) -> str:
 
 def _causes(error: BaseException | None) -> list[dict[str, str]]:
     """Return the chain of *error* and its causes, each as its type, its place and, when it is ours, its message."""
-    import traceback
-    from pathlib import PurePath
-
     causes: list[dict[str, str]] = []
     while error is not None and len(causes) < _MAX_CAUSES:
         cause = {"type": f"{type(error).__module__}.{type(error).__qualname__}"}
         if isinstance(error, AuthJwtError):
             cause["message"] = str(error)
-        if frames := traceback.extract_tb(error.__traceback__):
-            cause["at"] = " > ".join(
-                f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames[-4:]
-            )
+        if places := _places(error.__traceback__):
+            cause["at"] = " > ".join(places)
         causes.append(cause)
         error = error.__cause__ or error.__context__
     return causes
+
+
+def _places(trace: TracebackType | None) -> list[str]:
+    """Return the last places of a *trace*. `traceback` would open the files of the code, too."""
+    places: deque[str] = deque(maxlen=_MAX_PLACES)
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        places.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return list(places)

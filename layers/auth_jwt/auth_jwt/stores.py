@@ -276,14 +276,8 @@ class SdkClient:
             raise Fault(type(error).__name__) from error
 
 
-def load_sdk() -> None:
-    """Load boto3 and make nothing of it: a client would fetch credentials as soon as it is made."""
-    import boto3  # noqa: F401
-    import botocore.config  # noqa: F401
-
-
 def dynamodb_client(*, region: str | None, endpoint: str | None, timeout_seconds: float) -> SdkClient:
-    """Make a client by boto3 that never outlasts a request by much.
+    """Make a client by boto3 that never outlasts a request by much. It has no connection and no credentials yet.
 
     Args:
         region: AWS region; None leaves it to the SDK.
@@ -296,9 +290,10 @@ def dynamodb_client(*, region: str | None, endpoint: str | None, timeout_seconds
     """
     import logging
 
-    import boto3
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
+
+    from auth_jwt.sdk import session
 
     # At DEBUG it logs what DynamoDB answers: secrets and all.
     logging.getLogger("botocore").setLevel(logging.INFO)
@@ -309,8 +304,7 @@ def dynamodb_client(*, region: str | None, endpoint: str | None, timeout_seconds
         tcp_keepalive=True,
     )
     try:
-        # A session of its own: nobody else's defaults, and safe to make in a thread.
-        client = boto3.Session().client("dynamodb", region_name=region, endpoint_url=endpoint, config=config)
+        client = session().client("dynamodb", region_name=region, endpoint_url=endpoint, config=config)
     except (BotoCoreError, ValueError) as error:
         raise Fault(f"no DynamoDB client can be made: {error}") from error
     return SdkClient(client)

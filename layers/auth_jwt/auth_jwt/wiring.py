@@ -9,7 +9,7 @@ from auth_jwt.cache import RevocationMemory, RowMemory
 from auth_jwt.express import express_client, why_not
 from auth_jwt.observability import Journal
 from auth_jwt.settings import DynamoDbClient, Settings, near_misses
-from auth_jwt.stores import Client, DynamoDbRevocations, DynamoDbStore, dynamodb_client, load_sdk
+from auth_jwt.stores import Client, DynamoDbRevocations, DynamoDbStore, dynamodb_client
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +19,12 @@ class Service:
     Attributes:
         settings: the environment, read and checked.
         authorizer: decides.
-        load_client: loads what reading the tables needs, and opens no connection.
+        make_client: makes what reads the tables, which has no connection and no credentials yet.
     """
 
     settings: Settings
     authorizer: Authorizer
-    load_client: Callable[[], object] = object  # which does nothing
+    make_client: Callable[[], object] = object  # which does nothing
 
     def prepare(self) -> None:
         """Load what a first answer needs and every answer alike, asking nobody and reading no clock.
@@ -35,7 +35,7 @@ class Service:
         from auth_jwt.asymmetric import load_the_rest
 
         load_the_rest()  # whichever keys the tables hold
-        self.load_client()
+        self.make_client()
 
 
 def service_of(env: Mapping[str, str], journal: Journal) -> Service:
@@ -50,19 +50,21 @@ def service_of(env: Mapping[str, str], journal: Journal) -> Service:
     journal.warn_of_near_misses(near_misses(env))
 
     @cache
+    def why_boto3() -> str | None:
+        return _why_boto3(settings, env)
+
+    @cache
     def client() -> Client:
-        reason = _why_boto3(settings, env)
+        return _client(settings, env, why_boto3())
+
+    @cache
+    def client_to_read_by() -> Client:
+        made, reason = client(), why_boto3()
         if reason is not None and settings.dynamodb_client is DynamoDbClient.EXPRESS:
-            journal.tell_of_boto3(reason)
-        return client_of(settings, env)
+            journal.warn_of_boto3(reason)  # not before a snapshot: each process that goes on from it is counted
+        return made
 
-    def load_client() -> None:
-        if _why_boto3(settings, env) is None:
-            client()
-        else:  # boto3's would fetch credentials as soon as it is made
-            load_sdk()
-
-    return Service(settings, authorizer_of(settings, client), load_client)
+    return Service(settings, authorizer_of(settings, client_to_read_by), client)
 
 
 def authorizer_of(settings: Settings, client: Callable[[], Client]) -> Authorizer:
@@ -95,8 +97,12 @@ def client_of(settings: Settings, env: Mapping[str, str]) -> Client:
     Raises:
         Fault: none can be made.
     """
+    return _client(settings, env, _why_boto3(settings, env))
+
+
+def _client(settings: Settings, env: Mapping[str, str], why_boto3: str | None) -> Client:
     region, endpoint = settings.database.region, settings.database.endpoint
-    if _why_boto3(settings, env) is None:
+    if why_boto3 is None:
         return express_client(env, region=region, endpoint=endpoint, timeout_seconds=settings.store_timeout)
     return dynamodb_client(region=region, endpoint=endpoint, timeout_seconds=settings.store_timeout)
 

@@ -294,16 +294,17 @@ def provisioning_client(
     Args:
         region: AWS region; None leaves it to the SDK.
         endpoint: URL of the endpoint; None leaves it to the SDK.
-        session: whose credentials count; None takes the SDK's own.
+        session: whose credentials count; None takes the SDK's own, which are looked for at the first call.
 
     Raises:
         Fault: the SDK refuses its own configuration: no region, say.
     """
     import logging
 
-    import boto3
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
+
+    from auth_jwt import sdk
 
     logging.getLogger("botocore").setLevel(logging.INFO)  # at DEBUG it logs what is written: secrets and all
     config = Config(
@@ -312,7 +313,6 @@ def provisioning_client(
         retries={"mode": "standard", "total_max_attempts": _SDK_ATTEMPTS},
     )
     try:
-        session = session or boto3.Session()
-        return session.client("dynamodb", region_name=region, endpoint_url=endpoint, config=config)
+        return (session or sdk.session()).client("dynamodb", region_name=region, endpoint_url=endpoint, config=config)
     except (BotoCoreError, ValueError) as error:
         raise Fault(f"no DynamoDB client can be made: {error}") from error
