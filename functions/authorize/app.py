@@ -128,15 +128,15 @@ class Request:
         """
         if not self.event.get("body"):
             return {}
-        octets = _octets(self.event, _max_body_bytes())
-        return body_members(octets, "".join(self.header("content-type")[:1]) or JSON)
+        return body_members(_octets(self.event), "".join(self.header("content-type")[:1]) or JSON)
 
 
 def _path_of_route(event: Event, route: str) -> str | None:
     """Return the path by the *route* that a gateway found: free of the stage and of a custom domain's base path."""
-    found, parameters = _GREEDY.search(route), event.get("pathParameters")
-    if found and isinstance(parameters, dict):
-        route = route.replace(found[0], str(parameters.get(found[1])))
+    if "{" in route:
+        found, parameters = _GREEDY.search(route), event.get("pathParameters")
+        if found and isinstance(parameters, dict):
+            route = route.replace(found[0], str(parameters.get(found[1])))
     return route if route.startswith("/") and "{" not in route else None  # not by `$default`, which is any path
 
 
@@ -147,21 +147,24 @@ def _without_stage(event: Event, path: str) -> str:
     return path.removeprefix(f"/{stage}") if has_stage else path
 
 
-def _octets(event: Event, most: int) -> bytes:
-    """Return the body, of which nothing is copied or decoded when it must have more than *most* bytes."""
+def _octets(event: Event) -> bytes:
+    """Return the body, of which nothing is copied or decoded when it must have more bytes than a body may have."""
     body = event["body"]
     if not isinstance(body, str):
         raise NotWellFormed("the body is not text")
     encoded = event.get("isBase64Encoded") is True
-    if len(body) > (most + 2) // 3 * 4 if encoded else len(body) > most:
-        raise BodyTooLarge
+    _refuse_beyond_limit(len(body) // 4 * 3 - 2 if encoded else len(body))
     try:
         octets = base64.b64decode(body.encode("ascii"), validate=True) if encoded else body.encode("utf-8")
     except ValueError:
         raise NotWellFormed(f"the body is not {'base64' if encoded else 'Unicode text'}") from None
-    if len(octets) > most:
-        raise BodyTooLarge
+    _refuse_beyond_limit(len(octets))
     return octets
+
+
+def _refuse_beyond_limit(length: int) -> None:
+    if length > MAX_BODY_BYTES and length > _max_body_bytes():
+        raise BodyTooLarge
 
 
 def _max_body_bytes() -> int:

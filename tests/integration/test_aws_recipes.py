@@ -402,7 +402,7 @@ def test_the_function_url_serves_all_of_the_function(running: Service) -> None:
     with urllib3.PoolManager() as pool:
         response = pool.request("POST", url, body=b"", headers=dict(request.headers.items()))
 
-    assert (response.status, response.headers["Allow"]) == (405, "GET")
+    assert (response.status, response.headers["Allow"]) == (405, "GET, HEAD")
 
 
 # --- The templates ----------------------------------------------------------------------------------------------------

@@ -259,7 +259,7 @@ class Report:
         """
         if given is None:
             return
-        text = str(given) if isinstance(given, str | int | float) else ""
+        text = given if isinstance(given, str) else str(given) if isinstance(given, int | float) else ""
         if len(text) > MAX_CALL_ID_CHARACTERS or not text.isprintable():
             text = "".join(filter(str.isprintable, text[:_MAX_EXAMINED]))[:MAX_CALL_ID_CHARACTERS]
         self.call_id, self.call_id_altered = text or None, text != given
