@@ -81,6 +81,7 @@ CUT: Final[dict[str, Script]] = {
     "cut before the body": says(lambda whole: an_answer(whole).partition(b"{")[0], closes=True),
     "cut in the body": says(lambda whole: an_answer(whole)[: -len(whole) // 2], closes=True),
     "cut before the last byte": says(lambda whole: an_answer(whole)[:-1], closes=True),
+    "cut after the JSON": says(lambda whole: an_answer(whole + b"  ")[:-2], closes=True),
     "short length": says(lambda whole: an_answer(_half(whole)) + whole[len(whole) // 2 :]),
     "truncated JSON": says(lambda whole: an_answer(_half(whole))),
     "no length, cut": says(lambda whole: b"HTTP/1.1 200 OK\r\n\r\n" + _half(whole), closes=True),

@@ -139,6 +139,7 @@ class Connections:
     def _new_connection(self, wait: "_Wait") -> socket.socket:
         # As bytes: a host's name as text would load the tables for names in other scripts.
         name = self._name.encode("ascii")
+        plain = None
         try:
             plain = self._connected(name, wait)
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -149,6 +150,8 @@ class Connections:
             return plain if self._tls is None else self._tls.wrap_socket(plain, server_hostname=name)
         except OSError as error:
             cause = type(error).__name__
+        if plain is not None:
+            plain.close()
         raise Unreachable(cause)  # here, so that no other error hangs on to it, whose text may quote what came
 
     def _connected(self, name: bytes, wait: "_Wait") -> socket.socket:

@@ -105,7 +105,7 @@ def whole_answer(operation: str, status: int, body: bytes) -> Mapping[str, Any]:
     if status == _OK and _is_whole(operation, answer):
         return answer  # type: ignore[no-any-return]
     # Here, so that no other error hangs on to it, whose text may quote the answer.
-    raise NoWholeAnswer("the answer is not DynamoDB's, or not all of it")
+    raise NoWholeAnswer("what came is not DynamoDB's, or not all of it")
 
 
 def _is_whole(operation: str, answer: object) -> bool:
