@@ -5,9 +5,10 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HTTPHeaders
 from botocore.config import Config
 from botocore.credentials import RefreshableCredentials
 
@@ -45,11 +46,12 @@ def _make() -> Callable[[], Asking]:
     def make() -> Asking:
         asking = Asking(dynamodb_client(region=None, endpoint=None, timeout_seconds=1))
 
-        def answer(request: AWSPreparedRequest, **_: object) -> AWSResponse:
+        def answer(request: AWSPreparedRequest, **_: object) -> Any:
             asking.sent.append(request)
             body = b'{"ConsumedCapacity": {"TableName": "profiles", "CapacityUnits": 0.5}}'
+            headers = HTTPHeaders.from_dict({"Content-Type": "application/x-amz-json-1.0"})
             raw = type("Raw", (), {"stream": lambda *_, **__: iter([body])})()
-            return AWSResponse(request.url, 200, {"Content-Type": "application/x-amz-json-1.0"}, raw)
+            return AWSResponse(request.url, 200, headers, raw)
 
         asking.client._client.meta.events.register("before-send.dynamodb", answer)
         return asking
@@ -110,9 +112,9 @@ def test_they_are_renewed_as_botocore_renews_them(
     assert len(in_a_container.asked) == 2
 
 
-def seconds_left_after(seconds: float) -> Callable[[RefreshableCredentials], float]:
+def seconds_left_after(seconds: float) -> Callable[[Any], float]:
     """Read the clock of botocore's credentials as it will be in so many *seconds*."""
-    original = RefreshableCredentials._seconds_remaining
+    original: Callable[[Any], float] = getattr(RefreshableCredentials, "_seconds_remaining")  # noqa: B009 - untyped
     return lambda credentials: original(credentials) - seconds
 
 

@@ -240,13 +240,17 @@ def posted(path: str, **body: str) -> dict[str, Any]:
 def test_with_no_descriptor_left_a_fault_is_answered_and_logged(
     function: str, event: dict[str, Any], where: str, client: str
 ) -> None:
-    more = {"ROTATED_TAG": "alice-web"} if function == "rotate_secrets" else {}
+    rotation = {"ROTATED_TAG": "alice-web", "AWS_ENDPOINT_URL_SECRETS_MANAGER": "http://127.0.0.1:1"}
+    more = rotation if function == "rotate_secrets" else {}
     found = run(function, event, where=where, DYNAMODB_CLIENT=client, **more)
 
     assert is_a_fault(found.exhausted)
     assert found.lines[0]["outcome"] == "fault"
     assert found.lines[0]["causes"][0]["at"]
     assert found.lines[0]["Fault"] == 1
+    # Nothing that failed is kept: afterwards it asks for the tables, where nobody answers.
+    assert is_a_fault(found.afterwards)
+    assert found.lines[-1]["reason"] == "unreachable"
 
 
 @pytest.mark.parametrize("key", ["HMAC", "RSA"])

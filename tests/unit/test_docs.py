@@ -29,7 +29,10 @@ MODULE_PARAMETERS = (
     *("secret_column", "start_ts_column", "end_ts_column", "tag_claim", "load_credentials"),
 )
 WRITTEN_ON_ALL_LINES = {"level", "message", "timestamp", "service", "xray_trace_id", "outcome", "reason", "_aws"}
-WRITTEN_BY_THE_HANDLERS = {"status", "duration_ms", "request_id", "gateway_request_id", "path", "form", "dropped"}
+WRITTEN_BY_THE_HANDLERS = {
+    *("status", "duration_ms", "request_id", "gateway_request_id", "gateway_extended_request_id"),
+    *("path", "form", "dropped"),
+}
 WRITTEN_BY_ROTATION = {"step", "managed_secret"}
 WRITTEN_BY_THE_ADMIN_API = {"operation", "actor"}
 WRITTEN_ON_SOME_LINES = {"causes", "variable", "meant"}
@@ -177,7 +180,8 @@ def test_operations_names_every_outcome_and_its_metric() -> None:
 
 
 def test_operations_names_the_metrics_that_count_rows_and_the_namespace() -> None:
-    for name in (observability.UNUSABLE_SECRET, observability.UNUSABLE_CREDENTIAL, METRICS_NAMESPACE):
+    counted = (observability.UNUSABLE_SECRET, observability.UNUSABLE_CREDENTIAL, observability.BOTO3_FALLBACK)
+    for name in (*counted, METRICS_NAMESPACE):
         assert f"`{name}`" in text_of(OPERATIONS)
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 import boto3
 import botocore
 import pytest
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HTTPHeaders
 from botocore.credentials import ContainerMetadataFetcher
 
 from auth_jwt.express import why_not
@@ -126,7 +126,7 @@ def request_of_boto3(monkeypatch: pytest.MonkeyPatch, variables: Mapping[str, st
     """
     requests: list[dict[str, Any]] = []
 
-    def answer(request: AWSPreparedRequest, **_: object) -> AWSResponse:
+    def answer(request: AWSPreparedRequest, **_: object) -> Any:
         headers = {
             name.lower(): value.decode() if isinstance(value, bytes) else value
             for name, value in request.headers.items()
@@ -135,7 +135,7 @@ def request_of_boto3(monkeypatch: pytest.MonkeyPatch, variables: Mapping[str, st
         headers["authorization"] = re.sub(r"/\d{8}/|Signature=\w+", "", headers["authorization"])
         requests.append({"method": request.method, "url": request.url, "headers": headers, "body": request.body})
         raw = type("Raw", (), {"stream": lambda *_, **__: iter([b"{}"])})()
-        return AWSResponse(request.url, 500, {}, raw)
+        return AWSResponse(request.url, 500, HTTPHeaders(), raw)
 
     with monkeypatch.context() as patched:
         for name, value in variables.items():
@@ -188,7 +188,7 @@ def test_and_that_comparison_sees_a_variable_that_matters(
 def names_in_botocore() -> set[str]:
     """Every text in botocore's and boto3's code that is spelt like a variable of theirs."""
     spelt = re.compile(r"(?:AWS|BOTO|BOTOCORE)_[A-Z0-9_]*[A-Z0-9]|SSLKEYLOGFILE|REQUESTS_CA_BUNDLE")
-    files = [path for package in (botocore, boto3) for path in Path(package.__file__).parent.rglob("*.py")]
+    files = [path for package in (botocore, boto3) for path in Path(str(package.__file__)).parent.rglob("*.py")]
     constants = (
         node.value
         for path in files

@@ -13,7 +13,6 @@ import sys
 import time
 from collections import deque
 from collections.abc import Mapping
-from contextlib import suppress
 from enum import StrEnum
 from functools import lru_cache
 from itertools import islice
@@ -126,20 +125,21 @@ class Journal:
     def _write_outcome(
         self, level: str, outcome: Outcome, report: Report, reason: str | None, fields: Mapping[str, object]
     ) -> None:
-        counts = {_metric(outcome): 1, **_unusable_rows(report)}
-        self._write(level, outcome.value, _fields(report, fields), outcome=outcome.value, reason=reason, counts=counts)
+        counts = {_metric(outcome): 1}
+        if report.unusable_secrets or report.unusable_credentials:
+            counts |= _unusable_rows(report)
+        self._write(level, outcome.value, _fields(report, fields), outcome.value, reason, counts)
 
     def _write(
         self,
         level: str,
         message: str,
-        members: Mapping[str, Any],
-        *,
+        members: dict[str, Any],
         outcome: str | None = None,
         reason: str | None = None,
         counts: Mapping[str, int] = _NO_COUNTS,
     ) -> None:
-        """Write a line, or nothing where that cannot be done: there is nowhere to say so, and the answer stands.
+        """Write a line, or nothing where that cannot be done.
 
         Args:
             level: of the line; below the level of the log, only the metrics are written.
@@ -152,7 +152,7 @@ class Journal:
         is_shown = _RANKS[level] >= self._least
         if not is_shown and not counts:
             return
-        with suppress(*_CANNOT_WRITE):
+        try:
             now = int(time.time() * 1000)
             head, metrics = _frame(
                 self._namespace, self._service, level, message, outcome, reason, tuple(counts), is_shown
@@ -162,14 +162,16 @@ class Journal:
             for name, count in counts.items():
                 counted += f',"{name}":{count}'
             _put(f"{{{head}{shown}{counted}}}")
+        except _CANNOT_WRITE:
+            return  # there is nowhere to say so, and the answer stands
 
-    def _shown(self, now: int, members: Mapping[str, Any]) -> str:
+    def _shown(self, now: int, members: dict[str, Any]) -> str:
         second, millisecond = divmod(now, 1000)
         trace = self._env.get("_X_AMZN_TRACE_ID")
-        traced = {**members, "xray_trace_id": trace and trace.partition(";")[0].removeprefix("Root=")}
+        members["xray_trace_id"] = trace and trace.partition(";")[0].removeprefix("Root=")
         texts = [
             f',"{name}":{encode_basestring(value) if type(value) is str else compact_json(value)}'
-            for name, value in traced.items()
+            for name, value in members.items()
             if value is not None
         ]
         return f',"timestamp":"{_second(second)}.{millisecond:03}+00:00"{"".join(texts)}'
