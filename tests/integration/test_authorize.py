@@ -1,5 +1,6 @@
 """What a frontend and an operator see of the handler beyond the sample events: settings, writes, outages, faults."""
 
+import base64
 import json
 import socket
 import time
@@ -9,6 +10,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from events.samples import token
 from events.stage import HERE, Stage, read_json
@@ -19,6 +22,7 @@ BY_HEADER = read_json(HERE / "authorize" / "rest-authorized-by-header.json")
 WRONG_SECRET = read_json(HERE / "authorize" / "rest-denied-wrong-secret.json")
 UNKNOWN_TAG = read_json(HERE / "authorize" / "rest-denied-unknown-tag.json")
 HEALTH = read_json(HERE / "authorize" / "rest-health.json")
+FORGED_BY_ZEROS = f"eyJhbGciOiJFZERTQSJ9.eyJuIjoyfQ.AQ{'A' * 84}"
 DIRECT = read_json(HERE / "authorize" / "direct-authorized.json")
 
 
@@ -81,6 +85,22 @@ class TestRows:
 
         assert answer.member("code") == 1
         assert calls == []
+
+    @pytest.mark.parametrize("form", ["JWK", "JWKS", "PEM"])
+    def test_script_authorize_takes_no_key_that_anybody_can_sign_by(self, set_stage: SetStage, form: str) -> None:
+        """An Ed25519 key of zeros, and a token forged by it; `degenerate_key` in a row."""
+        zeros = Ed25519PublicKey.from_public_bytes(bytes(32))
+        jwk = json.dumps({"kty": "OKP", "crv": "Ed25519", "x": "A" * 43})
+        pem = zeros.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+        event = read_json(HERE / "authorize" / "rest-script-authorize-validated.json")
+        key = {"JWK": jwk, "JWKS": f'{{"keys": [{jwk}]}}', "PEM": pem}[form]
+        event["body"] = json.dumps({"jwt_token": FORGED_BY_ZEROS, "key": key})
+
+        signing_input, _, signature = FORGED_BY_ZEROS.rpartition(".")
+        zeros.verify(base64.urlsafe_b64decode(f"{signature}=="), signing_input.encode())
+        answer = set_stage().ask(event)
+        assert (answer.status, answer.member("code")) == (200, -1)
+        assert answer.record["outcome"] == "not_validated"
 
     def test_without_memory_every_request_reads(self, set_stage: SetStage, calls: list[str]) -> None:
         stage = set_stage(CACHE_TTL_SECONDS="0")

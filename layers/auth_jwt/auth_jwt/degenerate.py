@@ -8,30 +8,41 @@ from functools import cache
 from math import gcd, isqrt, prod
 from typing import Final
 
-_P_25519: Final = 2**255 - 19
-_P_448: Final = 2**448 - 2**224 - 1
-_EIGHTH: Final = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
-"""The y of half of Ed25519's points of order 8; the others' is its negative."""
-
 _EDWARDS: Final[dict[str, tuple[int, frozenset[int]]]] = {
     "Ed25519": (
-        _P_25519,
-        frozenset({0, 1, _P_25519 - 1, _EIGHTH, _P_25519 - _EIGHTH, 4 * pow(5, -1, _P_25519) % _P_25519}),
-    ),
-    "Ed448": (
-        _P_448,
+        2**255 - 19,
         frozenset(
             {
-                *(0, 1, _P_448 - 1),
+                *(0, 1),
+                0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826,
+                0x6666666666666666666666666666666666666666666666666666666666666658,
+                0x159A6849E44C3C7F061B3D570FC4ED5B5D14C8BA4253DF49CC7EDF80F533AD9B,
+                0x19781BD860B93C90ECF04A5A9B638BA2C59C3ED25C1BB53352995BF3AD9E5198,
+                0x1DFCF70FA2095BE564A48A6660DC11357118A66F45A05DCA2132D65A741D6613,
+            }
+        ),
+    ),
+    "Ed448": (
+        2**448 - 2**224 - 1,
+        frozenset(
+            {
+                *(0, 1),
                 int(
                     "2988192100784814926760179304439306734375440401540802420959282413723315061898358760035368786554"
                     "18784733982303233503462500531545062832660"
+                ),
+                int(
+                    "2245800402959243001876043340998960362467896416325641342461254616869504154674060329090291928693"
+                    "57953282578032075146446173674602635247710"
                 ),
             }
         ),
     ),
 }
-"""By curve its field, and the y of each point of small order and of the generator, whatever the sign of their x."""
+"""By curve its field, and the y of each point of small order and of each sum of one and the generator.
+
+Of a y and its negative one is here, since both have them all, and the sign of x makes no difference.
+"""
 
 _GENERATORS: Final = {
     "secp256r1": 0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296,
@@ -56,9 +67,11 @@ def weakness_of_point(curve: str, x: int) -> str | None:
 def weakness_of_edwards_point(curve: str, octets: bytes) -> str | None:
     """Say what is wrong with a public key of Ed25519 or Ed448, in whatever encoding; None when nothing is."""
     prime, weak = _EDWARDS[curve]
-    bits = 8 * len(octets)
-    y = int.from_bytes(octets, "little") & ((1 << (bits - 1)) - 1)  # the last bit is the sign of x
-    return "a point by which anybody can sign (of small order, or the generator)" if y % prime in weak else None
+    sign_of_x = 1 << (8 * len(octets) - 1)
+    y = (int.from_bytes(octets, "little") & (sign_of_x - 1)) % prime  # it may be written as y + prime, too
+    if y in weak or prime - y in weak:
+        return "a point by which anybody can sign (of small order, or the generator)"
+    return None
 
 
 def weakness_of_rsa(modulus: int, exponent: int) -> str | None:
@@ -71,7 +84,7 @@ def weakness_of_rsa(modulus: int, exponent: int) -> str | None:
 def weakness_of_modulus(modulus: int) -> str | None:
     """Say why a *modulus* of RSA can be factored at once; None when nothing shows, or it has over 4096 bits.
 
-    It takes up to a second: too long for a login.
+    It takes up to half a second: too long for a login.
     """
     if modulus.bit_length() > MAX_EXAMINED_BITS:
         return None
@@ -84,8 +97,8 @@ def weakness_of_modulus(modulus: int) -> str | None:
         rest = (root + step) ** 2 - modulus
         if isqrt(rest) ** 2 == rest:
             return "an RSA key whose two primes lie next to each other"
-    if all(pow(base, modulus - 1, modulus) == 1 for base in (2, 3)):
-        return "an RSA key whose modulus is a prime"
+    if gcd(pow(2, modulus, modulus) - 2, modulus) > 1:  # Fermat's little theorem, for each prime in it
+        return "an RSA key whose modulus is a prime, or a power of one"
     return None
 
 

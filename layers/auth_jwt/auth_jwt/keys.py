@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from auth_jwt.errors import Flaw, InvalidKey
 from auth_jwt.lookalikes import is_key_material, what_else, what_octets_are
-from auth_jwt.published import is_published
+from auth_jwt.published import is_blank, is_published
 from auth_jwt.tokens import EDDSA, strict_json_object
 
 if TYPE_CHECKING:
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
 
 HMAC_ALGORITHMS: Final = frozenset({"HS256", "HS384", "HS512"})
 _PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
-_UNSEEN: Final = frozenset("\0\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | frozenset(
-    map(chr, range(0xFE00, 0xFE10))
-)
-"""NUL, fillers and selectors: beside blanks and what Unicode calls a format, what shows nothing and takes no room."""
 _NOTHING: Final[tuple[object, ...]] = (None, "", [])
 """What a server prints for a member that its key does not have."""
 
@@ -151,26 +147,13 @@ def _agreeing(keys: tuple[VerificationKey, ...], declared: frozenset[str] | None
 
 def _known_to_all(key: VerificationKey) -> InvalidKey | None:
     material = key.material
-    if isinstance(material, bytes) and len(material) > 1 and _is_blank(material):
+    if isinstance(material, bytes) and is_blank(material):
         return InvalidKey(Flaw.BLANK_KEY, "an HMAC key of nothing but blanks, NULs or zero-width characters")
     if is_published(material):
         return InvalidKey(
             Flaw.PUBLISHED_KEY, "a key that is printed in an RFC or on a well-known page: everybody has it"
         )
     return None
-
-
-def _is_blank(material: bytes) -> bool:
-    try:
-        return all(map(_is_unseen, material.decode("utf-8")))
-    except UnicodeDecodeError:
-        return False
-
-
-def _is_unseen(character: str) -> bool:
-    from unicodedata import category
-
-    return character.isspace() or character in _UNSEEN or category(character) == "Cf"
 
 
 def _from_pem(text: str) -> tuple[VerificationKey, ...]:
