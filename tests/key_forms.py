@@ -1,29 +1,12 @@
-"""Keys that are none, and texts of which nobody can tell what they are: for all that writes rows, or judges them."""
+"""Keys that are none, and a text of which nobody can tell what it is: for all that writes rows, or judges them."""
 
-from collections.abc import Callable
-from typing import Any
-
-import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from auth_jwt import keys
-from auth_jwt.errors import Flaw, InvalidKey
+DOUBTFUL = f"modulus {'00c0ffee' * 8}"
+"""Without `alg`, in doubt; with HS256 there, an HMAC secret."""
 
-DOUBTFUL = "a text of which nobody can tell whether somebody made it up: 0123456789"
-WHY_IN_DOUBT = "it may be something else than an HMAC secret"
-
-
-def has_doubts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have DOUBTFUL judged as text in doubt, wherever no `alg` says what it is."""
-    reading: Callable[..., Any] = keys.verification_keys
-
-    def doubting(secret: object, *, declared: frozenset[str] | None = None) -> Any:
-        if secret == DOUBTFUL and (declared is None or not declared <= keys.HMAC_ALGORITHMS):
-            raise InvalidKey(Flaw.IN_DOUBT, WHY_IN_DOUBT)
-        return reading(secret, declared=declared)
-
-    monkeypatch.setattr("auth_jwt.models.verification_keys", doubting)
+PRIME_MODULUS = 2**2203 - 1
 
 
 def public_key_pem(modulus: int, exponent: int = 65537) -> str:

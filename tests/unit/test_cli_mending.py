@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -39,6 +39,7 @@ from tests.factories import (
     public_pem,
     segment,
 )
+from tests.key_forms import PRIME_MODULUS, public_key_pem
 
 SSH = ("rsa_2048", "p256", "ed25519")
 
@@ -224,17 +225,9 @@ def test_what_holds_no_key_that_verifies_is_refused(given: str | bytes, said: st
     assert said in key("mend", "-", given=given, exit_code=1).stderr
 
 
-def a_weak_key(modulus: int) -> bytes:
-    numbers = rsa.RSAPublicNumbers(65537, modulus)
-    return numbers.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-
-
-PRIME = 2**2203 - 1  # Mersenne's
-
-
 def test_a_modulus_that_falls_apart_is_refused() -> None:
-    assert "modulus is a prime" in key("mend", "-", given=a_weak_key(PRIME), exit_code=1).stderr
-    jwk = {"kty": "RSA", "e": "AQAB", "n": segment(PRIME.to_bytes(276, "big"))}
+    assert "modulus is a prime" in key("mend", "-", given=public_key_pem(PRIME_MODULUS), exit_code=1).stderr
+    jwk = {"kty": "RSA", "e": "AQAB", "n": segment(PRIME_MODULUS.to_bytes(276, "big"))}
     assert "modulus is a prime" in key("from-jwk", "-", given=json.dumps(jwk), exit_code=1).stderr
 
 

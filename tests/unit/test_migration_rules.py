@@ -34,14 +34,14 @@ from tests.factories import (
     segment,
     without,
 )
-from tests.key_forms import DOUBTFUL, has_doubts, public_key_pem
+from tests.key_forms import DOUBTFUL, PRIME_MODULUS, public_key_pem
 
 ROOT = Path(__file__).parents[2]
 LONG_ENOUGH = HMAC_KEY
 PRIVATE_JWK = json.dumps({**a_jwk("p256"), "d": "AQAB"})
-PRIME_JWK = {"kty": "RSA", "e": "AQAB", "n": segment((2**2203 - 1).to_bytes(276, "big"))}
+PRIME_JWK = {"kty": "RSA", "e": "AQAB", "n": segment(PRIME_MODULUS.to_bytes(276, "big"))}
 EVEN_JWK = json.dumps({**PRIME_JWK, "n": segment((2**2203).to_bytes(276, "big"))})
-PRIME_PEM = public_key_pem(2**2203 - 1)
+PRIME_PEM = public_key_pem(PRIME_MODULUS)
 FROM_ONE_ROW = {
     *("malformed-row", "no-tag", "not-text", "cannot-be-stored"),  # test_migration_translation.py
     "duplicate-key",  # tests/integration/test_lint.py
@@ -231,12 +231,6 @@ def test_rows_to_be_imported_get_their_alg_so_none_is_missing() -> None:
     assert rules_of(a_secret(LONG_ENOUGH), required=True) == set()
 
 
-@pytest.fixture(name="doubt")
-def _doubt(monkeypatch: pytest.MonkeyPatch) -> None:
-    has_doubts(monkeypatch)
-
-
-@pytest.mark.usefixtures("doubt")
 def test_a_text_in_doubt_is_named_unless_its_row_or_somebody_says_what_it_is() -> None:
     assert rules_of(a_secret(DOUBTFUL)) == {"in-doubt"}
     assert rules_of(a_secret(DOUBTFUL), live=True) == {"in-doubt"}

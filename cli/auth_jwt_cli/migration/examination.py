@@ -210,12 +210,12 @@ class Examination:
 
     def _of_keys(self, secret: Secret, record: SecretRecord) -> Iterator[tuple[str, str]]:
         """Give what is to be said of keys that can be read."""
-        stored = secret.stored or ""
-        is_text = isinstance(secret.keys[0].material, bytes) and not _is_jwk(stored)
         if not record.algorithms:
             if secret.flaw is None and record.unusable is not None:
                 yield _told(record.unusable)
             return
+        stored = secret.stored or ""
+        is_text = isinstance(secret.keys[0].material, bytes) and not _is_jwk(stored)
         if is_text and record.keys[0].algorithms != in_order(
             secret.keys[0].algorithms & self._policy.header.algorithms
         ):

@@ -448,7 +448,7 @@ def _how_to_state(unusable: Unusable) -> str:
     """Say how a text in doubt is written all the same."""
     if unusable.flaw is not Flaw.IN_DOUBT:
         return ""
-    return "; if it is an HMAC secret, say so: by `--alg HS256`, or by `algorithms` in the admin API"
+    return ": `--alg HS256` on the command line, `algorithms` in the admin API"
 
 
 def _checked_algorithms(algorithms: tuple[str, ...]) -> tuple[str, ...]:
