@@ -19,15 +19,15 @@ _MAX_BYTES: Final = 1_000_000
 _LINE_ENDS: Final = b"\r\n"
 
 
-def text_of(path: Path, what: str) -> str:
-    """Return the whole text of a file, `-` for standard input.
+def octets_of(path: Path, what: str) -> bytes:
+    """Return all bytes of a file, `-` for standard input.
 
     Args:
         path: of the file.
         what: it is, for messages.
 
     Raises:
-        Misused: it cannot be read, is no UTF-8 or far too long.
+        Misused: it cannot be read, or is far too long.
     """
     try:
         if path == STDIN:
@@ -39,10 +39,25 @@ def text_of(path: Path, what: str) -> str:
         raise Misused(f"the file of {what} cannot be read: {error.strerror}") from None
     if len(octets) > _MAX_BYTES:
         raise Misused(f"the file of {what} has more than {_MAX_BYTES} bytes")
+    return octets
+
+
+def text_of(path: Path, what: str, *, holds_key: bool = False) -> str:
+    """Return the whole text of a file, `-` for standard input.
+
+    Args:
+        path: of the file.
+        what: it is, for messages.
+        holds_key: whether it may be a key, so that there is a command for its binary forms.
+
+    Raises:
+        Misused: it cannot be read, is no UTF-8 or far too long.
+    """
     try:
-        return octets.decode("utf-8")
+        return octets_of(path, what).decode("utf-8")
     except UnicodeDecodeError:
-        raise Misused(f"the file of {what} is not UTF-8 text") from None
+        remedy = ": if it is a key in DER or in UTF-16, `auth-jwt key mend` writes it as PEM" if holds_key else ""
+        raise Misused(f"the file of {what} is not UTF-8 text{remedy}") from None
 
 
 def secret_text(path: Path | None, *, exact: bool = False, twice: bool = True) -> str:
@@ -59,7 +74,7 @@ def secret_text(path: Path | None, *, exact: bool = False, twice: bool = True) -
     if exact and path is None:
         raise Misused("--exact goes with --secret-file")
     if path is not None:
-        text = text_of(path, "the secret")
+        text = text_of(path, "the secret", holds_key=True)
         return text if exact else without_line_end(text)
     if not is_interactive():
         fail("a secret is read from --secret-file FILE (`-` is standard input) or asked for at a terminal", USAGE)

@@ -1,8 +1,8 @@
 """`auth-jwt key`: from the forms in which keys come to the one a secret should have, and how to tell keys apart."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated
 
 import typer
 
@@ -10,15 +10,14 @@ from auth_jwt import extract_pub_key_from_cert
 from auth_jwt.errors import Invalid, InvalidKey
 from auth_jwt.models import Policy, Secret
 from auth_jwt.provisioning.inspection import inspected
-from auth_jwt.tokens import strict_json_object
-from auth_jwt_cli.inputs import secret_text, text_of
+from auth_jwt_cli.inputs import octets_of, secret_text, text_of
+from auth_jwt_cli.mending import MendedKey, keys_in, keys_of_jwk_text
 from auth_jwt_cli.options import Exact, SecretFile, writes_output
 from auth_jwt_cli.output import Output, table
 
 app = typer.Typer(help="Keys: converted, and told apart.", no_args_is_help=True)
 
 KeyFile = Annotated[Path, typer.Argument(metavar="FILE", help="The file; `-` is standard input.")]
-_PUBLIC_MEMBERS: Final = ("kty", "crv", "n", "e", "x", "y")
 
 
 @app.command("from-cert")
@@ -29,7 +28,7 @@ def from_cert(output: Output, file: KeyFile) -> None:
     Example: auth-jwt key from-cert issuer.crt | auth-jwt secret add alice-web --secret-file -
     """
     try:
-        pem = extract_pub_key_from_cert(text_of(file, "the certificate"))
+        pem = extract_pub_key_from_cert(text_of(file, "the certificate", holds_key=True))
     except InvalidKey as error:
         raise Invalid(str(error)) from None
     output.show({"public_key": pem}, pem.removesuffix("\n"))
@@ -46,16 +45,24 @@ def from_jwk(
 
     Example: auth-jwt key from-jwk jwks.json --kid 2026-11
     """
-    keys = []
-    for jwk in _jwks_in(text_of(file, "the JWK")):
-        if kid is not None and jwk.get("kid") != kid:
-            continue
-        if "d" in jwk:
-            output.warn("this JWK is private: only its public part is written; keep the file from other eyes")
-        keys.append({"kid": jwk.get("kid"), "public_key": _public_pem(jwk)})
-    if not keys:
-        raise Invalid("there is no such key in it")
-    output.show({"keys": keys}, "".join(str(key["public_key"]) for key in keys).removesuffix("\n"))
+    _show(output, keys_of_jwk_text(text_of(file, "the JWK", holds_key=True), kid=kid))
+
+
+@app.command("mend")
+@writes_output
+def mend(
+    output: Output,
+    file: KeyFile,
+    kid: Annotated[str | None, typer.Option("--kid", help="Of several keys with ids, only this one.")] = None,
+) -> None:
+    """Write the public keys in a file as PEM, whatever form they have there, and say what was mended.
+
+    Reads PEM with damaged lines, with backslashes for its breaks, or in UTF-16; DER, certificates and PKCS#7; a JSON
+    map of key ids to PEM; OpenSSH lines; base64 or hex of these; JWK and JWKS. Of a private key, only its public part.
+
+    Example: auth-jwt key mend issuer.der | auth-jwt secret add alice-web --secret-file -
+    """
+    _show(output, keys_in(octets_of(file, "the key"), kid=kid))
 
 
 @app.command("fingerprint")
@@ -81,25 +88,11 @@ def fingerprint(output: Output, secret_file: SecretFile = None, exact: Exact = F
     output.show({"keys": keys}, table(("FINGERPRINT", "KIND", "ALGORITHMS", "KID"), rows))
 
 
-def _jwks_in(text: str) -> list[Mapping[str, Any]]:
-    try:
-        document = strict_json_object(text)
-    except ValueError:
-        raise Invalid("it is no JSON object") from None
-    entries = [document] if "kty" in document else document.get("keys")
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise Invalid("it is neither a JWK nor a JWKS")
-    return entries
-
-
-def _public_pem(jwk: Mapping[str, Any]) -> str:
-    if jwk.get("kty") == "oct":
-        raise Invalid("an `oct` JWK is an HMAC secret: it has no public part; it may be a secret as it is")
-    from auth_jwt import asymmetric
-
-    try:
-        key = asymmetric.public_key_of_jwk({name: jwk[name] for name in _PUBLIC_MEMBERS if name in jwk})
-        asymmetric.algorithms_of(key)
-    except InvalidKey as error:
-        raise Invalid(str(error)) from None
-    return asymmetric.public_pem(key)
+def _show(output: Output, keys: Sequence[MendedKey]) -> None:
+    """Show *keys* as PEM, and tell beside it what was mended."""
+    for note in dict.fromkeys(note for key in keys for note in key.notes):
+        output.warn(note)
+    if len(keys) > 1:
+        output.note(f"{len(keys)} keys are written: a secret that holds them all takes the tokens of each.")
+    document = [{"kid": key.kid, "public_key": key.pem, "notes": list(key.notes)} for key in keys]
+    output.show({"keys": document}, "".join(key.pem for key in keys).removesuffix("\n"))

@@ -94,10 +94,25 @@ SecretFile = Annotated[
     ),
 ]
 Exact = Annotated[bool, typer.Option("--exact", help="Every byte of the file is part of the secret.")]
+Algorithms = Annotated[
+    str | None,
+    typer.Option(
+        "--alg",
+        "--algorithms",
+        metavar="LIST",
+        help="What it may verify, `HS256` say; without it, all that fit it. A text that may be something else than an "
+        "HMAC secret needs it.",
+    ),
+]
 TokenFile = Annotated[
     Path | None,
     typer.Option("--token-file", metavar="FILE", help="Read the token from a file (`-` is standard input)."),
 ]
+
+
+def named_algorithms(text: str | None) -> tuple[str, ...] | None:
+    """Return the algorithms that `--alg` names; None where it is not there."""
+    return None if text is None else tuple(name.strip() for name in text.split(","))
 
 
 def reads_tables(command: Command) -> Command:

@@ -5,7 +5,7 @@ import errno
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Final, NoReturn
 
@@ -75,14 +75,21 @@ class Output:
         Raises:
             NotShown: standard output does not take it.
         """
-        try:
+        with _shown():
             if self.as_json:
                 _write(f"{json.dumps(document)}\n", sys.stdout)
             else:
                 for part in parts:
                     _print(part, sys.stdout)
-        except OSError as error:
-            raise NotShown(os.strerror(error.errno or errno.EIO), is_unread=error.errno == errno.EPIPE) from None
+
+    def write(self, text: str) -> None:
+        """Write a part of a document that comes bit by bit.
+
+        Raises:
+            NotShown: standard output does not take it.
+        """
+        with _shown():
+            _write(text, sys.stdout)
 
     def aside(self, part: RenderableType) -> None:
         """Show people something that is not the result."""
@@ -209,6 +216,14 @@ def marked(rows: Iterable[tuple[tuple[str, str], str, str]]) -> Table:
 def counted(number: int, word: str) -> str:
     """Say how many: `1 secret`, `2 secrets`."""
     return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+@contextlib.contextmanager
+def _shown() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise NotShown(os.strerror(error.errno or errno.EIO), is_unread=error.errno == errno.EPIPE) from None
 
 
 def _print(part: RenderableType, stream: IO[str] | None, *, soft_wrap: bool = False) -> None:

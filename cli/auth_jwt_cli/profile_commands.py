@@ -14,7 +14,17 @@ from auth_jwt.provisioning.rendering import Json, profile_json, secret_json
 from auth_jwt.provisioning.secrets import NewSecret
 from auth_jwt_cli.connection import Connection
 from auth_jwt_cli.inputs import given_secret, text_of, without_line_end
-from auth_jwt_cli.options import Exact, Out, SecretFile, Tag, Yes, reads_tables, writes_tables
+from auth_jwt_cli.options import (
+    Algorithms,
+    Exact,
+    Out,
+    SecretFile,
+    Tag,
+    Yes,
+    named_algorithms,
+    reads_tables,
+    writes_tables,
+)
 from auth_jwt_cli.output import Misused, counted, details, table
 from auth_jwt_cli.sources import pair_of
 from auth_jwt_cli.times import shown_instant
@@ -53,6 +63,7 @@ def add(
     generate: Annotated[bool, typer.Option("--generate", help="Generate its first secret, for HMAC.")] = False,
     secret_file: SecretFile = None,
     exact: Exact = False,
+    algorithms: Algorithms = None,
     out: Out = None,
 ) -> None:
     """Add a profile, and its first secret with it if asked for.
@@ -60,16 +71,19 @@ def add(
     Example: auth-jwt profile add alice-web --username alice --domain example.com --generate --out alice.secret
     """
     given = given_secret(secret_file, exact=exact, generate=generate, out=out, asks=False)
+    names = named_algorithms(algorithms)
+    if names is not None and given is None and not generate:
+        raise Misused("--alg is of a secret: it goes with --generate or --secret-file")
     attributes = _attributes(attribute, attribute_file)
     with GeneratedValue(connection, out) as value:
-        held = value.hold(connection.writing.secrets.generate(tag)) if generate else given
+        held = value.hold(connection.writing.secrets.generate(tag, algorithms=names)) if generate else given
         created = connection.writing.profiles.create(
             tag,
             username,
             domain=domain,
             disabled=disabled,
             attributes=attributes,
-            secret=None if held is None else NewSecret(value=held),
+            secret=None if held is None else NewSecret(value=held, algorithms=names),
         )
     document: Json = {"profile": profile_json(created.profile)}
     if created.secret is not None:

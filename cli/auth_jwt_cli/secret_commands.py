@@ -11,12 +11,24 @@ from auth_jwt.provisioning.rendering import rotated_json, secret_json
 from auth_jwt.provisioning.secrets import OVERLAP_SECONDS, NewSecret
 from auth_jwt_cli.connection import Connection
 from auth_jwt_cli.inputs import given_secret
-from auth_jwt_cli.options import Exact, Out, SecretFile, Tag, Yes, reads_tables, writes_tables
+from auth_jwt_cli.options import (
+    Algorithms,
+    Exact,
+    Out,
+    SecretFile,
+    Tag,
+    Yes,
+    named_algorithms,
+    reads_tables,
+    writes_tables,
+)
 from auth_jwt_cli.output import details, table
+from auth_jwt_cli.set_alg_command import set_alg
 from auth_jwt_cli.times import parsed_duration, parsed_instant, shown_instant
 from auth_jwt_cli.values import GeneratedValue
 
 app = typer.Typer(help="Secrets: the keys of a tag. Their values are never shown.", no_args_is_help=True)
+app.command("set-alg")(set_alg)
 
 SecretId = Annotated[str, typer.Argument(metavar="ID", help="The secret's id.")]
 NewId = Annotated[
@@ -25,9 +37,6 @@ NewId = Annotated[
 ]
 Generate = Annotated[
     bool, typer.Option("--generate", help="Generate it, for HMAC: 64 random bytes, as RFC 7518 wants for HS512.")
-]
-Algorithms = Annotated[
-    str | None, typer.Option("--algorithms", metavar="LIST", help="What it may verify; without it, all that fit it.")
 ]
 KeyId = Annotated[str | None, typer.Option("--kid", help="Its key id.", metavar="KID")]
 Start = Annotated[
@@ -79,7 +88,7 @@ def add(
     Example: auth-jwt secret add alice-web --secret-file issuer-public-key.pem --end 90d
     """
     given = given_secret(secret_file, exact=exact, generate=generate, out=out)
-    names = _algorithms(algorithms)
+    names = named_algorithms(algorithms)
     with GeneratedValue(connection, out) as value:
         held = value.hold(connection.writing.secrets.generate(tag, algorithms=names)) if given is None else given
         secret = NewSecret(value=held, id=secret_id, start=start, end=end, algorithms=names, kid=kid)
@@ -154,7 +163,7 @@ def rotate(
     Example: auth-jwt secret rotate alice-web --generate --overlap 2h --out alice.secret
     """
     given = given_secret(secret_file, exact=exact, generate=generate, out=out)
-    names = _algorithms(algorithms)
+    names = named_algorithms(algorithms)
     with GeneratedValue(connection, out) as value:
         held = value.hold(connection.writing.secrets.generate(tag, algorithms=names)) if given is None else given
         secret = NewSecret(value=held, id=secret_id, end=end, algorithms=names, kid=kid)
@@ -172,10 +181,6 @@ def remove(connection: Connection, tag: Tag, secret_id: SecretId) -> None:
     """
     connection.writing.secrets.remove(tag, secret_id)
     connection.output.show({"tag": tag, "id": secret_id}, "The row is gone.")
-
-
-def _algorithms(text: str | None) -> tuple[str, ...] | None:
-    return None if text is None else tuple(name.strip() for name in text.split(","))
 
 
 def _listed(secrets: Iterable[SecretRecord], connection: Connection) -> RenderableType:

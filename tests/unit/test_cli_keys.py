@@ -48,7 +48,7 @@ def test_of_a_private_jwk_only_its_public_part_is_written(name: str) -> None:
     result = key("from-jwk", "-", given=json.dumps(private))
 
     assert result.stdout == public_pem(name)
-    assert "Warning: this JWK is private" in result.stderr
+    assert "Warning: this key is private" in result.stderr
     assert private["d"] not in result.output
 
 

@@ -22,7 +22,8 @@ INWARD_TO_OUTWARD = (
     *("settings", "signature", "connections", "identity", "whole_answers", "sdk_guard", "sdk", "stores", "express"),
     *("observability", "snapshot", "warmers", "wiring"),
     # -- what operators do: nothing above imports it, so no login waits for it --
-    *("provisioning.changes", "provisioning.audit", "provisioning.inspection", "provisioning.registry"),
+    *("provisioning.changes", "provisioning.audit", "provisioning.statements"),
+    *("provisioning.inspection", "provisioning.registry"),
     *("provisioning.secrets", "provisioning.profiles", "provisioning.tokens", "provisioning.revocations"),
     *("provisioning", "provisioning.rendering"),
     # -- its line --

@@ -6,13 +6,15 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from auth_jwt.credentials import parse_credentials
+from auth_jwt.errors import Flaw
 from auth_jwt.models import Columns, Policy
 from auth_jwt.provisioning.changes import Key, Table
-from auth_jwt_cli.migration.examination import Examination
+from auth_jwt_cli.migration.examination import RULES_OF_FLAWS, Examination
 from auth_jwt_cli.migration.findings import RULES, Finding, Severity
 from auth_jwt_cli.migration.ledger import Ledger
 from auth_jwt_cli.migration.translation import TargetRow
@@ -29,12 +31,17 @@ from tests.factories import (
     private_pem,
     public_der,
     public_pem,
+    segment,
     without,
 )
+from tests.key_forms import DOUBTFUL, PRIME_MODULUS, public_key_pem
 
 ROOT = Path(__file__).parents[2]
-LONG_ENOUGH = "x" * 64
+LONG_ENOUGH = HMAC_KEY
 PRIVATE_JWK = json.dumps({**a_jwk("p256"), "d": "AQAB"})
+PRIME_JWK = {"kty": "RSA", "e": "AQAB", "n": segment(PRIME_MODULUS.to_bytes(276, "big"))}
+EVEN_JWK = json.dumps({**PRIME_JWK, "n": segment((2**2203).to_bytes(276, "big"))})
+PRIME_PEM = public_key_pem(PRIME_MODULUS)
 FROM_ONE_ROW = {
     *("malformed-row", "no-tag", "not-text", "cannot-be-stored"),  # test_migration_translation.py
     "duplicate-key",  # tests/integration/test_lint.py
@@ -53,13 +60,21 @@ def row_of(columns: dict[str, object]) -> TargetRow:
     return TargetRow(Key(Table.PROFILES, str(columns["tag"])), natural)
 
 
-def findings_of(columns: dict[str, object], *, live: bool = False, **policy: object) -> list[Finding]:
-    examination = Examination(Columns(), Policy(**policy), live=live, clock=lambda: NOW)  # type: ignore[arg-type]
+def findings_of(
+    columns: dict[str, object], *, live: bool = False, required: bool = False, hmac: bool = False, **policy: object
+) -> list[Finding]:
+    examination = Examination(
+        Columns(requires_alg=required),
+        Policy(**policy),  # type: ignore[arg-type]
+        live=live,
+        hmac=hmac,
+        clock=lambda: NOW,
+    )
     return examination.of(row_of(columns)).findings
 
 
-def rules_of(columns: dict[str, object], *, live: bool = False, **policy: object) -> set[str]:
-    return {finding.rule.id for finding in findings_of(columns, live=live, **policy)}
+def rules_of(columns: dict[str, object], **settings: Any) -> set[str]:
+    return {finding.rule.id for finding in findings_of(columns, **settings)}
 
 
 def between(
@@ -82,10 +97,10 @@ def between(
         pytest.param(None, {"empty-secret"}, id="NULL"),
         pytest.param("\0" + LONG_ENOUGH, {"empty-secret"}, id="beginning with a NUL"),
         pytest.param(" ", {"short-secret"}, id="a blank"),
-        pytest.param("x" * 31, {"short-secret"}, id="31 bytes"),
-        pytest.param("x" * 32, {"short-for-some-algorithms"}, id="32 bytes"),
-        pytest.param("x" * 63, {"short-for-some-algorithms"}, id="63 bytes"),
-        pytest.param("é" * 32, {"secret-not-ascii"}, id="64 bytes, not ASCII"),
+        pytest.param(HMAC_KEY[:31], {"short-secret"}, id="31 bytes"),
+        pytest.param(HMAC_KEY[:32], {"short-for-some-algorithms"}, id="32 bytes"),
+        pytest.param(HMAC_KEY[:63], {"short-for-some-algorithms"}, id="63 bytes"),
+        pytest.param(f"é{HMAC_KEY}", {"secret-not-ascii"}, id="not ASCII"),
         pytest.param(LONG_ENOUGH + "\0more", {"nul-in-secret"}, id="a NUL further on"),
         pytest.param(public_pem(), {"public-key-as-hmac"}, id="a public key"),
         pytest.param(certificate_pem(), {"public-key-as-hmac"}, id="a certificate"),
@@ -105,7 +120,21 @@ def between(
             json.dumps(a_jwk("rsa_2047")), {"public-key-as-hmac", "unusable-key"}, id="a public JWK that is too small"
         ),
         pytest.param(a_jwks(a_jwk(), an_oct_jwk()), {"jwk-secret"}, id="a JWKS that nobody else knows"),
-        pytest.param('{"keys": []}', {"unusable-key"}, id="a JWKS of nothing"),
+        pytest.param('{"keys": []}', {"unreadable-key"}, id="a JWKS of nothing"),
+        pytest.param(json.dumps(a_jwk(n="A=")), {"public-key-as-hmac", "unreadable-key"}, id="a JWK that is padded"),
+        pytest.param(
+            public_pem().replace("\n", "\\n"), {"public-key-as-hmac", "unreadable-key"}, id="PEM with literal breaks"
+        ),
+        pytest.param(PRIME_PEM, {"public-key-as-hmac", "degenerate-key"}, id="a key whose modulus is a prime"),
+        pytest.param(a_jwks(PRIME_JWK), {"public-key-as-hmac", "degenerate-key"}, id="the same in a JWKS"),
+        pytest.param(EVEN_JWK, {"public-key-as-hmac", "degenerate-key"}, id="a key that is bad at first sight"),
+        pytest.param(" " * 64, {"blank-key"}, id="blanks"),
+        pytest.param("\u200b" * 30, {"blank-key"}, id="zero-width spaces"),
+        pytest.param("x" * 64, {"weak-words"}, id="one character"),
+        pytest.param("changeme" * 8, {"weak-words"}, id="one word"),
+        pytest.param(
+            json.dumps(an_oct_jwk(b"your-256-bit-secret" * 4)), {"jwk-secret", "weak-words"}, id="words in an oct JWK"
+        ),
         pytest.param(json.dumps(an_oct_jwk()), {"jwk-secret"}, id="a JWK of an HMAC key"),
         pytest.param(Decimal(123456789012345678), {"not-text"}, id="a number"),
         pytest.param({"B": b"x" * 64}, {"not-text"}, id="bytes"),
@@ -129,14 +158,14 @@ def test_what_a_secret_may_hold(secret: object, rules: set[str]) -> None:
         pytest.param(public_pem(), set(), id="a public key is what it should be"),
         pytest.param(json.dumps(a_jwk()), set(), id="so is a JWK"),
         pytest.param({"B": b"x" * 64}, {"not-text"}, id="bytes are no text here either"),
-        pytest.param("é" * 32, set(), id="so is any character"),
+        pytest.param(f"é{HMAC_KEY}", set(), id="so is any character"),
         pytest.param(LONG_ENOUGH + "\0more", set(), id="so is a NUL"),
         pytest.param("", {"empty-secret"}, id="but not an empty secret"),
         pytest.param(private_pem(), {"private-key"}, id="nor a private key"),
     ],
 )
 def test_in_our_own_tables_nothing_is_as_opensips_takes_it(secret: object, rules: set[str]) -> None:
-    assert rules_of(a_secret(secret), live=True) == rules
+    assert rules_of(a_secret(secret), live=True) - {"no-alg"} == rules
 
 
 @pytest.mark.parametrize(
@@ -169,7 +198,7 @@ def test_windows(window: dict[str, object], rules: set[str]) -> None:
         ({"alg": "md5"}, {"alg-or-kid-unusable"}),
         ({"alg": 7}, {"alg-or-kid-unusable"}),
         ({"kid": 7}, {"alg-or-kid-unusable"}),
-        ({"alg": "RS256"}, {"unusable-key"}),
+        ({"alg": "RS256"}, {"alg-disagrees"}),
     ],
 )
 def test_columns_for_algorithms_and_key_ids(columns: dict[str, object], rules: set[str]) -> None:
@@ -177,8 +206,54 @@ def test_columns_for_algorithms_and_key_ids(columns: dict[str, object], rules: s
 
 
 def test_a_shorter_secret_is_fine_where_the_settings_say_so() -> None:
-    assert rules_of(a_secret("x" * 8), min_hmac_key_bytes=8) == set()
-    assert rules_of(a_secret("x" * 7), min_hmac_key_bytes=8) == {"short-secret"}
+    assert rules_of(a_secret("hunter23"), min_hmac_key_bytes=8) == set()
+    assert rules_of(a_secret("hunter2"), min_hmac_key_bytes=8) == {"short-secret"}
+
+
+@pytest.mark.parametrize(
+    ("columns", "rules", "strict_rules"),
+    [
+        pytest.param({}, {"no-alg"}, {"alg-required"}, id="none"),
+        pytest.param({"secret": public_pem()}, {"no-alg"}, {"alg-required"}, id="none, of a public key"),
+        pytest.param({"alg": "HS256,RS256"}, {"no-alg"}, {"alg-required"}, id="one that says nothing"),
+        pytest.param({"alg": "HS256"}, set(), set(), id="one that says it"),
+        pytest.param({"alg": "RS256"}, {"alg-disagrees"}, {"alg-disagrees"}, id="one that is wrong"),
+        pytest.param({"alg": "md5"}, {"alg-or-kid-unusable"}, {"alg-or-kid-unusable"}, id="one that there is not"),
+        pytest.param({"secret": ""}, {"empty-secret"}, {"alg-required", "empty-secret"}, id="none, of nothing"),
+    ],
+)
+def test_live_rows_without_alg(columns: dict[str, object], rules: set[str], strict_rules: set[str]) -> None:
+    assert rules_of(a_secret(**{"secret": LONG_ENOUGH, **columns}), live=True) == rules
+    assert rules_of(a_secret(**{"secret": LONG_ENOUGH, **columns}), live=True, required=True) == strict_rules
+
+
+def test_rows_to_be_imported_get_their_alg_so_none_is_missing() -> None:
+    assert rules_of(a_secret(LONG_ENOUGH), required=True) == set()
+
+
+def test_a_text_in_doubt_is_named_unless_its_row_or_somebody_says_what_it_is() -> None:
+    assert rules_of(a_secret(DOUBTFUL)) == {"in-doubt"}
+    assert rules_of(a_secret(DOUBTFUL), live=True) == {"in-doubt"}
+    assert rules_of(a_secret(DOUBTFUL), hmac=True) == set()
+    assert rules_of(a_secret(DOUBTFUL, alg="HS256")) == set()
+
+
+def test_every_flaw_has_its_rule() -> None:
+    assert set(RULES_OF_FLAWS) == set(Flaw)
+    assert set(RULES_OF_FLAWS.values()) <= set(RULES)
+
+
+def test_a_published_key_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("auth_jwt.keys.is_published", lambda _: True)
+
+    assert rules_of(a_secret(LONG_ENOUGH)) == {"published-key"}
+    assert "published-key" in rules_of(a_secret(public_pem()))
+
+
+def test_the_reason_is_told_and_not_only_the_rule() -> None:
+    (finding,) = [found for found in findings_of(a_secret(PRIME_PEM)) if found.rule.id == "degenerate-key"]
+
+    assert "modulus is a prime" in finding.why
 
 
 @pytest.mark.parametrize(
@@ -283,7 +358,10 @@ def test_every_rule_is_tested() -> None:
 
 
 def test_only_what_cannot_or_must_not_be_there_bars_a_row() -> None:
-    assert {rule.id for rule in RULES.values() if rule.bars} == {"empty-secret", *FROM_ONE_ROW}
+    assert {rule.id for rule in RULES.values() if rule.bars} == {
+        *("empty-secret", "in-doubt", "degenerate-key"),
+        *FROM_ONE_ROW,
+    }
 
 
 def test_the_page_lists_every_rule_as_it_is() -> None:

@@ -2,17 +2,19 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
 
 from auth_jwt.errors import Flaw
-from auth_jwt.models import Columns, Policy, Secret
+from auth_jwt.models import Columns, Policy, Secret, Unusable, says_what_it_is
 from auth_jwt.provisioning.changes import Key, Table
 from auth_jwt.provisioning.inspection import SecretRecord, inspected
+from auth_jwt.provisioning.statements import Statement, in_order, statement_of, weakness_in
 from auth_jwt.tokens import MAX_TAG_CHARACTERS
 from auth_jwt_cli.migration.findings import RULES, Finding
+from auth_jwt_cli.migration.guessing import why_guessable
 from auth_jwt_cli.migration.layout import BOTH_TABLES
 from auth_jwt_cli.migration.ledger import Ledger
 from auth_jwt_cli.migration.translation import TargetRow
@@ -22,16 +24,31 @@ _PUBLIC_PEM: Final = re.compile(r"-----BEGIN", re.IGNORECASE)
 _OTHER_PRIVATE: Final = re.compile(r"PuTTY-User-Key-File-\d")
 _MILLISECONDS: Final = (10**12, 10**14)
 """As milliseconds, from 2001 to 5138; as seconds, far beyond the year 9999, which people write for ever."""
-_RULES_OF_FLAWS: Final = {
+RULES_OF_FLAWS: Final[Mapping[Flaw, str]] = {
+    Flaw.NOT_TEXT: "not-text",
+    Flaw.EMPTY: "empty-secret",
+    Flaw.NOT_UNICODE: "unusable-key",
     Flaw.REFERENCE: "reference",
-    Flaw.KEY_MATERIAL: "unread-key-material",
-    Flaw.IN_DOUBT: "unread-key-material",
     Flaw.PRIVATE_KEY: "private-key",
+    Flaw.UNREADABLE_KEY: "unreadable-key",
+    Flaw.UNSUPPORTED_KEY: "unusable-key",
+    Flaw.MALFORMED_JWK: "unreadable-key",
+    Flaw.NOT_FOR_VERIFYING: "unusable-key",
+    Flaw.KEY_MATERIAL: "unread-key-material",
+    Flaw.IN_DOUBT: "in-doubt",
+    Flaw.NO_ALG: "alg-required",
     Flaw.MALFORMED_ALG: "alg-or-kid-unusable",
     Flaw.MALFORMED_KID: "alg-or-kid-unusable",
+    Flaw.ALG_DISAGREES: "alg-disagrees",
+    Flaw.DEGENERATE_KEY: "degenerate-key",
+    Flaw.PUBLISHED_KEY: "published-key",
+    Flaw.BLANK_KEY: "blank-key",
     Flaw.TOO_SHORT: "short-secret",
+    Flaw.NOT_ALLOWED: "unusable-key",
+    Flaw.NEVER_OPENS: "never-opens",
+    Flaw.BEYOND_LIMIT: "unusable-key",
 }
-"""Of each reason why a row verifies nothing, the rule that tells of it; of any other it is `unusable-key`."""
+"""Of each reason why a row verifies nothing, the rule that tells of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +58,12 @@ class Examined:
     Attributes:
         findings: the rules it falls under.
         shared: the text of an HMAC secret, which no two tags should share; None of anything else.
+        stated: what `alg` should say here, where the source's row does not say it; None when nobody can tell.
     """
 
     findings: list[Finding]
     shared: str | None = field(repr=False)
+    stated: str | None = None
 
     @property
     def bar(self) -> Finding | None:
@@ -60,6 +79,7 @@ class Examination:
         policy: the settings by which secrets are judged.
         live: whether the rows are of our own tables, where nothing is as OpenSIPS would take it.
         tables: the tables that are looked at.
+        hmac: whether texts in doubt are said to be HMAC secrets.
         clock: UNIX seconds.
     """
 
@@ -70,21 +90,27 @@ class Examination:
         *,
         live: bool,
         tables: tuple[Table, ...] = BOTH_TABLES,
+        hmac: bool = False,
         clock: Callable[[], float],
     ) -> None:
         self._columns = columns
         self._policy = policy
         self._live = live
+        self._hmac = hmac
+        self._judging = columns if live else replace(columns, requires_alg=False)  # what is imported gets its `alg`
         self._tables = tables
         self._now = clock()
 
     def of(self, row: TargetRow) -> Examined:
         """Say what is to be said of *row* by itself."""
-        shared = None
+        shared, stated = None, None
         if row.key.table is Table.PROFILES:
             rules = self._of_profile(row)
         else:
-            secret = Secret.from_row(row.columns, self._columns)
+            if not self._live:
+                stated = self.stated(row).alg or None
+            written = row.columns if stated is None else {**row.columns, self._columns.alg: stated}
+            secret = Secret.from_row(written, self._judging)
             is_text = isinstance(row.columns.get(self._columns.secret, ""), str | None)
             rules = self._of_secret(secret, row.key.tag, is_text=is_text)
             if any(isinstance(key.material, bytes) for key in secret.keys):
@@ -93,7 +119,20 @@ class Examination:
             Finding(RULES[rule], row.key.table, row.key.tag, row.key.id, why or RULES[rule].why, row.place)
             for rule, why in (*self._of_tag(row.key.tag), *rules)
         ]
-        return Examined(findings, shared)
+        return Examined(findings, shared, stated)
+
+    def stated(self, row: TargetRow) -> Statement:
+        """Say what the `alg` of a secret should say, where it says nothing itself."""
+        statement = statement_of(row.columns, self._columns, hmac=self._hmac)
+        return Statement() if statement.is_there else statement
+
+    def in_doubt(self, row: TargetRow) -> Finding | None:
+        """Say whether *row* is a secret that may be something else than the HMAC secret that it would be taken for."""
+        unusable = None if row.key.table is Table.PROFILES else self.stated(row).unusable
+        if unusable is None or unusable.flaw is not Flaw.IN_DOUBT:
+            return None
+        rule, why = _told(unusable)
+        return Finding(RULES[rule], row.key.table, row.key.tag, row.key.id, why, row.place)
 
     def between(self, ledger: Ledger) -> Iterator[Finding]:
         """Give what is to be said of all rows that the *ledger* has noted together."""
@@ -152,31 +191,42 @@ class Examination:
     def _of_key(self, secret: Secret, record: SecretRecord) -> Iterator[tuple[str, str]]:
         stored = secret.stored
         if secret.flaw is not None:
-            yield _rule_of_unusable(record)
+            yield _told(secret.flaw)
         if not stored or stored.startswith("\0"):
             yield "empty-secret", ""
             return
+        is_malformed = secret.flaw is not None and secret.flaw.flaw is Flaw.MALFORMED_ALG
+        read = replace(secret, flaw=None, algorithms=None if is_malformed else secret.algorithms)
         if _holds_private_key(stored):
             yield "private-key", ""
-        elif not secret.keys:
-            yield _rule_of_unusable(record)
-        elif isinstance(secret.keys[0].material, bytes) and not _is_jwk(stored):
-            yield from self._of_hmac_text(stored, secret, record)
-        elif not record.algorithms and secret.flaw is None:
-            yield _rule_of_unusable(record)
+        elif read.unusable is not None:
+            yield _told(read.unusable)
+        else:
+            yield from self._of_keys(secret, record)
+            if self._live and secret.flaw is None and not says_what_it_is(secret.algorithms):
+                yield "no-alg", ""
         if not self._live:
             yield from self._of_text_there(stored, usable=bool(secret.keys))
 
-    def _of_hmac_text(self, stored: str, secret: Secret, record: SecretRecord) -> Iterator[tuple[str, str]]:
-        wanted = secret.keys[0].algorithms & self._policy.header.algorithms
-        if secret.algorithms is not None:
-            wanted &= secret.algorithms
-        if not record.algorithms and secret.flaw is None:
-            yield _rule_of_unusable(record)
-        elif len(record.algorithms) < len(wanted):
+    def _of_keys(self, secret: Secret, record: SecretRecord) -> Iterator[tuple[str, str]]:
+        """Give what is to be said of keys that can be read."""
+        if not record.algorithms:
+            if secret.flaw is None and record.unusable is not None:
+                yield _told(record.unusable)
+            return
+        stored = secret.stored or ""
+        is_text = isinstance(secret.keys[0].material, bytes) and not _is_jwk(stored)
+        if is_text and record.keys[0].algorithms != in_order(
+            secret.keys[0].algorithms & self._policy.header.algorithms
+        ):
             yield "short-for-some-algorithms", f"The secret is long enough for {', '.join(record.algorithms)} only."
-        if not stored.isascii() and not self._live:
+        if is_text and not stored.isascii() and not self._live:
             yield "secret-not-ascii", ""
+        guesses = [why_guessable(key.material) for key in secret.keys if isinstance(key.material, bytes)]
+        for guess in dict.fromkeys(filter(None, guesses)):
+            yield "weak-words", f"The HMAC secret is {guess}."
+        if weakness := weakness_in(secret.keys):
+            yield "degenerate-key", f"Anybody can sign by this key: it is {weakness}."
 
     def _of_text_there(self, stored: str, *, usable: bool) -> Iterator[tuple[str, str]]:
         """Give what OpenSIPS takes the text of a secret for."""
@@ -188,12 +238,10 @@ class Examination:
             yield "nul-in-secret", ""
 
 
-def _rule_of_unusable(record: SecretRecord) -> tuple[str, str]:
+def _told(unusable: Unusable) -> tuple[str, str]:
     """Return the rule for a secret that verifies nothing, and its nearer sentence."""
-    if record.unusable is None:
-        return "unusable-key", ""
-    rule = _RULES_OF_FLAWS.get(record.unusable.flaw, "unusable-key")
-    return rule, "" if rule == "reference" else f"The secret verifies nothing here: {record.unusable.because}."
+    rule = RULES_OF_FLAWS[unusable.flaw]
+    return rule, "" if rule == "reference" else f"The secret verifies nothing here: {unusable.because}."
 
 
 def _holds_private_key(text: str) -> bool:

@@ -4,7 +4,7 @@ Small-order points and generators (RFC 8032; RFC 7748, section 7; SEC 2), and mo
 What takes microseconds is asked whenever a key is read, what takes a second only where keys are written and by `lint`.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 from math import gcd, isqrt, prod
 from typing import Final
 
@@ -81,10 +81,11 @@ def weakness_of_rsa(modulus: int, exponent: int) -> str | None:
     return "an RSA key whose modulus is even" if modulus % 2 == 0 else None
 
 
+@lru_cache(maxsize=1024)
 def weakness_of_modulus(modulus: int) -> str | None:
     """Say why a *modulus* of RSA can be factored at once; None when nothing shows, or it has over 4096 bits.
 
-    It takes up to half a second: too long for a login.
+    It takes up to half a second: too long for a login. A table of many rows has few keys: what was seen is remembered.
     """
     if modulus.bit_length() > MAX_EXAMINED_BITS:
         return None

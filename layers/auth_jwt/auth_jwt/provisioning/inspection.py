@@ -14,7 +14,7 @@ from typing import Final
 from auth_jwt.errors import Flaw
 from auth_jwt.keys import VerificationKey
 from auth_jwt.models import Policy, Secret, Unusable
-from auth_jwt.tokens import ALGORITHMS
+from auth_jwt.provisioning.statements import in_order
 from auth_jwt.verification import usable_algorithms
 
 _SALT: Final = b"auth_jwt fingerprint"
@@ -86,10 +86,10 @@ def inspected(secret: Secret, tag: str, policy: Policy, now: float) -> SecretRec
     """Return what *secret* is good for at the instant *now*, by the rules that verification follows."""
     allowed = policy.header.algorithms
     keys = tuple(
-        KeyRecord(_kind_of(key), _in_order(usable_algorithms(key, policy.min_hmac_key_bytes) & allowed), key.kid, key)
+        KeyRecord(_kind_of(key), in_order(usable_algorithms(key, policy.min_hmac_key_bytes) & allowed), key.kid, key)
         for key in secret.keys
     )
-    algorithms = _in_order(frozenset(name for key in keys for name in key.algorithms))
+    algorithms = in_order(frozenset(name for key in keys for name in key.algorithms))
     flaw = _flaw_of(secret, algorithms, policy, now)
     return SecretRecord(
         tag=tag,
@@ -135,10 +135,10 @@ def _why_no_algorithm(secret: Secret, policy: Policy) -> Unusable:
     own = frozenset(name for key in secret.keys for name in key.algorithms)
     allowed = own & policy.header.algorithms
     if not allowed:
-        names = ", ".join(_in_order(own))
+        names = ", ".join(in_order(own))
         return Unusable(Flaw.NOT_ALLOWED, f"its key verifies {names}, and ALLOWED_ALGORITHMS allows none of them")
     longest = max(len(key.material) for key in secret.keys if isinstance(key.material, bytes))
-    return Unusable(Flaw.TOO_SHORT, f"an HMAC key of {longest} bytes, too short for {', '.join(_in_order(allowed))}")
+    return Unusable(Flaw.TOO_SHORT, f"an HMAC key of {longest} bytes, too short for {', '.join(in_order(allowed))}")
 
 
 def _state_of(secret: Secret, flaw: Unusable | None, now: float) -> SecretState:
@@ -155,7 +155,3 @@ def _kind_of(key: VerificationKey) -> str:
     from auth_jwt import asymmetric
 
     return asymmetric.kind_of(key.material)
-
-
-def _in_order(algorithms: frozenset[str]) -> tuple[str, ...]:
-    return tuple(name for name in ALGORITHMS if name in algorithms)

@@ -5,10 +5,11 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from enum import StrEnum
 from typing import Final
 
 from auth_jwt.errors import Conflict, Flaw, Invalid, NotFound, Rejected
-from auth_jwt.models import SECRET_ID, Row, Secret
+from auth_jwt.models import SECRET_ID, Row, Secret, Unusable, says_what_it_is
 from auth_jwt.provisioning.changes import (
     ABSENT,
     MAX_CHANGES,
@@ -26,6 +27,7 @@ from auth_jwt.provisioning.changes import (
 )
 from auth_jwt.provisioning.inspection import SecretRecord, SecretState, inspected
 from auth_jwt.provisioning.registry import Registry, checked_tag, checked_text, checked_time
+from auth_jwt.provisioning.statements import Statement, statement_of, weakness_in
 from auth_jwt.tokens import ALGORITHMS
 
 GENERATED_BYTES: Final = 64
@@ -48,7 +50,7 @@ class NewSecret:
         id: the row's sort key; None takes the next number, as the module's SQL tables do.
         start: first second of its window; None is now.
         end: first second after it; None is a year after the start.
-        algorithms: what it may verify; None is all that fits its key.
+        algorithms: what it may verify; None is all that fits its key. The row names them in any case.
         kid: its key id.
     """
 
@@ -96,6 +98,34 @@ class Rotated:
     secret: SecretRecord
     closing: tuple[SecretRecord, ...]
     generated: str | None = field(default=None, repr=False)
+
+
+class StatementOutcome(StrEnum):
+    """What became of a row whose `alg` was to say what its key is."""
+
+    WRITTEN = "written"
+    THERE = "there"  # it says so already
+    LEFT = "left"  # nobody can tell what its key is, or it is none
+    GONE = "gone"  # it was removed meanwhile
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """A row whose `alg` was to say what its key is.
+
+    Attributes:
+        tag: whose.
+        id: the row's sort key.
+        outcome: what became of it; in a dry run, what would have.
+        algorithms: what `alg` names now.
+        unusable: why the row was left.
+    """
+
+    tag: str
+    id: str
+    outcome: StatementOutcome
+    algorithms: tuple[str, ...] = ()
+    unusable: Unusable | None = None
 
 
 class Secrets:
@@ -261,6 +291,86 @@ class Secrets:
         closing = tuple(self._registry.inspected({**row, self._columns.end: Decimal(end)}) for row in old)
         return Rotated(new.record, closing, new.value if secret.value is None else None)
 
+    def rows(self, tag: str, secret_id: str | None = None) -> Sequence[Row]:
+        """Return the rows of *tag*, or the one of that id, as `state_algorithms` wants them. They hold their values.
+
+        Raises:
+            NotFound: there are none.
+        """
+        if secret_id is not None:
+            return (self._existing(tag, secret_id),)
+        rows = self._store.secrets(checked_tag(tag))
+        if not rows:
+            raise NotFound(f"there is no secret of {tag!r}")
+        return rows
+
+    def state_algorithms(
+        self,
+        row: Row,
+        *,
+        algorithms: tuple[str, ...] | None = None,
+        hmac: bool = False,
+        anew: bool = False,
+        dry_run: bool = False,
+    ) -> Stated:
+        """Write into the `alg` of a *row* what its key is, where that is known and not written yet.
+
+        Nothing else of the row changes, and it has to be as it was read: of a row that somebody changed meanwhile the
+        new content is judged. A second time, it changes nothing.
+
+        Args:
+            row: all columns of it, however long ago it was read.
+            algorithms: what `alg` is to name; without it, what the key is, where it can be nothing else.
+            hmac: whether a text in doubt is said to be an HMAC secret.
+            anew: whether *algorithms* take the place of what `alg` says already.
+            dry_run: whether nothing is written.
+
+        Raises:
+            Invalid: *algorithms* are none that there are.
+            Conflict: the row keeps changing.
+        """
+        if algorithms is not None:
+            _checked_algorithms(algorithms)
+        tag, secret_id = str(row[self._columns.secret_tag]), str(row[SECRET_ID])
+        for _ in range(_ATTEMPTS):
+            stated = self._stated(row, algorithms, hmac=hmac, anew=anew)
+            if dry_run or stated.outcome is not StatementOutcome.WRITTEN:
+                return stated
+            change = Update(
+                Key(Table.SECRETS, tag, secret_id),
+                {self._columns.alg: ",".join(stated.algorithms)},
+                self._as_read(row, self._columns.secret, self._columns.alg, self._columns.kid),
+            )
+            details = {"algorithms": list(stated.algorithms)}
+            try:
+                self._registry.write("secret.set_alg", tag, change, id=secret_id, details=details)
+            except Overtaken:
+                try:
+                    row = self._existing(tag, secret_id)
+                except NotFound:
+                    return Stated(tag, secret_id, StatementOutcome.GONE)
+            else:
+                return stated
+        raise Conflict(f"the secret {secret_id!r} of {tag!r} keeps changing: try again")
+
+    def _stated(self, row: Row, algorithms: tuple[str, ...] | None, *, hmac: bool, anew: bool) -> Stated:
+        """Say what is to become of a *row*."""
+        tag, secret_id = str(row[self._columns.secret_tag]), str(row[SECRET_ID])
+        own = statement_of(row, self._columns)
+        is_malformed = own.unusable is not None and own.unusable.flaw is Flaw.MALFORMED_ALG
+        if algorithms is None or not anew:
+            if own.is_there:
+                return Stated(tag, secret_id, StatementOutcome.THERE, own.algorithms)
+            if is_malformed:  # somebody meant something by it
+                return Stated(tag, secret_id, StatementOutcome.LEFT, unusable=own.unusable)
+        statement = statement_of(row, self._columns, algorithms=algorithms, hmac=hmac)
+        record = self._registry.inspected({**row, self._columns.alg: statement.alg})
+        if not statement.algorithms or (algorithms is not None and not record.algorithms):
+            return Stated(tag, secret_id, StatementOutcome.LEFT, unusable=statement.unusable or record.unusable)
+        there = row.get(self._columns.alg) == statement.alg
+        outcome = StatementOutcome.THERE if there else StatementOutcome.WRITTEN
+        return Stated(tag, secret_id, outcome, statement.algorithms)
+
     def _existing(self, tag: str, secret_id: str) -> Row:
         for row in self._store.secrets(checked_tag(tag)):
             if row[SECRET_ID] == secret_id:
@@ -326,8 +436,7 @@ def prepared(registry: Registry, tag: str, secret: NewSecret, *, others: Sequenc
     if end <= registry.now():
         raise Invalid("its window has ended already")
     own: dict[str, object] = {registry.columns.start: Decimal(start), registry.columns.end: Decimal(end)}
-    if secret.algorithms is not None:
-        own[registry.columns.alg] = ",".join(_checked_algorithms(secret.algorithms))
+    stated = None if secret.algorithms is None else _checked_algorithms(secret.algorithms)
     if secret.kid is not None:
         own[registry.columns.kid] = checked_text("the kid", secret.kid)
     secret_id = _next_id(others) if secret.id is None else _checked_id(secret.id)
@@ -336,13 +445,17 @@ def prepared(registry: Registry, tag: str, secret: NewSecret, *, others: Sequenc
         if len(value.encode("utf-8", "surrogatepass")) > _MAX_SECRET_BYTES:
             raise Invalid(f"a secret has at most {_MAX_SECRET_BYTES} bytes")
         row = {**own, registry.columns.secret: value}
-        judged = Secret.from_row({**row, SECRET_ID: secret_id}, registry.columns)
+        statement = Statement(stated) if stated else statement_of(row, registry.columns)
+        judged = Secret.from_row({**row, registry.columns.alg: statement.alg, SECRET_ID: secret_id}, registry.columns)
         record = inspected(judged, tag, registry.policy, registry.clock())
-        if record.unusable is None:
-            return PreparedSecret(secret_id, value, row, record)
-        by_chance = record.unusable.flaw in (Flaw.KEY_MATERIAL, Flaw.IN_DOUBT)  # it looks like a key of another kind
+        unusable = statement.unusable or record.unusable
+        if unusable is None:
+            if weakness := weakness_in(judged.keys):
+                raise Invalid(f"anybody could sign by this key: it is {weakness}")
+            return PreparedSecret(secret_id, value, {**row, registry.columns.alg: statement.alg}, record)
+        by_chance = unusable.flaw in (Flaw.KEY_MATERIAL, Flaw.IN_DOUBT)  # it looks like a key of another kind
         if secret.value is not None or not by_chance:
-            raise Invalid(f"this secret would verify nothing: {record.unusable.because}")
+            raise Invalid(f"this secret would verify nothing: {unusable.because}{_how_to_state(unusable)}")
 
 
 def added(new: PreparedSecret, asked: NewSecret) -> Added:
@@ -350,10 +463,19 @@ def added(new: PreparedSecret, asked: NewSecret) -> Added:
     return Added(new.record, new.value if asked.value is None else None)
 
 
+def _how_to_state(unusable: Unusable) -> str:
+    """Say how a text in doubt is written all the same."""
+    if unusable.flaw is not Flaw.IN_DOUBT:
+        return ""
+    return ": `--alg HS256` on the command line, `algorithms` in the admin API"
+
+
 def _checked_algorithms(algorithms: tuple[str, ...]) -> tuple[str, ...]:
     unknown = [name for name in algorithms if name not in ALGORITHMS]
     if unknown or not algorithms:
         raise Invalid(f"no such algorithm: {', '.join(unknown) or 'none is named'}; known are {', '.join(ALGORITHMS)}")
+    if not says_what_it_is(frozenset(algorithms)):
+        raise Invalid("HMAC and public-key algorithms are named: a secret is for one or the other")
     return algorithms
 
 

@@ -1,0 +1,178 @@
+"""`auth-jwt secret set-alg`: rows that do not say what their key is learn to."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Annotated, Any, Final
+
+import typer
+from rich.text import Text
+
+from auth_jwt.errors import AuthJwtError, Throttled
+from auth_jwt.models import Row
+from auth_jwt.provisioning.changes import Table
+from auth_jwt.provisioning.secrets import Stated, StatementOutcome
+from auth_jwt_cli.connection import Connection
+from auth_jwt_cli.migration.progress import PauseTeller, Progress, progress_on
+from auth_jwt_cli.migration.target import Patience, Target, Waiting, patient_client
+from auth_jwt_cli.options import named_algorithms, writes_tables
+from auth_jwt_cli.output import REFUSED, Misused, counted, shown
+
+_TOLD_EVERY: Final = 100
+_SHOWN: Final = (StatementOutcome.WRITTEN, StatementOutcome.LEFT, StatementOutcome.GONE)
+
+
+@writes_tables
+def set_alg(
+    connection: Connection,
+    tag: Annotated[
+        str | None, typer.Argument(metavar="[TAG]", help="The secrets of this tag; without it, say --all.")
+    ] = None,
+    secret_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="This one of them.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Every row of the table.")] = False,
+    algorithms: Annotated[
+        str | None,
+        typer.Option(
+            "--alg",
+            metavar="LIST",
+            help="What `alg` is to name, `HS256` say; without it, what the key is, where it can be nothing else. "
+            "With an ID, it takes the place of what is there.",
+        ),
+    ] = None,
+    hmac: Annotated[
+        bool, typer.Option("--hmac", help="Texts that may be something else are HMAC secrets: you know that they are.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; show what would be written.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+) -> None:
+    """Write into the `alg` of secrets what their keys are, so that nobody has to guess.
+
+    A line for each row that is written, or that is left: nobody can tell what its key is, or it is none. Rows that
+    say it already stay as they are, and so does everything else of a row. Values are not shown. Stop it whenever you
+    like, and run it again: it goes on where it ended.
+
+    Exit codes: 0 all rows say what their key is; 1 some were left; 4 the tables cannot be used.
+
+    Example: auth-jwt secret set-alg --all --dry-run
+    """
+    names = named_algorithms(algorithms)
+    if (tag is None) is not all_:
+        raise Misused("name a TAG, or say --all")
+    if names is not None and (all_ or hmac):
+        raise Misused("--alg names the algorithms of one tag: it goes neither with --all nor with --hmac")
+    secrets = (connection.reading if dry_run else connection.writing).secrets
+    report = _Report(connection, dry_run=dry_run)
+    problem = None
+    with progress_on(quiet=quiet or not all_) as progress:
+        pauses = PauseTeller(progress)
+        rows = _all_rows(connection, pauses, progress) if tag is None else iter(secrets.rows(tag, secret_id))
+        report.begin()
+        try:
+            for row in rows:
+                report.add(
+                    _patiently(
+                        lambda row=row: secrets.state_algorithms(
+                            row, algorithms=names, hmac=hmac, anew=secret_id is not None, dry_run=dry_run
+                        ),
+                        pauses,
+                    )
+                )
+        except (AuthJwtError, KeyboardInterrupt) as error:
+            problem = error
+    report.end(problem)
+    if problem is not None:
+        raise problem
+    if report.counts[StatementOutcome.LEFT]:
+        raise typer.Exit(REFUSED)
+
+
+def _all_rows(connection: Connection, pauses: PauseTeller, progress: Progress) -> Iterator[Row]:
+    """Give every row of the table of secrets, a page of a scan at a time."""
+    settings = connection.settings
+    client = patient_client(connection.aws, connection.region, settings.database.endpoint, connections=1)
+    target = Target(client, settings, patience=Patience(), tell=pauses)
+    expected = target.count(Table.SECRETS)
+    for number, row in enumerate(target.rows(Table.SECRETS), 1):
+        yield row.columns
+        if number % _TOLD_EVERY == 0:
+            progress.update(min(1.0, number / expected) if expected else None, f"{number} rows")
+
+
+def _patiently(ask: Any, tell: PauseTeller) -> Stated:  # noqa: ANN401 - of one row
+    """Return what *ask* returns, asked again after a pause while the table is throttled."""
+    patience, failures = Patience(), 0
+    while True:
+        try:
+            stated: Stated = ask()
+        except Throttled as problem:
+            failures += 1
+            if failures > patience.attempts:
+                raise
+            seconds = patience.pause(failures)
+            tell(Waiting(seconds, str(problem)))
+            time.sleep(seconds)
+        else:
+            return stated
+
+
+class _Report:
+    """What became of each row, shown as it happens: there may be many."""
+
+    def __init__(self, connection: Connection, *, dry_run: bool) -> None:
+        self._output = connection.output
+        self._dry_run = dry_run
+        self._separator = ""
+        self.counts: Counter[StatementOutcome] = Counter()
+
+    def begin(self) -> None:
+        """Begin the document, where one is asked for."""
+        if self._output.as_json:
+            self._output.write(f'{{"dry_run": {json.dumps(self._dry_run)}, "rows": [')
+
+    def add(self, stated: Stated) -> None:
+        """Tell of a row, if there is something to tell."""
+        self.counts[stated.outcome] += 1
+        if stated.outcome not in _SHOWN:
+            return
+        if self._output.as_json:
+            self._output.write(f"{self._separator}{json.dumps(_members(stated))}")
+            self._separator = ", "
+        else:
+            self._output.show(None, Text(self._line(stated)))
+
+    def end(self, problem: BaseException | None) -> None:
+        """Tell how many there were, and whether that was all."""
+        counts = {outcome.value: self.counts[outcome] for outcome in StatementOutcome}
+        if self._output.as_json:
+            why = None if problem is None else str(problem) or "interrupted"
+            self._output.write(f"], {json.dumps({'counts': counts, 'problem': why})[1:]}\n")
+            return
+        written = "would be written" if self._dry_run else "written"
+        told = {
+            StatementOutcome.WRITTEN: written,
+            StatementOutcome.THERE: "said it already",
+            StatementOutcome.LEFT: "left",
+            StatementOutcome.GONE: "gone meanwhile",
+        }
+        parts = [f"{self.counts[outcome]} {word}" for outcome, word in told.items() if self.counts[outcome]]
+        summary = f"{counted(self.counts.total(), 'row')}" + (f": {', '.join(parts)}" if parts else "")
+        self._output.show(None, Text(summary if problem is None else f"{summary}; that is not all"))
+
+    def _line(self, stated: Stated) -> str:
+        row = f"{shown(stated.tag)}  {shown(stated.id)}"
+        if stated.outcome is StatementOutcome.WRITTEN:
+            return f"{'would write' if self._dry_run else 'wrote'}  {row}  {','.join(stated.algorithms)}"
+        return f"{stated.outcome.value}  {row}" + ("" if stated.unusable is None else f"  {stated.unusable}")
+
+
+def _members(stated: Stated) -> dict[str, object]:
+    unusable = stated.unusable
+    return {
+        "tag": stated.tag,
+        "id": stated.id,
+        "outcome": stated.outcome.value,
+        "algorithms": list(stated.algorithms),
+        "flaw": None if unusable is None else unusable.flaw.value,
+        "unusable_because": None if unusable is None else unusable.because,
+    }
