@@ -15,8 +15,8 @@ PACKAGE = ROOT / "layers" / "auth_jwt" / "auth_jwt"
 FUNCTIONS = ROOT / "functions"
 
 INWARD_TO_OUTWARD = (
-    *("errors", "tokens", "credentials", "decoded", "wire", "jambonz", "asymmetric", "lookalikes", "keys", "models"),
-    "ports",
+    *("errors", "tokens", "credentials", "decoded", "wire", "jambonz", "asymmetric"),
+    *("structures", "lookalikes", "keys", "models", "ports"),
     *("verification", "cache", "authorizer"),
     # -- the line: above it no AWS, no environment, no logging --
     *("settings", "signature", "connections", "identity", "stores", "express"),
