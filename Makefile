@@ -244,6 +244,11 @@ $(RECIPES_IN_NODE): %/node_modules/.package-lock.json: %/package-lock.json
 e2e-recipes: install build/$(MACHINE)/artifact/template.yaml $(RECIPES_IN_NODE) ## Run the recipes of frontends/ that are programs: node, and the SDKs against AWS's runtime emulator (ARGS go to pytest)
 	@$(if $(BOUNDED),timeout --foreground --kill-after=30 240) $(PY) -m pytest tests/e2e/recipes $(ARGS)
 
+# It takes two minutes on two processors.
+.PHONY: lookalikes
+lookalikes: install ## Count public texts and made-up secrets that the recogniser of HMAC keys refuses (ARGS=--help)
+	@PYTHONPATH=$(LAYER) $(PY) -m tests.lookalikes $(ARGS)
+
 # On a copy, since mutants are written into the files. The tests must pass there first, or every mutant seems caught.
 .PHONY: mutants
 mutants: install .venv-mutants/.installed ## Mutate the modules that decide; below 90 % caught fails (about half an hour)

@@ -77,7 +77,10 @@ class Key:
         """The members of its JWK that are octets."""
         if self.kind.startswith("rsa"):
             e, n = self.public.e, self.public.n
-            return {"n": n.to_bytes((n.bit_length() + 7) // 8, "big"), "e": e.to_bytes((e.bit_length() + 7) // 8, "big")}
+            return {
+                "n": n.to_bytes((n.bit_length() + 7) // 8, "big"),
+                "e": e.to_bytes((e.bit_length() + 7) // 8, "big"),
+            }
         if self.kind in CURVES:
             size = (CURVES[self.kind][0].key_size + 7) // 8
             point = self.public.public_numbers()
@@ -133,7 +136,13 @@ class Key:
             body = head + b"\x1b" + self.numbers["x"]
         else:
             integers = [int.from_bytes(self.numbers[name], "big") for name in ("n", "e")]
-            body = head + b"\1" + b"".join(n.bit_length().to_bytes(2, "big") + n.to_bytes((n.bit_length() + 7) // 8, "big") for n in integers)
+            body = (
+                head
+                + b"\1"
+                + b"".join(
+                    n.bit_length().to_bytes(2, "big") + n.to_bytes((n.bit_length() + 7) // 8, "big") for n in integers
+                )
+            )
         return (b"\x98" + bytes([len(body)]) if len(body) < 256 else b"\x99" + len(body).to_bytes(2, "big")) + body
 
 
@@ -173,15 +182,19 @@ def octets_of(key: Key) -> Iterator[tuple[str, bytes]]:
     yield "SubjectPublicKeyInfo", key.spki
     if key.kind.startswith("rsa"):
         yield "PKCS #1", key.pkcs1
-        yield "PKCS #1 without its outer header", integer(key.numbers["n"]) + integer(key.numbers["e"]) if len(
-            key.pkcs1
-        ) > 210 else key.pkcs1
+        yield (
+            "PKCS #1 without its outer header",
+            integer(key.numbers["n"]) + integer(key.numbers["e"]) if len(key.pkcs1) > 210 else key.pkcs1,
+        )
         if len(key.numbers["n"]) > 200:
             yield "modulus", key.numbers["n"]
     if key.kind in CURVES:
         yield "point", key.point
         yield "point without its 04", key.point[1:]
-        yield "EC private key", key.private.private_bytes(Encoding.DER, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+        yield (
+            "EC private key",
+            key.private.private_bytes(Encoding.DER, PrivateFormat.TraditionalOpenSSL, NoEncryption()),
+        )
     if key.private:
         yield "PKCS #8", key.private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
     if key.kind.startswith("rsa") or key.kind in {"p256", "p384", "p521", "ed25519"}:
@@ -218,6 +231,10 @@ def hexdump(octets: bytes) -> str:
 
 def od(octets: bytes) -> str:
     return "".join(f"{at:07o} {octets[at : at + 16].hex(' ')}\n" for at in range(0, len(octets), 16))
+
+
+def even(octets: bytes) -> bytes:
+    return octets + b"\n" * (len(octets) % 2)
 
 
 def signed(octets: bytes) -> list[int]:
@@ -291,7 +308,11 @@ WRAPPINGS_OF_OCTETS: dict[str, Callable[[bytes], str]] = {
     "xxd -p": lambda o: lines(o.hex(), 60),
     "hexdump -C": hexdump,
     "od -tx1": od,
-    "a buffer of Node": lambda o: f"<Buffer {o[:50].hex(' ')} ... {len(o) - 50} more bytes>" if len(o) > 140 and o[0] == 0x30 else f"<Buffer {o.hex(' ')}>",
+    "a buffer of Node": lambda o: (
+        f"<Buffer {o[:50].hex(' ')} ... {len(o) - 50} more bytes>"
+        if len(o) > 140 and o[0] == 0x30
+        else f"<Buffer {o.hex(' ')}>"
+    ),
     "a buffer of Node in JSON": lambda o: json.dumps({"type": "Buffer", "data": list(o)}),
     "an array of JavaScript": lambda o: f"Uint8Array({len(o)}) [\n  {', '.join(map(str, o))}\n]",
     "an array of JavaScript in JSON": lambda o: json.dumps({str(at): octet for at, octet in enumerate(o)}),
@@ -344,7 +365,10 @@ def texts_of(key: Key) -> Iterator[tuple[str, str]]:
     yield "JWK of PHP's var_export", "array (\n" + "".join(f"  '{n}' => '{v}',\n" for n, v in jwk.items()) + ")"
     dumped = "".join(f'  ["{n}"]=>\n  string({len(v)}) "{v}"\n' for n, v in jwk.items())
     yield "JWK of PHP's var_dump", f"array({len(jwk)}) {{\n{dumped}}}\n"
-    yield "JWK of PHP's serialize", "a:3:{" + "".join(f's:{len(n)}:"{n}";s:{len(v)}:"{v}";' for n, v in jwk.items()) + "}"
+    yield (
+        "JWK of PHP's serialize",
+        "a:3:{" + "".join(f's:{len(n)}:"{n}";s:{len(v)}:"{v}";' for n, v in jwk.items()) + "}",
+    )
     yield "JWK of Python", repr(jwk)
     yield "JWK of Node", "{ " + ", ".join(f"{name}: '{value}'" for name, value in jwk.items()) + " }"
     yield "JWK of Go, a map", "map[" + " ".join(f"{name}:{value}" for name, value in sorted(jwk.items())) + "]"
@@ -365,6 +389,9 @@ def texts_of(key: Key) -> Iterator[tuple[str, str]]:
     yield "PEM", pem
     yield "PEM, four dashes", pem.replace("-----", "----")
     yield "PEM, long dashes", pem.replace("-----", "\u2014\u2014-")
+    if body.count("") > 100:
+        yield "PEM without its first line of base64", "\n".join(pem.split("\n")[:1] + pem.split("\n")[2:])
+        yield "PEM without most of its first line", pem.replace(body[:40], "")
     yield "PEM without dashes", pem.replace("-", "")
     yield "PEM without its first line", pem.split("\n", 1)[1]
     yield "PEM without its end", pem.rsplit("-----END", 1)[0].removeprefix("-----")
@@ -391,9 +418,12 @@ def texts_of(key: Key) -> Iterator[tuple[str, str]]:
         yield "OpenSSH", line
         yield "OpenSSH with options", f'from="10.0.0.0/8",no-pty {line}'
         yield "OpenSSH known_hosts", f"login.example.com,10.0.0.1 {line}"
-        block = f'---- BEGIN SSH2 PUBLIC KEY ----\nComment: "a"\n{lines(standard(key.ssh_blob), 70)}---- END SSH2 PUBLIC KEY ----'
-        yield "RFC 4716", block
-        yield "PuTTY", f"PuTTY-User-Key-File-3: {kind}\nEncryption: none\nPublic-Lines: 3\n{lines(standard(key.ssh_blob))}"
+        block = f'---- BEGIN SSH2 PUBLIC KEY ----\nComment: "a"\n{lines(standard(key.ssh_blob), 70)}'
+        yield "RFC 4716", f"{block}---- END SSH2 PUBLIC KEY ----"
+        yield (
+            "PuTTY",
+            f"PuTTY-User-Key-File-3: {kind}\nEncryption: none\nPublic-Lines: 3\n{lines(standard(key.ssh_blob))}",
+        )
 
 
 def rsa_texts_of(key: Key) -> Iterator[tuple[str, str]]:
@@ -477,8 +507,8 @@ WRAPPINGS_OF_TEXT: dict[str, Callable[[str], str]] = {
     "in base32": lambda text: base64.b32encode(text.encode()).decode(),
     "in UTF-16, its NULs kept": lambda text: text.encode("utf-16-le").decode("latin-1"),
     "in UTF-16, in base64": lambda text: standard(text.encode("utf-16")),
-    "in UTF-16, read as the other order": lambda text: (text + "\n" * (len(text) % 2)).encode("utf-16-be").decode("utf-16-le"),
-    "its octets read as UTF-16": lambda text: (t := text.encode()) and (t + b"\n" * (len(t) % 2)).decode("utf-16-le", "ignore"),
+    "in UTF-16, read as the other order": lambda text: text.encode("utf-16-be").decode("utf-16-le"),
+    "its octets read as UTF-16": lambda text: even(text.encode()).decode("utf-16-le", "ignore"),
     "its octets in a list": lambda text: str(list(text.encode())),
 }
 
@@ -521,19 +551,20 @@ WRAPPINGS_OF_REFERENCES: dict[str, Callable[[str], str]] = {
 DISCOVERY = json.dumps({"issuer": "https://login.test/", "jwks_uri": "https://login.test/certs"})
 
 
-def public_texts(keys_of_each_kind: int) -> Iterator[tuple[str, str]]:
-    """Give every form of so many keys of each kind: its name, and the text."""
-    for seed in range(keys_of_each_kind):
-        for kind in KINDS:
-            key = Key(kind, seed)
-            for thing, octets in octets_of(key):
-                for wrapping, wrap in WRAPPINGS_OF_OCTETS.items():
-                    yield f"{thing}, {kind}: {wrapping}", wrap(octets)
-            for thing, text in texts_of(key):
-                for wrapping, wrap_text in WRAPPINGS_OF_TEXT.items():
-                    yield f"{thing}, {kind}: {wrapping}", wrap_text(text)
+def public_texts(key: Key) -> Iterator[tuple[str, str]]:
+    """Give every form of a key: its name, and the text."""
+    for thing, octets in octets_of(key):
+        for wrapping, wrap in WRAPPINGS_OF_OCTETS.items():
+            yield f"{key.kind}, {thing}: {wrapping}", wrap(octets)
+    for thing, text in texts_of(key):
+        for wrapping, wrap_text in WRAPPINGS_OF_TEXT.items():
+            yield f"{key.kind}, {thing}: {wrapping}", wrap_text(text)
+
+
+def references() -> Iterator[tuple[str, str]]:
+    """Give every form of a reference to a key: its name, and the text."""
     for reference in REFERENCES:
-        for wrapping, wrap_text in WRAPPINGS_OF_REFERENCES.items():
-            yield f"{reference.split(':')[0]}: {wrapping}", wrap_text(reference)
-    for wrapping, wrap_text in WRAPPINGS_OF_TEXT.items():
-        yield f"a discovery document: {wrapping}", wrap_text(DISCOVERY)
+        for wrapping, wrap in WRAPPINGS_OF_REFERENCES.items():
+            yield f"{reference.split(':')[0]}: {wrapping}", wrap(reference)
+    for wrapping, wrap in WRAPPINGS_OF_TEXT.items():
+        yield f"a discovery document: {wrapping}", wrap(DISCOVERY)

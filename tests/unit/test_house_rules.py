@@ -16,7 +16,7 @@ FUNCTIONS = ROOT / "functions"
 
 INWARD_TO_OUTWARD = (
     *("errors", "tokens", "credentials", "decoded", "wire", "jambonz", "degenerate", "asymmetric", "published"),
-    *("lookalikes", "keys", "models", "ports"),
+    *("structures", "lookalikes", "keys", "models", "ports"),
     *("verification", "outage", "cache", "authorizer"),
     # -- the line: above it no AWS, no environment, no logging --
     *("settings", "signature", "connections", "identity", "whole_answers", "sdk_guard", "sdk", "stores", "express"),

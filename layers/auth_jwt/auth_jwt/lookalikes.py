@@ -5,18 +5,19 @@ relatives). A list of the forms that keys come in has no end, so the question is
 but a secret that a person or a generator made up? Made-up secrets are short, and they are words or noise. Text that is
 long, names the members of a key, points to another place, or decodes to something with a structure is something else.
 
-Every stream of findings below is lazy and ordered from cheap to dear. Nothing here shows a piece of a text.
-
-The patterns are compiled when they are first needed (`re` remembers them): an ordinary secret needs hardly any, and
-it is the ordinary secret that waits for a cold start.
+A search gives its findings one by one, what is cheap first, and none of them has a piece of the text in it. Patterns
+are compiled when they are first needed (`re` keeps them): an ordinary secret needs hardly any, and a login by one
+waits for this module at a cold start.
 """
 
 import json
 import re
 from binascii import a2b_base64, unhexlify
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any, Final
+
+from auth_jwt.structures import DER, POINT, SSH, identify, is_on_curve, is_point, places_of_marks, structures_at
 
 MAX_CHARACTERS: Final = 1024
 MAX_OCTETS: Final = 200
@@ -27,28 +28,26 @@ _TIMES_ENCODED: Final = 3
 _CERTAIN_WITHIN: Final = 2048
 """How many characters of a long text are searched for certain key material, so that no text takes long."""
 
-_EFFORT: Final = 24_000
-"""How many octets are looked at in one search: a made-up secret takes a quarter of it, and no text much over 3 ms."""
+_EFFORT: Final = 20_000
+"""How many octets one search looks at, in 2 ms. A made-up secret of 128 octets takes a half of them, or more."""
 _A_LOOK: Final = 32
-"""To look for a structure at a place takes as long as to pass so many octets by."""
+"""A look for a structure at a place takes as long as so many octets that are passed by."""
+
+_A_TEXT: Final = 2
+"""To undo the escapes of a text and look for words takes as long as so many octets for each of its characters."""
 
 _LONG: Final = "longer than 1,024 characters"
 _REFERENCE: Final = "a reference to another place"
-_WORDS: Final = "words that are printed with a key"
+_PRINTED: Final = "a key as a program prints it"
 _MEMBERS: Final = "JSON or XML with a key's members"
 _JWK: Final = "a JWK"
 _PEM: Final = "PEM"
 _ENCODED: Final = "a JWK or PEM, encoded"
-_SSH: Final = "an SSH key"
-_DER: Final = "DER of a key or certificate"
-_OPENPGP: Final = "an OpenPGP key"
-_POINT: Final = "a point of an elliptic curve"
-_COSE: Final = "a COSE key"
 _MUCH: Final = "more than 200 bytes, encoded"
 _MODULUS: Final = "an RSA modulus"
 _UNCLEAR: Final = "text that can be read in too many ways"
 
-_CERTAIN: Final = frozenset({_PEM, _ENCODED, _SSH, _DER})
+_CERTAIN: Final = frozenset({_PEM, _ENCODED, SSH, DER})
 
 
 def what_else(text: str) -> str | None:
@@ -67,7 +66,7 @@ def what_octets_are(octets: bytes) -> str | None:
     """Say what the *octets* of an `oct` JWK may be instead of an HMAC key; None when they can be nothing else.
 
     A JWK calls itself `oct`, so a size alone is no reason here. More than 200 octets are refused when they may be an
-    RSA modulus: of random octets one time in fifteen, and hardly anybody makes up keys of that size.
+    RSA modulus: of random octets one time in fourteen, and hardly anybody makes up keys of that size.
     """
     head = octets[:_CERTAIN_WITHIN]
     search = _Search()
@@ -94,12 +93,15 @@ class _Search:
     def in_text(self, text: str, times: int = _TIMES_ENCODED) -> Iterator[str]:
         """Find what *text* may be, its escapes undone; what it encodes is decoded *times* over at most."""
         for plain in _plain(text):
-            if plain not in self.seen:
-                self.seen.add(plain)
-                yield from _named(plain)
-                yield from self._encoded(plain, times)
+            if plain in self.seen:
+                continue
+            self.seen.add(plain)
+            self.effort -= _A_TEXT * len(plain)
             if self.effort < 0:
+                yield _UNCLEAR
                 return
+            yield from _named(plain)
+            yield from self._encoded(plain, times)
 
     def _encoded(self, text: str, times: int) -> Iterator[str]:
         """Find what *text* encodes, read from any place in it: the marks between its groups are dropped."""
@@ -107,57 +109,61 @@ class _Search:
         if _is_much(ascii_text):
             yield _MUCH
         elif self.points and _holds_coordinates(ascii_text):
-            yield _POINT
+            yield POINT
         for octets, step in _readings(text, ascii_text):
             yield from self.in_octets(octets, step, times)
         if not (text.isascii() and text.isprintable()):
-            binary = _is_binary(text)
-            if binary and len(text) > MAX_OCTETS:
-                yield _MUCH
-            step = 1 if binary else len(text)
-            yield from self.in_octets(text.encode("latin-1", "replace"), step, 0)  # its own: as text they were read
+            yield from self._as_octets(text)
+
+    def _as_octets(self, text: str) -> Iterator[str]:
+        """Find what the characters of *text* are as octets; what they say was looked for before."""
+        octets = text.encode("latin-1", "replace")
+        binary = len(octets.translate(None, _NO_CONTROL)) * 16 > len(octets)  # of random octets, one in four
+        if binary and len(octets) > MAX_OCTETS:
+            yield _MUCH
+        yield from self.in_octets(octets, 1 if binary else len(octets), 0)
 
     def in_octets(self, octets: bytes, step: int = 1, times: int = _TIMES_ENCODED) -> Iterator[str]:
-        """Find what *octets* hold at any place; at every *step*-th place only what has no mark of its own."""
-        if any(identifier in octets for identifier in _IDENTIFIERS):
-            yield _DER
-        if b"openssh-key-v1\0" in octets:
-            yield _SSH
-        marks = [(at, octet) for at, octet in enumerate(octets) if octet in _MARKED]
-        points = range(0, len(octets) - 63, step) if self.points and len(octets) <= MAX_OCTETS else ()
-        self.effort -= len(octets) + _A_LOOK * (len(marks) + len(points))
+        """Find what *octets* hold at any place, or what has no mark at every *step*-th; and the texts in them."""
+        if found := identify(octets):
+            yield found
+        marked = places_of_marks(octets)
+        unmarked = range(0, len(octets) - 63, step) if self.points and len(octets) <= MAX_OCTETS else ()
+        self.effort -= len(octets) + _A_LOOK * (len(marked) + len(unmarked))
         if self.effort < 0:
             yield _UNCLEAR
             return
-        for at, octet in marks:
-            if finding := _MARKED[octet](octets, at):
-                yield finding
-        if any(_is_point(octets, at) for at in points):
-            yield _POINT
+        yield from structures_at(octets, marked)
+        if any(is_point(octets, at) for at in unmarked):
+            yield POINT
         if times:
-            if b"kty" in octets and re.search(rb"kty[^\0]{1,8}?(?:RSA|EC|OKP|oct|AKP)", octets):
-                yield _ENCODED
-            for stretch in octets.translate(_TEXT_RUNS).split(b"\xff"):
-                if len(stretch) >= _TEXT_RUN:
-                    for finding in self.in_text(stretch.decode("ascii"), times - 1):
-                        yield _ENCODED if finding is _JWK else finding
+            yield from self._in_texts(octets, times)
+
+    def _in_texts(self, octets: bytes, times: int) -> Iterator[str]:
+        if b"kty" in octets and re.search(rb"kty[^\0]{1,8}?(?:RSA|EC|OKP|oct|AKP)", octets):
+            yield _ENCODED
+        for stretch in octets.translate(_TEXT_RUNS).split(b"\xff"):
+            if len(stretch) >= _TEXT_RUN:
+                for finding in self.in_text(stretch.decode("ascii"), times - 1):
+                    yield _ENCODED if finding is _JWK else finding
 
 
 # -- escapes ----------------------------------------------------------------------------------------------------------
 
 
 def _plain(text: str) -> Iterator[str]:
-    """Give *text*, and what it is with one kind of escape undone after the other, four times over."""
+    """Give *text*; without each kind of escape; and with one kind undone after the other, four times over."""
     yield text
+    if "%" in text and "+" in text:
+        yield _undo_percent(text.replace("+", " "))  # as a form has it
+    undoing = (_undo_percent, _undo_entities, _undo_backslashes, _undo_quoted, _undo_dump, _undo_utf16)
+    for undo in undoing:
+        yield undo(text)
     for _ in range(_TIMES_ESCAPED):
         before = text
-        for undo in (_undo_percent, _undo_entities, _undo_backslashes, _undo_quoted, _undo_dump, _undo_utf16):
-            undone = undo(text)
-            if undone != text:
-                text = undone
-                yield text
-                if undo is _undo_percent and "+" in text:
-                    yield text.replace("+", " ")  # as a form has it
+        for undo in undoing:
+            text = undo(text)
+            yield text
         if text == before:
             return
 
@@ -192,11 +198,13 @@ def _entity(match: re.Match[str]) -> str:
 def _undo_backslashes(text: str) -> str:
     if "\\" not in text:
         return text
-    code = r"\\(?:u\{([0-9A-Fa-f]{1,5})\}|x\{?([0-9A-Fa-f]{2})\}?|u([0-9A-Fa-f]{4})|U000([0-9A-Fa-f]{5})"
+    code = (
+        r"\\(?:u\{([0-9A-Fa-f]{1,5})\}|x\{([0-9A-Fa-f]{1,5})\}|x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U000([0-9A-Fa-f]{5})"
+    )
     return re.sub(code + r"|([0-3][0-7]{2})|(\r?\n)|(.))", _unescaped, text, flags=re.DOTALL)
 
 
-_OCTAL, _LINE_END, _OTHER = 5, 6, 7
+_OCTAL, _LINE_END, _OTHER = 6, 7, 8
 _LETTERS: Final = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "v": "\v", "a": "\a", "0": "\0", "e": "\x1b"}
 
 
@@ -223,12 +231,13 @@ def _undo_dump(text: str) -> str:
     """Leave of a dump (xxd, hexdump, od) the octets, without their offsets and characters."""
     if "\n" not in text:
         return text
-    return re.sub(
-        r"^[ \t]*+[0-9A-Fa-f]{4,16}+:?[ \t]++((?:[0-9A-Fa-f]{2,8}+(?:[ \t]{1,2}+|$))++).*+$",
-        lambda line: line[1],
-        text,
-        flags=re.MULTILINE,
-    )
+    line = r"^[ \t]*+[0-9A-Fa-f]{4,16}+:?[ \t]++((?:[0-9A-Fa-f]{2,8}+(?:[ \t]{1,2}+|$))++).*+$"
+    return re.sub(line, _of_a_dump, text, flags=re.MULTILINE)
+
+
+def _of_a_dump(line: re.Match[str]) -> str:
+    """Give the digits of a line; where the characters shown look like hex, too, they are behind sixteen octets."""
+    return re.sub(r"[ \t]", "", line[1])[:32]
 
 
 def _undo_utf16(text: str) -> str:
@@ -239,58 +248,59 @@ def _undo_utf16(text: str) -> str:
 
 _BLANK: Final = r"[\s\ufeff\u180e\u200b-\u200d\u2060\0]"
 _OPENING: Final = r"""["'`\u2018-\u201f\xab\xbb\u2039\u203a(\[{<=]"""
-_NOTHING_BEFORE: Final = r"(?<![A-Za-z0-9+/_-])"
-_NOTHING_BEHIND: Final = r"(?![A-Za-z0-9+/_-])"
+_ALONE: Final = r"(?:(?<![a-z0-9+/_-])|(?<=--))(?:", r")(?![a-z0-9+/_]|-(?!-))"  # dashes of PEM may stand beside
 
-_PLACES: Final = (
-    rf"(?:\A{_BLANK}*+|{_OPENING}{_BLANK}*+)"
-    r"(?:arn:aws|https?://|file://|s3://|ssm:/|did:(?:key|jwk|web):|\{\{resolve:|k[1-4]\.public\.)"
-    rf"(?!{_BLANK}){_OPENING.replace('[', '[^', 1)}"
+_SIGNS: Final = (
+    (("-----begin",), "", _PEM),
+    (
+        (":/", "arn:aws", "did:", "{{resolve:", ".public."),
+        rf"(?:\A|{_OPENING}){_BLANK}*+"
+        r"(?:arn:aws|https?://|file://|s3://|ssm:/|did:(?:key|jwk|web):|\{\{resolve:|k[1-4]\.public\.)"
+        rf"(?!{_BLANK}|[\"'`]).",
+        _REFERENCE,
+    ),
+    (
+        ("kty",),
+        r"kty[^a-z0-9]{1,16}(?:s(?:tring)?[:(][0-9]{1,4}[^a-z0-9]{1,4})?(?:rsa|ec|okp|oct|akp)".join(_ALONE)
+        + r"""|["']kty\\{0,8}["']\s{0,64}:""",
+        _JWK,
+    ),
+    (
+        ("ssh-", "ecdsa-sha2-"),
+        rf"(?:ssh-(?:rsa|dss|ed25519|ed448)|ecdsa-sha2-nistp(?:256|384|521))\S{{0,32}}{_BLANK}++aaaa",
+        SSH,
+    ),
+    (("---- ", "---- b", "key-file"), r"---- ?begin ssh2|putty-user-key-file-[0-9]|\A\s*+---- begin ", SSH),
+    (
+        ("dkim1", "minisign", "rsakeyvalue", "jwks_uri", "k=ed25519"),
+        r"v\s{0,2}=\s{0,2}dkim1|minisign public key|k=ed25519;\s{0,4}p=|rsakeyvalue|jwks_uri".join(_ALONE),
+        _PRINTED,
+    ),
+    (
+        ("z6mk", "zdna", "age1", "npub1"),  # public keys in base58 and bech32 that say so
+        r"z6mk[0-9a-z]{44}|zdna[0-9a-z]{44,46}|(?:age|npub)1[02-9ac-hj-np-z]{58}".join(_ALONE),
+        _PRINTED,
+    ),
+    # The commonest identifiers of keys, in DER that was read as UTF-8: what is none, replaced or left out.
+    (("*\ufffdh\ufffd\ufffd\r\x01", "*\ufffdh\ufffd=", "*h\r\x01\x01", "*h=\x02\x01"), "", DER),
 )
-_LABELS: Final = (
-    rf"{_NOTHING_BEFORE}(?:v\s*=\s*dkim1|minisign public key|k=ed25519;\s*p=|rsakeyvalue|jwks_uri){_NOTHING_BEHIND}"
-)
-_LABELS_OF_A_RUN: Final = (
-    rf"{_NOTHING_BEFORE}(?:(?:rsa|public) ?exponent|exponent|modulus|certificate|x509certificate"
-    rf"|(?:public|private|pub|verify|verifying|verification)[ _-]?key(?:pem|hex|base64|base58)?){_NOTHING_BEHIND}"
-)
-_KTY: Final = (
-    rf"{_NOTHING_BEFORE}kty[^a-z0-9]{{1,16}}(?:s(?:tring)?[:(][0-9]{{1,4}}[^a-z0-9]{{1,4}})?(?:rsa|ec|okp|oct|akp){_NOTHING_BEHIND}"
-    r"""|["']kty\\{0,8}["']\s{0,64}:"""
-)
-_SSH_LINE: Final = r"(?:ssh-(?:rsa|dss|ed25519|ed448)|ecdsa-sha2-nistp(?:256|384|521))\S{0,32}" + rf"{_BLANK}++aaaa"
-_SSH_FILE: Final = r"---- ?begin ssh2|putty-user-key-file-\d|\A\s*+---- begin "
-_MULTIBASE: Final = r"(?<![0-9a-z])(?:z6mk[0-9a-z]{44}|zdna[0-9a-z]{44,46}|(?:age|npub)1[02-9ac-hj-np-z]{58})(?![0-9a-z])"
-_LOSSY_OIDS: Final = ("*\ufffdH\ufffd\ufffd\r\x01", "*\ufffdH\ufffd=", "*H\r\x01\x01", "*H=\x02\x01")
-"""The commonest object identifiers of keys, in DER that somebody read as UTF-8, with what is none replaced or left out."""
+"""Words of which one is quickly looked for, and hardly ever there; the pattern that then decides; and what it finds."""
+
+_WORDS_BESIDE_A_RUN: Final = ("exponent", "modulus", "certificate", "key")
+_BESIDE_A_RUN: Final = (
+    r"(?:rsa ?|public ?)?exponent|modulus|(?:x509)?certificate"
+    r"|(?:public|private|pub|verify|verifying|verification)[ _-]?key(?:pem|hex|base64|base58)?"
+).join(_ALONE)
 
 
 def _named(text: str) -> Iterator[str]:
-    """Find what *text* says that it is. What is looked for first is quick, and rare in anything else."""
+    """Find what *text* says that it is, in any case."""
     low = text.lower()
-    if "-----begin" in low:
-        yield _PEM
-    if (":/" in low or "arn:aws" in low or "did:" in low or "{{resolve:" in low or ".public." in low) and re.search(
-        _PLACES, low
-    ):
-        yield _REFERENCE
-    if "kty" in low and re.search(_KTY, low):
-        yield _JWK
-    if ("ssh-" in low or "ecdsa-sha2-" in low) and re.search(_SSH_LINE, low):
-        yield _SSH
-    if ("--- " in low or "key-file" in low or "--- b" in low) and re.search(_SSH_FILE, low):
-        yield _SSH
-    if any(word in low for word in ("dkim1", "minisign", "rsakeyvalue", "jwks_uri", "k=ed25519")) and re.search(
-        _LABELS, low
-    ):
-        yield _WORDS
-    if any(word in low for word in ("exponent", "modulus", "certificate", "key")) and re.search(_LABELS_OF_A_RUN, low):
-        if _holds_a_run(text):
-            yield _WORDS
-    if any(word in low for word in ("z6mk", "zdna", "age1", "npub1")) and re.search(_MULTIBASE, low):
-        yield _WORDS
-    if any(damaged in text for damaged in _LOSSY_OIDS):
-        yield _DER
+    for words, pattern, finding in _SIGNS:
+        if any(word in low for word in words) and re.search(pattern, low, re.DOTALL):
+            yield finding
+    if any(word in low for word in _WORDS_BESIDE_A_RUN) and re.search(_BESIDE_A_RUN, low) and _holds_a_run(text):
+        yield _PRINTED
     if ('"' in text and _is_json_of_a_key(text)) or ("<" in text and _is_xml_of_a_key(low)):
         yield _MEMBERS
 
@@ -347,6 +357,7 @@ _OF_HEX: Final = _DIGITS + b"abcdefABCDEF"
 _NO_BASE64: Final = _ALL.translate(None, _OF_BASE64)
 _NO_WORD: Final = _ALL.translate(None, _UPPER + _LOWER + _DIGITS)
 _STANDARD: Final = bytes.maketrans(b"-_", b"+/")
+_NO_CONTROL: Final = b"\0\t\n\v\f\r" + bytes((*range(0x20, 0x7F), *range(0xA0, 0x100)))
 _BASE64_RUNS: Final = _kept(_OF_BASE64)
 _HEX_RUNS: Final = _kept(_OF_HEX)
 _BASE32_DIGITS: Final = b"0123456789abcdefghijklmnopqrstuv"  # as `int` reads them
@@ -359,33 +370,28 @@ _TEXT_RUNS: Final = _kept(b"\0\t\n\r" + bytes(range(0x20, 0x7F)), b"\xff")
 _GROUP: Final = 4
 _RUN: Final = 16  # characters; words are shorter
 _HEX_RUN: Final = 32
+_LONG_HEX: Final = 64
+_LONG_HEX_RUN: Final = rb"[0-9a-f_-]{64,}+|[0-9A-F_-]{64,}+"
+"""Hex, whatever stands beside it; of base64 there is none like it."""
+_WORDS: Final = rb"(?:[A-Z]?[a-z]++|[A-Z]++|[0-9]++)(?:[+/_-]++(?:[A-Z]?[a-z]++|[A-Z]++|[0-9]++|\Z))++"
+"""Words with dashes: base64 is never like that for long."""
 _BASE32_RUN: Final = 26
 _TEXT_RUN: Final = 12
 _POINT_BASE64: Final = 86
 _KEY_OCTETS: Final = 32
 _MAX_BASE64: Final = (MAX_OCTETS * 4 + 2) // 3 + 1
 _NUMBERS: Final = 20
+_DECIMAL_COORDINATE: Final = 160
 
 
 def _readings(text: str, ascii_text: bytes) -> Iterator[tuple[bytes, int]]:
     """Give the octets that *text* may stand for, and at which of them something may begin: at every third, say."""
     for digits in _hex_runs(ascii_text):
-        for start in (0, 1):
-            whole = digits[start:]
-            yield unhexlify(whole[: len(whole) & ~1]), 1
+        yield from ((unhexlify(digits[start : len(digits) - (len(digits) - start) % 2]), 1) for start in (0, 1))
         if not digits.strip(b"01"):
             yield from ((_from_digits(digits[start:], 1), 1) for start in range(8))
-    joined = ascii_text.translate(_STANDARD, _NO_BASE64)
-    if len(joined) >= _RUN and joined.translate(None, _OF_HEX + b"+/"):  # hex digits alone are hex alone
-        runs = ascii_text.translate(_BASE64_RUNS).split()
-        step = 3 if len(joined) >= len(runs) * _GROUP else len(joined)  # of single characters nothing is put together
-        yield from ((_from_base64(joined[start:]), step) for start in range(4))
-        if step > 3 or len(joined) > _MAX_BASE64:
-            for run in runs:
-                if _POINT_BASE64 <= len(run) <= _MAX_BASE64:
-                    yield from ((_from_base64(run[start:].translate(_STANDARD)), 3) for start in range(4))
-        if groups := _regular_groups(ascii_text):
-            yield from ((_from_base64(groups[start:]), 3) for start in range(4))
+    for run, step in _base64_runs(ascii_text):
+        yield from ((_from_base64(run[start:]), step) for start in range(4))
     words = ascii_text.translate(None, _NO_WORD)
     for table in _BASE32_RUNS:
         for digits in words.translate(table).split():
@@ -394,8 +400,25 @@ def _readings(text: str, ascii_text: bytes) -> Iterator[tuple[bytes, int]]:
     if ascii_text.count(b",") + ascii_text.count(b" ") + ascii_text.count(b"\n") >= _NUMBERS:
         yield from ((octets, 1) for octets in _lists(text))
     if len(ascii_text) * 2 < len(text):  # octets of ASCII, read as UTF-16
-        yield text.encode("utf-16-le", "surrogatepass"), 1
-        yield text.encode("utf-16-be", "surrogatepass"), 1
+        yield from ((text.encode(order, "surrogatepass"), 1) for order in ("utf-16-le", "utf-16-be"))
+
+
+def _base64_runs(ascii_text: bytes) -> Iterator[tuple[bytes, int]]:
+    """Give the text as one run of base64; besides, what has to be read apart lest the rest hide it."""
+    if any(len(digits) >= _LONG_HEX for digits in _hex_runs(ascii_text)):
+        ascii_text = re.sub(_LONG_HEX_RUN, b" ", ascii_text)
+    joined = ascii_text.translate(_STANDARD, _NO_BASE64)
+    if len(joined) < _RUN or not joined.translate(None, _OF_HEX + b"+/"):  # hex digits alone are hex alone
+        return
+    runs = ascii_text.translate(_BASE64_RUNS).split()
+    in_groups = len(joined) >= len(runs) * _GROUP
+    yield joined, 3 if in_groups else len(joined)
+    if not in_groups or len(joined) > _MAX_BASE64:
+        yield from ((run.translate(_STANDARD), 3) for run in runs if _POINT_BASE64 <= len(run) <= _MAX_BASE64)
+    for mark in (b"-", b"_"):
+        groups = ascii_text.split(mark)
+        if len(groups) > 3 and len({len(group) for group in groups[:-1]}) == 1:
+            yield ascii_text.translate(_STANDARD, _NO_BASE64 + mark), 3
 
 
 def _hex_runs(ascii_text: bytes) -> Iterator[bytes]:
@@ -412,15 +435,6 @@ def _from_digits(digits: bytes, bits: int) -> bytes:
     """Read *digits* of so many *bits* each."""
     whole = len(digits) * bits
     return (int(digits, 1 << bits) << -whole % 8).to_bytes((whole + 7) // 8, "big")
-
-
-def _regular_groups(ascii_text: bytes) -> bytes:
-    """Give text in groups of one length, parted by `-` or `_`, without these."""
-    for mark in (b"-", b"_"):
-        groups = ascii_text.split(mark)
-        if len(groups) > 3 and len({len(group) for group in groups[:-1]}) == 1:
-            return ascii_text.translate(_STANDARD, _NO_BASE64 + mark)
-    return b""
 
 
 def _lists(text: str) -> Iterator[bytes]:
@@ -442,9 +456,7 @@ def _is_much(ascii_text: bytes) -> bool:
         return False
     if any(len(digits) > MAX_OCTETS * 2 for digits in _hex_runs(ascii_text)):
         return True
-    # A run of hex digits is of half as many octets, and what holds one beside other characters is no base64.
-    without_hex = re.sub(rb"[0-9A-Fa-f_-]{32,}+", b" ", ascii_text)
-    runs = [len(run) for run in without_hex.translate(_BASE64_RUNS).split()]
+    runs = _lengths_of_runs(ascii_text)
     if sum(length for length in runs if length >= _RUN) > _MAX_BASE64:
         return True
     if len(re.findall(rb"-?\b\d{1,3}\b", ascii_text)) > MAX_OCTETS:
@@ -454,217 +466,20 @@ def _is_much(ascii_text: bytes) -> bool:
     return usual >= _GROUP and groups * usual > _MAX_BASE64 and groups * 4 >= len(runs) * 3
 
 
-def _is_binary(text: str) -> bool:
-    """Tell whether *text* is octets of anything: one in four of these is a control character."""
-    return sum(character in _CONTROLS for character in text) * 16 > len(text)
-
-
-_CONTROLS: Final = frozenset(map(chr, (*range(1, 0x09), *range(0x0E, 0x20), *range(0x7F, 0xA0))))
+def _lengths_of_runs(ascii_text: bytes) -> list[int]:
+    """Give the lengths of the runs of base64, without those that are hex, and those that are words with dashes."""
+    runs = re.sub(_LONG_HEX_RUN, b" ", ascii_text).translate(_BASE64_RUNS).split()
+    return [len(run) for run in runs if not re.fullmatch(_WORDS, run)]
 
 
 def _holds_a_run(text: str) -> bool:
     """Tell whether some run in *text* is of 32 octets or more; words, which have blanks between them, are none."""
     ascii_text = text.encode("ascii", "ignore")
-    runs = [len(run) for run in ascii_text.translate(_BASE64_RUNS).split()]
     return (
-        max(runs, default=0) * 3 // 4 >= _KEY_OCTETS
+        max(_lengths_of_runs(ascii_text), default=0) * 3 // 4 >= _KEY_OCTETS
         or any(len(digits) >= _KEY_OCTETS * 2 for digits in _hex_runs(ascii_text))
         or len(re.findall(rb"\b\d{1,3}\b", ascii_text)) >= _KEY_OCTETS
     )
-
-
-# -- what octets are --------------------------------------------------------------------------------------------------
-
-# Object identifiers of keys, signatures, curves, containers and names, in DER. Random octets hold one of them at a
-# given place once in two thousand million times; most are longer, and rarer.
-_IDENTIFIERS: Final = (
-    b"\x2a\x86\x48\x86\xf7\x0d\x01",  # PKCS: RSA, encryption by password, signed data, PKCS #12
-    b"\x2a\x86\x48\xce\x3d",  # ANSI X9.62: EC keys, curves, ECDSA
-    b"\x2a\x86\x48\xce\x38\x04",  # DSA
-    b"\x06\x03\x2b\x65\x6e",  # X25519 (RFC 8410)
-    b"\x06\x03\x2b\x65\x6f",  # X448
-    b"\x06\x03\x2b\x65\x70",  # Ed25519
-    b"\x06\x03\x2b\x65\x71",  # Ed448
-    b"\x06\x05\x2b\x81\x04\x00",  # SEC 2: P-384, P-521, secp256k1
-    b"\x60\x86\x48\x01\x65\x03\x04",  # NIST: ML-DSA, SHA-2
-    b"\x2b\x06\x01\x04\x01\xda\x47\x0f\x01",  # Ed25519 as GnuPG names it
-    b"\x2b\x06\x01\x04\x01\x97\x55\x01\x05",  # Curve25519, likewise
-    b"\x2a\x85\x03\x02\x02",  # GOST
-    b"\x2a\x85\x03\x07\x01",
-    b"\x2a\x81\x1c\xcf\x55",  # SM2
-    b"\x06\x05\x2b\x0e\x03\x02",  # OIW: DSA, SHA-1
-    b"\x06\x03\x55\x04",  # attributes of names in certificates
-    b"\x06\x03\x55\x1d",  # extensions of certificates
-)
-
-
-_SEQUENCE, _INTEGER, _BIT_STRING, _OCTET_STRING, _IDENTIFIER = 0x30, 0x02, 0x03, 0x04, 0x06
-_MODULUS_OCTETS: Final = 32
-_EXPONENT: Final = range(3, 12)  # tag, length, and an exponent of at most 65 bits
-_SEC1_OCTETS: Final = (28, 32, 48, 66)
-
-
-def _element(octets: bytes, at: int) -> tuple[int, int, int]:
-    """Read the tag, start and end of the DER element *at* a place (X.690); tag -1 when there is none.
-
-    Its end may lie behind the octets that are there.
-    """
-    head = octets[at : at + 5]
-    if len(head) < 2:
-        return -1, 0, 0
-    length, start = head[1], at + 2
-    if length > 0x80:
-        size = length - 0x80
-        length = int.from_bytes(head[2 : 2 + size], "big")
-        if size > 3 or len(head) < 2 + size or length < 0x80 or not head[2]:
-            return -1, 0, 0
-        start += size
-    elif length == 0x80:
-        return -1, 0, 0
-    return head[0], start, start + length
-
-
-def _der_at(octets: bytes, at: int) -> str | None:
-    """Find a key or certificate by its structure alone, of whatever algorithm (RFC 5280, 5958, 8017, 5915)."""
-    _, start, end = _element(octets, at)
-    tag, inner, inner_end = _element(octets, start)
-    if not start or inner_end > end:
-        return None
-    if tag == _INTEGER and inner_end - inner == 1 and octets[inner : inner + 1] in (b"\0", b"\1"):
-        return _DER if _is_private(octets, inner_end, end) else None
-    if tag == _INTEGER and inner_end - inner >= _MODULUS_OCTETS and end - inner_end in _EXPONENT:
-        if inner_end + 1 < len(octets):
-            exponent, _, exponent_end = _element(octets, inner_end)
-            return _DER if exponent == _INTEGER and exponent_end == end else None
-        return _DER if octets[at + 1] > 0x80 else None  # cut short: long lengths that agree are enough
-    if tag == _SEQUENCE:
-        first, oid, oid_end = _element(octets, inner)
-        if first == 0xA0 and octets[oid : oid + 2] == b"\x02\x01" and oid_end - oid == 3:
-            return _DER
-        if first == _IDENTIFIER and 3 <= oid_end - oid <= 16 and oid_end <= inner_end:
-            last, content, last_end = _element(octets, inner_end)
-            if last_end == end and (last == _OCTET_STRING or (last == _BIT_STRING and octets[content] == 0)):
-                return _DER
-    return None
-
-
-def _is_private(octets: bytes, at: int, end: int) -> bool:
-    """Tell whether behind a version there stands what private keys have there, and fits."""
-    tag, start, own_end = _element(octets, at)
-    if own_end > end:
-        return False
-    if tag == _SEQUENCE:
-        return octets[start : start + 1] == b"\x06"
-    if tag == _INTEGER:
-        return own_end - start >= _MODULUS_OCTETS
-    return tag == _OCTET_STRING and own_end - start in _SEC1_OCTETS
-
-
-_SSH_TYPES: Final = (b"ssh-", b"sk-ssh-", b"ecdsa-sha2-", b"sk-ecdsa-sha2-", b"rsa-sha2-", b"webauthn-sk-")
-
-
-def _ssh_at(octets: bytes, at: int) -> str | None:
-    if octets[at : at + 3] != b"\0\0\0":
-        return None
-    return _SSH if octets[at + 4 : at + 24].startswith(_SSH_TYPES) else None
-
-
-# RFC 9580, section 9.1: algorithms whose keys are a number of integers, or have one size.
-_INTEGERS: Final = {1: 2, 2: 2, 3: 2, 16: 3, 17: 4}
-_NATIVE: Final = {25: 32, 26: 56, 27: 32, 28: 57}
-_PLAUSIBLE_TIMES: Final = range(0x28000000, 0x80000000)  # 1991 to 2038
-_MIN_INTEGER_BITS: Final = 512
-
-
-def _openpgp_at(octets: bytes, at: int) -> str | None:
-    """Find a public or secret key packet of version 4 or 6 (RFC 9580, section 5.5.2)."""
-    first, size = octets[at], 1
-    if first & 0x40:
-        length = int.from_bytes(octets[at + 1 : at + 2], "big")
-        if 192 <= length < 224:
-            length, size = ((length - 192) << 8) + int.from_bytes(octets[at + 2 : at + 3], "big") + 192, 2
-    else:
-        size = 1 << (first & 3)
-        length = int.from_bytes(octets[at + 1 : at + 1 + size], "big")
-    body = octets[at + 1 + size : at + 1 + size + length]
-    if len(body) < 10 or len(body) < min(length, MAX_OCTETS) or body[0] not in (4, 6):
-        return None
-    if int.from_bytes(body[1:5], "big") not in _PLAUSIBLE_TIMES:
-        return None
-    key = body[6:] if body[0] == 4 else body[10:]
-    public = (first & 0x3F if first & 0x40 else first >> 2 & 0xF) in (6, 14)
-    if native := _NATIVE.get(body[5]):
-        fits = len(key) == native if public else _is_secret(key[native:], native)
-    else:
-        fits = body[5] in _INTEGERS and _are_integers(key, _INTEGERS[body[5]], exact=public)
-    return _OPENPGP if fits else None
-
-
-def _is_secret(rest: bytes, size: int) -> bool:
-    """Tell whether *rest* is a secret of this *size*, in clear, or encrypted by a cipher that there is (section 3.7)."""
-    if rest[:1] == b"\0":
-        return len(rest) in (size + 1, size + 3)  # usage, secret, and up to version 4 a checksum
-    return len(rest) > size + 16 and rest[0] >= 253 and 1 <= rest[1] <= 13
-
-
-def _are_integers(key: bytes, count: int, *, exact: bool) -> bool:
-    """Tell whether *key* is so many OpenPGP integers, each behind its length in bits, the first of them a large one."""
-    if int.from_bytes(key[:2], "big") < _MIN_INTEGER_BITS:
-        return False
-    at = 0
-    for _ in range(count):
-        bits = int.from_bytes(key[at : at + 2], "big")
-        value = key[at + 2 : at + 2 + (bits + 7) // 8]
-        if not bits or int.from_bytes(value, "big").bit_length() != bits:
-            return False
-        at += 2 + len(value)
-    return at == len(key) if exact else at <= len(key)
-
-
-def _cose_at(octets: bytes, at: int) -> str | None:
-    """Find a key on a curve by its `crv` and `x` (RFC 9053, section 7)."""
-    found = octets[at + 2 : at + 4] == b"\x21\x58" and octets[at + 1 : at + 2] in b"\1\2\3\4\5\6\7\x08"
-    return _COSE if found and octets[at + 4 : at + 5] in (b"\x20", b"\x30", b"\x38", b"\x39", b"\x42") else None
-
-
-# y² = x³ + ax + b modulo p (SP 800-186; SEC 2). A coordinate need not be below p here: that changes no odds.
-_P256: Final = 2**256 - 2**224 + 2**192 + 2**96 - 1
-_P256_B: Final = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
-_SECP256K1: Final = 2**256 - 2**32 - 977
-_P384: Final = 2**384 - 2**128 - 2**96 + 2**32 - 1
-_P384_B: Final = 0xB3312FA7E23EE7E4988E056BE3F82D19181D9C6EFE8141120314088F5013875AC656398D8A2ED19D2A85C8EDD3EC2AEF
-_P521: Final = 2**521 - 1
-_P521_B: Final = int(
-    "0051953EB9618E1C9A1F929A21A0B68540EEA2DA725B99B315F3B8B489918EF1"
-    "09E156193951EC7E937B1652C0BD3BB1BF073573DF883D2C34F1EF451FD46B503F00",
-    16,
-)
-
-
-def _is_on_curve(x: int, y: int, size: int) -> bool:
-    """Tell whether *x* and *y*, of *size* octets each, are a point of P-256, secp256k1, P-384 or P-521."""
-    rest = y * y - x * x * x
-    if size == 32:
-        return not (rest - 7) % _SECP256K1 or not (rest + 3 * x - _P256_B) % _P256
-    if size == 48:
-        return not (rest + 3 * x - _P384_B) % _P384
-    return not (rest + 3 * x - _P521_B) % _P521
-
-
-def _is_point(octets: bytes, at: int) -> bool:
-    """Tell whether two coordinates that belong together stand *at* a place."""
-    read, rest = int.from_bytes, len(octets) - at
-    if rest >= 64 and _is_on_curve(read(octets[at : at + 32], "big"), read(octets[at + 32 : at + 64], "big"), 32):
-        return True
-    if rest >= 96 and _is_on_curve(read(octets[at : at + 48], "big"), read(octets[at + 48 : at + 96], "big"), 48):
-        return True
-    if rest >= 132 and octets[at] < 2 and octets[at + 66] < 2:
-        return _is_on_curve(read(octets[at : at + 66], "big"), read(octets[at + 66 : at + 132], "big"), 66)
-    return False
-
-
-def _point_at(octets: bytes, at: int) -> str | None:
-    return _POINT if _is_point(octets, at + 1) else None
 
 
 def _holds_coordinates(ascii_text: bytes) -> bool:
@@ -674,8 +489,8 @@ def _holds_coordinates(ascii_text: bytes) -> bool:
     runs = [run for run in ascii_text.translate(_BASE64_RUNS).split() if len(run) >= 40]
     runs += [run for run in _hex_runs(ascii_text) if len(run) >= 60]
     return any(
-        _is_on_curve(x, y, size)
-        for first, second in zip(runs, runs[1:], strict=False)
+        is_on_curve(x, y, size)
+        for first, second in pairwise(runs)
         for x, y in zip(_numbers(first), _numbers(second), strict=False)
         for size in (32, 48, 66)
     )
@@ -686,19 +501,11 @@ def _numbers(run: bytes) -> Iterator[int]:
     yield int.from_bytes(_from_base64(run.translate(_STANDARD)), "big")
     if not run.translate(None, _OF_HEX):
         yield int(run, 16)
-    if run.isdigit():
+    if run.isdigit() and len(run) <= _DECIMAL_COORDINATE:
         yield int(run)
 
 
-_MARKED: Final = {
-    0x00: _ssh_at,
-    _SEQUENCE: _der_at,
-    0x20: _cose_at,
-    **dict.fromkeys((0x04, 0x06, 0x07), _point_at),
-    **dict.fromkeys((0x94, 0x95, 0x96, 0x98, 0x99, 0x9A, 0x9C, 0x9D, 0x9E, 0xB8, 0xB9, 0xBA), _openpgp_at),
-    **dict.fromkeys((0xC5, 0xC6, 0xC7, 0xCE), _openpgp_at),
-}
-"""What may begin with an octet."""
+# -- an RSA modulus ----------------------------------------------------------------------------------------------------
 
 
 def _whole(octets: bytes) -> Iterator[bytes]:
