@@ -253,6 +253,24 @@ class TestRenewing:
 
         assert len(memory.recall("alice", DEADLINE).rows.secrets) == 2
 
+    def test_nor_does_it_bring_a_tag_back_that_is_gone(self) -> None:
+        timer = Clock()
+        fresh = a_store("alice")
+
+        class SlowStore(MemoryStore):
+            def read(self, tag: str, *, consistent: bool, deadline: Deadline) -> TagRows:
+                rows = super().read(tag, consistent=consistent, deadline=deadline)
+                if not consistent:  # another thread renews meanwhile, and finds nothing
+                    timer.pass_by(0.1)
+                    self.secrets.clear()
+                    memory.renew(tag, deadline)
+                return rows
+
+        memory = a_memory(SlowStore(fresh.profiles, fresh.secrets), timer)
+        origin(memory, "alice")
+
+        assert memory.recall("alice", DEADLINE).rows == TagRows()
+
 
 class TestOutage:
     def a_stale_memory(self, store: MemoryStore, timer: Clock, *tags: str) -> RowMemory:

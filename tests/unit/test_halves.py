@@ -9,6 +9,7 @@ from auth_jwt.authorizer import Authorizer
 from auth_jwt.cache import RowMemory
 from auth_jwt.errors import Fault, Reason, Throttled, Unreachable
 from auth_jwt.models import Authorized, Half, Policy, Report
+from auth_jwt.ports import Deadline
 from tests.factories import HMAC_KEY, NOW, TAG, a_profile, a_secret, a_token, refusal
 from tests.fakes import Clock, MemoryStore
 
@@ -208,6 +209,22 @@ class TestOfARememberedUser:
 
         assert service.refuses() is Reason.DISABLED_PROFILE
 
+    def test_a_read_that_failed_does_not_overlook_what_another_learnt_meanwhile(self, stale: Service) -> None:
+        class Slow(MemoryStore):
+            def read(self, *arguments: Any, **more: Any) -> Any:
+                if len(self.reads) == 1:
+                    self.reads.append(("", False))
+                    self.profiles[0].update(disabled=True)
+                    service.memory.renew(TAG, more["deadline"])
+                    raise Unreachable("gone")
+                return super().read(*arguments, **more)
+
+        service = Service(Slow([a_profile()], [a_secret()]), stale.timer)
+        service.ask()
+        stale.timer.pass_by(TTL)
+
+        assert service.refuses() is Reason.DISABLED_PROFILE
+
 
 class TestOfAUserNobodyRemembers:
     def test_without_secrets_nothing_is_decided(self) -> None:
@@ -315,6 +332,17 @@ class TestOfASecondLook:
         service.store.halves = dict(NO_PROFILE)
 
         assert "no profile" in str(service.cannot_tell())
+
+    def test_those_who_share_its_failure_get_one_each(self) -> None:
+        """One exception raised in two threads is a mess."""
+        store = MemoryStore([a_profile()], [a_secret()], halves=dict(NO_PROFILE))
+        memory = RowMemory(store, ttl=TTL, stale_for=STALE_FOR, timer=Clock(), max_bytes=1)
+        shared = [memory.renew(TAG, Deadline(1)) for _ in range(2)]
+
+        failures = [renewed.failure for renewed in shared if renewed is not None]
+        assert len(set(map(id, failures))) == 2
+        assert {repr(failure) for failure in failures} == {repr(NO_PROFILE[Half.PROFILE])}
+        assert store.reads == [(TAG, True)]
 
     def test_for_the_rest_of_the_second_memory_refuses_nobody(self) -> None:
         service = Service()
