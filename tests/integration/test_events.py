@@ -56,29 +56,3 @@ def test_what_the_documentation_runs(arguments: list[str]) -> None:
     done = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-
-
-@pytest.mark.parametrize(
-    ("function", "name"),
-    [
-        ("authorize", "rest-authorized-by-header"),
-        ("authorize", "rest-denied-expired"),
-        ("authorize", "http-authorized-by-header"),
-        ("authorize", "alb-authorized-by-header"),
-        ("gateway_authorizer", "rest-request-allowed-by-header"),
-        ("gateway_authorizer", "websocket-allowed-by-header"),
-        ("gateway_authorizer", "rest-token-allowed"),
-        ("provisioning", "list-profiles"),
-    ],
-)
-def test_the_log_bears_the_ids_that_the_gateway_gave(function: str, name: str) -> None:
-    """Callers may choose the first one, but not the extended one, which not every gateway gives."""
-    event = read_json(HERE / function / f"{name}.json")
-    about = event.get("requestContext", {})
-
-    with stage(read_json(HERE / FILES[function])["settings"], function) as ready:
-        record = ready.ask(event).record
-
-    assert record["outcome"]
-    assert record.get("gateway_request_id") == about.get("requestId")
-    assert record.get("gateway_extended_request_id") == about.get("extendedRequestId")

@@ -212,7 +212,7 @@ def test_a_partition_bears_twice_as_many_eventually_consistent_reads_as_units() 
 
 # What only the admin API and the rotation have, which a stack makes when it is asked to.
 OTHER_OUTCOMES = {Outcome.DONE}
-OTHER_FAULT_REASONS = {"not_rotated"}
+OTHER_FAULT_REASONS = {"not_rotated", "not_audited"}
 OTHER_CONDITIONS = {"HasAdminApi", "HasAdminAlarms", "Rotates", "WatchesRotation"}
 
 
