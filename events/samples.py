@@ -203,17 +203,17 @@ PROFILES: Final[Sequence[Json]] = (
 
 def _secret(tag: str, number: int = 1, *, secret: str | None = None, **more: str | int) -> Json:
     row = {"corresponding_tag": tag, "id": str(number)}
-    text = sample_secret(tag, number) if secret is None else secret
-    return row | {"secret": text, "start_ts": START_2024, "end_ts": END_2100} | more
+    own = {"secret": sample_secret(tag, number), "alg": "HS256,HS384,HS512"} if secret is None else {"secret": secret}
+    return row | {"start_ts": START_2024, "end_ts": END_2100} | own | more
 
 
 SECRETS: Final[Sequence[Json]] = (
     _secret("alice-web"),
     _secret("bob-mobile", 1, kid="bob-2024"),
     _secret("bob-mobile", 2, kid="bob-2025", start_ts=START_2025),
-    _secret("carol-desk", secret=public_pem(RSA)),
+    _secret("carol-desk", secret=public_pem(RSA), alg="RS256,RS384,RS512,PS256,PS384,PS512"),
     _secret("dave-door", secret=bare_pem("sample-certificate.pem"), alg="RS256"),
-    _secret("erin-lab", secret=jwks_of_erin()),
+    _secret("erin-lab", secret=jwks_of_erin(), alg="ES256,EdDSA"),
     _secret("frank-closed", end_ts=START_2025),
     _secret("grace-future", start_ts=START_2099),
     _secret("heidi-disabled"),

@@ -3,17 +3,19 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from auth_jwt.errors import BadSetting, Fault, Unreachable
-from auth_jwt.models import REVOCATION_JTI, REVOCATION_TAG, SECRET_ID
+from auth_jwt.errors import BadSetting, Fault, Flaw, Unreachable
+from auth_jwt.models import REVOCATION_JTI, REVOCATION_TAG, SECRET_ID, Columns, Row, Secret
 from auth_jwt.provisioning.profiles import MAX_PAGE, Profiles, own_columns
 from auth_jwt.sdk_guard import guard
 from auth_jwt.settings import AUTHORIZER_DEFAULTS, DEFAULTS, AuthorizerSettings, Settings, near_misses
-from auth_jwt.stores import failure_of
+from auth_jwt.stores import failure_of, row_of
 from auth_jwt.whole_answers import NoWholeAnswer
+from auth_jwt_cli.output import counted
 from auth_jwt_cli.sources import only_settings
 from auth_jwt_cli.times import shown_duration
 
@@ -24,6 +26,7 @@ _RFC_7518_BYTES: Final = 32  # HS256's; the others want more
 _MAX_SKEW_SECONDS: Final = 5
 _LONG_MEMORY_SECONDS: Final = 3600
 _MISSING: Final = "ResourceNotFoundException"
+_SAMPLED_PAGES: Final = 3
 _REVOCATION_END: Final = "expires_at"
 
 _T = TypeVar("_T")
@@ -105,6 +108,25 @@ def policy_findings(settings: Settings) -> Iterator[Finding]:
         yield _warning("CACHE_TTL_SECONDS", text, "set it to what you can wait for; 60 is the default")
 
 
+def column_findings(columns: Columns) -> Iterator[Finding]:
+    """Judge what the columns of secrets are called: no two of them can be one."""
+    names = {
+        "SECRET_TAG_COLUMN": columns.secret_tag,
+        "SECRET_COLUMN": columns.secret,
+        "START_TS_COLUMN": columns.start,
+        "END_TS_COLUMN": columns.end,
+        "ALG_COLUMN": columns.alg,
+        "KID_COLUMN": columns.kid,
+    }
+    for column in dict.fromkeys(names.values()):
+        alike = [variable for variable, name in names.items() if name == column]
+        if len(alike) > 1 or column == SECRET_ID:
+            text = (
+                f"{column!r} is the rows' own id" if column == SECRET_ID else f"all of them name the column {column!r}"
+            )
+            yield _error(", ".join(alike), text, "name a column of its own for each")
+
+
 def function_findings(settings: Settings, timeout_seconds: float | None) -> Iterator[Finding]:
     """Judge the time that the tables may take against the time that the function has."""
     if timeout_seconds is not None and settings.store_timeout >= timeout_seconds:
@@ -160,6 +182,89 @@ def profile_findings(profiles: Profiles, settings: Settings) -> Iterator[Finding
     if not any(record.sip_username for record in sample):
         text = f"none of {len(sample)} profiles looked at has a username in {settings.columns.username!r}"
         yield _error("USERNAME_COLUMN", text, "name the column that holds it")
+
+
+def secret_findings(client: "DynamoDBClient", settings: Settings) -> Iterator[Finding]:
+    """Judge some rows of the table of secrets: do the columns that the settings name hold what they should?"""
+    try:
+        rows = _sampled(client, settings)
+    except _Refused as refused:
+        yield refused.finding(settings.secrets_table, "SECRETS_TABLE")
+        return
+    if not rows:
+        yield _warning(settings.secrets_table, "has no secret", "add one: `auth-jwt secret add`")
+        return
+    yield from _content_findings(rows, settings.columns)
+    yield from _option_findings(rows, settings.columns)
+    yield from _alg_findings(rows, settings.columns)
+
+
+def _sampled(client: "DynamoDBClient", settings: Settings) -> list[Row]:
+    """Return some rows of the table of secrets, with no more than the columns that the settings name."""
+    columns, name = settings.columns, settings.secrets_table
+    wanted = dict.fromkeys((columns.secret, columns.start, columns.end, columns.alg, columns.kid))
+    question: Any = {
+        "TableName": name,
+        "Limit": MAX_PAGE,
+        "ProjectionExpression": ",".join(f"#c{number}" for number in range(len(wanted))),
+        "ExpressionAttributeNames": {f"#c{number}": column for number, column in enumerate(wanted)},
+    }
+    rows: list[Row] = []
+    for _ in range(_SAMPLED_PAGES):
+        answer: Any = _asked("Scan", name, lambda: client.scan(**question))
+        if "Items" not in answer:
+            raise Fault("the answer is not DynamoDB's: it has no items, not even none")
+        rows += map(row_of, answer["Items"])
+        if "LastEvaluatedKey" not in answer:
+            break
+        question["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+    return rows
+
+
+def _content_findings(rows: list[Row], columns: Columns) -> Iterator[Finding]:
+    """Judge what every row has to have."""
+    wanted: tuple[tuple[str, str, type, str], ...] = (
+        ("SECRET_COLUMN", columns.secret, str, "text"),
+        ("START_TS_COLUMN", columns.start, Decimal, "a number"),
+        ("END_TS_COLUMN", columns.end, Decimal, "a number"),
+    )
+    for variable, column, kind, what in wanted:
+        if not any(isinstance(row.get(column), kind) for row in rows):
+            text = f"none of {counted(len(rows), 'secret')} looked at has {what} in {column!r}, so none verifies"
+            yield _error(variable, text, "name the column that holds it")
+    windows = [(row.get(columns.start), row.get(columns.end)) for row in rows]
+    numbers = [(start, end) for start, end in windows if isinstance(start, Decimal) and isinstance(end, Decimal)]
+    if numbers and all(end <= start for start, end in numbers):
+        text = f"each of {counted(len(numbers), 'window')} looked at ends before it starts, so none ever opens"
+        yield _error("START_TS_COLUMN, END_TS_COLUMN", text, "see that each names its own column")
+
+
+def _option_findings(rows: list[Row], columns: Columns) -> Iterator[Finding]:
+    """Judge what a row may have: where all rows that have it are unusable by it, it is another column that is meant."""
+    secrets = [Secret.from_row(row, columns) for row in rows]
+    for variable, column, flaw, default in (
+        ("ALG_COLUMN", columns.alg, Flaw.MALFORMED_ALG, DEFAULTS["ALG_COLUMN"]),
+        ("KID_COLUMN", columns.kid, Flaw.MALFORMED_KID, DEFAULTS["KID_COLUMN"]),
+    ):
+        having = [secret for row, secret in zip(rows, secrets, strict=True) if column in row]
+        if having and all(secret.flaw is not None and secret.flaw.flaw is flaw for secret in having):
+            text = f"{counted(len(having), 'secret')} of {len(rows)} looked at verify nothing for what {column!r} holds"
+            yield _error(variable, text, "name the column that is for it, or correct the rows")
+        elif not having and column != default:
+            text = f"none of {counted(len(rows), 'secret')} looked at has the column {column!r}"
+            yield _warning(variable, text, "correct its name, or leave it to its default")
+
+
+def _alg_findings(rows: list[Row], columns: Columns) -> Iterator[Finding]:
+    """Count the rows that do not say what their key is."""
+    silent = sum(not isinstance(row.get(columns.alg), str) for row in rows)
+    if silent:
+        text = f"{silent} of {counted(len(rows), 'secret')} looked at do not say in {columns.alg!r} what their key is"
+        remedy = "`auth-jwt secret set-alg --all --dry-run` shows what they would say; without --dry-run, it writes it"
+        if columns.requires_alg:
+            yield _error("REQUIRE_ALG_COLUMN", f"{text}, and verify nothing", remedy)
+        else:
+            yield _warning("REQUIRE_ALG_COLUMN", f"{text}: it is guessed", remedy)
 
 
 class _Refused(Exception):

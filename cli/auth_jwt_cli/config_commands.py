@@ -10,9 +10,11 @@ from auth_jwt_cli.checks import (
     Finding,
     Severity,
     bad_settings,
+    column_findings,
     function_findings,
     policy_findings,
     profile_findings,
+    secret_findings,
     setting_findings,
     source_findings,
     table_findings,
@@ -69,6 +71,7 @@ def _findings(connection: Connection) -> Iterator[Finding]:
     bad = bad_settings(variables)
     settings = Settings.from_env({name: value for name, value in variables.items() if name not in bad})
     yield from policy_findings(settings)
+    yield from column_findings(settings.columns)
     yield from function_findings(settings, connection.configuration.timeout_seconds)
     if bad:
         connection.output.note("The tables are looked at once the settings can be read.")
@@ -79,3 +82,4 @@ def _findings(connection: Connection) -> Iterator[Finding]:
         yield finding
     if not broken:
         yield from profile_findings(connection.reading.profiles, settings)
+        yield from secret_findings(connection.client, settings)

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from auth_jwt.errors import AuthJwtError
 from auth_jwt.provisioning.audit import AuditEntry
+from auth_jwt.provisioning.changes import Table
 from auth_jwt_cli.connection import Connection
 from auth_jwt_cli.migration.examination import Examination
 from auth_jwt_cli.migration.importing import DEFAULT_WORKERS, Import, Outcome
@@ -40,6 +41,13 @@ def import_rows(
             " closed, disabled or revoked here.",
         ),
     ] = False,
+    hmac: Annotated[
+        bool,
+        typer.Option("--hmac", help="Secrets that may be something else are HMAC secrets: you know that they are."),
+    ] = False,
+    skip_in_doubt: Annotated[
+        bool, typer.Option("--skip-in-doubt", help="Refuse such secrets one by one, and take all others along.")
+    ] = False,
     report: Annotated[
         Path | None,
         typer.Option("--report", metavar="FILE", help="A line of JSON for every row that has something about it."),
@@ -58,11 +66,16 @@ def import_rows(
     OpenSIPS lets anyone in by them, here they would verify nothing, and they are not taken along. Rows that are odd
     in other ways are taken as they are, and named; `auth-jwt lint` says more.
 
-    Exit codes: 0 the tables hold every row; 1 some rows were refused; 3 some rows differ; 4 the source or the tables
-    cannot be used; 130 interrupted.
+    Every secret gets an `alg` that says what it is. Where its text may be something else than an HMAC secret, the
+    import names it and stops before it writes anything, unless --hmac or --skip-in-doubt is given.
+
+    Exit codes: 0 the tables hold every row; 1 some rows were refused, or are in doubt; 3 some rows differ; 4 the
+    source or the tables cannot be used; 130 interrupted.
     """
     if not choice.is_made:
         fail("name a SOURCE; `auth-jwt import --help` says what it may be", USAGE)
+    if hmac and skip_in_doubt:
+        fail("--hmac takes along what --skip-in-doubt leaves out: say one of them", USAGE)
     began = time.monotonic()
     settings = connection.settings
     try:
@@ -82,7 +95,12 @@ def import_rows(
                 target=target,
                 translation=Translation(choice.layout, settings.columns),
                 examination=Examination(
-                    settings.columns, settings.policy, live=False, tables=choice.layout.tables, clock=time.time
+                    settings.columns,
+                    settings.policy,
+                    live=False,
+                    tables=choice.layout.tables,
+                    hmac=hmac,
+                    clock=time.time,
                 ),
                 columns=settings.columns,
                 recorder=record,
@@ -90,13 +108,14 @@ def import_rows(
                 dry_run=dry_run,
                 workers=workers,
             )
-            interrupted, problem = _run(job)
+            interrupted, problem = _run(job, record, foresees=not hmac and not skip_in_doubt)
             summary = ImportSummary(
                 record=record,
                 source=source.name,
                 dry_run=dry_run,
                 interrupted=interrupted,
                 problem=problem,
+                stopped=record.total(Outcome.REFUSED) > 0 and not record.has_begun,
                 seconds=time.monotonic() - began,
                 pauses=pauses.pauses,
             )
@@ -111,10 +130,14 @@ def import_rows(
     raise typer.Exit(_code_of(summary))
 
 
-def _run(job: Import) -> tuple[bool, str | None]:
+def _run(job: Import, record: ImportRecord, *, foresees: bool) -> tuple[bool, str | None]:
     """Run the *job*; say whether somebody interrupted it, and what else ended it."""
     try:
-        job.run()
+        if foresees and Table.SECRETS in job.examination.tables:
+            for finding in job.in_doubt():
+                record.refused(finding)
+        if not record.total(Outcome.REFUSED):
+            job.run()
     except KeyboardInterrupt:
         return True, None
     except AuthJwtError as error:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.client import BaseClient
 
 from auth_jwt.settings import Settings
 from auth_jwt_cli.checks import Severity, bad_settings, clock_findings, function_findings
@@ -48,7 +49,7 @@ def _dynamodb(auth_jwt: CommandLine) -> "DynamoDBClient":
             TableName=table, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
         )
     expire(client, REVOCATIONS, "expires_at")
-    auth_jwt("profile", "add", TAG, "--username", "alice", "--attribute", "tier=gold")
+    auth_jwt("profile", "add", TAG, "--username", "alice", "--attribute", "tier=gold", "--generate")
     return client
 
 
@@ -153,6 +154,7 @@ def test_protection_that_is_off_is_a_warning_for_each_table(auth_jwt: CommandLin
         assert {word for about, word in warnings if about == table} >= {"deletion", "it", "point-in-time"}
     assert (REVOCATIONS, "rows") in warnings
     assert ("jwt_profiles", "has") in warnings  # no profile
+    assert ("jwt_secrets", "has") in warnings  # no secret
 
 
 def test_rows_that_delete_themselves_by_the_wrong_column_are_an_error(
@@ -179,6 +181,7 @@ def test_what_one_may_not_ask_is_a_warning(auth_jwt: CommandLine) -> None:
     assert [(severity, about) for severity, about, _ in findings] == [
         *(("warning", table) for table in TABLES),
         ("warning", "jwt_profiles"),
+        ("warning", "jwt_secrets"),
     ]
     assert findings[0][2] == "you may not ask dynamodb:DescribeTable (AccessDeniedException)"
     assert "dynamodb:Scan" in findings[-1][2]
@@ -188,6 +191,125 @@ def test_tables_that_do_not_answer_end_with_four(auth_jwt: CommandLine) -> None:
     said = auth_jwt("config", "check", "--set", "DB_URL=dynamodb+http://127.0.0.1:9/eu-central-1", exit_code=4).stderr
 
     assert "no answer" in said
+
+
+# -- what the rows of secrets hold ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "about", "said"),
+    [
+        (["SECRET_COLUMN=key"], "SECRET_COLUMN", "none of 1 secret looked at has text in 'key'"),
+        (["START_TS_COLUMN=valid_from"], "START_TS_COLUMN", "has a number in 'valid_from'"),
+        (["END_TS_COLUMN=valid_to"], "END_TS_COLUMN", "has a number in 'valid_to'"),
+        (["START_TS_COLUMN=secret", "SECRET_COLUMN=start_ts"], "START_TS_COLUMN", "has a number in 'secret'"),
+        (
+            ["START_TS_COLUMN=end_ts", "END_TS_COLUMN=start_ts"],
+            "START_TS_COLUMN, END_TS_COLUMN",
+            "each of 1 window looked at ends before it starts",
+        ),
+        (["SECRET_TAG_COLUMN=tag"], "jwt_secrets", "needed is tag (S), id (S)"),
+        (["ALG_COLUMN=start_ts", "START_TS_COLUMN=x"], "ALG_COLUMN", "verify nothing for what 'start_ts' holds"),
+        (["ALG_COLUMN=note"], "ALG_COLUMN", "verify nothing for what 'note' holds"),
+        (["KID_COLUMN=number"], "KID_COLUMN", "verify nothing for what 'number' holds"),
+        (["KID_COLUMN=secret"], "SECRET_COLUMN, KID_COLUMN", "name the column 'secret'"),
+        (["KID_COLUMN=id"], "KID_COLUMN", "the rows' own id"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_a_column_of_secrets_that_is_another_is_an_error(
+    auth_jwt: CommandLine, dynamodb: "DynamoDBClient", settings: list[str], about: str, said: str
+) -> None:
+    change_secret(dynamodb, note={"S": "rotated by Bob"}, number={"N": "7"})
+    given = [word for setting in settings for word in ("--set", setting)]
+
+    errors = {subject: text for severity, subject, text in found(auth_jwt, *given, exit_code=1) if severity == "error"}
+
+    assert said in errors[about]
+
+
+@pytest.mark.parametrize("variable", ["ALG_COLUMN", "KID_COLUMN"])
+def test_an_optional_column_that_no_row_has_is_a_warning(
+    auth_jwt: CommandLine, dynamodb: "DynamoDBClient", variable: str
+) -> None:
+    findings = found(auth_jwt, "--set", f"{variable}=nowhere")
+
+    assert ("warning", variable, "none of 1 secret looked at has the column 'nowhere'") in findings
+
+
+def test_one_row_that_is_right_is_enough(auth_jwt: CommandLine, dynamodb: "DynamoDBClient") -> None:
+    change_secret(dynamodb, secret_id="2", secret={"N": "1"}, start_ts={"S": "x"}, end_ts={"S": "x"}, alg={"N": "1"})
+    change_secret(dynamodb, secret_id="3", kid={"S": "k"}, alg={"S": "HS256"})
+
+    assert found(auth_jwt) == [
+        (
+            "warning",
+            "REQUIRE_ALG_COLUMN",
+            "1 of 3 secrets looked at do not say in 'alg' what their key is: it is guessed",
+        )
+    ]
+
+
+def test_rows_without_alg_are_counted(auth_jwt: CommandLine, dynamodb: "DynamoDBClient") -> None:
+    for number in range(2, 5):
+        change_secret(dynamodb, secret_id=str(number), secret={"S": "x" * 64})
+    text = "3 of 4 secrets looked at do not say in 'alg' what their key is"
+
+    assert found(auth_jwt) == [("warning", "REQUIRE_ALG_COLUMN", f"{text}: it is guessed")]
+    assert found(auth_jwt, "--set", "REQUIRE_ALG_COLUMN=true", exit_code=1) == [
+        ("error", "REQUIRE_ALG_COLUMN", f"{text}, and verify nothing")
+    ]
+
+
+def test_of_a_long_table_some_pages_are_read_and_of_its_rows_what_is_needed(
+    auth_jwt: CommandLine, dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(2, 420):
+        change_secret(dynamodb, secret_id=str(number), secret={"S": "x" * 64}, note={"S": "much"})
+    asked: list[dict[str, Any]] = []
+    listen(monkeypatch, "Scan", asked)
+
+    findings = found(auth_jwt)
+
+    (text,) = [text for _, about, text in findings if about == "REQUIRE_ALG_COLUMN"]
+    assert " of 300 secrets looked at" in text
+    scans = [question for question in asked if question["TableName"] == "jwt_secrets"]
+    assert len(scans) == 3
+    assert set(scans[0]["ExpressionAttributeNames"].values()) == {"secret", "start_ts", "end_ts", "alg", "kid"}
+
+
+def test_no_secret_is_shown(auth_jwt: CommandLine, dynamodb: "DynamoDBClient") -> None:
+    change_secret(dynamodb, secret_id="2", secret={"S": "hunter2" * 9}, kid={"N": "1"})
+
+    auth_jwt("config", "check", "--set", "ALG_COLUMN=secret", "--set", "KID_COLUMN=secret", exit_code=1)
+
+    assert not any("hunter2" in text for text in auth_jwt.written)
+
+
+def change_secret(client: "DynamoDBClient", secret_id: str = "1", **columns: Any) -> None:
+    """Put columns into a row of secrets, or make one that is open."""
+    values = {f":{name}": value for name, value in columns.items()}
+    if secret_id != "1":
+        values |= {":start_ts": {"N": "1"}, ":end_ts": {"N": "4102444800"}} | values
+    client.update_item(
+        TableName="jwt_secrets",
+        Key={"corresponding_tag": {"S": TAG}, "id": {"S": secret_id}},
+        UpdateExpression="SET " + ", ".join(f"#{name[1:]} = {name}" for name in values),
+        ExpressionAttributeNames={f"#{name[1:]}": name[1:] for name in values},
+        ExpressionAttributeValues=values,
+    )
+
+
+def listen(monkeypatch: pytest.MonkeyPatch, operation: str, asked: list[dict[str, Any]]) -> None:
+    """Note what is asked of AWS by that *operation*."""
+    real = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def noting(client: Any, name: str, arguments: dict[str, Any]) -> Any:
+        if name == operation:
+            asked.append({**arguments})
+        return real(client, name, arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", noting)
 
 
 # -- a deployed function ----------------------------------------------------------------------------------------------

@@ -31,7 +31,8 @@ from auth_jwt_cli.migration.sources.databases import DatabaseSource
 from auth_jwt_cli.migration.target import Patience, Target, patient_client
 from auth_jwt_cli.migration.translation import Translation
 from events.stage import REGION, ROOT, create_tables, lambda_environment, template
-from tests.factories import HMAC_KEY, NOW, public_pem
+from tests.factories import HMAC_KEY, NOW, a_jwk, a_jwks, public_pem
+from tests.key_forms import DOUBTFUL, PRIME_MODULUS, public_key_pem
 from tests.migration_sources import (
     Rows,
     a_source_profile,
@@ -53,6 +54,7 @@ ITEM_SECRET = {
     "secret": {"S": HMAC_KEY},
     "start_ts": {"N": "1"},
     "end_ts": {"N": "4102444800"},
+    "alg": {"S": "HS256,HS384,HS512"},
 }
 
 
@@ -213,6 +215,132 @@ def test_new_rows_are_added_and_what_only_the_table_has_stays(tables: Tables) ->
     assert len(tables.items("jwt_profiles")) == 6
 
 
+HMAC_NAMES = "HS256,HS384,HS512"
+
+
+def algs(tables: Tables) -> dict[str, str | None]:
+    """What the `alg` of each secret says."""
+    return {item["id"]["S"]: item.get("alg", {}).get("S") for item in tables.items("jwt_secrets")}
+
+
+def test_every_secret_gets_an_alg_that_says_what_it_is(tables: Tables) -> None:
+    secrets = [
+        a_source_secret(),
+        a_source_secret(public_pem("p256"), id=2),
+        a_source_secret(a_jwks(a_jwk("ed25519"), a_jwk()), id=3),
+        a_source_secret("https://issuer.example/jwks.json", id=4),
+        a_source_secret(HMAC_KEY[:20], id=5),
+    ]
+
+    assert tables.imported(tables.sqlite([a_source_profile()], secrets)).code == 0
+    assert algs(tables) == {
+        "1": HMAC_NAMES,
+        "2": "ES256",
+        "3": "RS256,RS384,RS512,PS256,PS384,PS512,EdDSA",
+        "4": None,  # it is none, whatever is written there
+        "5": HMAC_NAMES,
+    }
+
+
+def test_an_alg_of_the_source_stays(tables: Tables) -> None:
+    folder = csv_of(tables, [a_source_profile()], [a_source_secret(alg="HS384")])
+
+    assert tables.imported(folder).code == 0
+    assert algs(tables) == {"1": "HS384"}
+
+
+@pytest.mark.parametrize("arguments", [(), ("--dry-run",), ("--overwrite",)], ids=str)
+def test_text_in_doubt_stops_it_before_anything_is_written(tables: Tables, arguments: tuple[str, ...]) -> None:
+    secrets = [a_source_secret(), a_source_secret(DOUBTFUL, id=2), a_source_secret(DOUBTFUL, id=3)]
+    source = tables.sqlite([a_source_profile()], secrets)
+
+    shown = tables.run("import", source, *arguments)
+    ran = tables.imported(source, *arguments, "--report", tables.folder / "report")
+
+    assert (ran.code, ran.document["stopped"], ran.document["refused"]) == (1, True, {"in-doubt": 2})
+    assert "  - secrets, tag 't1', id '2' (row 2)" in shown.out
+    assert "say --hmac" in shown.out
+    reported = [json.loads(line) for line in (tables.folder / "report").read_text().splitlines()]
+    assert {line["id"] for line in reported if "id" in line} == {"2", "3"}
+    assert all("in doubt" in line["why"] for line in reported if "id" in line)
+    assert "00c0ffee" not in shown.out + shown.err + ran.out + ran.err
+    assert tables.items("jwt_profiles") == tables.items("jwt_secrets") == []
+
+
+def test_text_in_doubt_is_taken_along_by_whoever_knows_that_it_is_hmac(tables: Tables) -> None:
+    source = tables.sqlite([a_source_profile()], [a_source_secret(), a_source_secret(DOUBTFUL, id=2)])
+
+    ran = tables.imported(source, "--hmac")
+
+    assert (ran.code, ran.document["stopped"]) == (0, False)
+    assert algs(tables) == {"1": HMAC_NAMES, "2": HMAC_NAMES}
+
+
+def test_text_in_doubt_is_left_out_by_whoever_says_so(tables: Tables) -> None:
+    source = tables.sqlite([a_source_profile()], [a_source_secret(), a_source_secret(DOUBTFUL, id=2)])
+
+    ran = tables.imported(source, "--skip-in-doubt")
+
+    assert (ran.code, ran.document["refused"], ran.document["stopped"]) == (1, {"in-doubt": 1}, False)
+    assert algs(tables) == {"1": HMAC_NAMES}
+    assert tables.imported(source, "--skip-in-doubt", "--hmac").code == 2
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+def test_what_can_be_read_once_only_is_looked_at_before_all_the_same(tables: Tables, packed: bool) -> None:
+    secrets = [a_source_secret(), a_source_secret(DOUBTFUL, id=2)]
+    dump = write_dump(tables.folder / "dump.sql", [a_source_profile()], secrets)
+
+    def code_of(*arguments: str) -> int:
+        with (
+            subprocess.Popen(["cat", gzipped(dump) if packed else dump], stdout=subprocess.PIPE) as pipe,
+            in_a_process(tables, *arguments, "-", stdin=pipe.stdout) as process,
+        ):
+            process.communicate(timeout=90)
+            return process.returncode
+
+    assert code_of() == 1
+    assert tables.items("jwt_profiles") == tables.items("jwt_secrets") == []
+    assert code_of("--hmac") == 0
+    assert algs(tables) == {"1": HMAC_NAMES, "2": HMAC_NAMES}
+
+
+def test_a_key_by_which_anybody_can_sign_is_left_out(tables: Tables) -> None:
+    source = tables.sqlite([a_source_profile()], [a_source_secret(public_key_pem(PRIME_MODULUS))])
+
+    ran = tables.imported(source)
+
+    assert (ran.code, ran.document["refused"]) == (1, {"degenerate-key": 1})
+    assert tables.items("jwt_secrets") == []
+
+
+@pytest.mark.parametrize("there", ["HS256,HS384,HS512", "HS256", None])
+def test_what_alg_says_in_the_table_alone_is_no_difference(tables: Tables, there: str | None) -> None:
+    source = tables.sqlite([a_source_profile()], [a_source_secret()])
+    item = {name: value for name, value in ITEM_SECRET.items() if name != "alg"}
+    tables.client.put_item(TableName="jwt_secrets", Item=item if there is None else {**item, "alg": {"S": there}})
+
+    for arguments in ((), ("--overwrite",)):
+        ran = tables.imported(source, *arguments)
+        assert (ran.code, ran.counts("secrets")) == (0, {"read": 1, "unchanged": 1})
+    assert algs(tables) == {"1": there}
+
+
+def test_another_secret_brings_its_alg_along(tables: Tables) -> None:
+    tables.imported(tables.sqlite([a_source_profile()], [a_source_secret()]))
+
+    tables.imported(tables.sqlite([a_source_profile()], [a_source_secret(public_pem())]), "--overwrite")
+    assert algs(tables) == {"1": "RS256,RS384,RS512,PS256,PS384,PS512"}
+    tables.imported(
+        tables.sqlite([a_source_profile()], [a_source_secret("arn:aws:ssm:eu:1:parameter/x")]), "--overwrite"
+    )
+    assert algs(tables) == {"1": None}
+    tables.imported(tables.sqlite([a_source_profile()], [a_source_secret(end_ts=7)]), "--overwrite")
+    assert algs(tables) == {"1": HMAC_NAMES}
+    tables.imported(tables.sqlite([a_source_profile()], [a_source_secret(end_ts=6)]), "--overwrite")
+    assert algs(tables) == {"1": HMAC_NAMES}
+
+
 def test_a_row_that_differs_is_named_and_left_alone(tables: Tables) -> None:
     tables.imported(tables.sqlite([a_source_profile()], [a_source_secret()]))
     source = tables.sqlite([a_source_profile(sip_username="bob")], [a_source_secret()])
@@ -298,6 +426,9 @@ class Record:
 
     def __init__(self) -> None:
         self.rows: list[Taken] = []
+
+    def looked_at(self, fraction: float | None) -> None:
+        """See `Recorder`."""
 
     def read(self, table: Table, fraction: float | None) -> None:
         """See `Recorder`."""
@@ -457,7 +588,7 @@ def test_rows_that_let_anyone_in_are_refused_and_odd_ones_flagged(tables: Tables
     assert ran.code == 1
     assert ran.document["refused"] == {"empty-secret": 3}
     assert ran.document["flagged"] == {"short-secret": 1, "public-key-as-hmac": 1, "bound-not-a-number": 1}
-    assert [item["id"]["S"] for item in tables.items("jwt_secrets")] == ["4", "5", "6"]
+    assert {item["id"]["S"] for item in tables.items("jwt_secrets")} == {"4", "5", "6"}
 
 
 def test_rows_that_cannot_be_stored_are_named_and_the_others_taken(tables: Tables) -> None:
@@ -648,7 +779,9 @@ def test_a_source_that_breaks_off_leaves_what_it_gave_and_says_so(tables: Tables
     whole = dump.read_bytes()
     dump.write_bytes(whole[: len(whole) * 3 // 4])
 
-    broken = tables.imported(dump)
+    assert tables.imported(dump).code == 4
+    assert tables.items("jwt_profiles") == []  # what is in doubt is looked for first, and it broke off there
+    broken = tables.imported(dump, "--skip-in-doubt")
     dump.write_bytes(whole)
     mended = tables.imported(dump)
 
@@ -724,7 +857,7 @@ def test_an_interrupted_import_that_is_run_again_ends_as_one_that_was_not(
     content = dump.read_bytes()
     pipe = tables.folder / "pipe.sql"
     os.mkfifo(pipe)
-    process = in_a_process(tables, pipe)
+    process = in_a_process(tables, "--skip-in-doubt", pipe)
     with opened_for(process, pipe) as slow:
         slow.write(content[: len(content) // 2])
         slow.flush()

@@ -38,6 +38,7 @@ SECRETS = [
     a_source_secret(GOOD, id=4, corresponding_tag="nobody"),
     a_source_secret(public_pem(), id=5, end_ts=2),
 ]
+WITHOUT_ALG = {("no-alg", "t1", "1"), ("no-alg", "t2", "1")}
 FOUND = {
     ("empty-secret", "t1", "1"),
     ("short-secret", "t1", "2"),
@@ -152,7 +153,7 @@ def test_doubles_are_found(tmp_path: Path) -> None:
 
 
 def test_secrets_are_judged_by_the_settings(tmp_path: Path) -> None:
-    source = write_sqlite(tmp_path / "db", [a_source_profile()], [a_source_secret("x" * 20)])
+    source = write_sqlite(tmp_path / "db", [a_source_profile()], [a_source_secret(GOOD[:20])])
 
     assert found_in(lint("--json", source)) == {("short-secret", "t1", "1")}
     assert found_in(lint("--json", source, MIN_HMAC_KEY_BYTES="20")) == set()
@@ -169,9 +170,21 @@ def test_the_live_tables_are_looked_at_without_a_source(client: Any) -> None:
 
     result = CliRunner().invoke(app, ["lint", "--json"])
 
-    assert found_in(result) == {("no-username", "t2", None), ("short-secret", "t2", "1")}
+    assert found_in(result) == {("no-username", "t2", None), ("short-secret", "t2", "1"), *WITHOUT_ALG}
     assert json.loads(result.stdout)["rows"] == {"profiles": 2, "secrets": 2}
     assert result.exit_code == 1
+
+
+def test_rows_without_alg_are_counted_and_dangerous_to_nobody(client: Any) -> None:
+    put(client, "jwt_profiles", tag="t1", sip_username="alice")
+    put(client, "jwt_secrets", corresponding_tag="t1", id="1", secret=GOOD, start_ts=1, end_ts=4102444800)
+    put(client, "jwt_secrets", corresponding_tag="t1", id="2", secret=GOOD, start_ts=1, end_ts=4102444800, alg="HS256")
+
+    result = lint("--json")
+    assert (result.exit_code, json.loads(result.stdout)["rules"]) == (0, {"no-alg": 1})
+    strict = lint("--json", REQUIRE_ALG_COLUMN="true")
+    assert (strict.exit_code, json.loads(strict.stdout)["rules"]) == (0, {"alg-required": 1})
+    assert lint("--strict", REQUIRE_ALG_COLUMN="true").exit_code == 1
 
 
 def test_live_tables_of_many_pages_are_read_to_the_end(client: Any) -> None:

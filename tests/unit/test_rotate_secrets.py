@@ -252,6 +252,7 @@ def test_set_opens_the_new_secret_beside_the_old_ones(scene: Scene) -> None:
         "secret": scene.value("two"),
         "start_ts": Decimal(NOW),
         "end_ts": Decimal(NOW + RULES.lifetime),
+        "alg": "HS256,HS384,HS512",
     }
     assert scene.end("1") == NOW + 10**6
     assert scene.verdict("two") is None

@@ -1,7 +1,8 @@
 """A row of the source beside the row that our table has: what differs, and what is to be written.
 
 Whoever closed a secret, disabled a profile or revoked its tokens did so here, and the source does not know: nothing
-that an import writes undoes it.
+that an import writes undoes it. Nor does it know what `alg` says here: that is no difference, unless the source has
+such a column itself.
 """
 
 from dataclasses import dataclass
@@ -39,18 +40,23 @@ def compared(row: TargetRow, existing: Row | None, columns: Columns) -> Comparis
         existing: as our table holds it.
         columns: what the columns are called here.
     """
+    stated: dict[str, object] = {} if row.stated is None else {columns.alg: row.stated}
     if existing is None:
-        return Comparison((), (), Put(row.key, row.columns, ABSENT), size_of(row.columns))
+        written = {**row.columns, **stated}
+        return Comparison((), (), Put(row.key, written, ABSENT), size_of(written))
     different = tuple(differing(row.columns, existing))
     kept = tuple(
         name
         for name in different
         if name in existing and _closes_more(row.key.table, name, existing[name], row.columns[name], columns)
     )
-    wanted = {name: row.columns[name] for name in different if name not in kept}
-    before = {name: existing.get(name, MISSING) for name in row.columns if name not in kept}
+    wanted: dict[str, object] = {name: row.columns[name] for name in different if name not in kept}
+    if columns.secret in wanted and columns.alg not in row.columns and row.key.table is Table.SECRETS:
+        # What the table's says is of the secret that goes.
+        wanted |= stated or ({columns.alg: MISSING} if columns.alg in existing else {})
+    before = {name: existing.get(name, MISSING) for name in (*row.columns, *wanted) if name not in kept}
     change = Update(row.key, wanted, Expected(present=True, columns=before)) if wanted else None
-    return Comparison(different, kept, change, size_of({**existing, **row.columns}))
+    return Comparison(different, kept, change, size_of({**existing, **row.columns, **stated}))
 
 
 def _closes_more(table: Table, name: str, here: object, there: object, columns: Columns) -> bool:

@@ -98,7 +98,7 @@ class Examination:
         self._live = live
         self._hmac = hmac
         self._judging = columns if live else replace(columns, requires_alg=False)  # what is imported gets its `alg`
-        self._tables = tables
+        self.tables = tables
         self._now = clock()
 
     def of(self, row: TargetRow) -> Examined:
@@ -140,7 +140,7 @@ class Examination:
             yield _finding("folded-tags", key, f"Another spelling of its tag is {other!r}: one tag to MySQL, two here.")
         for key, other in ledger.sharing_secrets():
             yield _finding("shared-secret", key, f"The tag {other!r} has the same secret.")
-        if set(self._tables) >= set(BOTH_TABLES):
+        if set(self.tables) >= set(BOTH_TABLES):
             yield from (_finding("secret-without-profile", key) for key in ledger.secrets_without_profile())
             yield from (_finding("profile-without-secret", key) for key in ledger.profiles_without_secret())
 

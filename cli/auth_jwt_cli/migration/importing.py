@@ -8,7 +8,7 @@ that its rows are as they were read; where others were faster, they are read and
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, Protocol
 
@@ -21,7 +21,7 @@ from auth_jwt_cli.migration.findings import RULES, Finding
 from auth_jwt_cli.migration.ledger import Ledger, Seen
 from auth_jwt_cli.migration.sources import Source, SourceError
 from auth_jwt_cli.migration.target import MAX_KEYS, MAX_WRITE_BYTES, Interrupted, Target
-from auth_jwt_cli.migration.translation import TargetRow, Translation, Unstorable
+from auth_jwt_cli.migration.translation import MAX_ITEM_BYTES, TargetRow, Translation, Unstorable, size_of
 
 DEFAULT_WORKERS: Final = 4
 _ATTEMPTS: Final = 10
@@ -70,6 +70,10 @@ class _Planned:
 
 class Recorder(Protocol):
     """Is told what happens, in the thread that runs the import."""
+
+    def looked_at(self, fraction: float | None) -> None:
+        """A row was looked at before anything is written; the source is so far."""
+        ...
 
     def read(self, table: Table, fraction: float | None) -> None:
         """A row was read; the source is so far."""
@@ -126,6 +130,24 @@ class Import:
     dry_run: bool = False
     workers: int = DEFAULT_WORKERS
 
+    def in_doubt(self) -> Iterator[Finding]:
+        """Give the secrets that may be something else than the HMAC secrets they would be taken for.
+
+        Raises:
+            SourceError: the source cannot be read (on).
+        """
+        self.source.keep()
+        with Ledger() as ledger:
+            for source_row in self.source.rows():
+                self.recorder.looked_at(self.source.fraction)
+                try:
+                    row = ledger.named(self.translation.of(source_row), self.columns)
+                except Unstorable:
+                    continue
+                finding = self.examination.in_doubt(row)
+                if finding is not None:
+                    yield finding
+
     def run(self) -> None:
         """Take every row along that can be.
 
@@ -180,7 +202,8 @@ class Import:
                     rule = RULES["duplicate-key"]
                     self.recorder.refused(Finding(rule, row.key.table, row.key.tag, row.key.id, rule.why, row.place))
                 case Seen.NEVER:
-                    bar = examined.bar
+                    row = replace(row, stated=examined.stated)
+                    bar = examined.bar or self._too_large(row)
                     for finding in examined.findings:
                         if finding is not bar:
                             self.recorder.flagged(finding)
@@ -188,6 +211,15 @@ class Import:
                         yield row
                     else:
                         self.recorder.refused(bar)
+
+    def _too_large(self, row: TargetRow) -> Finding | None:
+        """Say whether *row* has no room for what is stated of it."""
+        if row.stated is None or size_of({**row.columns, self.columns.alg: row.stated}) <= MAX_ITEM_BYTES:
+            return None
+        rule = RULES["cannot-be-stored"]
+        return Finding(
+            rule, row.key.table, row.key.tag, row.key.id, "With its `alg` it has more than 400 kB.", row.place
+        )
 
     def _take(self, rows: list[TargetRow]) -> _Batch:
         """Compare *rows* of one table with what is there, and write those that are to be written."""

@@ -117,11 +117,18 @@ class ImportRecord:
         self._actor = actor
         self._clock = clock
         self._fraction: float | None = None
+        self._looked_at = 0
         self.counts: dict[Table, Counter[str]] = {}
         self.refusals = FindingCounts()
         self.flags = FindingCounts()
         self.different: list[Taken] = []
         self.kept = 0
+
+    def looked_at(self, fraction: float | None) -> None:
+        """See `Recorder`."""
+        self._looked_at += 1
+        if self._looked_at % _TOLD_EVERY == 1:
+            self._progress.update(fraction, f"{self._looked_at} rows looked at")
 
     def read(self, table: Table, fraction: float | None) -> None:
         """See `Recorder`."""
@@ -160,6 +167,11 @@ class ImportRecord:
         self._show()
 
     @property
+    def has_begun(self) -> bool:
+        """Whether a row was read to be written."""
+        return self.total(_READ) > 0
+
+    @property
     def is_alike(self) -> bool:
         """Whether no row of the table is still other than the source's."""
         return not self.total(Outcome.DIFFERENT) and not self.kept
@@ -193,6 +205,7 @@ class ImportSummary:
         dry_run: whether nothing was written.
         interrupted: whether somebody ended it before its time.
         problem: why it ended before its time, if nobody did.
+        stopped: whether secrets in doubt kept it from beginning.
         seconds: how long it took.
         pauses: how often it had to wait for the tables.
     """
@@ -202,6 +215,7 @@ class ImportSummary:
     dry_run: bool
     interrupted: bool
     problem: str | None
+    stopped: bool
     seconds: float
     pauses: int
 
@@ -219,6 +233,7 @@ class ImportSummary:
             "complete": self.is_complete,
             "interrupted": self.interrupted,
             "problem": self.problem,
+            "stopped": self.stopped,
             "seconds": round(self.seconds, 1),
             "pauses": self.pauses,
             "tables": {table.value: self._counts(table) for table in self.record.counts},
@@ -251,6 +266,11 @@ class ImportSummary:
             return f"Interrupted after {took}. Run the same command again: it goes on where this one ended."
         if self.problem is not None:
             return f"Ended after {took}. What was written stays; run the same command again."
+        if self.stopped:
+            return (
+                f"Stopped after {took}, and nothing was written: nobody can tell what the secrets above are."
+                " If they are HMAC secrets, say --hmac; to leave them out, --skip-in-doubt."
+            )
         if self.dry_run:
             return f"A dry run: nothing was written. It took {took}."
         if self.is_complete:

@@ -33,11 +33,13 @@ class TargetRow:
         key: which row; the id of a secret that has none is None until `Ledger.named` gives it one.
         columns: what it holds, the key's columns among them; bytes as `{"B": bytes}`.
         place: where it stands in the source; None for rows of our own tables.
+        stated: what its `alg` is to be, where the source does not say it and it is known.
     """
 
     key: Key
     columns: Row = field(repr=False)
     place: str | None = None
+    stated: str | None = None
 
 
 class Unstorable(Exception):

@@ -167,9 +167,17 @@ def expected(*, active: Sequence[object]) -> dict[str, list[dict[str, Any]]]:
                 columns[name] = Decimal(str(columns[name]))
         profiles.append({name: value for name, value in columns.items() if value is not None})
     profiles[2]["picture"] = "text"
+    kinds = ("HS256,HS384,HS512", "RS256,RS384,RS512,PS256,PS384,PS512", "HS256,HS384,HS512")
     secrets = [
-        {"id": str(row[0]), "corresponding_tag": row[1], "secret": row[2], "start_ts": row[3], "end_ts": row[4]}
-        for row in SECRETS[:3]
+        {
+            "id": str(row[0]),
+            "corresponding_tag": row[1],
+            "secret": row[2],
+            "start_ts": row[3],
+            "end_ts": row[4],
+            "alg": alg,
+        }
+        for row, alg in zip(SECRETS[:3], kinds, strict=True)
     ]
     return {"jwt_profiles": profiles, "jwt_secrets": secrets}
 

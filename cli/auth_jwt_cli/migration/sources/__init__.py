@@ -46,6 +46,10 @@ class Source(Protocol):
         """How much of it has been read, from 0 to 1; None where nobody knows."""
         ...
 
+    def keep(self) -> None:
+        """Have `rows` give all of them again when it is called again, of a pipe, too."""
+        ...
+
     def rows(self) -> Iterator[SourceRow]:
         """Give every row of the wanted tables, once.
 

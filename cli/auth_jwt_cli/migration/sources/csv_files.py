@@ -75,6 +75,10 @@ class CsvSource:
         """See `Source`."""
         return self._progress.fraction
 
+    def keep(self) -> None:
+        """See `Source`."""
+        self._progress.keep()
+
     def rows(self) -> Iterator[SourceRow]:
         """See `Source`."""
         for table, path in self._files.items():

@@ -98,11 +98,15 @@ class DatabaseSource:
         """See `Source`."""
         return min(1.0, self._given / self._expected) if self._expected else None
 
+    def keep(self) -> None:
+        """See `Source`: a database can be asked again."""
+
     def rows(self) -> Iterator[SourceRow]:
         """See `Source`."""
         from sqlalchemy.exc import SQLAlchemyError
 
         try:
+            self._given = 0
             engine = self._engine()
             connection = engine.connect()
         except (SQLAlchemyError, ImportError) as error:

@@ -103,6 +103,10 @@ class DumpSource:
         """See `Source`."""
         return self._progress.fraction
 
+    def keep(self) -> None:
+        """See `Source`."""
+        self._progress.keep()
+
     def rows(self) -> Iterator[SourceRow]:
         """See `Source`."""
         with self._progress.opened(self._path) as file:
