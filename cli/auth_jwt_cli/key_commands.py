@@ -10,9 +10,10 @@ from auth_jwt import extract_pub_key_from_cert
 from auth_jwt.errors import Invalid, InvalidKey
 from auth_jwt.models import Policy, Secret
 from auth_jwt.provisioning.inspection import inspected
+from auth_jwt.provisioning.statements import weakness_in
 from auth_jwt_cli.inputs import octets_of, secret_text, text_of
 from auth_jwt_cli.mending import MendedKey, keys_in, keys_of_jwk_text
-from auth_jwt_cli.options import Exact, SecretFile, writes_output
+from auth_jwt_cli.options import Algorithms, Exact, SecretFile, named_algorithms, writes_output
 from auth_jwt_cli.output import Output, table
 
 app = typer.Typer(help="Keys: converted, and told apart.", no_args_is_help=True)
@@ -31,6 +32,7 @@ def from_cert(output: Output, file: KeyFile) -> None:
         pem = extract_pub_key_from_cert(text_of(file, "the certificate", holds_key=True))
     except InvalidKey as error:
         raise Invalid(str(error)) from None
+    keys_in(pem.encode())  # to refuse one that verifies nothing here, or by which anybody can sign
     output.show({"public_key": pem}, pem.removesuffix("\n"))
 
 
@@ -67,7 +69,9 @@ def mend(
 
 @app.command("fingerprint")
 @writes_output
-def fingerprint(output: Output, secret_file: SecretFile = None, exact: Exact = False) -> None:
+def fingerprint(
+    output: Output, secret_file: SecretFile = None, exact: Exact = False, algorithms: Algorithms = None
+) -> None:
     """Show by which a key is told apart, as `secret list` shows it: does the issuer have the same?
 
     Of a public key it is its thumbprint (RFC 7638), of an HMAC secret a digest that is slow to guess by.
@@ -75,11 +79,16 @@ def fingerprint(output: Output, secret_file: SecretFile = None, exact: Exact = F
     Example: auth-jwt key fingerprint --secret-file alice.secret
     """
     stored = secret_text(secret_file, exact=exact, twice=False)
-    record = inspected(Secret(id="", stored=stored, start=0, end=2**40), "", Policy(), now=0)
+    names = named_algorithms(algorithms)
+    declared = None if names is None else frozenset(names)
+    secret = Secret(id="", stored=stored, start=0, end=2**40, algorithms=declared)
+    record = inspected(secret, "", Policy(), now=0)
     if not record.keys:
         raise Invalid(f"there is no key in it that verifies anything: {record.unusable}")
     if record.unusable is not None:
         output.warn(f"with the default settings it verifies nothing: {record.unusable}")
+    if weakness := weakness_in(secret.keys):
+        output.warn(f"anybody can sign by this key: it is {weakness}")
     keys = [
         {"fingerprint": key.fingerprint, "kind": key.kind, "algorithms": list(key.algorithms), "kid": key.kid}
         for key in record.keys

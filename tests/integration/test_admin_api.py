@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
+import boto3
 import jwt
 import pytest
 from botocore.client import BaseClient
@@ -19,6 +20,7 @@ from events.provisioning_events import Case, asking
 from events.stage import HERE, REVOCATIONS, Answer, read_json
 from tests.integration.conftest import SetStage
 from tests.integration.operator import PROFILES, Operator, cursor_of
+from tests.key_forms import DOUBTFUL, PRIME_MODULUS, public_key_pem
 
 GIVEN = "sEcReT-0123456789-0123456789-0123456789"
 YEAR = 365 * 86400
@@ -267,6 +269,33 @@ def test_a_change_between_look_and_write_is_noticed(
 
 
 # --- Secrets ----------------------------------------------------------------------------------------------------------
+
+
+def test_text_in_doubt_is_a_secret_only_if_the_request_says_what_it_is(operator: Operator, zoe: str) -> None:
+    refused = operator.ask("POST", f"{zoe}/secrets", {"value": DOUBTFUL})
+    rotated = operator.ask("POST", f"{zoe}/rotate", {"value": DOUBTFUL})
+    added = operator.ask("POST", f"{zoe}/secrets", {"value": DOUBTFUL, "algorithms": ["HS256"]})
+
+    for answer in (refused, rotated):
+        assert (answer.status, kind_of(answer)) == (400, "invalid-value")
+        assert "in doubt" in answer.body["detail"]
+        assert "`algorithms`" in answer.body["detail"]
+        assert "c0ffee" not in answer.body["detail"]
+    assert (added.status, added.body["algorithms"]) == (201, ["HS256"])
+
+
+def test_a_public_key_that_falls_apart_is_refused(operator: Operator, zoe: str) -> None:
+    answer = operator.ask("POST", f"{zoe}/secrets", {"value": public_key_pem(PRIME_MODULUS)})
+
+    assert (answer.status, kind_of(answer)) == (400, "invalid-value")
+    assert "modulus is a prime" in answer.body["detail"]
+
+
+def test_what_is_written_says_what_its_key_is(operator: Operator, zoe: str) -> None:
+    operator.ask("POST", f"{zoe}/rotate", {})
+
+    rows = boto3.client("dynamodb").scan(TableName="jwt_secrets")["Items"]
+    assert {row["alg"]["S"] for row in rows if row["corresponding_tag"]["S"] == "zoe"} == {"HS256,HS384,HS512"}
 
 
 def test_a_secret_made_here_is_told_once(operator: Operator, zoe: str) -> None:

@@ -19,6 +19,7 @@ from tests.factories import (
     private_pem,
     public_pem,
 )
+from tests.key_forms import DOUBTFUL, PRIME_MODULUS, public_key_pem
 
 KINDS = ["rsa_2048", "p256", "p384", "p521", "ed25519", "ed448"]
 
@@ -108,6 +109,21 @@ def test_the_same_key_has_one_fingerprint_in_every_form() -> None:
 @pytest.mark.parametrize("given", ["", private_pem(), "https://example.com/jwks.json"])
 def test_what_holds_no_key_has_no_fingerprint(given: str) -> None:
     assert "verifies anything" in key("fingerprint", "--secret-file", "-", given=given, exit_code=1).stderr
+
+
+def test_a_text_in_doubt_has_a_fingerprint_where_it_is_said_to_be_hmac() -> None:
+    assert "in_doubt" in key("fingerprint", "--secret-file", "-", given=DOUBTFUL, exit_code=1).stderr
+    assert "scrypt:" in key("fingerprint", "--secret-file", "-", "--alg", "HS256", given=DOUBTFUL).stdout
+
+
+def test_a_key_that_falls_apart_is_told_by_its_fingerprint_too() -> None:
+    told = key("fingerprint", "--secret-file", "-", given=public_key_pem(PRIME_MODULUS)).stderr
+
+    assert "anybody can sign by this key" in told
+
+
+def test_of_a_certificate_a_key_that_verifies_nothing_is_not_written() -> None:
+    assert "RSA 2047" in key("from-cert", "-", given=certificate_pem("rsa_2047"), exit_code=1).stderr
 
 
 def test_a_short_secret_has_a_fingerprint_and_a_warning() -> None:

@@ -96,7 +96,8 @@ class SecretIn(Body):
         default=None,
         min_length=1,
         max_length=len(ALGORITHMS),
-        description="What it may verify; without it, all that fits",
+        description="What it may verify; without it, what its key is. A `value` that may be something else than an "
+        "HMAC secret is refused without it",
     )
     kid: str | None = Field(default=None, min_length=1, max_length=1024, description="Its key id")
 
