@@ -129,7 +129,7 @@ def main() -> int:
     for figure, (bound, holds) in BOUNDS.items():
         print(f"{figure}: {bound}")
         for found in sorted((g for key, g in groups.items() if key[0] == figure), key=lambda g: g.group):
-            verdict = "" if holds(found) else "  BROKEN: " + "; ".join(found.accepted)
+            verdict = "" if holds(found) else f"  BROKEN {'; '.join(filter(None, found.accepted))}"
             broken[figure] += bool(verdict)
             print(
                 f"  {found.group[1]:40}{found.refused:>9} of {found.texts:>7}{found.slowest * 1000:>8.1f} ms{verdict}"

@@ -131,7 +131,7 @@ class Key:
     @cached_property
     def openpgp(self) -> bytes:
         """A public key packet of version 4, RSA or Ed25519 (RFC 9580)."""
-        head = b"\x04" + self.chance.randrange(0x40000000, 0x70000000).to_bytes(4, "big")
+        head = b"\x04" + self.chance.randrange(0x66000000, 0x70000000).to_bytes(4, "big")  # 2024 to 2029
         if self.kind == "ed25519":
             body = head + b"\x1b" + self.numbers["x"]
         else:
@@ -233,6 +233,12 @@ def od(octets: bytes) -> str:
     return "".join(f"{at:07o} {octets[at : at + 16].hex(' ')}\n" for at in range(0, len(octets), 16))
 
 
+def od_of_words(octets: bytes) -> str:
+    octets = even(octets)
+    words = [octets[at : at + 2][::-1].hex() for at in range(0, len(octets), 2)]
+    return "".join(f"{at * 2:07o} {' '.join(words[at : at + 8])}\n" for at in range(0, len(words), 8))
+
+
 def even(octets: bytes) -> bytes:
     return octets + b"\n" * (len(octets) % 2)
 
@@ -331,6 +337,27 @@ WRAPPINGS_OF_OCTETS: dict[str, Callable[[bytes], str]] = {
     "numeric entities": lambda o: "".join(f"&#{octet};" for octet in o),
     "the octets as Latin-1": lambda o: o.decode("latin-1"),
     "the octets behind text": lambda o: "key: " + o.decode("latin-1"),
+    "octal numbers of Python": lambda o: str([oct(octet) for octet in o]).replace("'", ""),
+    "hex of BASIC": lambda o: ", ".join(f"&H{octet:02X}" for octet in o),
+    "hex of an assembler": lambda o: " ".join(f"{octet:02X}h" for octet in o),
+    "hex words of C": lambda o: ", ".join(f"0x{o[at : at + 4].hex()}" for at in range(0, len(o), 4)),
+    "decimal with dots": lambda o: ".".join(map(str, o)),
+    "decimal with dashes": lambda o: "-".join(map(str, o)),
+    "decimal with bars": lambda o: "|".join(map(str, o)),
+    "decimal, one in a line": lambda o: "\n".join(map(str, o)),
+    "od -x, words whose second octet comes first": od_of_words,
+    "a debugger's memory": lambda o: "".join(
+        f"0x7ffe{at:04x}:\t" + "\t".join(f"0x{octet:02x}" for octet in o[at : at + 8]) + "\n"
+        for at in range(0, len(o), 8)
+    ),
+    "base64 in the lines of a difference": lambda o: "".join(f"+{line}\n" for line in lines(standard(o)).split()),
+    "base64 in comments": lambda o: "".join(f"// {line}\n" for line in lines(standard(o)).split()),
+    "base64 in numbered lines": lambda o: "".join(
+        f"{number:3} {line}\n" for number, line in enumerate(lines(standard(o)).split(), 1)
+    ),
+    "base64 in the pieces of BASIC": lambda o: " & _\n".join(f'"{line}"' for line in lines(standard(o), 32).split()),
+    "base64 in the pieces of PHP": lambda o: " .\n".join(f"'{line}'" for line in lines(standard(o), 32).split()),
+    "base64 in the lines of HTML": lambda o: "<br/>".join(lines(standard(o), 32).split()),
     "base32": lambda o: base64.b32encode(o).decode(),
     "base32 in small letters, without padding": lambda o: base64.b32encode(o).decode().rstrip("=").lower(),
     "base32 in groups": lambda o: lines(base64.b32encode(o).decode().rstrip("="), 4, " "),
@@ -411,6 +438,12 @@ def texts_of(key: Key) -> Iterator[tuple[str, str]]:
         yield "public key in hex, by name", f"public_key: {x.hex()}"
         dotted = x.hex(":")
         yield "openssl -text", f"ED25519 Public-Key:\npub:\n    {lines(dotted, 45, chr(10) + '    ')}"
+        yield "multibase, hex", f"fed01{x.hex()}"
+        yield "multibase, base64url", f"u{unpadded(bytes([0xED, 1]) + x)}"
+        yield "by its algorithm", f"ed25519:{standard(x)}"
+        yield "a key of Matrix", f"ed25519 a_1 {standard(x).rstrip('=')}"
+        yield "DNSKEY", f"example.com. 3600 IN DNSKEY 257 3 15 {standard(x)}"
+        yield "JWK in CSV", f"kty,crv,x\nOKP,Ed25519,{unpadded(x)}\n"
         yield "JWK of Go, base64 of its JSON", standard(json.dumps({"Keys": [jwk]}).encode())
     if key.kind.startswith("rsa") or key.kind in {"p256", "p384", "p521", "ed25519"}:
         kind = key.ssh_blob[4 : 4 + key.ssh_blob[3]].decode()
@@ -450,6 +483,9 @@ def rsa_texts_of(key: Key) -> Iterator[tuple[str, str]]:
         yield "Python numbers", f"<RSAPublicNumbers(e=65537, n={number})>"
         yield "Java", f"Sun RSA public key, 2048 bits\n  modulus: {number}\n  public exponent: 65537"
         yield "Go", f"&{{N:+{number} E:65537}}"
+    yield "SSH, version 1", f"1024 65537 {number} alice"
+    yield "Go, an older one", f"&{{{number} 65537}}"
+    yield "n and e in CSV", f"{n},{e}" if e == "AQAB" else f"modulus {n}"
     yield "Bouncy Castle", f"RSA Public Key [ab:cd]\n modulus: {number:x}\npublic exponent: 10001\n"
 
 
@@ -459,6 +495,8 @@ def ec_texts_of(key: Key) -> Iterator[tuple[str, str]]:
     dotted = key.point.hex(":")
     indented = lines(dotted, 45, "\n    ")
     yield "openssl -text", f"Public-Key: (256 bit)\npub:\n    {indented}\nASN1 OID: prime256v1\nNIST CURVE: {name}\n"
+    yield "y and x in JSON", json.dumps({"y": unpadded(y), "x": unpadded(x)})
+    yield "DNSKEY", f"example.com. 3600 IN DNSKEY 257 3 13 {standard(x + y)}"
     yield "x and y in JSON", json.dumps({"x": unpadded(x), "y": unpadded(y)})
     yield "x and y in hex", f"X: {x.hex()}\nY: {y.hex()}"
     yield "x and y in hex behind 0x", f"(0x{x.hex()}, 0x{y.hex()})"
@@ -524,6 +562,8 @@ REFERENCES = (
     "s3://my-bucket/keys/public.pem",
     "ssm:/sip/jwt/key",
     "did:web:login.example.com",
+    "op://vault/item/key",
+    "pkcs11:token=sip;object=jwt;type=public",
     "{{resolve:secretsmanager:sip-jwt:SecretString:key}}",
     "{{resolve:ssm:/sip/jwt}}",
 )

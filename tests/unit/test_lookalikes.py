@@ -1,7 +1,9 @@
 """What is an HMAC secret that somebody made up, and what may be something else: forms by name, boundaries in pairs."""
 
 import base64
+import codecs
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -276,6 +278,23 @@ def test_random_octets_that_begin_like_a_packet_of_openpgp_are_none() -> None:
 def test_a_text_that_can_be_read_in_too_many_ways_is_refused() -> None:
     """Nothing is cheaper to say of it within milliseconds, and no ordinary secret is like that."""
     assert what_else("".join(chr(33 + at * 37 % 94) for at in range(MAX_CHARACTERS))) is not None
+
+
+OUTSIDE_THE_PROMISE = {
+    "a bare key": Key("ed25519", 1).numbers["x"].hex(),
+    "a compressed point": "02" + POINT[1:33].hex(),
+    "a bare modulus of 1024 bits": Key("rsa_1024", 1).numbers["n"].hex(),
+    "base85": base64.b85encode(public_der("ed25519")).decode(),
+    "reversed": base64.b64encode(public_der("ed25519")).decode()[::-1],
+    "rotated": codecs.encode(base64.b64encode(public_der("ed25519")).decode(), "rot13"),
+    "compressed": base64.b64encode(zlib.compress(public_pem("p256").encode())).decode(),
+}
+
+
+@pytest.mark.parametrize("case", OUTSIDE_THE_PROMISE)
+def test_what_looks_like_noise_is_outside_the_promise(case: str) -> None:
+    """Held so that nobody relies on it: `REQUIRE_ALG_COLUMN` is for these."""
+    assert what_else(OUTSIDE_THE_PROMISE[case]) is None
 
 
 # -- what is certain, whatever the row says ---------------------------------------------------------------------------

@@ -81,14 +81,14 @@ def what_octets_are(octets: bytes) -> str | None:
 
 
 class _Search:
-    """One search: it reads no text twice, and gives up when there is more to read than an ordinary text has."""
+    """One search: it reads nothing twice, and gives up when there is more to read than an ordinary text has."""
 
     __slots__ = ("effort", "points", "seen")
 
     def __init__(self, *, points: bool = True) -> None:
         self.effort = _EFFORT
         self.points = points
-        self.seen: set[str] = set()
+        self.seen: set[str | bytes] = set()
 
     def in_text(self, text: str, times: int = _TIMES_ENCODED) -> Iterator[str]:
         """Find what *text* may be, its escapes undone; what it encodes is decoded *times* over at most."""
@@ -112,6 +112,10 @@ class _Search:
             yield POINT
         for octets, step in _readings(text, ascii_text):
             yield from self.in_octets(octets, step, times)
+        for octets in _lists(text):
+            if len(octets) > MAX_OCTETS:
+                yield _MUCH
+            yield from self.in_octets(octets, 1, times)
         if not (text.isascii() and text.isprintable()):
             yield from self._as_octets(text)
 
@@ -125,6 +129,10 @@ class _Search:
 
     def in_octets(self, octets: bytes, step: int = 1, times: int = _TIMES_ENCODED) -> Iterator[str]:
         """Find what *octets* hold at any place, or what has no mark at every *step*-th; and the texts in them."""
+        if times:
+            if octets in self.seen:
+                return
+            self.seen.add(octets)
         if found := identify(octets):
             yield found
         marked = places_of_marks(octets)
@@ -140,7 +148,7 @@ class _Search:
             yield from self._in_texts(octets, times)
 
     def _in_texts(self, octets: bytes, times: int) -> Iterator[str]:
-        if b"kty" in octets and re.search(rb"kty[^\0]{1,8}?(?:RSA|EC|OKP|oct|AKP)", octets):
+        if b"kty" in octets and re.search(rb"kty.{1,8}?(?:RSA|EC|OKP|oct|AKP)", octets, re.DOTALL):
             yield _ENCODED
         for stretch in octets.translate(_TEXT_RUNS).split(b"\xff"):
             if len(stretch) >= _TEXT_RUN:
@@ -154,10 +162,10 @@ class _Search:
 def _plain(text: str) -> Iterator[str]:
     """Give *text*; without each kind of escape; and with one kind undone after the other, four times over."""
     yield text
-    if "%" in text and "+" in text:
+    if "+" in text and ("%" in text or re.fullmatch(r"[\w.*-]{1,32}=[\w.*+&=-]*", text)):
         yield _undo_percent(text.replace("+", " "))  # as a form has it
-    undoing = (_undo_percent, _undo_entities, _undo_backslashes, _undo_quoted, _undo_dump, _undo_utf16)
-    for undo in undoing:
+    undoing = (_undo_percent, _undo_entities, _undo_backslashes, _undo_quoted, _undo_lines, _undo_dump, _undo_utf16)
+    for undo in (*undoing, _undo_swapped_dump):
         yield undo(text)
     for _ in range(_TIMES_ESCAPED):
         before = text
@@ -180,6 +188,9 @@ def _undo_percent(text: str) -> str:
 
 
 def _undo_entities(text: str) -> str:
+    """Undo the entities of HTML and XML, and drop what only ends a line."""
+    if "<" in text:
+        text = re.sub(r"</?(?:br|wbr|p|div|span|code|pre) ?/?>", "", text)
     if "&" not in text:
         return text
     return re.sub(r"&(?:#([0-9]{1,6})|#[xX]([0-9A-Fa-f]{1,5})|[A-Za-z][A-Za-z0-9]{1,31});", _entity, text)
@@ -223,7 +234,7 @@ def _undo_quoted(text: str) -> str:
     if "=" in text:
         text = re.sub(r"=[ \t]*\r?\n|=([0-9A-F]{2})", lambda match: _character(match) if match[1] else "", text)
     if '"' in text or "'" in text:
-        text = re.sub(r"""(["'])\s*+[+.&\\]?\s*+\1""", "", text)
+        text = re.sub(r"""(["'])\s*+(?:[+.&] ?[_\\]?)?\s*+\1""", "", text)
     return text
 
 
@@ -232,12 +243,28 @@ def _undo_dump(text: str) -> str:
     if "\n" not in text:
         return text
     line = r"^[ \t]*+[0-9A-Fa-f]{4,16}+:?[ \t]++((?:[0-9A-Fa-f]{2,8}+(?:[ \t]{1,2}+|$))++).*+$"
-    return re.sub(line, _of_a_dump, text, flags=re.MULTILINE)
+    return re.sub(line, lambda digits: _of_a_dump(digits[1]), text, flags=re.MULTILINE)
 
 
-def _of_a_dump(line: re.Match[str]) -> str:
-    """Give the digits of a line; where the characters shown look like hex, too, they are behind sixteen octets."""
-    return re.sub(r"[ \t]", "", line[1])[:32]
+def _of_a_dump(digits: str) -> str:
+    """Give the *digits* of a line; where the characters shown look like hex, too, they are behind sixteen octets."""
+    return re.sub(r"[ \t]", "", digits)[:32]
+
+
+def _undo_swapped_dump(text: str) -> str:
+    """Leave the octets of a dump of words whose second octet comes first (hexdump, od -x)."""
+    words = r"^[ \t]*+[0-9A-Fa-f]{6,8}+[ \t]++((?:[0-9A-Fa-f]{4}+(?:[ \t]++|$))++)$"
+    if "\n" not in text or not re.search(words, text, re.MULTILINE):
+        return text
+    lines = re.findall(words, text, re.MULTILINE)
+    return re.sub("(..)(..)", r"\2\1", "".join(map(_of_a_dump, lines)))
+
+
+def _undo_lines(text: str) -> str:
+    """Drop what stands before lines: a number, and the marks of comments, quotations, lists and differences."""
+    if "\n" not in text:
+        return text
+    return re.sub(r"^[ \t]*+(?:[0-9]{1,4}[:.)]?[ \t]|//|--|[+>#;*|])[ \t]*+", "", text, flags=re.MULTILINE)
 
 
 def _undo_utf16(text: str) -> str:
@@ -253,9 +280,10 @@ _ALONE: Final = r"(?:(?<![a-z0-9+/_-])|(?<=--))(?:", r")(?![a-z0-9+/_]|-(?!-))" 
 _SIGNS: Final = (
     (("-----begin",), "", _PEM),
     (
-        (":/", "arn:aws", "did:", "{{resolve:", ".public."),
-        rf"(?:\A|{_OPENING}){_BLANK}*+"
-        r"(?:arn:aws|https?://|file://|s3://|ssm:/|did:(?:key|jwk|web):|\{\{resolve:|k[1-4]\.public\.)"
+        (":/", "arn:aws", "did:", "{{resolve:", ".public.", "pkcs11:"),
+        rf"(?:\A|{_OPENING}|:(?={_BLANK})){_BLANK}*+"
+        r"(?:arn:aws|https?://|file://|s3://|ssm:/|did:[a-z0-9]{2,12}:|\{\{resolve:|k[1-4]\.public\."
+        r"|(?:ftps?|gs|kms|ldaps?|op|vault|azurekv|awskms|gcpkms)://|pkcs11:)"
         rf"(?!{_BLANK}|[\"'`]).",
         _REFERENCE,
     ),
@@ -277,8 +305,11 @@ _SIGNS: Final = (
         _PRINTED,
     ),
     (
-        ("z6mk", "zdna", "age1", "npub1"),  # public keys in base58 and bech32 that say so
-        r"z6mk[0-9a-z]{44}|zdna[0-9a-z]{44,46}|(?:age|npub)1[02-9ac-hj-np-z]{58}".join(_ALONE),
+        ("z6mk", "zdna", "fed01", "u7q", "age1", "pub1", "xpub"),  # public keys in encodings that say so
+        (
+            r"z6mk[0-9a-z]{44}|zdna[0-9a-z]{44,46}|fed01[0-9a-f]{64}|u7q[0-9a-z_-]{44}|xpub[0-9a-z]{107}"
+            r"|(?:age|[a-z]{0,12}pub)1[02-9ac-hj-np-z]{52,90}"
+        ).join(_ALONE),
         _PRINTED,
     ),
     # The commonest identifiers of keys, in DER that was read as UTF-8: what is none, replaced or left out.
@@ -286,10 +317,14 @@ _SIGNS: Final = (
 )
 """Words of which one is quickly looked for, and hardly ever there; the pattern that then decides; and what it finds."""
 
-_WORDS_BESIDE_A_RUN: Final = ("exponent", "modulus", "certificate", "key")
+_WORDS_BESIDE_A_RUN: Final = (
+    *("exponent", "modulus", "certificate", "key", "ed25519", "ed448", "x25519", "okp"),
+    *("65537", "010001", "aqab", "dnskey", "sshfp", "tlsa", "pin-sha256"),
+)
 _BESIDE_A_RUN: Final = (
     r"(?:rsa ?|public ?)?exponent|modulus|(?:x509)?certificate"
     r"|(?:public|private|pub|verify|verifying|verification)[ _-]?key(?:pem|hex|base64|base58)?"
+    r"|ed25519(?:v1-public)?|ed448|x25519|okp|65537|(?:0x)?0?10001|aqab|dnskey|sshfp|tlsa|pin-sha256"
 ).join(_ALONE)
 
 
@@ -397,8 +432,6 @@ def _readings(text: str, ascii_text: bytes) -> Iterator[tuple[bytes, int]]:
         for digits in words.translate(table).split():
             if len(digits) >= _BASE32_RUN:
                 yield from ((_from_digits(digits[start:], 5), 5) for start in range(8))
-    if ascii_text.count(b",") + ascii_text.count(b" ") + ascii_text.count(b"\n") >= _NUMBERS:
-        yield from ((octets, 1) for octets in _lists(text))
     if len(ascii_text) * 2 < len(text):  # octets of ASCII, read as UTF-16
         yield from ((text.encode(order, "surrogatepass"), 1) for order in ("utf-16-le", "utf-16-be"))
 
@@ -438,16 +471,24 @@ def _from_digits(digits: bytes, bits: int) -> bytes:
 
 
 def _lists(text: str) -> Iterator[bytes]:
-    """Read lists of octets: decimal, signed as Java has them, in hex with each its `0x`, or three octal digits each."""
-    plain = re.sub(r'\(byte\)|"\d{1,3}"\s*:', "", text)
-    hexadecimal = re.findall(r"\b0[xX]([0-9A-Fa-f]{1,2})\b", plain)
-    if len(hexadecimal) >= _NUMBERS:
-        yield bytes(int(number, 16) for number in hexadecimal)
-    decimal = re.findall(r"-?\b\d{1,3}(?:u8)?\b", plain)
+    """Read lists of octets: decimal, signed as Java has them, in hex and in octal, with what languages write beside."""
+    if sum(not character.isalnum() for character in text) < _NUMBERS:
+        return
+    plain = re.sub(r'\(byte\)|"\d{1,3}"\s*:|_', " ", text)
+    for pattern, base in (
+        (r"\b0[xX]([0-9A-Fa-f]{1,2})\b", 16),
+        (r"(?<![0-9A-Fa-f])([0-9A-Fa-f]{2})(?![0-9A-Fa-f])", 16),
+    ):
+        numbers = re.findall(pattern, plain)
+        if len(numbers) >= _NUMBERS:
+            yield bytes(int(number, base) for number in numbers)
+    octal = re.findall(r"\b0?o?([0-3]?[0-7]{1,2})\b", plain)
+    if len(octal) >= _NUMBERS:
+        yield bytes(int(number, 8) for number in octal)
+    decimal = re.findall(r"(-?)\b(\d{1,3})(?:u8)?\b", plain)
     if len(decimal) >= _NUMBERS:
-        yield bytes(int(number.removesuffix("u8")) & 0xFF for number in decimal)
-        if all(re.fullmatch("[0-3][0-7]{2}", number) for number in decimal):
-            yield bytes(int(number, 8) for number in decimal)
+        yield bytes(int(number) & 0xFF for _, number in decimal)
+        yield bytes(int(sign + number) & 0xFF for sign, number in decimal)
 
 
 def _is_much(ascii_text: bytes) -> bool:
@@ -458,8 +499,6 @@ def _is_much(ascii_text: bytes) -> bool:
         return True
     runs = _lengths_of_runs(ascii_text)
     if sum(length for length in runs if length >= _RUN) > _MAX_BASE64:
-        return True
-    if len(re.findall(rb"-?\b\d{1,3}\b", ascii_text)) > MAX_OCTETS:
         return True
     usual = max(runs, key=runs.count, default=0)
     groups = runs.count(usual)
@@ -491,7 +530,8 @@ def _holds_coordinates(ascii_text: bytes) -> bool:
     return any(
         is_on_curve(x, y, size)
         for first, second in pairwise(runs)
-        for x, y in zip(_numbers(first), _numbers(second), strict=False)
+        for one, other in zip(_numbers(first), _numbers(second), strict=False)
+        for x, y in ((one, other), (other, one))
         for size in (32, 48, 66)
     )
 

@@ -16,8 +16,8 @@ COSE: Final = "a COSE key"
 LONGEST: Final = 200
 """Octets of which a structure has to be there whole; of a longer one the beginning is enough."""
 
-# Object identifiers of keys, signatures, curves, containers and names, in DER. Random octets hold one of them at a
-# given place once in two thousand million times; most are longer, and rarer.
+# Object identifiers of keys, signatures, curves and containers, in DER. At a given place random octets hold one of them
+# once in a hundred thousand million times.
 _IDENTIFIERS: Final = (
     b"\x2a\x86\x48\x86\xf7\x0d\x01",  # PKCS: RSA, encryption by password, signed data, PKCS #12
     b"\x2a\x86\x48\xce\x3d",  # ANSI X9.62: EC keys, curves, ECDSA
@@ -34,8 +34,7 @@ _IDENTIFIERS: Final = (
     b"\x2a\x85\x03\x07\x01",
     b"\x2a\x81\x1c\xcf\x55",  # SM2
     b"\x06\x05\x2b\x0e\x03\x02",  # OIW: DSA, SHA-1
-    b"\x06\x03\x55\x04",  # attributes of names in certificates
-    b"\x06\x03\x55\x1d",  # extensions of certificates
+    b"\x00\x00RSA1",  # a key blob of Windows
 )
 
 
@@ -96,7 +95,7 @@ def _der_at(octets: bytes, at: int) -> str | None:
         if inner_end + 1 < len(octets):
             exponent, value, value_end = _element(octets, inner_end)
             return DER if exponent == _INTEGER and value_end - value + 2 in _EXPONENT else None
-        return DER if octets[at + 1] > 0x80 else None  # cut short: long lengths that agree are enough
+        return DER if octets[at + 1] > 0x80 < octets[start + 1] else None  # cut short: two long lengths that agree
     if tag == _SEQUENCE:
         first, oid, oid_end = _element(octets, inner)
         if first == 0xA0 and octets[oid : oid + 2] == b"\x02\x01" and oid_end - oid == 3:
@@ -133,6 +132,7 @@ def _ssh_at(octets: bytes, at: int) -> str | None:
 _INTEGERS: Final = {1: 2, 2: 2, 3: 2, 16: 3, 17: 4}
 _NATIVE: Final = {25: 32, 26: 56, 27: 32, 28: 57}
 _PLAUSIBLE_TIMES: Final = range(0x28000000, 0x80000000)  # 1991 to 2038
+_SINCE_NATIVE: Final = 0x60000000  # 2021: before that nobody had the algorithms of RFC 9580
 _MIN_INTEGER_BITS: Final = 512
 
 
@@ -149,7 +149,8 @@ def _openpgp_at(octets: bytes, at: int) -> str | None:
     body = octets[at + 1 + size : at + 1 + size + length]
     if len(body) < 10 or len(body) < min(length, LONGEST) or body[0] not in (4, 6):
         return None
-    if int.from_bytes(body[1:5], "big") not in _PLAUSIBLE_TIMES:
+    created = int.from_bytes(body[1:5], "big")
+    if created not in _PLAUSIBLE_TIMES or (body[5] in _NATIVE and created < _SINCE_NATIVE):
         return None
     key = body[6:] if body[0] == 4 else body[10:]
     public = (first & 0x3F if first & 0x40 else first >> 2 & 0xF) in (6, 14)
