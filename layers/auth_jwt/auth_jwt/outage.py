@@ -80,9 +80,7 @@ class _Evidence:
 
     def failed(self, tag: str, now: float) -> None:
         self._retry_at = now + SECONDS_BETWEEN_ATTEMPTS
-        if (
-            tag in self._failing
-        ):  # also if it failed while others could be read: then this is its own fault, and no news
+        if tag in self._failing:  # no news: since then others may have been read, and it was not
             return
         self._failing[tag] = None
         self._failed_in_a_row += 1
