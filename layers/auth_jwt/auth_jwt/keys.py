@@ -129,7 +129,8 @@ def _refuse_lookalikes(text: str, declared: frozenset[str] | None) -> None:
         )
     if doubt:
         raise InvalidKey(
-            Flaw.IN_DOUBT, f"in doubt ({doubt}): if it is an HMAC secret, let the row's `alg` say so, as HS256 does"
+            Flaw.IN_DOUBT,
+            f"not surely an HMAC secret ({doubt}): if it is one, let the row's `alg` say so, as HS256 does",
         )
 
 
