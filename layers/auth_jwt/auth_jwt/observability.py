@@ -126,7 +126,7 @@ class Journal:
         self, level: str, outcome: Outcome, report: Report, reason: str | None, fields: Mapping[str, object]
     ) -> None:
         counts = {_metric(outcome): 1}
-        if report.unusable_secrets or report.unusable_credentials:
+        if report.unusable_secrets or report.left_out or report.unusable_credentials:
             counts |= _unusable_rows(report)
         self._write(level, outcome.value, _fields(report, fields), outcome.value, reason, counts)
 
