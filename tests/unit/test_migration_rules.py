@@ -81,11 +81,13 @@ def between(
     *rows: dict[str, object], tables: Sequence[Table] = (Table.PROFILES, Table.SECRETS)
 ) -> set[tuple[str, str]]:
     """The rules that rows fall under together, each with a tag."""
-    examination = Examination(Columns(), Policy(), live=False, tables=tuple(tables), clock=lambda: NOW)
+    policy = Policy(max_secrets_per_tag=3)
+    examination = Examination(Columns(), policy, live=False, tables=tuple(tables), clock=lambda: NOW)
     with Ledger() as ledger:
         for columns in rows:
             row = row_of(columns)
-            ledger.note(row, examination.of(row).shared)
+            examined = examination.of(row)
+            ledger.note(row, examined.shared, is_open=examined.is_open)
         return {(finding.rule.id, str(finding.tag)) for finding in examination.between(ledger)}
 
 
@@ -336,6 +338,14 @@ def test_an_hmac_secret_of_two_tags_is_shared_and_a_public_key_is_not() -> None:
 
     assert shared == {("shared-secret", "t1"), ("shared-secret", "t2")}
     assert between(*two, a_secret(public_pem()), a_secret(public_pem(), corresponding_tag="t2")) == set()
+
+
+def test_a_tag_of_too_many_open_secrets_is_named_once() -> None:
+    three = [a_secret(f"{HMAC_KEY} {number}", id=str(number)) for number in range(3)]
+    closed = [a_secret(f"{HMAC_KEY} {number}", id=str(number), end_ts=NOW) for number in range(3, 9)]
+
+    assert between(a_profile(), *three, *closed) == set()
+    assert between(a_profile(), *three, a_secret(id="4"), *closed[2:]) == {("too-many-secrets", "t1")}
 
 
 def test_a_secret_twice_under_one_tag_is_not_shared() -> None:

@@ -46,7 +46,7 @@ RULES_OF_FLAWS: Final[Mapping[Flaw, str]] = {
     Flaw.TOO_SHORT: "short-secret",
     Flaw.NOT_ALLOWED: "unusable-key",
     Flaw.NEVER_OPENS: "never-opens",
-    Flaw.BEYOND_LIMIT: "unusable-key",
+    Flaw.BEYOND_LIMIT: "too-many-secrets",
 }
 """Of each reason why a row verifies nothing, the rule that tells of it."""
 
@@ -59,11 +59,13 @@ class Examined:
         findings: the rules it falls under.
         shared: the text of an HMAC secret, which no two tags should share; None of anything else.
         stated: what `alg` should say here, where the source's row does not say it; None when nobody can tell.
+        is_open: whether it is a secret whose window is open.
     """
 
     findings: list[Finding]
     shared: str | None = field(repr=False)
     stated: str | None = None
+    is_open: bool = False
 
     @property
     def bar(self) -> Finding | None:
@@ -103,7 +105,7 @@ class Examination:
 
     def of(self, row: TargetRow) -> Examined:
         """Say what is to be said of *row* by itself."""
-        shared, stated = None, None
+        shared, stated, is_open = None, None, False
         if row.key.table is Table.PROFILES:
             rules = self._of_profile(row)
         else:
@@ -113,13 +115,14 @@ class Examination:
             secret = Secret.from_row(written, self._judging)
             is_text = isinstance(row.columns.get(self._columns.secret, ""), str | None)
             rules = self._of_secret(secret, row.key.tag, is_text=is_text)
+            is_open = secret.is_open(self._now)
             if any(isinstance(key.material, bytes) for key in secret.keys):
                 shared = secret.stored
         findings = [
             Finding(RULES[rule], row.key.table, row.key.tag, row.key.id, why or RULES[rule].why, row.place)
             for rule, why in (*self._of_tag(row.key.tag), *rules)
         ]
-        return Examined(findings, shared, stated)
+        return Examined(findings, shared, stated, is_open)
 
     def stated(self, row: TargetRow) -> Statement:
         """Say what the `alg` of a secret should say, where it says nothing itself."""
@@ -140,6 +143,9 @@ class Examination:
             yield _finding("folded-tags", key, f"Another spelling of its tag is {other!r}: one tag to MySQL, two here.")
         for key, other in ledger.sharing_secrets():
             yield _finding("shared-secret", key, f"The tag {other!r} has the same secret.")
+        for tag, count in ledger.crowded(self._policy.max_secrets_per_tag):
+            why = f"The tag has {count} open secrets, and MAX_SECRETS_PER_TAG is {self._policy.max_secrets_per_tag}."
+            yield _finding("too-many-secrets", Key(Table.SECRETS, tag), why)
         if set(self.tables) >= set(BOTH_TABLES):
             yield from (_finding("secret-without-profile", key) for key in ledger.secrets_without_profile())
             yield from (_finding("profile-without-secret", key) for key in ledger.profiles_without_secret())

@@ -207,6 +207,12 @@ _RULES: Final = (
         "Have it written by `auth-jwt secret set-alg`.",
     ),
     Rule(
+        "too-many-secrets",
+        _DIFFERENCE,
+        "The tag has more open secrets than MAX_SECRETS_PER_TAG, and those that opened first verify nothing here.",
+        "Close or remove those that are not needed, or raise MAX_SECRETS_PER_TAG.",
+    ),
+    Rule(
         "reference",
         _DIFFERENCE,
         "The secret looks like a reference to another place (an ARN or a URL), and references are not resolved.",

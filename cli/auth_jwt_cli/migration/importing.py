@@ -195,7 +195,7 @@ class Import:
                 self.recorder.refused(problem.finding)
                 continue
             examined = self.examination.of(row)
-            match ledger.note(row, examined.shared):
+            match ledger.note(row, examined.shared, is_open=examined.is_open):
                 case Seen.SAME:
                     self.recorder.repeated(row.key)
                 case Seen.OTHER:

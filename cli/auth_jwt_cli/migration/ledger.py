@@ -22,7 +22,8 @@ from auth_jwt_cli.migration.translation import TargetRow
 _PLAIN: Final = Context(prec=60)
 
 _SCHEMA: Final = """
-CREATE TABLE seen (kind TEXT, tag TEXT, id TEXT, content BLOB, folded TEXT, material BLOB, PRIMARY KEY (kind, tag, id))
+CREATE TABLE seen (kind TEXT, tag TEXT, id TEXT, content BLOB, folded TEXT, material BLOB, open INTEGER,
+                   PRIMARY KEY (kind, tag, id))
 WITHOUT ROWID;
 CREATE TABLE nameless (tag TEXT, name TEXT, number INTEGER, PRIMARY KEY (tag, name)) WITHOUT ROWID;
 """
@@ -69,8 +70,14 @@ class Ledger:
         identifier = f"{window}-{number}"
         return replace(row, key=replace(key, id=identifier), columns={**row.columns, SECRET_ID: identifier})
 
-    def note(self, row: TargetRow, shared: str | None = None) -> Seen:
-        """Note *row*, and the text whose owners are looked for, if any; tell whether its key was there before."""
+    def note(self, row: TargetRow, shared: str | None = None, *, is_open: bool = False) -> Seen:
+        """Note *row*, and the text whose owners are looked for, if any; tell whether its key was there before.
+
+        Args:
+            row: which row.
+            shared: the text.
+            is_open: whether it is a secret that counts now.
+        """
         key = row.key
         content = self._digest(repr(sorted((name, _canonical(value)) for name, value in row.columns.items())))
         before = self._db.execute(
@@ -80,8 +87,8 @@ class Ledger:
             return Seen.SAME if before[0] == content else Seen.OTHER
         material = None if shared is None else self._digest(shared)
         self._db.execute(
-            "INSERT INTO seen VALUES (?, ?, ?, ?, ?, ?)",
-            (key.table.value, key.tag, key.id or "", content, folded(key.tag), material),
+            "INSERT INTO seen VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (key.table.value, key.tag, key.id or "", content, folded(key.tag), material, is_open),
         )
         return Seen.NEVER
 
@@ -114,6 +121,13 @@ class Ledger:
             " FROM seen s WHERE material IS NOT NULL AND other IS NOT NULL"
         )
         return ((_key(row), row[-1]) for row in rows)
+
+    def crowded(self, most: int) -> Iterator[tuple[str, int]]:
+        """Give the tags of more than *most* open secrets, and how many they have."""
+        rows = self._db.execute(
+            "SELECT tag, COUNT(*) FROM seen WHERE kind = 'secrets' AND open GROUP BY tag HAVING COUNT(*) > ?", (most,)
+        )
+        return ((tag, count) for tag, count in rows)
 
     def _keys(self, query: str) -> Iterator[Key]:
         return map(_key, self._query(query))
