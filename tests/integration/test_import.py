@@ -303,6 +303,9 @@ def test_what_can_be_read_once_only_is_looked_at_before_all_the_same(tables: Tab
     assert tables.items("jwt_profiles") == tables.items("jwt_secrets") == []
     assert code_of("--hmac") == 0
     assert algs(tables) == {"1": HMAC_NAMES, "2": HMAC_NAMES}
+    write_dump(dump, [a_source_profile()], [*secrets[:1], a_source_secret(public_pem(), id=3)])
+    assert code_of() == 0
+    assert len(algs(tables)) == 3
 
 
 def test_a_key_by_which_anybody_can_sign_is_left_out(tables: Tables) -> None:
