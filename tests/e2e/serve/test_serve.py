@@ -46,7 +46,10 @@ def ask(service: Serving, method: str, path: str, *, body: bytes | None = None, 
 
 
 def ask_as(service: Serving, name: str) -> tuple[int, Any, dict[str, str]]:
-    """Send the request that a sample event was, header by header; return status, body and headers."""
+    """Send the request that a sample event was, header by header; return status, body and headers.
+
+    An answer to HEAD has no body, so it has no members.
+    """
     request = request_of(read_json(HERE / "authorize" / f"{name}.json"))
     connection = service.connection()
     connection.putrequest(request.method, request.path + (f"?{request.query}" if request.query else ""), skip_host=True)
@@ -57,7 +60,9 @@ def ask_as(service: Serving, name: str) -> tuple[int, Any, dict[str, str]]:
     answer = connection.getresponse()
     text = answer.read()
     connection.close()
-    return answer.status, json.loads(text), {field.lower(): value for field, value in answer.getheaders()}
+    members = json.loads(text) if request.method != "HEAD" else {}
+    assert members or text == b""
+    return answer.status, members, {field.lower(): value for field, value in answer.getheaders()}
 
 
 def children_of(process: subprocess.Popen[str]) -> list[int]:
