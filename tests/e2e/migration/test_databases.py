@@ -58,7 +58,7 @@ PROFILES = [
 SECRETS = [
     (1, "alice", HMAC_KEY, 1, END),
     (2, "alice", public_pem(), -5, END),
-    (3, "odd " + ODD, ODD * 3 + "\\", 0, 1),
+    (3, "odd " + ODD, ODD + "\\", 0, 1),
     (4, "empty", "", 1, END),
 ]
 NUMBERS = ("--number-column", "account", "--number-column", "balance", "--number-column", "ratio")

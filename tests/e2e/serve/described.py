@@ -17,7 +17,7 @@ from tests.e2e.serve.serving import ROOT, Serving, environment, serving
 SCHEMATHESIS: Final = ROOT / ".venv-api" / "bin" / "schemathesis"
 SEED: Final = 20250615
 RUN_SECONDS: Final = 100
-ITS_OWN: Final = {"NO_COLOR": "1", "PYTHONPATH": str(ROOT)}
+ITS_OWN: Final = {"NO_COLOR": "1", "PYTHONPATH": str(ROOT), "SCHEMATHESIS_HOOKS": "tests.e2e.serve.hooks"}
 API_KEY: Final = "sample-api-key-never-use-it"
 
 NOT_LOCALLY: Final = ("ignored_auth", "missing_required_header", "negative_data_rejection")
