@@ -357,11 +357,8 @@ def _http(event: Event, context: object) -> dict[str, Any]:
     started = time.perf_counter()
     report = Report()
     request = Request.from_event(event, request_id_of(context))
-    noted = {
-        "request_id": request.id,
-        **gateway_ids_of(event["requestContext"]),
-        "path": request.path if request.path in _ROUTES else None,
-    }
+    noted = gateway_ids_of(event["requestContext"])
+    noted["request_id"], noted["path"] = request.id, request.path if request.path in _ROUTES else None
     try:
         service()
         handled = _routed(request, report)

@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from enum import StrEnum
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 from json.encoder import encode_basestring
 from os import urandom
@@ -78,21 +78,19 @@ class Journal:
         self._namespace = env.get("POWERTOOLS_METRICS_NAMESPACE") or METRICS_NAMESPACE
         self._env = env
         level = env.get("AWS_LAMBDA_LOG_LEVEL") or env.get("POWERTOOLS_LOG_LEVEL") or env.get("LOG_LEVEL") or _INFO
-        self._least = _RANKS.get(level.upper(), _RANKS[_INFO])
+        least = _RANKS.get(level.upper(), _RANKS[_INFO])
+        self._frame = lru_cache(partial(_frame, self._namespace, self._service, least))
 
     def warn_of_near_misses(self, near_misses: Mapping[str, str]) -> None:
         """Say which variables are ignored, but nearly spell one of ours."""
         for variable, meant in near_misses.items():
-            self._write(
-                _WARNING,
-                f"{variable} is ignored: no such variable; did you mean {meant}?",
-                {"variable": variable, "meant": meant},
-            )
+            message = f"{variable} is ignored: no such variable; did you mean {meant}?"
+            self._write(_WARNING, message, None, {"variable": variable, "meant": meant}, _NO_COUNTS)
 
     def warn_of_boto3(self, reason: str) -> None:
         """Say why boto3 reads the tables, though the express lane was asked for, and count it: it is slower."""
         message = f"DynamoDB is asked by boto3, not by the express lane: {reason}"
-        self._write(_WARNING, message, {}, counts={BOTO3_FALLBACK: 1})
+        self._write(_WARNING, message, None, {}, {BOTO3_FALLBACK: 1})
 
     def record(self, outcome: Outcome, report: Report, *, reason: str | None = None, **fields: object) -> None:
         """Write the one line of a request that was answered, which counts it, too.
@@ -103,11 +101,12 @@ class Journal:
             reason: why, in one stable word.
             fields: what else the handler knows; None is left out.
         """
-        self._write_outcome(_INFO, outcome, report, reason, fields)
+        self._write(_INFO, outcome, reason, _fields(report, fields), _unusable_rows(report))
 
     def record_fault(self, error: BaseException, report: Report, **fields: object) -> None:
         """Write the line of a request that we failed, with the chain of causes, which counts it, too."""
-        self._write_outcome(_ERROR, Outcome.FAULT, report, _fault_reason(error), {**fields, "causes": _causes(error)})
+        members = {**_fields(report, fields), "causes": _causes(error)}
+        self._write(_ERROR, Outcome.FAULT, _fault_reason(error), members, _unusable_rows(report))
 
     def record_write(self, line: str) -> None:
         """Write a *line* of audit, whatever the log level: who may not miss a request may not miss a write.
@@ -116,65 +115,48 @@ class Journal:
             NotAudited: it cannot be written. The write to the tables is not undone.
         """
         try:
-            _put(line)
+            _put(f"{line}\n")
         except _CANNOT_WRITE as error:
             raise NotAudited(
                 "the tables were changed, or may have been, and the line of audit is not written"
             ) from error
 
-    def _write_outcome(
-        self, level: str, outcome: Outcome, report: Report, reason: str | None, fields: Mapping[str, object]
-    ) -> None:
-        counts = {_metric(outcome): 1}
-        if report.unusable_secrets or report.left_out or report.unusable_credentials:
-            counts |= _unusable_rows(report)
-        self._write(level, outcome.value, _fields(report, fields), outcome.value, reason, counts)
-
     def _write(
-        self,
-        level: str,
-        message: str,
-        members: dict[str, Any],
-        outcome: str | None = None,
-        reason: str | None = None,
-        counts: Mapping[str, int] = _NO_COUNTS,
+        self, level: str, message: str, reason: str | None, members: Mapping[str, Any], counts: Mapping[str, int]
     ) -> None:
         """Write a line, or nothing where that cannot be done.
 
         Args:
             level: of the line; below the level of the log, only the metrics are written.
-            message: for people.
-            members: what else is shown; None is left out.
-            outcome: how a request ended.
+            message: for people; an `Outcome` is a metric as well, counted once.
             reason: why; with the service, it is a dimension of the metrics.
-            counts: the metrics.
+            members: what else is shown; None is left out.
+            counts: metrics besides.
         """
-        is_shown = _RANKS[level] >= self._least
-        if not is_shown and not counts:
-            return
         try:
+            head, metrics, is_shown = self._frame(level, message, reason, tuple(counts) if counts else ())
+            if not is_shown and not metrics:
+                return
             now = int(time.time() * 1000)
-            head, metrics = _frame(
-                self._namespace, self._service, level, message, outcome, reason, tuple(counts), is_shown
-            )
-            shown = self._shown(now, members) if is_shown else ""
-            counted = f',"_aws":{{"Timestamp":{now},{metrics}' if counts else ""
-            for name, count in counts.items():
-                counted += f',"{name}":{count}'
-            _put(f"{{{head}{shown}{counted}}}")
+            shown = counted = ""
+            if is_shown:
+                second, millisecond = divmod(now, 1000)
+                trace = self._env.get("_X_AMZN_TRACE_ID")
+                texts = [
+                    f',"{name}":{encode_basestring(value) if type(value) is str else compact_json(value)}'
+                    for name, value in members.items()
+                    if value is not None
+                ]
+                if trace:
+                    texts.append(f',"xray_trace_id":{compact_json(trace.partition(";")[0].removeprefix("Root="))}')
+                shown = f',"timestamp":"{_second(second)}.{millisecond:03}+00:00"{"".join(texts)}'
+            if metrics:
+                counted = f',"_aws":{{"Timestamp":{now},{metrics}'
+                for name, count in counts.items():
+                    counted += f',"{name}":{count}'
+            _put(f"{{{head}{shown}{counted}}}\n")
         except _CANNOT_WRITE:
             return  # there is nowhere to say so, and the answer stands
-
-    def _shown(self, now: int, members: dict[str, Any]) -> str:
-        second, millisecond = divmod(now, 1000)
-        trace = self._env.get("_X_AMZN_TRACE_ID")
-        members["xray_trace_id"] = trace and trace.partition(";")[0].removeprefix("Root=")
-        texts = [
-            f',"{name}":{encode_basestring(value) if type(value) is str else compact_json(value)}'
-            for name, value in members.items()
-            if value is not None
-        ]
-        return f',"timestamp":"{_second(second)}.{millisecond:03}+00:00"{"".join(texts)}'
 
 
 def request_id_of(context: object) -> str:
@@ -190,9 +172,12 @@ def gateway_ids_of(about: object) -> dict[str, str | None]:
 
     Callers may choose the first one (by a header), and not the extended one, which REST APIs have.
     """
-    given = about if isinstance(about, Mapping) else {}
-    ids = {"gateway_request_id": given.get("requestId"), "gateway_extended_request_id": given.get("extendedRequestId")}
-    return {name: value if isinstance(value, str) else None for name, value in ids.items()}
+    given = about if isinstance(about, dict) else {}
+    first, extended = given.get("requestId"), given.get("extendedRequestId")
+    return {
+        "gateway_request_id": first if isinstance(first, str) else None,
+        "gateway_extended_request_id": extended if isinstance(extended, str) else None,
+    }
 
 
 def milliseconds_since(started: float) -> float:
@@ -203,11 +188,12 @@ def milliseconds_since(started: float) -> float:
 def _put(line: str) -> None:
     if sys.stdout is None:  # it was closed when Python started
         raise OSError("no standard output")
-    line = _visible(line)
+    if not line.isascii() or "\x7f" in line:  # nearly no line, and found out in no time
+        line = f"{_visible(line[:-1])}\n"
     try:
-        sys.stdout.write(f"{line}\n")
+        sys.stdout.write(line)
     except UnicodeEncodeError:  # a terminal that does not know all characters
-        sys.stdout.write(f"{_NOT_ASCII.sub(_escape, line)}\n")
+        sys.stdout.write(_NOT_ASCII.sub(_escape, line))
     sys.stdout.flush()
 
 
@@ -217,8 +203,6 @@ def _visible(line: str) -> str:
     Such are the control characters (JSON has escaped those below U+0020), those that end a line or turn the direction
     of a text around, and half a surrogate pair: in a tag, say, they would show people another log than machines read.
     """
-    if line.isascii() and "\x7f" not in line:  # nearly every line, and found out in no time
-        return line
     return "".join([character if character.isprintable() else _escape_of(character) for character in line])
 
 
@@ -236,8 +220,10 @@ def _second(second: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
-def _unusable_rows(report: Report) -> dict[str, int]:
+def _unusable_rows(report: Report) -> Mapping[str, int]:
     """Return how many rows a request could not use, by the name of the metric; mostly nothing."""
+    if not (report.unusable_secrets or report.left_out or report.unusable_credentials):
+        return _NO_COUNTS
     counts = {}
     if report.unusable_secrets or report.left_out:
         counts[UNUSABLE_SECRET] = len(report.unusable_secrets) + len(report.left_out)
@@ -246,45 +232,47 @@ def _unusable_rows(report: Report) -> dict[str, int]:
     return counts
 
 
-def _named(report: Report) -> dict[str, str] | None:
+def _named(report: Report) -> dict[str, str]:
     """Return why secrets are unusable, by their ids: of many only some, since the metric counts them all."""
     if not report.left_out and len(report.unusable_secrets) <= MAX_NAMED_SECRETS:
-        return report.unusable_secrets or None
+        return report.unusable_secrets
     beyond = dict.fromkeys(report.left_out[:MAX_NAMED_SECRETS], str(_BEYOND_LIMIT))
     return dict(islice({**report.unusable_secrets, **beyond}.items(), MAX_NAMED_SECRETS))
 
 
-@lru_cache
 def _metric(outcome: Outcome) -> str:
     return outcome.value.title().replace("_", "")
 
 
-@lru_cache
 def _frame(
     namespace: str,
     service: str,
+    least: int,
     level: str,
     message: str,
-    outcome: str | None,
     reason: str | None,
-    metrics: tuple[str, ...],
-    is_shown: bool,
-) -> tuple[str, str]:
-    """Write what all lines of a kind share: how they begin, and which of their members are metrics and dimensions.
+    more_metrics: tuple[str, ...],
+) -> tuple[str, str, bool]:
+    """Write what all lines of a kind share: how they begin, which of their members are metrics, and if they are shown.
 
-    The latter is CloudWatch's embedded metric format. It counts a metric once under each set of dimensions, and the
-    sets are for different questions: how many in all, and how many for that reason.
+    The metrics are CloudWatch's embedded format, up to the counts that differ. It counts a metric once under each set
+    of dimensions, and the sets are for different questions: how many in all, and how many for that reason.
     """
-    first = {"level": level, "message": message, "service": service, "outcome": outcome, "reason": reason}
+    outcome = message.value if isinstance(message, Outcome) else None
+    first = {"level": level, "message": str(message), "service": service, "outcome": outcome, "reason": reason}
     head = {name: value for name, value in first.items() if value is not None}
+    is_shown = _RANKS[level] >= least
     if not is_shown:
         head = {name: head[name] for name in ("service", "reason") if name in head}
+    own = (_metric(message),) if isinstance(message, Outcome) else ()
     directive = {
         "Namespace": namespace,
         "Dimensions": [["service"], ["service", "reason"]] if reason is not None else [["service"]],
-        "Metrics": [{"Name": name, "Unit": "Count"} for name in metrics],
+        "Metrics": [{"Name": name, "Unit": "Count"} for name in (*own, *more_metrics)],
     }
-    return compact_json(head)[1:-1], f'"CloudWatchMetrics":{compact_json([directive])}}}'
+    counted = "".join(f',"{name}":1' for name in own)
+    metrics = f'"CloudWatchMetrics":{compact_json([directive])}}}{counted}'
+    return compact_json(head)[1:-1], metrics if own or more_metrics else "", is_shown
 
 
 def _fields(report: Report, fields: Mapping[str, object]) -> dict[str, Any]:
@@ -293,7 +281,7 @@ def _fields(report: Report, fields: Mapping[str, object]) -> dict[str, Any]:
         "secret_id": report.secret_id,
         "algorithm": report.algorithm,
         "rows": report.rows,
-        "unusable_secrets": _named(report),
+        "unusable_secrets": _named(report) if report.unusable_secrets or report.left_out else None,
         "unusable_credentials": report.unusable_credentials or None,
         "call_id": report.call_id,
         "call_id_altered": report.call_id_altered or None,
