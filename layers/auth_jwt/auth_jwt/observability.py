@@ -276,17 +276,21 @@ def _frame(
 
 
 def _fields(report: Report, fields: Mapping[str, object]) -> dict[str, Any]:
-    return {
+    members = {
         "tag": report.tag,
         "secret_id": report.secret_id,
         "algorithm": report.algorithm,
         "rows": report.rows,
-        "unusable_secrets": _named(report) if report.unusable_secrets or report.left_out else None,
-        "unusable_credentials": report.unusable_credentials or None,
         "call_id": report.call_id,
-        "call_id_altered": report.call_id_altered or None,
         **fields,
     }
+    if report.call_id_altered:
+        members["call_id_altered"] = True
+    if report.unusable_secrets or report.left_out:
+        members["unusable_secrets"] = _named(report)
+    if report.unusable_credentials:
+        members["unusable_credentials"] = report.unusable_credentials
+    return members
 
 
 def _fault_reason(error: BaseException) -> str:

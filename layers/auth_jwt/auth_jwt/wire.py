@@ -68,15 +68,16 @@ def values_of(name: str, lists: object, singles: object, *, fold: Callable[[str]
         fold: what makes two names one.
     """
     values: list[str] = []
+    size = len(name)  # most names differ by it, and nothing tells so sooner
     if isinstance(lists, dict):
         for other in lists:
-            if len(other) == len(name) and fold(other) == name and isinstance(lists[other], list):
+            if len(other) == size and fold(other) == name and isinstance(lists[other], list):
                 values.extend(map(str, lists[other]))
     if not values and isinstance(singles, dict):
         values = [
             str(value)
             for other, value in singles.items()
-            if len(other) == len(name) and fold(other) == name and value is not None
+            if len(other) == size and fold(other) == name and value is not None
         ]
     return values
 
