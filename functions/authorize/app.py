@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
 from http import HTTPStatus
+from json.encoder import encode_basestring
 from typing import Any, Final
 
 from auth_jwt.credentials import CredentialValue
@@ -202,15 +203,15 @@ class Answer:
     def to_event_sender(self, request: Request) -> dict[str, Any]:
         """Return the Lambda proxy response."""
         headers = {"Cache-Control": "no-store", **self.headers}
-        is_multi_value = request.is_alb and "multiValueHeaders" in request.event
+        is_alb = request.is_alb
         response: dict[str, Any] = {
             "statusCode": int(self.status),
             "body": "" if request.method == "HEAD" else self.body,
             "isBase64Encoded": False,
         }
-        if request.is_alb:
+        if is_alb:
             response["statusDescription"] = f"{self.status} {self.status.phrase}"
-        if is_multi_value:
+        if is_alb and "multiValueHeaders" in request.event:
             response["multiValueHeaders"] = {name: [value] for name, value in headers.items()}
         else:
             response["headers"] = headers
@@ -248,7 +249,7 @@ def _authorized_json(answer: Authorized) -> str:
         ]
     )
     return (
-        f'{{"code":1,"sip_username":{compact_json(answer.sip_username)},"decoded_token":{compact_json(answer.decoded_token)},'
+        f'{{"code":1,"sip_username":{encode_basestring(answer.sip_username)},"decoded_token":{encode_basestring(answer.decoded_token)},'
         f'"credentials":{{{credentials}}},"expires_at":{answer.expires_at}}}'
     )
 

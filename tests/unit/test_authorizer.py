@@ -77,7 +77,7 @@ def test_a_report_tells_what_was_seen_on_the_way() -> None:
         rows="table",
         secret_id="b",
         unusable_secrets={"a": "empty: empty"},
-        unusable_credentials=["odd"],
+        unusable_credentials=("odd",),
     )
 
 

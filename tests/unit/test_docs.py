@@ -203,7 +203,7 @@ def test_operations_names_every_reason_of_a_rejection_and_no_other() -> None:
 
 
 def test_operations_names_every_field_of_a_log_line_and_no_other() -> None:
-    full = Report(unusable_secrets={"1": "empty"}, unusable_credentials=["a"], call_id_altered=True)
+    full = Report(unusable_secrets={"1": "empty"}, unusable_credentials=("a",), call_id_altered=True)
     of_every_request = set(observability._fields(full, {}))
 
     assert set(words(table(OPERATIONS, "field"))) == (

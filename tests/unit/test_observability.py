@@ -74,7 +74,7 @@ def test_the_line_has_the_fields_that_powertools_gives_its_two(
     for name, value in trace.items():
         monkeypatch.setenv(name, value)
     service = f"compared-{outcome}-{reason}-{len(trace)}"  # Powertools keeps a logger for each
-    report = Report(tag="tëg", unusable_secrets={"2": "not text"}, unusable_credentials=["a", "b"])
+    report = Report(tag="tëg", unusable_secrets={"2": "not text"}, unusable_credentials=("a", "b"))
     out = io.StringIO()
     with redirect_stdout(out):
         logger = Logger(service=service, stream=out, use_rfc3339=True, utc=True, location=None)
@@ -176,7 +176,7 @@ def test_no_text_of_a_callers_is_written_but_as_people_see_it(tmp_path: Path, le
         secret_id=INVISIBLE,
         call_id=INVISIBLE,
         unusable_secrets={INVISIBLE: INVISIBLE},
-        unusable_credentials=[INVISIBLE],
+        unusable_credentials=(INVISIBLE,),
     )
     seen = {"path": INVISIBLE, "gateway_request_id": INVISIBLE, "dropped": f"é {INVISIBLE} \U0001f600"}
     path = tmp_path / "log"
@@ -320,7 +320,7 @@ def test_a_level_above_a_line_leaves_only_its_metrics(level: str, shows_warnings
 
 def lines_of_all_kinds(journal: Journal) -> list[dict[str, Any]]:
     """A line of every outcome, with and without a reason, of a fault, and of what else is counted."""
-    report = Report(tag="t1", unusable_secrets={"2": "not text"}, unusable_credentials=["a", "b"])
+    report = Report(tag="t1", unusable_secrets={"2": "not text"}, unusable_credentials=("a", "b"))
     with redirect_stdout(io.StringIO()) as out:
         for outcome in Outcome:
             journal.record(outcome, report)

@@ -54,7 +54,7 @@ def parse_credentials(text: str) -> tuple[Credential, ...]:
 
 def load_credentials(
     asked: tuple[Credential, ...], attributes: Mapping[str, object]
-) -> tuple[dict[str, CredentialValue], list[str]]:
+) -> tuple[dict[str, CredentialValue], tuple[str, ...]]:
     """Pick what is *asked* from a profile's *attributes*.
 
     Returns:
@@ -62,7 +62,7 @@ def load_credentials(
         their attribute is neither text, a number nor a boolean.
     """
     loaded: dict[str, CredentialValue] = {}
-    unusable = []
+    unusable: tuple[str, ...] = ()
     for credential in asked:
         value = attributes.get(credential.column)
         if value is None or value == "":
@@ -70,5 +70,5 @@ def load_credentials(
         if isinstance(value, (str, bool, Decimal)):
             loaded[credential.name] = value
         else:
-            unusable.append(credential.name)
+            unusable = (*unusable, credential.name)
     return loaded, unusable

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
 from functools import cached_property
+from types import MappingProxyType
 from typing import Self
 
 from auth_jwt.credentials import Credential, CredentialValue
@@ -32,6 +33,7 @@ MAX_SECRETS_PER_TAG = 100
 """So many open secrets of a tag are tried, unless a setting says otherwise."""
 
 _MAX_EXAMINED = 4096  # characters of a Call-ID
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,9 +248,9 @@ class Report:
     algorithm: str | None = None
     rows: str | None = None
     secret_id: str | None = None
-    unusable_secrets: dict[str, str] = field(default_factory=dict)
+    unusable_secrets: Mapping[str, str] = _NONE
     left_out: Sequence[str] = ()
-    unusable_credentials: list[str] = field(default_factory=list)
+    unusable_credentials: tuple[str, ...] = ()
     call_id: str | None = None
     call_id_altered: bool = False
 
@@ -266,7 +268,7 @@ class Report:
 
     def begin_anew(self, rows: str) -> None:
         """Forget what a first look at the rows showed, before a second one at others."""
-        self.rows, self.secret_id, self.unusable_secrets, self.left_out = rows, None, {}, ()
+        self.rows, self.secret_id, self.unusable_secrets, self.left_out = rows, None, _NONE, ()
 
 
 _ABSENT = object()

@@ -12,7 +12,7 @@ import re
 import sys
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import lru_cache, partial
 from itertools import islice
@@ -44,6 +44,7 @@ _BEYOND_LIMIT: Final = Unusable(Flaw.BEYOND_LIMIT, "as many as MAX_SECRETS_PER_T
 BOTO3_FALLBACK: Final = "Boto3Fallback"
 _INFO, _WARNING, _ERROR, _CRITICAL = "INFO", "WARNING", "ERROR", "CRITICAL"
 _RANKS: Final = {_INFO: 1, "WARN": 2, _WARNING: 2, _ERROR: 3, _CRITICAL: 4, "FATAL": 4}  # Lambda has its own words
+_RENDERERS: Final[Mapping[type, Callable[[Any], str]]] = {str: encode_basestring, int: repr, float: repr}
 _NO_COUNTS: Final[Mapping[str, int]] = MappingProxyType({})
 _CANNOT_WRITE: Final = (OSError, ValueError, MemoryError)  # full, closed, no room for the text
 _MAX_CAUSES: Final = 8
@@ -143,7 +144,7 @@ class Journal:
                 second, millisecond = divmod(now, 1000)
                 trace = self._env.get("_X_AMZN_TRACE_ID")
                 texts = [
-                    f',"{name}":{encode_basestring(value) if type(value) is str else compact_json(value)}'
+                    f',"{name}":{_RENDERERS.get(type(value), compact_json)(value)}'
                     for name, value in members.items()
                     if value is not None
                 ]
@@ -232,7 +233,7 @@ def _unusable_rows(report: Report) -> Mapping[str, int]:
     return counts
 
 
-def _named(report: Report) -> dict[str, str]:
+def _named(report: Report) -> Mapping[str, str]:
     """Return why secrets are unusable, by their ids: of many only some, since the metric counts them all."""
     if not report.left_out and len(report.unusable_secrets) <= MAX_NAMED_SECRETS:
         return report.unusable_secrets

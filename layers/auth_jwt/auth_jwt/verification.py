@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # RFC 7518, section 3.2: a key at least as long as the hash output.
 _HASHES: Final = {"HS256": ("sha256", 32), "HS384": ("sha384", 48), "HS512": ("sha512", 64)}
 _TIME_CLAIMS: Final = ("exp", "nbf", "iat")
+_NUMBERS: Final = (int, float)  # as JSON is read, and no subclass, which `bool` would be
 
 
 def verify_signature(
@@ -34,15 +35,16 @@ def verify_signature(
     Raises:
         Denied: `bad_signature`: none of them did.
     """
-    report.unusable_secrets = {secret.id: str(secret.unusable) for secret in secrets if secret.unusable is not None}
+    unusable = {secret.id: str(secret.unusable) for secret in secrets if secret.unusable is not None}
+    report.unusable_secrets = unusable
     algorithm, kid = jws.algorithm, jws.kid
     for secret in secrets:
         if secret.unusable is not None or _differ(kid, secret.kid):
             continue
         if is_signed_by(jws, secret.keys, min_hmac_key_bytes):
             return secret
-        if any(_fits(key, jws) and _is_too_short(key, algorithm, min_hmac_key_bytes) for key in secret.keys):
-            report.unusable_secrets[secret.id] = str(Unusable(Flaw.TOO_SHORT, f"too short for {algorithm}"))
+        if any(_fits(key, algorithm, kid) and _is_too_short(key, algorithm, min_hmac_key_bytes) for key in secret.keys):
+            unusable[secret.id] = str(Unusable(Flaw.TOO_SHORT, f"too short for {algorithm}"))
     raise Denied(Reason.BAD_SIGNATURE)
 
 
@@ -94,9 +96,11 @@ def verify_jws(token: str, key: str, *, min_hmac_key_bytes: int | None = None) -
 
 def is_signed_by(jws: UnverifiedJws, keys: Iterable[VerificationKey], min_hmac_key_bytes: int | None) -> bool:
     """Tell whether any of *keys* that fit the token's algorithm and `kid` signed *jws*."""
-    algorithm = jws.algorithm
+    algorithm, kid = jws.algorithm, jws.kid
     for key in keys:
-        if _fits(key, jws) and not _is_too_short(key, algorithm, min_hmac_key_bytes) and _verifies(key, jws):
+        if not _fits(key, algorithm, kid) or _is_too_short(key, algorithm, min_hmac_key_bytes):
+            continue
+        if _verifies(key, algorithm, jws):
             return True
     return False
 
@@ -108,11 +112,11 @@ def usable_algorithms(key: VerificationKey, min_hmac_key_bytes: int | None) -> f
 
 def is_number(value: object) -> TypeGuard[int | float]:
     """Tell whether a claim's *value* is a number; JSON's booleans are not."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return type(value) in _NUMBERS
 
 
-def _fits(key: VerificationKey, jws: UnverifiedJws) -> bool:
-    return jws.algorithm in key.algorithms and not _differ(jws.kid, key.kid)
+def _fits(key: VerificationKey, algorithm: str, kid: str | None) -> bool:
+    return algorithm in key.algorithms and not _differ(kid, key.kid)
 
 
 def _differ(token_kid: str | None, own_kid: str | None) -> bool:
@@ -125,10 +129,10 @@ def _is_too_short(key: VerificationKey, algorithm: str, min_hmac_key_bytes: int 
     return len(key.material) < (min_hmac_key_bytes or _HASHES[algorithm][1])
 
 
-def _verifies(key: VerificationKey, jws: UnverifiedJws) -> bool:
+def _verifies(key: VerificationKey, algorithm: str, jws: UnverifiedJws) -> bool:
     if isinstance(key.material, bytes):
-        return hmac.compare_digest(_mac(key.material, key.prepared, jws), jws.signature)
-    return _by_public_key()(key.material, jws.algorithm, jws.signing_input, jws.signature)
+        return hmac.compare_digest(_mac(key.material, key.prepared, algorithm, jws.signing_input), jws.signature)
+    return _by_public_key()(key.material, algorithm, jws.signing_input, jws.signature)
 
 
 @cache  # an import statement takes its time even for what is loaded
@@ -138,14 +142,14 @@ def _by_public_key() -> "Callable[[PublicKey, str, bytes, bytes], bool]":
     return verifies
 
 
-def _mac(material: bytes, prepared: dict[str, hmac.HMAC], jws: UnverifiedJws) -> bytes:
-    mac = prepared.get(jws.algorithm)
+def _mac(material: bytes, prepared: dict[str, hmac.HMAC], algorithm: str, signing_input: bytes) -> bytes:
+    mac = prepared.get(algorithm)
     if mac is None:  # taking a key in costs as much as the rest
-        mac = hmac.new(material, digestmod=_HASHES[jws.algorithm][0])
+        mac = hmac.new(material, digestmod=_HASHES[algorithm][0])
         prepared.clear()  # a kilobyte each
-        prepared[jws.algorithm] = mac
+        prepared[algorithm] = mac
     mac = mac.copy()
-    mac.update(jws.signing_input)
+    mac.update(signing_input)
     return mac.digest()
 
 

@@ -70,8 +70,8 @@ def values_of(name: str, lists: object, singles: object, *, fold: Callable[[str]
     values: list[str] = []
     size = len(name)  # most names differ by it, and nothing tells so sooner
     if isinstance(lists, dict):
-        for other in lists:
-            if len(other) == size and fold(other) == name and isinstance(lists[other], list):
+        for other in [other for other in lists if len(other) == size]:
+            if fold(other) == name and isinstance(lists[other], list):
                 values.extend(map(str, lists[other]))
     if not values and isinstance(singles, dict):
         values = [
