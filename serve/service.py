@@ -83,7 +83,7 @@ def variables_of(env: Mapping[str, str], stack: Json) -> dict[str, str]:
         CannotStart: a setting cannot be.
     """
     from auth_jwt.errors import BadSetting
-    from auth_jwt.settings import DEFAULTS, Settings
+    from auth_jwt.runtime.settings import DEFAULTS, Settings
 
     settings = {name: env[name] for name in DEFAULTS if name in env}
     settings |= {name: value for name, value in env.items() if name.startswith("POWERTOOLS_")}

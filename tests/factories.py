@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from cryptography.x509.oid import NameOID
 
 from auth_jwt.authorizer import Authorizer
-from auth_jwt.cache import RevocationMemory, RowMemory
 from auth_jwt.errors import Denied, Reason
+from auth_jwt.memory.revocations import RevocationMemory
+from auth_jwt.memory.rows import RowMemory
 from auth_jwt.models import Policy
 from tests.fakes import Clock, MemoryStore
 

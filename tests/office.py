@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from auth_jwt.authorizer import Authorizer
-from auth_jwt.cache import RevocationMemory, RowMemory
 from auth_jwt.errors import Reason
+from auth_jwt.memory.revocations import RevocationMemory
+from auth_jwt.memory.rows import RowMemory
 from auth_jwt.models import Columns, Policy
 from auth_jwt.provisioning import Provisioning
 from auth_jwt.provisioning.audit import AuditEntry

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from auth_jwt.provisioning import Provisioning
 from auth_jwt.provisioning.secrets_manager import CURRENT, PENDING, PREVIOUS, ManagedSecret, VersionsStore
-from auth_jwt.settings import RotationSettings
+from auth_jwt.runtime.settings import RotationSettings
 from events.stage import load_handler
 from tests.factories import TAG
 

@@ -8,13 +8,14 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from auth_jwt.aws.client import failure_of
+from auth_jwt.aws.dynamodb import row_of
+from auth_jwt.aws.sdk_guard import guard
+from auth_jwt.aws.whole_answers import NoWholeAnswer
 from auth_jwt.errors import BadSetting, Fault, Flaw, Unreachable
 from auth_jwt.models import REVOCATION_JTI, REVOCATION_TAG, SECRET_ID, Columns, Row, Secret
 from auth_jwt.provisioning.profiles import MAX_PAGE, Profiles, own_columns
-from auth_jwt.sdk_guard import guard
-from auth_jwt.settings import AUTHORIZER_DEFAULTS, DEFAULTS, AuthorizerSettings, Settings, near_misses
-from auth_jwt.stores import failure_of, row_of
-from auth_jwt.whole_answers import NoWholeAnswer
+from auth_jwt.runtime.settings import AUTHORIZER_DEFAULTS, DEFAULTS, AuthorizerSettings, Settings, near_misses
 from auth_jwt_cli.output import counted
 from auth_jwt_cli.sources import only_settings
 from auth_jwt_cli.times import shown_duration

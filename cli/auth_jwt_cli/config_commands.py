@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from auth_jwt.settings import Settings
+from auth_jwt.runtime.settings import Settings
 from auth_jwt_cli.checks import (
     Finding,
     Severity,

@@ -17,7 +17,7 @@ from auth_jwt.provisioning import Provisioning
 from auth_jwt.provisioning.audit import AuditEntry
 from auth_jwt.provisioning.tables import provisioning_client
 from auth_jwt.provisioning.wiring import provisioning_of
-from auth_jwt.settings import Settings
+from auth_jwt.runtime.settings import Settings
 from auth_jwt_cli.audit_log import AuditLog, usual_path
 from auth_jwt_cli.output import Misused, Output
 from auth_jwt_cli.sources import FunctionConfiguration, from_file, from_function, only_settings, pair_of, region_of

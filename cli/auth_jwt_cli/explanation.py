@@ -12,15 +12,11 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
 
-from auth_jwt.authorizer import Authorizer, check_time_of_issue, open_secrets, same_domain, token_id, usable_profile
-from auth_jwt.cache import RevocationMemory, RowMemory
+from auth_jwt.authorizer import Authorizer
 from auth_jwt.errors import Denied, Fault, Reason
-from auth_jwt.keys import HMAC_ALGORITHMS
-from auth_jwt.models import Authorized, Columns, Policy, Profile, Report, Secret, TagRows
-from auth_jwt.ports import Deadline
-from auth_jwt.provisioning.changes import ProvisioningStore
-from auth_jwt.provisioning.inspection import SecretRecord, inspected
-from auth_jwt.tokens import (
+from auth_jwt.jose.keys import HMAC_ALGORITHMS
+from auth_jwt.jose.signatures import is_signed_by, usable_algorithms
+from auth_jwt.jose.tokens import (
     MAX_TAG_CHARACTERS,
     UnverifiedJws,
     decoded_segment,
@@ -29,7 +25,21 @@ from auth_jwt.tokens import (
     unverified_object,
     unverified_tag,
 )
-from auth_jwt.verification import check_claims, is_signed_by, usable_algorithms, verify_signature
+from auth_jwt.memory.revocations import RevocationMemory
+from auth_jwt.memory.rows import RowMemory
+from auth_jwt.models import Authorized, Columns, Policy, Profile, Report, Secret, TagRows
+from auth_jwt.ports import Deadline
+from auth_jwt.provisioning.changes import ProvisioningStore
+from auth_jwt.provisioning.inspection import SecretRecord, inspected
+from auth_jwt.rules import (
+    check_claims,
+    check_time_of_issue,
+    open_secrets,
+    same_domain,
+    signing_secret,
+    token_id,
+    usable_profile,
+)
 from auth_jwt_cli.output import counted
 from auth_jwt_cli.times import distance, shown_duration, shown_instant
 
@@ -281,7 +291,7 @@ class _Reading:
             tried = open_secrets(rows, now, policy.max_secrets_per_tag, report)
             left_out = f"left out: MAX_SECRETS_PER_TAG is {policy.max_secrets_per_tag}, and so many opened later"
             self._pass_over(report.left_out, left_out)
-            signer = verify_signature(jws, tried, policy.min_hmac_key_bytes, report)
+            signer = signing_secret(jws, tried, policy.min_hmac_key_bytes, report)
         except Denied as denied:
             return Step("signature", Outcome.REFUSED, self._why_not_signed(denied.reason), denied.reason)
         behind = [secret.id for secret in tried[tried.index(signer) + 1 :]]
@@ -483,7 +493,7 @@ def _tag_flaw(claims: Mapping[str, Any], name: str) -> str:
 
 
 def _why_passed_over(secret: Secret, jws: UnverifiedJws, policy: Policy, now: float) -> str | None:
-    """Say why *secret* is not tried, by the first rule of `verify_signature` that keeps it away."""
+    """Say why *secret* is not tried, by the first rule of `signing_secret` that keeps it away."""
     algorithm = jws.algorithm
     fitting = [key for key in secret.keys if algorithm in key.algorithms]
     named = [key for key in fitting if not _differ(jws.kid, key.kid)]

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from auth_jwt.errors import Invalid, InvalidKey
-from auth_jwt.keys import VerificationKey
+from auth_jwt.jose.keys import VerificationKey
+from auth_jwt.jose.published import is_published
+from auth_jwt.jose.tokens import strict_json_object
 from auth_jwt.provisioning.statements import weakness_in
-from auth_jwt.published import is_published
-from auth_jwt.tokens import strict_json_object
 
 if TYPE_CHECKING:
-    from auth_jwt.asymmetric import PublicKey
+    from auth_jwt.jose.asymmetric import PublicKey
 
 PRIVATE: Final = "this key is private: only its public part is written; keep the file from other eyes"
 
@@ -60,7 +60,7 @@ class MendedKey:
     @property
     def pem(self) -> str:
         """The key as a `PUBLIC KEY` block."""
-        from auth_jwt import asymmetric
+        from auth_jwt.jose import asymmetric
 
         return asymmetric.public_pem(self.key)
 
@@ -142,7 +142,7 @@ def _telling(keys: list[MendedKey], problems: list[str]) -> list[MendedKey]:
 
 
 def _of_jwk(entry: Mapping[str, Any]) -> MendedKey:
-    from auth_jwt import asymmetric
+    from auth_jwt.jose import asymmetric
 
     jwk = {name: value for name, value in entry.items() if value is not None}
     if jwk.get("kty") == "oct":
@@ -211,7 +211,7 @@ def _check(mended: MendedKey) -> None:
     Raises:
         Invalid: it is good for nothing.
     """
-    from auth_jwt import asymmetric
+    from auth_jwt.jose import asymmetric
 
     try:
         algorithms = asymmetric.algorithms_of(mended.key)
@@ -380,7 +380,7 @@ def _of_ssh(line: str) -> Iterator[MendedKey]:
 
 
 def _of_objects(objects: list[Any]) -> Iterator[MendedKey]:
-    from auth_jwt import asymmetric
+    from auth_jwt.jose import asymmetric
 
     for found in objects:
         if not isinstance(found, asymmetric.PublicKey):

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from auth_jwt.errors import Denied, Invalid
+from auth_jwt.jose.tokens import unverified_jws, unverified_object, unverified_tag
 from auth_jwt.models import Report, Secret
 from auth_jwt.provisioning.registry import Registry, checked_time
 from auth_jwt.provisioning.rendering import revocation_json
 from auth_jwt.provisioning.revocations import Revocation
-from auth_jwt.tokens import unverified_jws, unverified_object, unverified_tag
-from auth_jwt.verification import is_number, verify_signature
+from auth_jwt.rules import is_number, signing_secret
 from auth_jwt_cli.connection import Connection
 from auth_jwt_cli.inputs import token_text
 from auth_jwt_cli.options import TokenFile, Yes, writes_tables
@@ -126,7 +126,7 @@ def _read(registry: Registry, token: str) -> tuple[str, str, int | None]:
         claims = unverified_object(jws.payload)
         tag = unverified_tag(claims, policy.tag_claim)
         secrets = [Secret.from_row(row, registry.columns) for row in registry.store.secrets(tag)]
-        verify_signature(jws, secrets, policy.min_hmac_key_bytes, Report())
+        signing_secret(jws, secrets, policy.min_hmac_key_bytes, Report())
     except Denied as denied:
         raise Invalid(f"the service takes no such token ({denied.reason}), so there is nothing to revoke") from None
     return tag, _jti_of(claims), _exp_of(claims)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from auth_jwt.errors import Fault
-from auth_jwt.settings import AUTHORIZER_DEFAULTS, DEFAULTS
+from auth_jwt.runtime.settings import AUTHORIZER_DEFAULTS, DEFAULTS
 from auth_jwt_cli.inputs import text_of
 from auth_jwt_cli.output import Misused
 

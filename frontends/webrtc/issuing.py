@@ -100,7 +100,7 @@ def issuer_over(variables: Mapping[str, str], token_seconds: int) -> Issuer:
 
     from auth_jwt.provisioning.tables import provisioning_client
     from auth_jwt.provisioning.wiring import provisioning_of
-    from auth_jwt.settings import Settings
+    from auth_jwt.runtime.settings import Settings
 
     session = boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing")  # noqa: S106 - any will do
     settings = Settings.from_env(variables)

@@ -19,11 +19,7 @@ from typing import Any, Final
 
 from auth_jwt.credentials import CredentialValue
 from auth_jwt.errors import Denied, Fault, Reason, Unreachable
-from auth_jwt.models import Authorized, Report
-from auth_jwt.observability import Journal, Outcome, gateway_ids_of, milliseconds_since, request_id_of
-from auth_jwt.snapshot import prepare_for_snapshots
-from auth_jwt.warmers import PONG, is_ping
-from auth_jwt.wire import (
+from auth_jwt.http.wire import (
     JSON,
     BodyTooLarge,
     NotWellFormed,
@@ -34,7 +30,11 @@ from auth_jwt.wire import (
     problem,
     values_of,
 )
-from auth_jwt.wiring import Service, service_of
+from auth_jwt.models import Authorized, Report
+from auth_jwt.runtime.observability import Journal, Outcome, gateway_ids_of, milliseconds_since, request_id_of
+from auth_jwt.runtime.snapshot import prepare_for_snapshots
+from auth_jwt.runtime.warmers import PONG, is_ping
+from auth_jwt.runtime.wiring import Service, service_of
 
 Event = dict[str, Any]
 
@@ -310,7 +310,7 @@ def _script_authorize(request: Request, report: Report) -> Handled:
 
 def _jambonz(request: Request, report: Report) -> Handled:
     """Decide as `/authorize` does, and answer 200 whatever the decision: of a denial, nobody learns the kind."""
-    from auth_jwt.jambonz import REFUSED, Hook, granted  # those who have no jambonz do not wait for it
+    from auth_jwt.http.jambonz import REFUSED, Hook, granted  # those who have no jambonz do not wait for it
 
     hook = Hook.from_members(request.members())
     report.note_call_id(hook.call_id)

@@ -19,13 +19,13 @@ from typing import Any, Final
 from auth_jwt.authorizer import Authorizer
 from auth_jwt.credentials import CredentialValue
 from auth_jwt.errors import Denied, Fault, TooLarge, UnknownEvent
+from auth_jwt.http.wire import values_of
 from auth_jwt.models import Authorized, Report
-from auth_jwt.observability import Journal, Outcome, gateway_ids_of, milliseconds_since, request_id_of
-from auth_jwt.settings import AuthorizerRefusal, AuthorizerResponse, AuthorizerSettings, SourceKind, TokenSource
-from auth_jwt.snapshot import prepare_for_snapshots
-from auth_jwt.warmers import PONG, is_ping
-from auth_jwt.wire import values_of
-from auth_jwt.wiring import Service, service_of
+from auth_jwt.runtime.observability import Journal, Outcome, gateway_ids_of, milliseconds_since, request_id_of
+from auth_jwt.runtime.settings import AuthorizerRefusal, AuthorizerResponse, AuthorizerSettings, SourceKind, TokenSource
+from auth_jwt.runtime.snapshot import prepare_for_snapshots
+from auth_jwt.runtime.warmers import PONG, is_ping
+from auth_jwt.runtime.wiring import Service, service_of
 
 Event = Mapping[str, Any]
 Json = dict[str, Any]

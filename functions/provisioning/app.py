@@ -13,12 +13,12 @@ from admin_api.problems import FAULT, UNAVAILABLE, answer_to, kind_of
 from admin_api.resolver import AdminResolver
 from admin_api.visit import Visit, actor_of, base_and_path, readable
 from auth_jwt.errors import UnknownEvent
-from auth_jwt.observability import Journal, Outcome, gateway_ids_of, milliseconds_since, request_id_of
 from auth_jwt.provisioning.audit import AuditEntry
 from auth_jwt.provisioning.tables import provisioning_client
 from auth_jwt.provisioning.wiring import provisioning_of
-from auth_jwt.settings import Settings, near_misses
-from auth_jwt.snapshot import prepare_for_snapshots
+from auth_jwt.runtime.observability import Journal, Outcome, gateway_ids_of, milliseconds_since, request_id_of
+from auth_jwt.runtime.settings import Settings, near_misses
+from auth_jwt.runtime.snapshot import prepare_for_snapshots
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -17,7 +17,6 @@ from typing import Any, Final
 
 from auth_jwt.errors import BadSetting, Conflict, Fault, NotFound, NotRotated, Rejected, UnknownEvent, Unreachable
 from auth_jwt.models import Report
-from auth_jwt.observability import Journal, Outcome, milliseconds_since, request_id_of
 from auth_jwt.provisioning import Provisioning
 from auth_jwt.provisioning.audit import Audit, AuditEntry, WriteOutcome
 from auth_jwt.provisioning.inspection import SecretRecord, SecretState
@@ -34,7 +33,8 @@ from auth_jwt.provisioning.secrets_manager import (
 from auth_jwt.provisioning.tables import provisioning_client
 from auth_jwt.provisioning.tokens import Trial
 from auth_jwt.provisioning.wiring import provisioning_of
-from auth_jwt.settings import RotationSettings, Settings, near_misses
+from auth_jwt.runtime.observability import Journal, Outcome, milliseconds_since, request_id_of
+from auth_jwt.runtime.settings import RotationSettings, Settings, near_misses
 
 SETTLE_SECONDS: Final = 3
 """How long a row has been there before anybody signs with its secret.

@@ -25,12 +25,12 @@ from threading import Barrier
 from typing import Any, Final
 
 from auth_jwt.authorizer import Authorizer
-from auth_jwt.cache import MAX_REMEMBERED_BYTES, RowMemory
 from auth_jwt.errors import Denied
+from auth_jwt.memory.rows import MAX_REMEMBERED_BYTES, RowMemory
 from auth_jwt.models import Columns, Policy, Profile, Secret, TagRows
 from auth_jwt.ports import Deadline
-from auth_jwt.settings import Settings
-from auth_jwt.wiring import Service
+from auth_jwt.runtime.settings import Settings
+from auth_jwt.runtime.wiring import Service
 from events.samples import END_2100, START_2024, START_2025, START_2099, Signer, Token, hmac_signer, rsa_key, rsa_signer
 from events.stage import HERE, Json, LambdaContext, environment, lambda_environment, load_handler, read_json, template
 

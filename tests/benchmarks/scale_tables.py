@@ -22,8 +22,8 @@ from multiprocessing import get_context
 from typing import Any, Final
 
 from auth_jwt.authorizer import Authorizer
-from auth_jwt.settings import Settings
-from auth_jwt.wiring import authorizer_of, client_of
+from auth_jwt.runtime.settings import Settings
+from auth_jwt.runtime.wiring import authorizer_of, client_of
 from events.samples import END_2100, START_2024, START_2025, START_2099, Token, hmac_signer
 from events.stage import ROOT, Json, environment
 from tests.benchmarks.figures import Comparison, measured

@@ -12,10 +12,10 @@ import pytest
 
 import auth_jwt
 from auth_jwt.authorizer import Authorizer
-from auth_jwt.cache import RowMemory
 from auth_jwt.errors import Denied, InvalidKey
-from auth_jwt.settings import Settings
-from auth_jwt.wiring import Service
+from auth_jwt.memory.rows import RowMemory
+from auth_jwt.runtime.settings import Settings
+from auth_jwt.runtime.wiring import Service
 from events.stage import Handler, LambdaContext, load_handler
 from tests.fakes import Clock, MemoryStore
 

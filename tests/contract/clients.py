@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from auth_jwt.express import express_client
-from auth_jwt.stores import Client, dynamodb_client
+from auth_jwt.aws.client import Client, dynamodb_client
+from auth_jwt.aws.express import express_client
 
 REGION: Final = "eu-central-1"
 LANES: Final = ("boto3", "express")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from auth_jwt.identity import ContainerIdentity
+from auth_jwt.aws.identity import ContainerIdentity
 from tests.contract.clients import REGION
 from tests.fakes import Clock
 

@@ -21,12 +21,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from auth_jwt import connections
-from auth_jwt.connections import Connections, HttpAnswer, LastUse, tls_context
+from auth_jwt.aws import connections
+from auth_jwt.aws.connections import Connections, HttpAnswer, LastUse, tls_context
+from auth_jwt.aws.dynamodb import DynamoDbStore
 from auth_jwt.errors import Fault, Unreachable
 from auth_jwt.models import Columns
 from auth_jwt.ports import Deadline
-from auth_jwt.stores import DynamoDbStore
 from tests.contract.clients import a_client
 from tests.contract.servers import a_server, an_answer, answering, read_question
 from tests.factories import KEYS, a_private_key

@@ -10,15 +10,15 @@ import botocore.credentials
 import botocore.utils
 import pytest
 
-from auth_jwt import identity
-from auth_jwt.connections import Connections
+from auth_jwt.aws import identity
+from auth_jwt.aws.connections import Connections
+from auth_jwt.aws.dynamodb import DynamoDbStore
+from auth_jwt.aws.express import ExpressClient, express_client
+from auth_jwt.aws.identity import ContainerIdentity, EnvironmentIdentity
+from auth_jwt.aws.signature import AwsCredentials
 from auth_jwt.errors import Fault
-from auth_jwt.express import ExpressClient, express_client
-from auth_jwt.identity import ContainerIdentity, EnvironmentIdentity
 from auth_jwt.models import Columns
 from auth_jwt.ports import Deadline
-from auth_jwt.signature import AwsCredentials
-from auth_jwt.stores import DynamoDbStore
 from tests.contract.clients import REGION
 from tests.contract.credentials_endpoint import Answer, Endpoint, some_credentials
 from tests.contract.servers import a_dynamodb, rows

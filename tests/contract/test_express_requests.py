@@ -9,11 +9,11 @@ from unittest import mock
 
 import pytest
 
-from auth_jwt.connections import Connections
+from auth_jwt.aws.client import Client, Refused
+from auth_jwt.aws.connections import Connections
+from auth_jwt.aws.express import ExpressClient
+from auth_jwt.aws.signature import AwsCredentials
 from auth_jwt.errors import Unreachable
-from auth_jwt.express import ExpressClient
-from auth_jwt.signature import AwsCredentials
-from auth_jwt.stores import Client, Refused
 from tests.contract.clients import REGION, a_client
 from tests.contract.servers import NO_ROWS, a_server, an_answer, answering, costed, read_question
 

@@ -10,6 +10,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from auth_jwt.aws.client import SdkClient
 from auth_jwt.errors import Fault, Throttled, Unreachable
 from auth_jwt.models import Columns
 from auth_jwt.provisioning.changes import (
@@ -29,7 +30,6 @@ from auth_jwt.provisioning.changes import (
     Update,
 )
 from auth_jwt.provisioning.tables import DynamoDbTables, provisioning_client
-from auth_jwt.stores import SdkClient
 from tests.contract.clients import REGION
 from tests.contract.faults import AT_ONCE, CUT, NOT_DYNAMODBS, WRONG_SUM, a_faulty_dynamodb
 from tests.contract.servers import NO_ROWS, a_dynamodb, an_error, costed

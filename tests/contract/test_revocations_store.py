@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from auth_jwt.aws.client import Client
+from auth_jwt.aws.dynamodb import DynamoDbRevocations
 from auth_jwt.errors import Fault, Throttled, Unreachable
 from auth_jwt.models import MAX_JTI_BYTES
 from auth_jwt.ports import Deadline, RevocationsStore
-from auth_jwt.stores import Client, DynamoDbRevocations
 from tests.contract.clients import LANES, a_client
 from tests.contract.servers import a_dynamodb, a_server, an_answer, an_error, costed, read_question
 from tests.fakes import MemoryStore

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from boto3.dynamodb.types import TypeSerializer
 
+from auth_jwt.aws.client import Client
+from auth_jwt.aws.dynamodb import DynamoDbStore
 from auth_jwt.credentials import Credential
 from auth_jwt.models import Columns, Profile, TagRows
 from auth_jwt.ports import Deadline, RowsStore
-from auth_jwt.stores import Client, DynamoDbStore
 from tests.contract.clients import LANES, a_client
 from tests.fakes import MemoryStore
 

@@ -12,9 +12,9 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HTTPHeaders
 from botocore.config import Config
 from botocore.credentials import RefreshableCredentials
 
-from auth_jwt import sdk
+from auth_jwt.aws import sdk
+from auth_jwt.aws.client import SdkClient, dynamodb_client
 from auth_jwt.errors import Fault
-from auth_jwt.stores import SdkClient, dynamodb_client
 from tests.contract.credentials_endpoint import Endpoint, some_credentials
 
 MINUTE = 60

@@ -13,10 +13,11 @@ from typing import Any, Final
 
 import pytest
 
+from auth_jwt.aws.client import dynamodb_client
+from auth_jwt.aws.dynamodb import DynamoDbStore
 from auth_jwt.errors import Fault, Throttled, Unreachable
 from auth_jwt.models import Columns, Half, Profile
 from auth_jwt.ports import Deadline, HalfRead
-from auth_jwt.stores import DynamoDbStore, dynamodb_client
 from tests.contract.clients import a_client
 from tests.contract.faults import AT_ONCE, SILENT, a_faulty_dynamodb
 from tests.contract.servers import (
@@ -303,7 +304,7 @@ class TestKeptConnections:
         self, lane: str, pause: float, connections: list[int], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Whatever stands between may have forgotten it, and would cost all the time there is."""
-        monkeypatch.setattr("auth_jwt.connections.MAX_IDLE_SECONDS", 0.4 if pause else 60)
+        monkeypatch.setattr("auth_jwt.aws.connections.MAX_IDLE_SECONDS", 0.4 if pause else 60)
         numbers: list[int] = []
         with self.counted(numbers) as endpoint:
             client = a_client(lane, endpoint)

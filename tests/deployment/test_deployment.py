@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import pytest
 from botocore.client import BaseClient
 
-from auth_jwt.settings import Settings
+from auth_jwt.runtime.settings import Settings
 from events.demo import Act, acts
 from events.outcomes import differences
 from events.samples import token

@@ -15,7 +15,7 @@ from botocore.client import BaseClient
 from auth_jwt.provisioning.registry import MAX_TIME
 from auth_jwt.provisioning.secrets import NewSecret
 from auth_jwt.provisioning.wiring import provisioning_of
-from auth_jwt.settings import Settings
+from auth_jwt.runtime.settings import Settings
 from events.provisioning_events import Case, asking
 from events.stage import HERE, REVOCATIONS, Answer, read_json
 from tests.integration.conftest import SetStage

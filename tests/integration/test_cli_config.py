@@ -12,7 +12,7 @@ import boto3
 import pytest
 from botocore.client import BaseClient
 
-from auth_jwt.settings import Settings
+from auth_jwt.runtime.settings import Settings
 from auth_jwt_cli.checks import Severity, bad_settings, clock_findings, function_findings
 from events.stage import REGION, REVOCATIONS
 from tests.command_line import TAG, CommandLine, a_command_line

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from auth_jwt.errors import Unreachable
 from auth_jwt.models import Row
 from auth_jwt.provisioning.changes import Key, Table
-from auth_jwt.settings import Settings
+from auth_jwt.runtime.settings import Settings
 from auth_jwt_cli.main import app
 from auth_jwt_cli.migration.examination import Examination
 from auth_jwt_cli.migration.findings import Finding

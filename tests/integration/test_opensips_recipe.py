@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from auth_jwt.settings import DEFAULTS
+from auth_jwt.runtime.settings import DEFAULTS
 from events.samples import ALICE, ALICE_EXPIRED, DOMAIN, Token
 from events.stage import Answer, template
 from serve.gateway import HttpRequest, RestApi

@@ -19,13 +19,14 @@ import pytest
 from botocore.client import BaseClient
 
 from auth_jwt.authorizer import Authorizer
-from auth_jwt.cache import RowMemory
+from auth_jwt.aws.client import SdkClient
+from auth_jwt.aws.dynamodb import DynamoDbStore
 from auth_jwt.errors import AuthJwtError, Conflict, Denied, NotRotated, Reason
+from auth_jwt.memory.rows import RowMemory
 from auth_jwt.models import Columns, Policy
 from auth_jwt.provisioning.inspection import SecretState
 from auth_jwt.provisioning.secrets import NewSecret
 from auth_jwt.provisioning.secrets_manager import CURRENT, SecretsManager
-from auth_jwt.stores import DynamoDbStore, SdkClient
 from tests.factories import HMAC_KEY, NOW, a_token, verdict
 from tests.fakes import Clock
 from tests.integration.managed_secrets import (

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import pytest
 
-from auth_jwt.warmers import is_ping
-from auth_jwt.wiring import Service
+from auth_jwt.runtime.warmers import is_ping
+from auth_jwt.runtime.wiring import Service
 from events.http_request import SCHEDULED, WARMER
 from events.samples import ALICE, ALICE_EXPIRED
 from events.stage import HERE, read_json

@@ -14,7 +14,7 @@ from functools import partial
 from multiprocessing import Pool
 from random import Random
 
-from auth_jwt.lookalikes import what_else
+from auth_jwt.jose.lookalikes import what_else
 from tests.lookalikes import made_up, public_texts
 from tests.lookalikes.recorded import recorded_secrets
 

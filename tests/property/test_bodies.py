@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth_jwt import wire
-from auth_jwt.wire import FORM, JSON, NotWellFormed, body_members
+from auth_jwt.http import wire
+from auth_jwt.http.wire import FORM, JSON, NotWellFormed, body_members
 
 
 def _object(values: list[str]) -> str:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from auth_jwt.errors import Reason
 from auth_jwt.models import MAX_JTI_BYTES, Policy, Secret
-from auth_jwt.verification import check_claims
+from auth_jwt.rules import check_claims
 from tests.factories import HMAC_KEY, NOW, a_revocation, a_secret, a_token, an_authorizer, verdict
 from tests.strategies import BOUNDS, INSTANTS
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 import auth_jwt
 from auth_jwt.errors import Denied, InvalidKey
-from auth_jwt.keys import verification_keys
-from auth_jwt.tokens import UnverifiedJws, unverified_jws
+from auth_jwt.jose.keys import verification_keys
+from auth_jwt.jose.tokens import UnverifiedJws, unverified_jws
 from tests.factories import HMAC_KEY, a_token, an_authorizer, octets_of, segment
 from tests.strategies import ANY_TEXT
 

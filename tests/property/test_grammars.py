@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auth_jwt.credentials import RESERVED_NAMES, Credential, parse_credentials
-from auth_jwt.wire import NotWellFormed, bearer_token, body_members, challenge
+from auth_jwt.http.wire import NotWellFormed, bearer_token, body_members, challenge
 from tests.strategies import ANY_OCTETS, ANY_TEXT, OBJECTS, TEXT
 
 WORDS = st.text(st.characters(exclude_categories=["Cs", "Z", "C"], exclude_characters=";=$()"), min_size=1, max_size=8)

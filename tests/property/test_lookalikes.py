@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from auth_jwt import lookalikes, structures
-from auth_jwt.lookalikes import is_key_material, what_else, what_octets_are
+from auth_jwt.jose import lookalikes, structures
+from auth_jwt.jose.lookalikes import is_key_material, what_else, what_octets_are
 from tests.lookalikes.public_texts import Key
 from tests.strategies import ANY_OCTETS, ANY_TEXT
 

@@ -10,7 +10,7 @@ from botocore.credentials import Credentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auth_jwt.signature import AwsCredentials, signed, signing_key
+from auth_jwt.aws.signature import AwsCredentials, signed, signing_key
 
 REQUESTS = 500
 

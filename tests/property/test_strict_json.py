@@ -6,9 +6,9 @@ from typing import Any
 
 from hypothesis import given
 
-from auth_jwt.decoded import decoded_token
 from auth_jwt.errors import Denied, Reason
-from auth_jwt.tokens import UnverifiedHeader, strict_json_object, unverified_object
+from auth_jwt.jose.decoded import decoded_token
+from auth_jwt.jose.tokens import UnverifiedHeader, strict_json_object, unverified_object
 from tests.strategies import ANY_OCTETS, ANY_TEXT, LAYOUTS, OBJECTS, VALUES
 
 

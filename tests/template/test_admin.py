@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from auth_jwt.settings import DEFAULTS, Settings, near_misses
+from auth_jwt.runtime.settings import DEFAULTS, Settings, near_misses
 from tests.template.stack import KMS_OF_A_WRITER, Deploy, Stack, of_type, properties, via
 
 ACCOUNT = "eu-central-1:123456789012"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
-from auth_jwt.settings import AuthorizerSettings, SourceKind
+from auth_jwt.runtime.settings import AuthorizerSettings, SourceKind
 from events.stage import HERE, read_json
 from tests.template.stack import translated_by_sam
 

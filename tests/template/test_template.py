@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from auth_jwt.settings import AUTHORIZER_DEFAULTS, DEFAULTS, AuthorizerSettings, Settings, near_misses
+from auth_jwt.runtime.settings import AUTHORIZER_DEFAULTS, DEFAULTS, AuthorizerSettings, Settings, near_misses
 from tests.template.stack import Deploy, Stack, of_type, only, properties, stack_of
 
 PRIVATE = {"Gate": "private", "VpcEndpointId": "vpce-0abc"}

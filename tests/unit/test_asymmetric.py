@@ -8,8 +8,8 @@ import pytest
 from cryptography.exceptions import UnsupportedAlgorithm
 
 import auth_jwt
-from auth_jwt import asymmetric
 from auth_jwt.errors import InvalidKey, Reason
+from auth_jwt.jose import asymmetric
 from tests.factories import (
     a_private_key,
     a_public_key,

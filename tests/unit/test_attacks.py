@@ -16,7 +16,7 @@ import pytest
 
 from auth_jwt.authorizer import Authorizer
 from auth_jwt.errors import Denied, Reason
-from auth_jwt.tokens import HeaderRules
+from auth_jwt.jose.tokens import HeaderRules
 from tests.factories import (
     NOW,
     StoredRow,

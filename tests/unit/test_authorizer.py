@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from auth_jwt.authorizer import MAX_SCRIPT_KEYS, Authorizer
-from auth_jwt.cache import RowMemory
 from auth_jwt.credentials import Credential
 from auth_jwt.errors import Fault, Reason, Unreachable
+from auth_jwt.jose.tokens import HeaderRules
+from auth_jwt.memory.rows import RowMemory
 from auth_jwt.models import Policy, Report
-from auth_jwt.tokens import HeaderRules
 from tests.factories import (
     HMAC_KEY,
     JTI,

@@ -18,11 +18,11 @@ import pytest
 from moto import mock_aws
 
 from auth_jwt.authorizer import Authorizer
-from auth_jwt.cache import MAX_UNKNOWN_TAGS, Recalled, RowMemory
+from auth_jwt.aws.dynamodb import DynamoDbStore
 from auth_jwt.errors import Fault, Reason, Throttled, Unreachable
+from auth_jwt.memory.rows import MAX_UNKNOWN_TAGS, Recalled, RowMemory
 from auth_jwt.models import Columns, Half, Policy, Report, TagRows
 from auth_jwt.ports import Deadline, RowsStore
-from auth_jwt.stores import DynamoDbStore
 from events.stage import create_tables, template
 from tests.factories import HMAC_KEY, NOW, TAG, a_profile, a_secret, a_token, refusal, verdict
 from tests.fakes import Clock, MemoryStore

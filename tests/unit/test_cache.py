@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from auth_jwt.cache import MAX_UNKNOWN_TAGS, UNKNOWN_TAG_SECONDS, RowMemory
 from auth_jwt.errors import Fault, Throttled, Unreachable
+from auth_jwt.memory.rows import MAX_UNKNOWN_TAGS, UNKNOWN_TAG_SECONDS, RowMemory
 from auth_jwt.models import TagRows
 from auth_jwt.ports import Deadline
 from tests.fakes import Clock, MemoryStore

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from auth_jwt.cache import MAX_REMEMBERED_BYTES
 from auth_jwt.errors import Reason
+from auth_jwt.memory.rows import MAX_REMEMBERED_BYTES
 from auth_jwt.models import Columns, Report, Secret, TagRows
-from auth_jwt.observability import Journal, Outcome
+from auth_jwt.runtime.observability import Journal, Outcome
 from docs.capacity.cost import (
     MILLION,
     SECONDS_PER_MONTH,

@@ -9,10 +9,10 @@ import pytest
 
 from auth_jwt.authorizer import Authorizer
 from auth_jwt.errors import Reason, Unreachable
+from auth_jwt.jose.tokens import HeaderRules
 from auth_jwt.models import Policy, Row
 from auth_jwt.provisioning.changes import Key, Table
-from auth_jwt.settings import Settings
-from auth_jwt.tokens import HeaderRules
+from auth_jwt.runtime.settings import Settings
 from auth_jwt_cli.explanation import Explanation, Outcome, SecretLook, Step, explained
 from tests.factories import (
     HMAC_KEY,

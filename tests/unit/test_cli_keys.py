@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from auth_jwt.keys import verification_keys
+from auth_jwt.jose.keys import verification_keys
 from auth_jwt.provisioning.inspection import fingerprint_of
 from auth_jwt_cli.main import app
 from tests.factories import (

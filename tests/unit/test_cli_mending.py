@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 from typer.testing import CliRunner, Result
 
 from auth_jwt.errors import InvalidKey
-from auth_jwt.keys import verification_keys
+from auth_jwt.jose.keys import verification_keys
 from auth_jwt_cli.main import app
 from tests.factories import (
     HMAC_KEY,

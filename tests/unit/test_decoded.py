@@ -2,8 +2,8 @@
 
 import pytest
 
-from auth_jwt.decoded import decoded_token
-from auth_jwt.tokens import UnverifiedHeader
+from auth_jwt.jose.decoded import decoded_token
+from auth_jwt.jose.tokens import UnverifiedHeader
 
 
 def header_of(**members: object) -> UnverifiedHeader:

@@ -18,18 +18,18 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 from cryptography.x509.oid import NameOID
 
-from auth_jwt import asymmetric
-from auth_jwt.degenerate import (
+from auth_jwt.errors import Flaw, InvalidKey, Reason
+from auth_jwt.jose import asymmetric
+from auth_jwt.jose.degenerate import (
     MAX_EXAMINED_BITS,
     weakness_of_edwards_point,
     weakness_of_modulus,
     weakness_of_point,
     weakness_of_rsa,
 )
-from auth_jwt.errors import Flaw, InvalidKey, Reason
-from auth_jwt.keys import verification_keys
+from auth_jwt.jose.keys import verification_keys
+from auth_jwt.jose.signatures import verify_jws
 from auth_jwt.models import Columns, Secret
-from auth_jwt.verification import verify_jws
 from tests.factories import (
     a_jwk,
     a_jwks,

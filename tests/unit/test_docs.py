@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from auth_jwt import observability
 from auth_jwt.errors import Fault, Flaw, Reason
 from auth_jwt.models import Report
-from auth_jwt.observability import METRICS_NAMESPACE, Outcome
-from auth_jwt.settings import AUTHORIZER_DEFAULTS, DEFAULTS, ROTATION_DEFAULTS
+from auth_jwt.runtime import observability
+from auth_jwt.runtime.observability import METRICS_NAMESPACE, Outcome
+from auth_jwt.runtime.settings import AUTHORIZER_DEFAULTS, DEFAULTS, ROTATION_DEFAULTS
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"

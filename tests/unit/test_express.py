@@ -15,12 +15,12 @@ import botocore.session
 import pytest
 from botocore.endpoint_provider import EndpointProvider
 
+from auth_jwt.aws.client import SdkClient
+from auth_jwt.aws.express import ExpressClient, endpoint_of, express_client, why_not
 from auth_jwt.errors import Fault
-from auth_jwt.express import ExpressClient, endpoint_of, express_client, why_not
-from auth_jwt.observability import Journal
-from auth_jwt.settings import Settings
-from auth_jwt.stores import SdkClient
-from auth_jwt.wiring import client_of, service_of
+from auth_jwt.runtime.observability import Journal
+from auth_jwt.runtime.settings import Settings
+from auth_jwt.runtime.wiring import client_of, service_of
 
 LAYER = Path(__file__).parents[2] / "layers" / "auth_jwt"
 
@@ -281,9 +281,9 @@ def test_a_first_read_loads_no_sdk(home: Path) -> None:
         from auth_jwt import Unreachable
         from auth_jwt.models import Columns
         from auth_jwt.ports import Deadline
-        from auth_jwt.settings import Settings
-        from auth_jwt.stores import DynamoDbStore
-        from auth_jwt.express import express_client, why_not
+        from auth_jwt.runtime.settings import Settings
+        from auth_jwt.aws.dynamodb import DynamoDbStore
+        from auth_jwt.aws.express import express_client, why_not
 
         env = {dict(LAMBDA, HOME=str(home))!r}
         settings = Settings.from_env(env | {{"DB_URL": "dynamodb+https://127.0.0.1:1"}})
@@ -299,6 +299,6 @@ def test_a_first_read_loads_no_sdk(home: Path) -> None:
     run = subprocess.run([sys.executable, "-c", program], cwd=LAYER, capture_output=True, text=True, check=True)
 
     loaded = set(run.stdout.split())
-    assert "auth_jwt.express" in loaded
+    assert "auth_jwt.aws.express" in loaded
     assert not {"boto3", "botocore", "cryptography", "aws_lambda_powertools", "urllib3"} & loaded
     assert not {"logging", "concurrent.futures", "encodings.idna", "pathlib"} & loaded

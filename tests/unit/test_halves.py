@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from auth_jwt.authorizer import Authorizer
-from auth_jwt.cache import RowMemory
 from auth_jwt.errors import Fault, Reason, Throttled, Unreachable
+from auth_jwt.memory.rows import RowMemory
 from auth_jwt.models import Authorized, Half, Policy, Report
 from auth_jwt.ports import Deadline
 from tests.factories import HMAC_KEY, NOW, TAG, a_profile, a_secret, a_token, refusal

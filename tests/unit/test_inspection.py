@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from auth_jwt.keys import verification_keys
+from auth_jwt.jose.keys import verification_keys
+from auth_jwt.jose.tokens import HeaderRules
 from auth_jwt.models import Columns, Policy, Secret
 from auth_jwt.provisioning.inspection import fingerprint_of, inspected
 from auth_jwt.provisioning.rendering import secret_json
-from auth_jwt.tokens import HeaderRules
 from tests.factories import HMAC_KEY, NOW, TAG, a_jwk, a_jwks, a_secret, an_oct_jwk, certificate_pem, public_pem
 from tests.fakes import natural
 

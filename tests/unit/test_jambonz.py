@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from auth_jwt.errors import Denied, Reason
-from auth_jwt.jambonz import Hook, granted
-from auth_jwt.wire import Ambiguous, NotWellFormed
+from auth_jwt.http.jambonz import Hook, granted
+from auth_jwt.http.wire import Ambiguous, NotWellFormed
 
 SECOND = 1_750_000_000
 NOW = SECOND + 0.25

@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 
 from auth_jwt.errors import Flaw, InvalidKey
-from auth_jwt.keys import VerificationKey, verification_keys
+from auth_jwt.jose.keys import VerificationKey, verification_keys
 from tests.factories import (
     HMAC_KEY,
     a_jwk,

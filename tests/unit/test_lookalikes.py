@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from auth_jwt.lookalikes import MAX_CHARACTERS, MAX_OCTETS, is_key_material, what_else, what_octets_are
+from auth_jwt.jose.lookalikes import MAX_CHARACTERS, MAX_OCTETS, is_key_material, what_else, what_octets_are
 from tests.factories import (
     HMAC_KEY,
     a_jwk,

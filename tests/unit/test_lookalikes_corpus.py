@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from auth_jwt.lookalikes import is_key_material, what_else
+from auth_jwt.jose.lookalikes import is_key_material, what_else
 from tests.lookalikes.made_up import KINDS
 from tests.lookalikes.public_texts import Key, public_texts, references
 

@@ -246,7 +246,7 @@ def test_every_flaw_has_its_rule() -> None:
 
 
 def test_a_published_key_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("auth_jwt.keys.is_published", lambda _: True)
+    monkeypatch.setattr("auth_jwt.jose.keys.is_published", lambda _: True)
 
     assert rules_of(a_secret(LONG_ENOUGH)) == {"published-key"}
     assert "published-key" in rules_of(a_secret(public_pem()))

@@ -11,7 +11,7 @@ import pytest
 
 from auth_jwt.errors import Fault, Throttled, Unreachable
 from auth_jwt.provisioning.changes import ABSENT, Expected, Key, Overtaken, Put, Table, Update
-from auth_jwt.settings import Settings
+from auth_jwt.runtime.settings import Settings
 from auth_jwt_cli.migration.target import Interrupted, Patience, Target, Waiting, patient_client
 from tests.contract.servers import a_dynamodb, an_error, costed
 from tests.migration_sources import a_source_secret, target_row

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from aws_lambda_powertools import Logger, Metrics
 
-from auth_jwt import observability
 from auth_jwt.errors import Reason, Unreachable
 from auth_jwt.models import Report
-from auth_jwt.observability import Journal, Outcome, gateway_ids_of, request_id_of
+from auth_jwt.runtime import observability
+from auth_jwt.runtime.observability import Journal, Outcome, gateway_ids_of, request_id_of
 
 NOON = 1_795_435_200.0  # 2026-11-23T12:00:00Z
 TRACE = "Root=1-684e9fe8-c535c344b12b4a32da2c26dc;Parent=53995c3f42cd8ad8;Sampled=1"

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from auth_jwt.authorizer import Authorizer
-from auth_jwt.cache import RevocationMemory, RowMemory
 from auth_jwt.errors import Fault, Reason, Throttled, Unreachable
+from auth_jwt.memory.outage import MAX_FAILING_TAGS, TAGS_OF_AN_OUTAGE, Outage
+from auth_jwt.memory.revocations import RevocationMemory
+from auth_jwt.memory.rows import RowMemory
 from auth_jwt.models import Half, Policy, TagRows
-from auth_jwt.outage import MAX_FAILING_TAGS, TAGS_OF_AN_OUTAGE, Outage
 from auth_jwt.ports import Deadline
 from tests.factories import HMAC_KEY, NOW, a_profile, a_secret, a_token, verdict
 from tests.fakes import Clock, MemoryStore

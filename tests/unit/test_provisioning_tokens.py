@@ -8,9 +8,9 @@ import jwt
 import pytest
 
 from auth_jwt.errors import Conflict, Invalid, NotFound, Reason
+from auth_jwt.jose.tokens import HeaderRules
 from auth_jwt.models import MAX_JTI_BYTES
 from auth_jwt.provisioning.changes import Key, Table
-from auth_jwt.tokens import HeaderRules
 from tests.factories import HMAC_KEY, NOW, TAG, a_jwks, a_token, an_oct_jwk, octets_of, public_pem
 from tests.office import Office, an_office
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from auth_jwt.errors import Denied, Flaw, Reason
+from auth_jwt.jose.signatures import verify_jws
+from auth_jwt.jose.tokens import HeaderRules
 from auth_jwt.models import Columns, Report, Secret
-from auth_jwt.tokens import HeaderRules
-from auth_jwt.verification import verify_jws
 from tests.factories import (
     KEYS,
     a_jwk,

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from auth_jwt.errors import Denied, Flaw, Reason
-from auth_jwt.keys import verification_keys
+from auth_jwt.jose.keys import verification_keys
+from auth_jwt.jose.published import FINGERPRINTS, fingerprint, is_blank, is_published
+from auth_jwt.jose.signatures import verify_jws
 from auth_jwt.models import Columns, Secret
-from auth_jwt.published import FINGERPRINTS, fingerprint, is_blank, is_published
-from auth_jwt.verification import verify_jws
 from tests.factories import (
     HMAC_KEY,
     KEYS,
@@ -118,7 +118,7 @@ def test_blanks_around_a_published_key_do_not_make_it_a_secret(around: str) -> N
 
 
 def test_a_published_key_in_pem_is_unusable_too_and_does_not_spoil_the_others() -> None:
-    from auth_jwt import asymmetric
+    from auth_jwt.jose import asymmetric
 
     (published,) = verification_keys(json.dumps(PUBLIC_KEYS[0]["jwk"]))
     pem = asymmetric.public_pem(published.material)  # type: ignore[arg-type]
@@ -164,7 +164,7 @@ def test_asking_costs_a_login_next_to_nothing() -> None:
         [
             sys.executable,
             "-c",
-            "import sys; from auth_jwt.published import is_blank, is_published;"
+            "import sys; from auth_jwt.jose.published import is_blank, is_published;"
             "is_published(bytes(range(200, 250))), is_blank(b'\\xff' * 32), is_blank(b'x' * 32);"
             "print({'cryptography', 'jwt', 'unicodedata'} & sys.modules.keys())",
         ],

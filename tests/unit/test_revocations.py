@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from auth_jwt.authorizer import Authorizer
-from auth_jwt.cache import RevocationMemory, RowMemory
 from auth_jwt.errors import Fault, Reason, Throttled, Unreachable
+from auth_jwt.memory.revocations import RevocationMemory
+from auth_jwt.memory.rows import RowMemory
 from auth_jwt.models import MAX_JTI_BYTES, Policy, Report, TagRows
 from auth_jwt.ports import Deadline
 from tests.factories import (

@@ -13,7 +13,7 @@ from auth_jwt.errors import BadSetting, Fault, NotRotated, Reason, UnknownEvent,
 from auth_jwt.provisioning.audit import WriteOutcome
 from auth_jwt.provisioning.changes import Key, Table
 from auth_jwt.provisioning.secrets_manager import CURRENT, PENDING, PREVIOUS
-from auth_jwt.settings import RotationSettings
+from auth_jwt.runtime.settings import RotationSettings
 from tests.factories import HMAC_KEY, NOW, TAG, a_token, public_pem
 from tests.fakes import LambdaContext
 from tests.office import Office, an_office

@@ -6,8 +6,9 @@ import pytest
 
 from auth_jwt.credentials import Credential
 from auth_jwt.errors import BadSetting
+from auth_jwt.jose.tokens import ALGORITHMS, HeaderRules
 from auth_jwt.models import Columns, Policy
-from auth_jwt.settings import (
+from auth_jwt.runtime.settings import (
     AUTHORIZER_DEFAULTS,
     DEFAULTS,
     ROTATION_DEFAULTS,
@@ -22,7 +23,6 @@ from auth_jwt.settings import (
     TokenSource,
     near_misses,
 )
-from auth_jwt.tokens import ALGORITHMS, HeaderRules
 
 
 def settings(**env: str) -> Settings:

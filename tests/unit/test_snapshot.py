@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from auth_jwt.errors import BadSetting, Fault
-from auth_jwt.snapshot import prepare_for_snapshots
+from auth_jwt.runtime.snapshot import prepare_for_snapshots
 
 SNAP_START = {"AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start"}
 LAYER = Path(__file__).parents[2] / "layers" / "auth_jwt"
@@ -48,9 +48,11 @@ def test_where_no_snapshot_is_taken_nothing_is_registered(
 
 def test_where_no_snapshot_is_taken_nothing_is_loaded() -> None:
     """An ordinary cold start pays for it with one look into the environment."""
-    loaded = run("import sys; from auth_jwt.snapshot import prepare_for_snapshots as p; p({}, 0); print(*sys.modules)")
+    loaded = run(
+        "import sys; from auth_jwt.runtime.snapshot import prepare_for_snapshots as p; p({}, 0); print(*sys.modules)"
+    )
 
-    assert "auth_jwt.snapshot" in loaded
+    assert "auth_jwt.runtime.snapshot" in loaded
     assert not {"snapshot_restore_py", "random", "ssl"} & set(loaded)
 
 
@@ -110,8 +112,8 @@ def test_after_a_restore_random_numbers_begin_anew(
 
 PREPARED = """
 import os, sys
-from auth_jwt.observability import Journal
-from auth_jwt.wiring import service_of
+from auth_jwt.runtime.observability import Journal
+from auth_jwt.runtime.wiring import service_of
 
 asked, read = [], []
 ASKING = {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto", "subprocess.Popen"}
@@ -147,7 +149,7 @@ IN_THE_ENVIRONMENT = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "A
 @pytest.mark.parametrize("credentials", [IN_A_CONTAINER, IN_THE_ENVIRONMENT], ids=["container", "environment"])
 @pytest.mark.parametrize(
     ("client", "loaded", "not_loaded"),
-    [("express", "auth_jwt.express", "boto3"), ("boto3", "botocore.retries.standard", "never")],
+    [("express", "auth_jwt.aws.express", "boto3"), ("boto3", "botocore.retries.standard", "never")],
 )
 def test_a_prepared_service_has_its_client_and_asked_nobody(
     client: str, loaded: str, not_loaded: str, credentials: dict[str, str]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from auth_jwt.errors import Flaw, Invalid
-from auth_jwt.keys import verification_keys
+from auth_jwt.jose.keys import verification_keys
 from auth_jwt.models import Columns, Unusable
 from auth_jwt.provisioning.changes import Key, Table
 from auth_jwt.provisioning.secrets import NewSecret, Stated, StatementOutcome
@@ -108,7 +108,7 @@ def test_only_a_key_that_falls_apart_is_weak() -> None:
 
 
 def test_a_table_of_one_key_has_it_looked_at_once() -> None:
-    from auth_jwt.degenerate import weakness_of_modulus
+    from auth_jwt.jose.degenerate import weakness_of_modulus
 
     keys = verification_keys(public_pem())
     weakness_in(keys)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from auth_jwt import tokens
 from auth_jwt.errors import Denied, Reason
-from auth_jwt.tokens import (
+from auth_jwt.jose import tokens
+from auth_jwt.jose.tokens import (
     ALGORITHMS,
     MAX_TOKEN_BYTES,
     HeaderRules,

@@ -8,10 +8,11 @@ import pytest
 
 import auth_jwt
 from auth_jwt.errors import Reason
-from auth_jwt.keys import verification_keys
+from auth_jwt.jose.keys import verification_keys
+from auth_jwt.jose.signatures import is_signed_by, verify_jws
+from auth_jwt.jose.tokens import unverified_jws
 from auth_jwt.models import Columns, Policy, Report, Secret
-from auth_jwt.tokens import unverified_jws
-from auth_jwt.verification import check_claims, is_number, is_signed_by, verify_jws, verify_signature
+from auth_jwt.rules import check_claims, is_number, signing_secret
 from tests.factories import (
     HMAC_KEY,
     NOW,
@@ -43,7 +44,7 @@ def signer_of(
 ) -> str:
     """The id of the row that verified *token*."""
     secrets = [Secret.from_row(row, Columns()) for row in rows]
-    return verify_signature(unverified_jws(token), secrets, min_hmac_key_bytes, report or Report()).id
+    return signing_secret(unverified_jws(token), secrets, min_hmac_key_bytes, report or Report()).id
 
 
 # -- which secret -----------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from pathlib import Path
 import botocore.session
 from botocore import xform_name
 
-from auth_jwt.whole_answers import known_operations, says_its_cost
+from auth_jwt.aws.whole_answers import known_operations, says_its_cost
 
 ROOT = Path(__file__).parents[2]
 MODEL = botocore.session.Session().get_service_model("dynamodb")

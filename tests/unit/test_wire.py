@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 import pytest
 
-from auth_jwt.wire import (
+from auth_jwt.http.wire import (
     FORM,
     JSON,
     Ambiguous,

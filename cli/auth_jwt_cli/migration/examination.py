@@ -8,11 +8,11 @@ from decimal import Decimal
 from typing import Final
 
 from auth_jwt.errors import Flaw
+from auth_jwt.jose.tokens import MAX_TAG_CHARACTERS
 from auth_jwt.models import Columns, Policy, Secret, Unusable, says_what_it_is
 from auth_jwt.provisioning.changes import Key, Table
 from auth_jwt.provisioning.inspection import SecretRecord, inspected
 from auth_jwt.provisioning.statements import Statement, in_order, statement_of, weakness_in
-from auth_jwt.tokens import MAX_TAG_CHARACTERS
 from auth_jwt_cli.migration.findings import RULES, Finding
 from auth_jwt_cli.migration.guessing import why_guessable
 from auth_jwt_cli.migration.layout import BOTH_TABLES

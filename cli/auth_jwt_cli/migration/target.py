@@ -13,14 +13,15 @@ from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from auth_jwt.aws.client import failure_of
+from auth_jwt.aws.dynamodb import row_of
+from auth_jwt.aws.sdk_guard import guard
+from auth_jwt.aws.whole_answers import NoWholeAnswer
 from auth_jwt.errors import Fault, Throttled, Unreachable
 from auth_jwt.models import SECRET_ID, Row
 from auth_jwt.provisioning.changes import MISSING, Key, Overtaken, Put, Table, Update
 from auth_jwt.provisioning.tables import DynamoDbTables
-from auth_jwt.sdk_guard import guard
-from auth_jwt.settings import Settings
-from auth_jwt.stores import failure_of, row_of
-from auth_jwt.whole_answers import NoWholeAnswer
+from auth_jwt.runtime.settings import Settings
 from auth_jwt_cli.migration.translation import TargetRow
 
 if TYPE_CHECKING:

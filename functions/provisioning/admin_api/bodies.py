@@ -14,12 +14,12 @@ from pydantic import (
     model_validator,
 )
 
+from auth_jwt.jose.tokens import ALGORITHMS, MAX_TAG_CHARACTERS
 from auth_jwt.models import MAX_JTI_BYTES
 from auth_jwt.provisioning.profiles import AttributeValue
 from auth_jwt.provisioning.registry import MAX_TIME
 from auth_jwt.provisioning.secrets import GENERATED_BYTES, LIFETIME_SECONDS, OVERLAP_SECONDS, NewSecret
 from auth_jwt.provisioning.tokens import TOKEN_SECONDS
-from auth_jwt.tokens import ALGORITHMS, MAX_TAG_CHARACTERS
 
 _MAX_SECONDS: Final = 10**9
 _GREATEST: Final = 9.9e125  # DynamoDB's numbers go little farther

@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 from auth_jwt.errors import Stale
-from auth_jwt.wire import NotWellFormed
+from auth_jwt.http.wire import NotWellFormed
 
 _ENTITY_TAGS: Final = re.compile(r'(?:[ \t,]*(?:W/)?"[^"]*")+[ \t,]*')
 _STRONG: Final = re.compile(r'(W/)?"([^"]*)"')

@@ -12,7 +12,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 
 from admin_api.bodies import MEMBERS
 from auth_jwt.errors import Conflict, Invalid, NotAudited, NotFound, Stale, Unreachable
-from auth_jwt.wire import NotWellFormed, problem
+from auth_jwt.http.wire import NotWellFormed, problem
 
 PROBLEM_JSON: Final = "application/problem+json"
 RETRY_AFTER_SECONDS: Final = 1

@@ -10,9 +10,9 @@ from admin_api.answers import CreatedProfileOut, DeletedOut, ProfileOut, Profile
 from admin_api.bodies import ProfileChange, ProfileIn, decimals
 from admin_api.conditions import cursor_of, entity_tag, key_of, quoted, unquoted, version_to_match
 from admin_api.visit import new_router, provisioning_for, visit_of
+from auth_jwt.http.wire import JSON
 from auth_jwt.provisioning.changes import MISSING
 from auth_jwt.provisioning.profiles import MAX_PAGE
-from auth_jwt.wire import JSON
 
 router = new_router()
 _TAGS: Final = ["profiles"]

@@ -15,8 +15,8 @@ from admin_api import profiles, revocations, secrets, tokens
 from admin_api.document import at, document_of, swagger_page
 from admin_api.problems import UNKNOWN_PARAMETER, WrongMethod, answer_to
 from admin_api.visit import Visit, visit_of
-from auth_jwt.tokens import strict_json_object
-from auth_jwt.wire import JSON, NotWellFormed
+from auth_jwt.http.wire import JSON, NotWellFormed
+from auth_jwt.jose.tokens import strict_json_object
 
 ROUTERS: Final = (profiles.router, secrets.router, tokens.router, revocations.router)
 _VARIABLE: Final = re.compile(r"<\w+>")

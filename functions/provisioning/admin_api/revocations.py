@@ -11,8 +11,8 @@ from admin_api.bodies import Revoking
 from admin_api.conditions import cursor_of, key_of, quoted, unquoted
 from admin_api.profiles import Cursor, Limit, Tag
 from admin_api.visit import new_router, provisioning_for, visit_of
+from auth_jwt.http.wire import JSON
 from auth_jwt.provisioning.revocations import MAX_PAGE
-from auth_jwt.wire import JSON
 
 router = new_router()
 _TAGS: Final = ["revocations"]

@@ -11,7 +11,7 @@ from admin_api.bodies import Rotation, SecretClosing, SecretIn
 from admin_api.conditions import quoted, unquoted
 from admin_api.profiles import Tag
 from admin_api.visit import new_router, provisioning_for, visit_of
-from auth_jwt.wire import JSON
+from auth_jwt.http.wire import JSON
 
 router = new_router()
 _TAGS: Final = ["secrets"]

@@ -9,8 +9,8 @@ from admin_api.answers import TokenOut, describing
 from admin_api.bodies import Minting
 from admin_api.profiles import Tag
 from admin_api.visit import new_router, provisioning_for
+from auth_jwt.http.wire import JSON
 from auth_jwt.provisioning.rendering import minted_json
-from auth_jwt.wire import JSON
 
 router = new_router()
 

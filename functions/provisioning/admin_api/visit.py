@@ -10,10 +10,10 @@ from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
 from aws_lambda_powertools.event_handler.router import APIGatewayRouter
 
 from admin_api.problems import FORBIDDEN, TOO_LARGE, WRONG_MEDIA_TYPE, Refused
+from auth_jwt.http.wire import JSON, NotWellFormed, values_of
 from auth_jwt.models import Report
 from auth_jwt.provisioning import Provisioning
 from auth_jwt.provisioning.audit import AuditEntry
-from auth_jwt.wire import JSON, NotWellFormed, values_of
 
 MAX_BODY_CHARACTERS: Final = 1_000_000
 _ADMIN: Final = "/admin/"

@@ -14,7 +14,7 @@ from auth_jwt.errors import (
     Throttled,
     Unreachable,
 )
-from auth_jwt.verification import verify_jws
+from auth_jwt.jose.signatures import verify_jws
 
 __all__ = [
     "AuthJwtError",
@@ -39,7 +39,7 @@ def extract_pub_key_from_cert(certificate: str) -> str:
     Raises:
         InvalidKey: there is no certificate, or its key cannot be read.
     """
-    from auth_jwt import asymmetric
+    from auth_jwt.jose import asymmetric
 
     return asymmetric.extract_pub_key_from_cert(certificate)
 
@@ -54,6 +54,6 @@ def extract_pub_key_from_exp_mod(e: str, n: str) -> str:
     Raises:
         InvalidKey: anything else than two such numbers.
     """
-    from auth_jwt import asymmetric
+    from auth_jwt.jose import asymmetric
 
     return asymmetric.extract_pub_key_from_exp_mod(e, n)

@@ -1,22 +1,30 @@
 """The spine: token -> tag -> secrets -> verify -> profile -> result. Start reading here."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
-from math import floor
 from typing import Any, Final
 
-from auth_jwt.cache import RevocationMemory, RowMemory
 from auth_jwt.credentials import load_credentials
-from auth_jwt.decoded import decoded_token
 from auth_jwt.errors import Denied, InvalidKey, Reason
-from auth_jwt.keys import VerificationKey, verification_keys
-from auth_jwt.models import MAX_JTI_BYTES, Authorized, Half, Policy, Profile, Report, Secret, TagRows
+from auth_jwt.jose.decoded import decoded_token
+from auth_jwt.jose.keys import VerificationKey, verification_keys
+from auth_jwt.jose.signatures import is_signed_by
+from auth_jwt.jose.tokens import UnverifiedJws, unverified_jws, unverified_object, unverified_tag
+from auth_jwt.memory.revocations import RevocationMemory
+from auth_jwt.memory.rows import RowMemory
+from auth_jwt.models import Authorized, Half, Policy, Profile, Report, TagRows
 from auth_jwt.ports import Deadline
-from auth_jwt.tokens import UnverifiedJws, unverified_jws, unverified_object, unverified_tag
-from auth_jwt.verification import check_claims, is_number, is_signed_by, verify_signature
-from auth_jwt.wire import ascii_lower
+from auth_jwt.rules import (
+    check_claims,
+    check_time_of_issue,
+    expires_at,
+    open_secrets,
+    same_domain,
+    signing_secret,
+    token_id,
+    usable_profile,
+)
 
 WORTH_A_SECOND_LOOK: Final[Mapping[Reason, Half]] = {
     Reason.BAD_SIGNATURE: Half.SECRETS,
@@ -136,97 +144,14 @@ class Authorizer:
         self, rows: TagRows, jws: UnverifiedJws, claims: dict[str, Any], now: float, report: Report
     ) -> tuple[Authorized, Profile]:
         secrets = open_secrets(rows, now, self.policy.max_secrets_per_tag, report)
-        secret = verify_signature(jws, secrets, self.policy.min_hmac_key_bytes, report)
+        secret = signing_secret(jws, secrets, self.policy.min_hmac_key_bytes, report)
         report.secret_id = secret.id
         check_claims(claims, self.policy, now)
         profile, username = usable_profile(rows)
         check_time_of_issue(profile, claims)
         credentials, report.unusable_credentials = load_credentials(self.policy.credentials, profile.attributes)
-        expires_at = self._expires_at(secret, claims)
-        return Authorized(username, decoded_token(jws.header, claims), credentials, expires_at), profile
-
-    def _expires_at(self, secret: Secret, claims: dict[str, Any]) -> int:
-        policy = self.policy
-        ends: list[Decimal | int | float] = [] if secret.end is None else [secret.end]
-        if policy.enforce_time_claims and "exp" in claims:
-            ends.append(claims["exp"] + policy.leeway_seconds)
-        if policy.max_token_age_seconds is not None:
-            ends.append(claims["iat"] + policy.max_token_age_seconds + policy.leeway_seconds)
-        return floor(min(ends))
-
-
-def open_secrets(rows: TagRows, now: float, most: int, report: Report) -> list[Secret]:
-    """Return the secrets among *rows* whose window is open at the instant *now*.
-
-    Of more than *most* those that opened last are returned, in the order of `newest_first`; the *report* tells of the
-    others.
-
-    Raises:
-        Denied: `unknown_tag` or `no_active_secret`.
-    """
-    if not rows.secrets:
-        raise Denied(Reason.UNKNOWN_TAG)
-    secrets = [secret for secret in rows.secrets if secret.is_open(now)]
-    if not secrets:
-        raise Denied(Reason.NO_ACTIVE_SECRET)
-    if len(secrets) > most:
-        secrets = newest_first(secrets)
-        report.left_out = [secret.id for secret in secrets[most:]]
-        del secrets[most:]
-    return secrets
-
-
-def newest_first(secrets: Iterable[Secret]) -> list[Secret]:
-    """Return *secrets* in order: the latest start first, of the same start the highest id."""
-    return sorted(secrets, key=lambda secret: (secret.start or 0, secret.id), reverse=True)
-
-
-def usable_profile(rows: TagRows) -> tuple[Profile, str]:
-    """Return the profile among *rows* and its username.
-
-    Raises:
-        Denied: `unknown_profile`, `incomplete_profile` or `disabled_profile`.
-    """
-    if rows.profile is None:
-        raise Denied(Reason.UNKNOWN_PROFILE)
-    if rows.profile.username is None:
-        raise Denied(Reason.INCOMPLETE_PROFILE)
-    if rows.profile.disabled:
-        raise Denied(Reason.DISABLED_PROFILE)
-    return rows.profile, rows.profile.username
-
-
-def check_time_of_issue(profile: Profile, claims: dict[str, Any]) -> None:
-    """Refuse tokens issued before `tokens_valid_after`, and, failing closed, all whose time of issue is unknown.
-
-    Raises:
-        Denied: `revoked_token`.
-    """
-    if profile.valid_after is None:
-        return
-    issued = claims.get("iat")
-    if not isinstance(profile.valid_after, Decimal) or not is_number(issued) or profile.valid_after > issued:
-        raise Denied(Reason.REVOKED_TOKEN)
-
-
-def token_id(claims: dict[str, Any]) -> str:
-    """Return the claim that tells this token from others of its tag.
-
-    Raises:
-        Denied: `missing_claim` without one; `malformed_claim` for one that the table could never list, since nobody
-            could revoke that token.
-    """
-    jti = claims.get("jti")
-    if not isinstance(jti, str) or not jti:
-        raise Denied(Reason.MISSING_CLAIM)
-    if len(jti.encode()) > MAX_JTI_BYTES:
-        raise Denied(Reason.MALFORMED_CLAIM)
-    return jti
-
-
-def same_domain(asked: str, own: str | None) -> bool:
-    """Tell whether a SIP domain is the profile's own; ASCII case does not count (RFC 3261, section 19.1.4)."""
-    return own is not None and ascii_lower(asked) == ascii_lower(own)
+        until = expires_at(claims, secret, self.policy)
+        return Authorized(username, decoded_token(jws.header, claims), credentials, until), profile
 
 
 def _script_keys(key: str) -> tuple[VerificationKey, ...]:

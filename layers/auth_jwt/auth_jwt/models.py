@@ -14,8 +14,8 @@ from typing import Self
 
 from auth_jwt.credentials import Credential, CredentialValue
 from auth_jwt.errors import Flaw, InvalidKey
-from auth_jwt.keys import HMAC_ALGORITHMS, VerificationKey, unpublished, verification_keys
-from auth_jwt.tokens import ALGORITHMS, EDDSA_BY_CURVE, MAX_TOKEN_BYTES, HeaderRules
+from auth_jwt.jose.keys import HMAC_ALGORITHMS, VerificationKey, unpublished, verification_keys
+from auth_jwt.jose.tokens import ALGORITHMS, EDDSA_BY_CURVE, MAX_TOKEN_BYTES, HeaderRules
 
 Row = Mapping[str, object]
 

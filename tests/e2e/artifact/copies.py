@@ -64,7 +64,7 @@ def restored(hooks: bool) -> str:
     """Go on from the snapshot."""
     from awslambdaric import lambda_runtime_hooks_runner  # type: ignore[import-not-found]
 
-    from auth_jwt.observability import request_id_of
+    from auth_jwt.runtime.observability import request_id_of
 
     if hooks:
         lambda_runtime_hooks_runner.run_after_restore()

@@ -104,7 +104,7 @@ def test_a_first_answer_after_a_restore_imports_nothing(take: Take, function: st
         answer = first_answer(taken, act)
 
         assert differences(act.event(), act.expected, answer) == []
-        assert {"auth_jwt.wiring", "jwt.algorithms", "ssl"} <= set(before)
+        assert {"auth_jwt.runtime.wiring", "jwt.algorithms", "ssl"} <= set(before)
         assert taken.imported[len(before) :] == []
 
 

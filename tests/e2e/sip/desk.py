@@ -14,7 +14,7 @@ import boto3
 from auth_jwt.provisioning import Provisioning
 from auth_jwt.provisioning.secrets import NewSecret
 from auth_jwt.provisioning.wiring import provisioning_of
-from auth_jwt.settings import Settings
+from auth_jwt.runtime.settings import Settings
 from events import samples
 from events.stage import REGION, lambda_environment, template
 

@@ -12,10 +12,10 @@ from enum import StrEnum
 from typing import Final
 
 from auth_jwt.errors import Flaw
-from auth_jwt.keys import VerificationKey
+from auth_jwt.jose.keys import VerificationKey
+from auth_jwt.jose.signatures import usable_algorithms
 from auth_jwt.models import Policy, Secret, Unusable
 from auth_jwt.provisioning.statements import in_order
-from auth_jwt.verification import usable_algorithms
 
 _SALT: Final = b"auth_jwt fingerprint"
 
@@ -111,7 +111,7 @@ def fingerprint_of(key: VerificationKey) -> str:
     slow to try words against (scrypt, RFC 7914).
     """
     if not isinstance(key.material, bytes):
-        from auth_jwt import asymmetric
+        from auth_jwt.jose import asymmetric
 
         return f"sha256:{asymmetric.thumbprint(key.material)}"
     digest = hashlib.scrypt(key.material, salt=_SALT, n=2**13, r=8, p=1, dklen=12)
@@ -152,6 +152,6 @@ def _state_of(secret: Secret, flaw: Unusable | None, now: float) -> SecretState:
 def _kind_of(key: VerificationKey) -> str:
     if isinstance(key.material, bytes):
         return f"HMAC, {len(key.material)} bytes"
-    from auth_jwt import asymmetric
+    from auth_jwt.jose import asymmetric
 
     return asymmetric.kind_of(key.material)

@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from auth_jwt.authorizer import Authorizer
 from auth_jwt.errors import AuthJwtError, Invalid, Unreachable
+from auth_jwt.jose.tokens import MAX_TAG_CHARACTERS
 from auth_jwt.models import Columns, Policy, Row, Secret
 from auth_jwt.provisioning.audit import Audit, AuditEntry, WriteOutcome
 from auth_jwt.provisioning.changes import Change, ProvisioningStore
 from auth_jwt.provisioning.inspection import SecretRecord, inspected
-from auth_jwt.tokens import MAX_TAG_CHARACTERS
 
 MAX_TIME: Final = 10**11 - 1
 """UNIX seconds, in the year 5138. What is more, is in milliseconds."""

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from auth_jwt.errors import Conflict, Flaw, Invalid, NotFound, Rejected
+from auth_jwt.jose.tokens import ALGORITHMS
 from auth_jwt.models import SECRET_ID, Row, Secret, Unusable, says_what_it_is
 from auth_jwt.provisioning.changes import (
     ABSENT,
@@ -28,7 +29,6 @@ from auth_jwt.provisioning.changes import (
 from auth_jwt.provisioning.inspection import SecretRecord, SecretState, inspected
 from auth_jwt.provisioning.registry import Registry, checked_tag, checked_text, checked_time
 from auth_jwt.provisioning.statements import Statement, statement_of, weakness_in
-from auth_jwt.tokens import ALGORITHMS
 
 GENERATED_BYTES: Final = 64
 """Enough entropy for every HMAC algorithm: RFC 7518, section 3.2 asks for 64 bytes with HS512."""

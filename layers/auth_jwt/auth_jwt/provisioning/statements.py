@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from auth_jwt.errors import Flaw
-from auth_jwt.keys import HMAC_ALGORITHMS, VerificationKey
+from auth_jwt.jose.keys import HMAC_ALGORITHMS, VerificationKey
+from auth_jwt.jose.tokens import ALGORITHMS
 from auth_jwt.models import Columns, Row, Secret, Unusable, says_what_it_is
-from auth_jwt.tokens import ALGORITHMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def weakness_in(keys: Iterable[VerificationKey]) -> str | None:
     """
     for key in keys:
         if not isinstance(key.material, bytes):
-            from auth_jwt import asymmetric
+            from auth_jwt.jose import asymmetric
 
             weakness = asymmetric.slow_weakness_of(key.material)
             if weakness is not None:

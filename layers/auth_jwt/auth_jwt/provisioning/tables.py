@@ -11,12 +11,13 @@ from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from auth_jwt.aws.client import failure_of
+from auth_jwt.aws.dynamodb import row_of
+from auth_jwt.aws.sdk_guard import guard
+from auth_jwt.aws.whole_answers import NoWholeAnswer
 from auth_jwt.errors import Fault, Unreachable
 from auth_jwt.models import REVOCATION_JTI, REVOCATION_TAG, SECRET_ID, Columns, Row
 from auth_jwt.provisioning.changes import MISSING, Change, Check, Delete, Expected, Key, Overtaken, Page, Put, Table
-from auth_jwt.sdk_guard import guard
-from auth_jwt.stores import failure_of, row_of
-from auth_jwt.whole_answers import NoWholeAnswer
 
 if TYPE_CHECKING:
     import boto3
@@ -39,7 +40,7 @@ class DynamoDbTables:
     """The port `ProvisioningStore` over DynamoDB.
 
     Args:
-        client: boto3's client for DynamoDB; it is guarded from here on, see `auth_jwt.sdk_guard`.
+        client: boto3's client for DynamoDB; it is guarded from here on, see `auth_jwt.aws.sdk_guard`.
         profiles_table: name of the table of profiles.
         secrets_table: name of the table of secrets.
         revocations_table: name of the table of revoked tokens; None when there is none.
@@ -304,7 +305,7 @@ def provisioning_client(
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
 
-    from auth_jwt import sdk
+    from auth_jwt.aws import sdk
 
     logging.getLogger("botocore").setLevel(logging.INFO)  # at DEBUG it logs what is written: secrets and all
     config = Config(

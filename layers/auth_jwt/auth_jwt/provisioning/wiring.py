@@ -5,15 +5,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from auth_jwt.authorizer import Authorizer
-from auth_jwt.cache import RevocationMemory, RowMemory
+from auth_jwt.aws.client import SdkClient
+from auth_jwt.aws.dynamodb import DynamoDbRevocations, DynamoDbStore
+from auth_jwt.memory.revocations import RevocationMemory
+from auth_jwt.memory.rows import RowMemory
 from auth_jwt.models import TagRows
 from auth_jwt.ports import Deadline, RowsStore
 from auth_jwt.provisioning import Provisioning
 from auth_jwt.provisioning.audit import Audit
 from auth_jwt.provisioning.registry import Registry
 from auth_jwt.provisioning.tables import DynamoDbTables
-from auth_jwt.settings import Settings
-from auth_jwt.stores import DynamoDbRevocations, DynamoDbStore, SdkClient
+from auth_jwt.runtime.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from functools import cache
 
 from auth_jwt.authorizer import Authorizer
-from auth_jwt.cache import RevocationMemory, RowMemory
-from auth_jwt.express import express_client, why_not
-from auth_jwt.observability import Journal
-from auth_jwt.settings import DynamoDbClient, Settings, near_misses
-from auth_jwt.stores import Client, DynamoDbRevocations, DynamoDbStore, dynamodb_client
+from auth_jwt.aws.client import Client, dynamodb_client
+from auth_jwt.aws.dynamodb import DynamoDbRevocations, DynamoDbStore
+from auth_jwt.aws.express import express_client, why_not
+from auth_jwt.memory.revocations import RevocationMemory
+from auth_jwt.memory.rows import RowMemory
+from auth_jwt.runtime.observability import Journal
+from auth_jwt.runtime.settings import DynamoDbClient, Settings, near_misses
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Service:
         Raises:
             Fault: no client for the tables can be made.
         """
-        from auth_jwt.asymmetric import load_the_rest
+        from auth_jwt.jose.asymmetric import load_the_rest
 
         load_the_rest()  # whichever keys the tables hold
         self.make_client()

@@ -76,7 +76,7 @@ class UnverifiedHeader:
         members: of the JSON object.
         algorithm: its `alg`.
         kid: its `kid`.
-        rendered: its text in a decoded token, once `auth_jwt.decoded` has made it.
+        rendered: its text in a decoded token, once `auth_jwt.jose.decoded` has made it.
     """
 
     members: Mapping[str, Any] = field(repr=False)

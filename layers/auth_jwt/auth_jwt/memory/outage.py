@@ -11,6 +11,8 @@ evidence against those that are, and do not take their attempts.
 from collections import OrderedDict
 from typing import Final
 
+from auth_jwt.errors import Fault, Throttled, Unreachable
+
 SECONDS_BETWEEN_ATTEMPTS: Final = 1
 TAGS_OF_AN_OUTAGE: Final = 3
 """So many tags fail in a row before the tables count as away: two broken ones may meet by chance."""
@@ -50,6 +52,15 @@ class Outage:
         if remembered:
             self._remembered.failed(tag, now)
         self._all.failed(tag, now)
+
+    def note(self, problem: BaseException, tag: str, now: float, *, remembered: bool) -> None:
+        """Note what the *problem* of a read of *tag* says about the other tags."""
+        if isinstance(problem, Throttled) or not isinstance(problem, Fault):
+            self.pause(now)  # one throttled tag says nothing about the others, and neither does a bug
+        elif isinstance(problem, Unreachable):
+            self.failed(tag, now, remembered=remembered)
+        else:
+            self.end(tag)  # a missing table or permission is no outage
 
     def pause(self, now: float) -> None:
         """Note that an attempt ended and says nothing about other tags."""

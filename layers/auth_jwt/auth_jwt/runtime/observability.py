@@ -33,8 +33,8 @@ from auth_jwt.errors import (
     UnknownEvent,
     Unreachable,
 )
+from auth_jwt.http.wire import compact_json
 from auth_jwt.models import Report, Unusable
-from auth_jwt.wire import compact_json
 
 METRICS_NAMESPACE: Final = "AuthJwt"
 UNUSABLE_SECRET: Final = "UnusableSecret"  # noqa: S105 - a metric's name

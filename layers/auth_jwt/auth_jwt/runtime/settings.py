@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 from auth_jwt.credentials import parse_credentials
 from auth_jwt.errors import BadSetting
+from auth_jwt.jose.tokens import ALGORITHMS, MAX_TAG_CHARACTERS, HeaderRules
 from auth_jwt.models import MAX_SECRETS_PER_TAG, Columns, Policy
-from auth_jwt.tokens import ALGORITHMS, MAX_TAG_CHARACTERS, HeaderRules
 
 DEFAULTS: Final[Mapping[str, str]] = {
     "DB_URL": "",

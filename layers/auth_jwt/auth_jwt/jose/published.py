@@ -5,7 +5,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from auth_jwt.asymmetric import PublicKey
+    from auth_jwt.jose.asymmetric import PublicKey
 
 _FINGERPRINT_CHARACTERS: Final = 12
 """72 bits. Nobody gains by a collision, since it refuses a key; a random key is refused once in 10^18."""
@@ -105,7 +105,7 @@ def fingerprint(material: "bytes | PublicKey") -> str:
     if isinstance(material, bytes):
         digest = sha256(material.strip(_BLANKS_AROUND)).digest()
         return urlsafe_b64encode(digest)[:_FINGERPRINT_CHARACTERS].decode("ascii")
-    from auth_jwt.asymmetric import thumbprint
+    from auth_jwt.jose.asymmetric import thumbprint
 
     return thumbprint(material)[:_FINGERPRINT_CHARACTERS]
 

@@ -15,9 +15,9 @@ from threading import Lock
 from typing import Final
 from urllib.parse import urlsplit
 
-from auth_jwt.connections import Connections
+from auth_jwt.aws.connections import Connections
+from auth_jwt.aws.signature import AwsCredentials
 from auth_jwt.errors import Fault, Unreachable
-from auth_jwt.signature import AwsCredentials
 
 RENEW_SECONDS: Final = 15 * 60
 """So long before they expire, credentials are renewed; when that fails, the old ones go on."""

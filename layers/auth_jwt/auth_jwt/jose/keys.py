@@ -2,7 +2,7 @@
 
 What a secret holds decides what it may verify, never the token: public keys, certificates and JWKs verify their own
 algorithms. Text is an HMAC key where its row says so, or where it can be nothing else: a public key that is taken for
-HMAC text lets in whoever knows it (CVE-2022-29217 and its many relatives; `auth_jwt.lookalikes`).
+HMAC text lets in whoever knows it (CVE-2022-29217 and its many relatives; `auth_jwt.jose.lookalikes`).
 """
 
 import json
@@ -13,14 +13,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from auth_jwt.errors import Flaw, InvalidKey
-from auth_jwt.lookalikes import is_key_material, what_else, what_octets_are
-from auth_jwt.published import is_blank, is_published
-from auth_jwt.tokens import EDDSA, strict_json_object
+from auth_jwt.jose.lookalikes import is_key_material, what_else, what_octets_are
+from auth_jwt.jose.published import is_blank, is_published
+from auth_jwt.jose.tokens import EDDSA, strict_json_object
 
 if TYPE_CHECKING:
     from hmac import HMAC
 
-    from auth_jwt.asymmetric import PublicKey
+    from auth_jwt.jose.asymmetric import PublicKey
 
 HMAC_ALGORITHMS: Final = frozenset({"HS256", "HS384", "HS512"})
 _PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
@@ -158,7 +158,7 @@ def _known_to_all(key: VerificationKey) -> InvalidKey | None:
 
 
 def _from_pem(text: str) -> tuple[VerificationKey, ...]:
-    from auth_jwt import asymmetric
+    from auth_jwt.jose import asymmetric
 
     keys, flaws = [], []
     for key in asymmetric.public_keys_in_pem(text):
@@ -232,7 +232,7 @@ def _jwk_material(jwk: dict[str, Any]) -> "tuple[frozenset[str], bytes | PublicK
         raise InvalidKey(
             Flaw.PRIVATE_KEY, "a private JWK, which only its owner may have: `auth-jwt key mend` writes its public key"
         )
-    from auth_jwt import asymmetric
+    from auth_jwt.jose import asymmetric
 
     key = asymmetric.public_key_of_jwk(jwk)
     return asymmetric.algorithms_of(key), key

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from itertools import chain, pairwise
 from typing import Any, Final
 
-from auth_jwt.structures import DER, POINT, SSH, identify, is_on_curve, is_point, places_of_marks, structures_at
+from auth_jwt.jose.structures import DER, POINT, SSH, identify, is_on_curve, is_point, places_of_marks, structures_at
 
 MAX_CHARACTERS: Final = 1024
 MAX_OCTETS: Final = 200

@@ -13,7 +13,7 @@ from math import floor
 from typing import Any, Final
 
 from auth_jwt.errors import Denied, Reason
-from auth_jwt.wire import Ambiguous, NotWellFormed, ascii_lower
+from auth_jwt.http.wire import Ambiguous, NotWellFormed, ascii_lower
 
 REFUSED: Final = '{"status":"fail","msg":"not authorized","code":-1}'
 

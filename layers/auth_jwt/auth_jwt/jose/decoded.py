@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from json.encoder import encode_basestring
 from typing import Any, Final
 
-from auth_jwt.tokens import UnverifiedHeader
+from auth_jwt.jose.tokens import UnverifiedHeader
 
 _CONTROL = re.compile(r"\\u00([0-9a-f]{2})|\\\\")
 

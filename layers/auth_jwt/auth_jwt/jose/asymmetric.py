@@ -28,14 +28,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from jwt.algorithms import Algorithm, ECAlgorithm, OKPAlgorithm, RSAAlgorithm, RSAPSSAlgorithm
 from jwt.utils import base64url_decode, base64url_encode
 
-from auth_jwt.degenerate import (
+from auth_jwt.errors import Flaw, InvalidKey
+from auth_jwt.jose.degenerate import (
     weakness_of_edwards_point,
     weakness_of_modulus,
     weakness_of_point,
     weakness_of_rsa,
 )
-from auth_jwt.errors import Flaw, InvalidKey
-from auth_jwt.tokens import EDDSA
+from auth_jwt.jose.tokens import EDDSA
 
 PublicKey = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey | Ed448PublicKey
 

@@ -13,12 +13,12 @@ from errno import EMFILE, ENFILE
 from posixpath import expanduser
 from typing import Any, Final
 
-from auth_jwt.connections import Connections
+from auth_jwt.aws.client import Refused
+from auth_jwt.aws.connections import Connections
+from auth_jwt.aws.identity import AwsIdentity, identity_of
+from auth_jwt.aws.signature import signed
+from auth_jwt.aws.whole_answers import COST_WANTED, FIRST_ERROR, check_transfer, error_code_of, whole_answer
 from auth_jwt.errors import Fault
-from auth_jwt.identity import AwsIdentity, identity_of
-from auth_jwt.signature import signed
-from auth_jwt.stores import Refused
-from auth_jwt.whole_answers import COST_WANTED, FIRST_ERROR, check_transfer, error_code_of, whole_answer
 
 _SUFFIXES: Final = {
     re.compile(r"(?:us|eu|ap|sa|ca|me|af|il|mx)-[a-z]+-[0-9]+"): "amazonaws.com",
@@ -114,11 +114,11 @@ class ExpressClient:
         self._clock = clock
 
     def get_item(self, **question: Any) -> Mapping[str, Any]:  # noqa: ANN401 - DynamoDB's own
-        """Ask DynamoDB's GetItem; see `auth_jwt.stores.Client`."""
+        """Ask DynamoDB's GetItem; see `auth_jwt.aws.client.Client`."""
         return self._asked("GetItem", question)
 
     def query(self, **question: Any) -> Mapping[str, Any]:  # noqa: ANN401
-        """Ask DynamoDB's Query; see `auth_jwt.stores.Client`."""
+        """Ask DynamoDB's Query; see `auth_jwt.aws.client.Client`."""
         return self._asked("Query", question)
 
     def _asked(self, operation: str, question: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,33 +1,27 @@
-"""What is remembered of the tables: rows by tag, revocations by token, for a while, and never more than fits.
+"""The rows of tags, remembered for a while, and never more than fits.
 
-Callers choose the tags, so everything here is bounded, and tags that turned out unknown live apart from those that
-exist: no flood of inventions pushes out a real user. Windows, claims and signatures are judged anew at every
-request; no verdict is remembered.
+Callers choose the tags. So everything here is bounded, and unknown tags live apart from known ones: a flood of invented
+tags pushes out no real user. Windows, claims and signatures are judged anew at every request; no verdict is remembered.
 
-Of a burst of requests for one tag, one reads and the others wait for what it gets. One lock guards all of a memory,
-and nobody holds it while reading.
+One lock guards all of a memory, and nobody holds it while reading.
 """
 
-import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from threading import Event, Lock
-from typing import Final, Generic, TypeGuard, TypeVar
+from threading import Lock
+from typing import Final, TypeGuard
 
-from auth_jwt.errors import Fault, Throttled, Unreachable
+from auth_jwt.errors import Fault, Unreachable
+from auth_jwt.memory.outage import SECONDS_BETWEEN_ATTEMPTS, Outage
+from auth_jwt.memory.reading import Reading, copy_of
 from auth_jwt.models import Half, Profile, Secret, TagRows
-from auth_jwt.outage import SECONDS_BETWEEN_ATTEMPTS, Outage
-from auth_jwt.ports import Deadline, HalfRead, RevocationsStore, RowsStore
+from auth_jwt.ports import Deadline, HalfRead, RowsStore
 
 MAX_REMEMBERED_BYTES = 64 * 1024 * 1024
-MAX_REVOCATION_BYTES = 16 * 1024 * 1024
 MAX_UNKNOWN_TAGS = 4096
 UNKNOWN_TAG_SECONDS = 5
-
-_T = TypeVar("_T")
-_F = TypeVar("_F", bound=Fault)
 
 _UNKNOWN: Final = TagRows()
 """That a tag has no secrets is all there is to know about it."""
@@ -63,34 +57,12 @@ class _Entry:
     retry_at: float = _NEVER
 
 
-class _Reading(Generic[_T]):
-    """One read, for the request that does it and for all who wait for its outcome."""
-
-    __slots__ = ("began_at", "ended", "failure", "found")
-    found: _T  # when it has ended without a failure
-
-    def __init__(self, began_at: float) -> None:
-        self.began_at = began_at
-        self.failure: BaseException | None = None
-        self.ended = Event()
-
-    def outcome(self, deadline: Deadline) -> _T:
-        """Return what somebody else reads or has read, waiting until *deadline* at most."""
-        if not self.ended.wait(deadline.seconds_left()):
-            raise Unreachable("another request's reading of the tables did not end in time (STORE_TIMEOUT_MS)")
-        if isinstance(self.failure, Fault):
-            raise _copy_of(self.failure) from self.failure
-        if self.failure is not None:
-            raise Fault("another request's reading of the tables broke off") from self.failure
-        return self.found
-
-
 class RowMemory:
     """The rows of a tag, remembered for *ttl* seconds, and for *stale_for* more while they cannot be read.
 
     A tag's profile and its secrets are read from two tables, and each half is remembered with a time of its own. When
     only one could be read, that one counts, beside what is remembered of the other. While no table answers anybody,
-    one request a second asks, and the others do without (`auth_jwt.outage`).
+    one request a second asks, and the others do without (`auth_jwt.memory.outage`).
 
     Args:
         store: where rows are read.
@@ -117,9 +89,9 @@ class RowMemory:
         self._known: OrderedDict[str, _Entry] = OrderedDict()
         self._unknown: OrderedDict[str, _Entry] = OrderedDict()
         self._bytes = 0
-        self._under_way: dict[str, _Reading[Recalled]] = {}
+        self._under_way: dict[str, Reading[Recalled]] = {}
         # Those of the last second: as many as one second can read.
-        self._renewals: OrderedDict[str, _Reading[Recalled]] = OrderedDict()
+        self._renewals: OrderedDict[str, Reading[Recalled]] = OrderedDict()
         self._outage = Outage()
         self._lock = Lock()
 
@@ -149,7 +121,7 @@ class RowMemory:
             reading = self._under_way.get(tag)
             joins = reading is not None and asked_at < reading.began_at + self._ttl
             if reading is None or not joins:
-                reading = self._under_way[tag] = _Reading(asked_at)
+                reading = self._under_way[tag] = Reading(asked_at)
         try:
             if not joins:
                 return self._carried_out(reading, tag, deadline, consistent=False)
@@ -194,18 +166,18 @@ class RowMemory:
                 raise Unreachable("no table answers: another request tries once a second")
             joins = renewal is not None
             if renewal is None:
-                renewal = _Reading(asked_at)
+                renewal = Reading(asked_at)
                 if self._ttl > 0:
                     self._renewals[tag] = renewal
         if not joins:
             return self._carried_out(renewal, tag, deadline, consistent=True)
         renewed = renewal.outcome(deadline)
         if renewed.failure is not None:
-            return replace(renewed, failure=_copy_of(renewed.failure))
+            return replace(renewed, failure=copy_of(renewed.failure))
         nothing_new = renewed.rows is instead_of or (instead_of is None and had_ended)
         return None if nothing_new else renewed
 
-    def _carried_out(self, reading: _Reading[Recalled], tag: str, deadline: Deadline, *, consistent: bool) -> Recalled:
+    def _carried_out(self, reading: Reading[Recalled], tag: str, deadline: Deadline, *, consistent: bool) -> Recalled:
         """Read and remember; whatever happens, nobody is left waiting."""
         try:
             reading.found = self._read(tag, reading.began_at, deadline, consistent=consistent)
@@ -259,7 +231,7 @@ class RowMemory:
             entry = self._known.get(tag)
             if entry is not None and isinstance(problem, Unreachable):
                 entry.retry_at = now + SECONDS_BETWEEN_ATTEMPTS
-            _judge(self._outage, problem, tag, now, remembered=self._may_serve(entry, now))
+            self._outage.note(problem, tag, now, remembered=self._may_serve(entry, now))
 
     def _with_parsed_keys(self, tag: str, rows: TagRows) -> TagRows:
         """Put remembered secrets in the place of those that read the same: their keys are parsed already."""
@@ -347,160 +319,5 @@ def _stale(entry: _Entry) -> Recalled:
     return Recalled(entry.recalled.rows, "stale")
 
 
-def _judge(outage: Outage, problem: BaseException, tag: str, now: float, *, remembered: bool) -> None:
-    """Tell *outage* what the *problem* of a read says about other tags than this one."""
-    if isinstance(problem, Throttled) or not isinstance(problem, Fault):
-        outage.pause(now)  # one throttled tag says nothing about the others, and neither does a fault of the program
-    elif isinstance(problem, Unreachable):
-        outage.failed(tag, now, remembered=remembered)
-    else:
-        outage.end(tag)  # a missing table or permission is no outage
-
-
-def _copy_of(failure: _F) -> _F:
-    """Return another error that says the same: one exception raised in two threads is a mess."""
-    return type(failure)(*failure.args)
-
-
-def _oldest(readings: "OrderedDict[str, _Reading[Recalled]]") -> _Reading[Recalled]:
+def _oldest(readings: "OrderedDict[str, Reading[Recalled]]") -> Reading[Recalled]:
     return next(iter(readings.values()))
-
-
-_Token = tuple[str, str]
-"""A tag, and the `jti` of one of its tokens."""
-
-_FINDING_BYTES: Final = 320
-"""About what it takes to remember a token, besides its two texts; rather more than fewer."""
-
-
-@dataclass(slots=True)
-class _Finding:
-    is_revoked: bool
-    weight: int
-    read_at: float
-    retry_at: float = _NEVER
-
-
-class RevocationMemory:
-    """Whether a token stands in the table of revoked ones, remembered as rows are.
-
-    What is remembered is that a row is there or is not, by tag and `jti`: for *ttl* seconds, and for *stale_for* more
-    while the store is unreachable. A token that is not remembered is looked up, and when that fails, the answer is a
-    fault. Only tokens whose signature and claims hold are ever asked about; a user who has many of them pushes out
-    what was not asked for longest.
-
-    Args:
-        store: where revocations are read.
-        ttl: seconds; 0 remembers no token at all, and shares nothing.
-        stale_for: seconds beyond *ttl*.
-        timer: a clock that never goes back, in seconds.
-        max_bytes: what all that is remembered may weigh together.
-    """
-
-    def __init__(
-        self,
-        store: RevocationsStore,
-        *,
-        ttl: float,
-        stale_for: float,
-        timer: Callable[[], float] = time.monotonic,
-        max_bytes: int = MAX_REVOCATION_BYTES,
-    ) -> None:
-        self._store = store
-        self._ttl = ttl
-        self._stale_for = stale_for
-        self._timer = timer
-        self._max_bytes = max_bytes
-        self._findings: OrderedDict[_Token, _Finding] = OrderedDict()
-        self._bytes = 0
-        self._under_way: dict[_Token, _Reading[bool]] = {}
-        self._outage = Outage()
-        self._lock = Lock()
-
-    def is_revoked(self, tag: str, jti: str, deadline: Deadline) -> bool:
-        """Tell whether the token is revoked, from memory when that is fresh enough, otherwise read by *deadline*.
-
-        A request that arrives while another one reads about the same token waits for that.
-
-        Raises:
-            Fault: the read failed, and memory has nothing that may serve in its place.
-        """
-        token = (tag, jti)
-        with self._lock:
-            asked_at = self._timer()
-            finding = self._findings.get(token)
-            if finding is not None:
-                self._findings.move_to_end(token)
-                if asked_at < finding.read_at + self._ttl:
-                    return finding.is_revoked
-            stale = self._usable_when_stale(finding, asked_at)
-            if stale is not None and asked_at < stale.retry_at:
-                return stale.is_revoked
-            if not self._outage.admits(tag, asked_at, remembered=stale is not None, seconds=deadline.seconds):
-                if stale is None:
-                    raise Unreachable(
-                        "the table of revoked tokens does not answer: another request tries once a second"
-                    )
-                return stale.is_revoked
-            reading = self._under_way.get(token)
-            joins = reading is not None and asked_at < reading.began_at + self._ttl
-            if reading is None or not joins:
-                reading = self._under_way[token] = _Reading(asked_at)
-        try:
-            return reading.outcome(deadline) if joins else self._carried_out(reading, token, deadline)
-        except Unreachable:
-            with self._lock:
-                stale = self._usable_when_stale(self._findings.get(token), asked_at)  # as another may have read it
-            if stale is None:
-                raise
-            return stale.is_revoked
-
-    def _carried_out(self, reading: _Reading[bool], token: _Token, deadline: Deadline) -> bool:
-        """Read and remember; whatever happens, nobody is left waiting."""
-        try:
-            reading.found = self._store.is_revoked(*token, deadline=deadline)
-            self._keep(token, reading)
-        except BaseException as failure:
-            reading.failure = failure
-            self._note(failure, token)
-            raise
-        finally:
-            with self._lock:
-                if self._under_way.get(token) is reading:
-                    del self._under_way[token]
-            reading.ended.set()
-        return reading.found
-
-    def _usable_when_stale(self, finding: _Finding | None, now: float) -> _Finding | None:
-        if finding is None or now >= finding.read_at + self._ttl + self._stale_for:
-            return None
-        return finding
-
-    def _note(self, problem: BaseException, token: _Token) -> None:
-        """Note what a read that failed says about the token and about all tags."""
-        with self._lock:
-            now = self._timer()
-            finding = self._findings.get(token)
-            if finding is not None and isinstance(problem, Unreachable):
-                finding.retry_at = now + SECONDS_BETWEEN_ATTEMPTS
-            remembered = self._usable_when_stale(finding, now) is not None
-            _judge(self._outage, problem, token[0], now, remembered=remembered)
-
-    def _keep(self, token: _Token, reading: _Reading[bool]) -> None:
-        weight = _FINDING_BYTES + sum(map(sys.getsizeof, token))
-        with self._lock:
-            self._outage.end(token[0])
-            if self._ttl <= 0:
-                return
-            older = self._findings.get(token)
-            if older is not None:
-                if older.read_at > reading.began_at:
-                    return  # a slow read came back after a later one
-                self._forget(token)
-            self._findings[token] = _Finding(reading.found, weight, reading.began_at)
-            self._bytes += weight
-            while self._bytes > self._max_bytes:
-                self._forget(next(iter(self._findings)))
-
-    def _forget(self, token: _Token) -> None:
-        self._bytes -= self._findings.pop(token).weight

@@ -9,8 +9,15 @@ import json
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
-from auth_jwt.connections import LastUse
-from auth_jwt.whole_answers import COST_WANTED, FIRST_ERROR, NoWholeAnswer, check_transfer, says_its_cost, whole_answer
+from auth_jwt.aws.connections import LastUse
+from auth_jwt.aws.whole_answers import (
+    COST_WANTED,
+    FIRST_ERROR,
+    NoWholeAnswer,
+    check_transfer,
+    says_its_cost,
+    whole_answer,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

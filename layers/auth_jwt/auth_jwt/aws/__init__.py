@@ -1,0 +1,1 @@
+"""All that asks AWS, and all that reads its errors."""

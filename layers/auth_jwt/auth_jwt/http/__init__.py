@@ -1,0 +1,1 @@
+"""HTTP as text, whoever carries it."""
