@@ -9,9 +9,10 @@ from unittest import mock
 
 import pytest
 
-from auth_jwt.aws.client import Client, Refused
+from auth_jwt.aws.client import Client
 from auth_jwt.aws.connections import Connections
 from auth_jwt.aws.express import ExpressClient
+from auth_jwt.aws.failures import Refused
 from auth_jwt.aws.signature import AwsCredentials
 from auth_jwt.errors import Unreachable
 from tests.contract.clients import REGION, a_client

@@ -172,7 +172,7 @@ def test_the_endpoint_of_the_account_is_asked_where_the_credentials_name_one(
 
 def test_no_repr_shows_what_was_found(in_a_container: Endpoint) -> None:
     in_a_container.answers = [some_credentials(expires=time.time() + 60 * MINUTE)]
-    credentials = sdk.session().get_credentials()
+    credentials = sdk.own_session().get_credentials()
     assert credentials is not None
 
     assert credentials.get_frozen_credentials().secret_key == "first secret"
@@ -181,7 +181,7 @@ def test_no_repr_shows_what_was_found(in_a_container: Endpoint) -> None:
 
 def test_a_session_makes_any_client(in_a_container: Endpoint) -> None:
     """The operators' API and the rotation write by the same credentials."""
-    client = sdk.session().client("dynamodb", config=Config(retries={"total_max_attempts": 1}))
+    client = sdk.own_session().client("dynamodb", config=Config(retries={"total_max_attempts": 1}))
 
     assert client.meta.region_name == "eu-central-1"
     assert in_a_container.asked == []

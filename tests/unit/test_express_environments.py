@@ -18,8 +18,9 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HTTPHeaders
 from botocore.credentials import ContainerMetadataFetcher
 
-from auth_jwt.aws.client import Refused, dynamodb_client
+from auth_jwt.aws.client import dynamodb_client
 from auth_jwt.aws.express import why_not
+from auth_jwt.aws.failures import Refused
 from tests.unit.test_express import LAMBDA, SNAP_START
 
 EXTENSIONS: Final[Mapping[str, Any]] = json.loads(

@@ -20,7 +20,16 @@ INWARD_TO_OUTWARD = (
     *("credentials", "models", "ports", "http", "http.wire", "http.jambonz"),
     *("rules", "memory", "memory.outage", "memory.reading", "memory.rows", "memory.revocations", "authorizer"),
     # -- the line: above it no AWS, no environment, no logging --
-    *("aws", "aws.signature", "aws.connections", "aws.identity", "aws.whole_answers", "aws.sdk_guard", "aws.sdk"),
+    *(
+        "aws",
+        "aws.signature",
+        "aws.connections",
+        "aws.identity",
+        "aws.whole_answers",
+        "aws.sdk_guard",
+        "aws.failures",
+        "aws.sdk",
+    ),
     *("aws.client", "aws.dynamodb", "aws.express"),
     *("runtime", "runtime.settings", "runtime.observability", "runtime.snapshot", "runtime.warmers", "runtime.wiring"),
     # -- what operators do: nothing above imports it, so no login waits for it --
@@ -39,12 +48,12 @@ OPERATIONS = INWARD_TO_OUTWARD[
 ]
 
 ONLY_IN = {
-    "boto3": {"aws.sdk", "provisioning.tables", "provisioning.secrets_manager"},
-    "botocore": {"aws.sdk", "aws.sdk_guard", "aws.client", "provisioning.tables", "provisioning.secrets_manager"},
+    "boto3": {"aws.sdk", "provisioning.tables"},
+    "botocore": {"aws", "provisioning.tables", "provisioning.secrets_manager"},
     "mypy_boto3_dynamodb": {"aws.sdk_guard", "aws.client", "provisioning.tables", "provisioning.wiring"},
     "mypy_boto3_secretsmanager": {"provisioning.secrets_manager"},
     "aws_lambda_powertools": set(),
-    "logging": {"aws.client", "provisioning.tables", "provisioning.secrets_manager"},
+    "logging": {"aws.sdk"},
     "cryptography": {"jose.asymmetric"},
     "jwt": {"jose.asymmetric", "provisioning.tokens"},
     "hmac": {"jose.signatures", "aws.signature", "jose.keys"},

@@ -4,20 +4,17 @@ What DynamoDB leaves undone, throttles or fails to answer is asked again, after 
 number of times. Every write has conditions, so doing it twice does no harm, nor does whoever writes meanwhile.
 """
 
-import logging
 import random
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from auth_jwt.aws.client import failure_of
 from auth_jwt.aws.dynamodb import row_of
+from auth_jwt.aws.failures import sdk_errors, translated_errors
 from auth_jwt.aws.sdk_guard import guard
-from auth_jwt.aws.whole_answers import NoWholeAnswer
-from auth_jwt.errors import Fault, Throttled, Unreachable
+from auth_jwt.errors import Throttled, Unreachable
 from auth_jwt.models import SECRET_ID, Row
 from auth_jwt.provisioning.changes import MISSING, Key, Overtaken, Put, Table, Update
 from auth_jwt.provisioning.tables import DynamoDbTables
@@ -209,7 +206,7 @@ class Target:
             if self._ended.is_set():
                 raise Interrupted
             try:
-                with _translated(action):
+                with translated_errors(action), sdk_errors():
                     return ask()
             except Unreachable as error:
                 failures += 1
@@ -244,35 +241,14 @@ def patient_client(
         Fault: the SDK refuses its own configuration: no region, say.
     """
     from botocore.config import Config
-    from botocore.exceptions import BotoCoreError
 
-    logging.getLogger("botocore").setLevel(logging.INFO)  # at DEBUG it logs what is written: secrets and all
+    from auth_jwt.aws.sdk import sdk_client
+
     config = Config(
         connect_timeout=5,
         read_timeout=30,
         max_pool_connections=connections,
         retries={"mode": "standard", "total_max_attempts": 1},
     )
-    try:
-        return session.client("dynamodb", region_name=region, endpoint_url=endpoint, config=config)
-    except (BotoCoreError, ValueError) as error:
-        raise Fault(f"no DynamoDB client can be made: {error}") from error
-
-
-@contextmanager
-def _translated(action: str) -> Iterator[None]:
-    """Turn botocore's errors into ours, none of which shows a value."""
-    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
-    from botocore.exceptions import ConnectionError as BotoConnectionError
-
-    try:
-        yield
-    except ClientError as error:
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        raise failure_of(action, status, error.response.get("Error", {}).get("Code", "")) from None
-    except (BotoConnectionError, HTTPClientError) as error:
-        raise Unreachable(f"{action}: no answer ({type(error).__name__})") from None
-    except NoWholeAnswer as error:
-        raise Unreachable(f"{action}: no answer ({error})") from None
-    except BotoCoreError as error:
-        raise Fault(f"{action} cannot be done: {type(error).__name__}") from None
+    made: DynamoDBClient = sdk_client("dynamodb", config, session=session, region=region, endpoint=endpoint)
+    return made

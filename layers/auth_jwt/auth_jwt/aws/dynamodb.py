@@ -10,7 +10,8 @@ from decimal import Decimal
 from threading import Semaphore, Thread
 from typing import Any, Final, Generic, TypeVar
 
-from auth_jwt.aws.client import Client, translated_errors
+from auth_jwt.aws.client import Client
+from auth_jwt.aws.failures import translated_errors
 from auth_jwt.credentials import Credential
 from auth_jwt.errors import Fault, Unreachable
 from auth_jwt.models import REVOCATION_JTI, REVOCATION_TAG, SECRET_ID, Columns, Half, Profile, Row, Secret, TagRows

@@ -13,8 +13,8 @@ from errno import EMFILE, ENFILE
 from posixpath import expanduser
 from typing import Any, Final
 
-from auth_jwt.aws.client import Refused
 from auth_jwt.aws.connections import Connections
+from auth_jwt.aws.failures import Refused
 from auth_jwt.aws.identity import AwsIdentity, identity_of
 from auth_jwt.aws.signature import signed
 from auth_jwt.aws.whole_answers import COST_WANTED, FIRST_ERROR, check_transfer, error_code_of, whole_answer

@@ -1,20 +1,52 @@
-"""boto3's session, made so that a client can be made before a snapshot: it looks for credentials at the first request.
+"""boto3's clients, made so that one can be made before a snapshot: it looks for credentials at the first request.
 
 Left to itself, boto3 looks for them as soon as a client is made. They would be in the snapshot, the same ones for every
 process that goes on from it, and be expired some day. What is found is botocore's own, and renews itself if it can.
 """
 
+import logging
 from collections.abc import Callable
 from threading import Lock
 from typing import Any
 
 import boto3
 import botocore.session
+from botocore.config import Config
 from botocore.credentials import CredentialProvider, CredentialResolver, Credentials, ReadOnlyCredentials
-from botocore.exceptions import NoCredentialsError
+from botocore.exceptions import BotoCoreError, NoCredentialsError
+
+from auth_jwt.errors import Fault
 
 
-def session() -> boto3.Session:
+def sdk_client(
+    service: str,
+    config: Config,
+    *,
+    session: boto3.Session | None = None,
+    region: str | None = None,
+    endpoint: str | None = None,
+) -> Any:  # noqa: ANN401 - of any service
+    """Make boto3's client for a *service*. From here on botocore's log begins at INFO.
+
+    Args:
+        service: what boto3 calls it.
+        config: time limits, retries.
+        session: whose credentials count; None takes the SDK's own, which are looked for at the first call.
+        region: AWS region; None leaves it to the SDK.
+        endpoint: URL of the endpoint; None leaves it to the SDK.
+
+    Raises:
+        Fault: the SDK refuses its own configuration: no region, say.
+    """
+    logging.getLogger("botocore").setLevel(logging.INFO)  # at DEBUG it logs questions and answers: secrets and all
+    try:
+        made = session or own_session()
+        return made.client(service, region_name=region, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]
+    except (BotoCoreError, ValueError) as error:
+        raise Fault(f"no client for {service} can be made: {error}") from error
+
+
+def own_session() -> boto3.Session:
     """Make a session of its own: nobody else's defaults, and safe to make in a thread."""
     made = botocore.session.Session()
     chain: CredentialResolver = made.get_component("credential_provider")

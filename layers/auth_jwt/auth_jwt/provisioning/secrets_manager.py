@@ -4,12 +4,11 @@ Exactly one version is `AWSCURRENT`, what readers get. One may be `AWSPENDING`, 
 current before is `AWSPREVIOUS`.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
-from auth_jwt.errors import Fault, Unreachable
+from auth_jwt.aws.failures import sdk_errors, translated_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -17,9 +16,6 @@ if TYPE_CHECKING:
 CURRENT: Final = "AWSCURRENT"
 PENDING: Final = "AWSPENDING"
 PREVIOUS: Final = "AWSPREVIOUS"
-
-_SERVER_ERROR: Final = 500
-_THROTTLED: Final = frozenset({"ThrottlingException", "TooManyRequestsException", "LimitExceededException"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +75,7 @@ class SecretsManager:
 
     def describe(self, secret_id: str) -> ManagedSecret:
         """Return what is known of a secret; see `VersionsStore`."""
-        with _translated_errors("secretsmanager:DescribeSecret"):
+        with translated_errors("secretsmanager:DescribeSecret"), sdk_errors():
             answer = self._client.describe_secret(SecretId=secret_id)
         return ManagedSecret(
             arn=answer["ARN"],
@@ -90,7 +86,7 @@ class SecretsManager:
 
     def value_of(self, arn: str, version: str) -> str | None:
         """Return the text of a version; see `VersionsStore`."""
-        with _translated_errors("secretsmanager:GetSecretValue"):
+        with translated_errors("secretsmanager:GetSecretValue"), sdk_errors():
             try:
                 answer = self._client.get_secret_value(SecretId=arn, VersionId=version)
             except self._client.exceptions.ResourceNotFoundException:
@@ -99,7 +95,7 @@ class SecretsManager:
 
     def put_pending(self, arn: str, version: str, value: str) -> bool:
         """Give a version its value; see `VersionsStore`."""
-        with _translated_errors("secretsmanager:PutSecretValue"):
+        with translated_errors("secretsmanager:PutSecretValue"), sdk_errors():
             try:
                 self._client.put_secret_value(
                     SecretId=arn, ClientRequestToken=version, SecretString=value, VersionStages=[PENDING]
@@ -111,7 +107,7 @@ class SecretsManager:
     def make_current(self, arn: str, version: str, *, instead_of: str | None) -> None:
         """Make a version the current one; see `VersionsStore`."""
         others = {} if instead_of is None else {"RemoveFromVersionId": instead_of}
-        with _translated_errors("secretsmanager:UpdateSecretVersionStage"):
+        with translated_errors("secretsmanager:UpdateSecretVersionStage"), sdk_errors():
             self._client.update_secret_version_stage(
                 SecretId=arn, VersionStage=CURRENT, MoveToVersionId=version, **others
             )
@@ -123,34 +119,10 @@ def secrets_manager_client() -> "SecretsManagerClient":
     Raises:
         Fault: the SDK refuses its own configuration: no region, say.
     """
-    import logging
-
-    import boto3
     from botocore.config import Config
-    from botocore.exceptions import BotoCoreError
 
-    logging.getLogger("botocore").setLevel(logging.INFO)  # at DEBUG it logs what it reads: secrets and all
+    from auth_jwt.aws.sdk import sdk_client
+
     config = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 4})
-    try:
-        return boto3.Session().client("secretsmanager", config=config)
-    except (BotoCoreError, ValueError) as error:
-        raise Fault(f"no client for Secrets Manager can be made: {error}") from error
-
-
-@contextmanager
-def _translated_errors(action: str) -> Iterator[None]:
-    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
-    from botocore.exceptions import ConnectionError as BotoConnectionError
-
-    try:
-        yield
-    except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if status >= _SERVER_ERROR or code in _THROTTLED:
-            raise Unreachable(f"{action} is not answered for now ({code})") from error
-        raise Fault(f"{action} is refused: {code}") from error
-    except (BotoConnectionError, HTTPClientError) as error:
-        raise Unreachable(f"{action}: no answer ({type(error).__name__})") from error
-    except BotoCoreError as error:
-        raise Fault(f"{action} cannot be done: {type(error).__name__}") from error
+    made: SecretsManagerClient = sdk_client("secretsmanager", config)
+    return made

@@ -11,10 +11,9 @@ from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from auth_jwt.aws.client import failure_of
 from auth_jwt.aws.dynamodb import row_of
+from auth_jwt.aws.failures import Refused, sdk_errors, translated_errors
 from auth_jwt.aws.sdk_guard import guard
-from auth_jwt.aws.whole_answers import NoWholeAnswer
 from auth_jwt.errors import Fault, Unreachable
 from auth_jwt.models import REVOCATION_JTI, REVOCATION_TAG, SECRET_ID, Columns, Row
 from auth_jwt.provisioning.changes import MISSING, Change, Check, Delete, Expected, Key, Overtaken, Page, Put, Table
@@ -266,25 +265,16 @@ def _typed(value: object) -> Any:  # noqa: ANN401 - an attribute value of any ty
 
 @contextmanager
 def _translated_errors(action: str) -> Iterator[None]:
-    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
-    from botocore.exceptions import ConnectionError as BotoConnectionError
-
-    try:
-        yield
-    except ClientError as error:
-        reasons: Any = error.response.get("CancellationReasons")
-        code = error.response.get("Error", {}).get("Code", "")
-        if code == "TransactionCanceledException" and reasons:
-            raise _Cancelled(reasons) from None
-        if code == "TransactionInProgressException":  # an earlier attempt of ours: it may yet happen
-            raise Unreachable(f"{action}: no answer yet ({code})") from error
-        raise failure_of(action, error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0), code) from error
-    except (BotoConnectionError, HTTPClientError) as error:
-        raise Unreachable(f"{action}: no answer ({type(error).__name__})") from error
-    except NoWholeAnswer as error:
-        raise Unreachable(f"{action}: no answer ({error})") from error
-    except BotoCoreError as error:
-        raise Fault(f"{action} cannot be done: {type(error).__name__}") from error
+    with translated_errors(action):
+        try:
+            with sdk_errors():
+                yield
+        except Refused as error:
+            if error.code == "TransactionCanceledException" and error.reasons:
+                raise _Cancelled(list(error.reasons)) from None
+            if error.code == "TransactionInProgressException":  # an earlier attempt of ours: it may yet happen
+                raise Unreachable(error.code) from error
+            raise
 
 
 def provisioning_client(
@@ -300,20 +290,14 @@ def provisioning_client(
     Raises:
         Fault: the SDK refuses its own configuration: no region, say.
     """
-    import logging
-
     from botocore.config import Config
-    from botocore.exceptions import BotoCoreError
 
-    from auth_jwt.aws import sdk
+    from auth_jwt.aws.sdk import sdk_client
 
-    logging.getLogger("botocore").setLevel(logging.INFO)  # at DEBUG it logs what is written: secrets and all
     config = Config(
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=_READ_SECONDS,
         retries={"mode": "standard", "total_max_attempts": _SDK_ATTEMPTS},
     )
-    try:
-        return (session or sdk.session()).client("dynamodb", region_name=region, endpoint_url=endpoint, config=config)
-    except (BotoCoreError, ValueError) as error:
-        raise Fault(f"no DynamoDB client can be made: {error}") from error
+    made: DynamoDBClient = sdk_client("dynamodb", config, session=session, region=region, endpoint=endpoint)
+    return made
