@@ -151,7 +151,7 @@ class Target:
                 raise
 
         try:
-            self._asked(f"dynamodb:TransactWriteItems on table {self._names[table]!r}", ask)
+            self._ask_patiently(ask)
         except Overtaken:
             # By ourselves, it may be: an answer that got lost may have been that all is written.
             if not (lost and self._holds(table, changes)):
@@ -176,7 +176,7 @@ class Target:
         action = f"dynamodb:Scan on table {self._names[table]!r}"
         question: Any = {"TableName": self._names[table]}
         while question:
-            answer = self._asked(action, partial(self._client.scan, **question))
+            answer = self._ask_sdk(action, partial(self._client.scan, **question))
             for item in answer["Items"]:
                 row = row_of(item)
                 yield TargetRow(self._key_of(table, row), row)
@@ -187,27 +187,35 @@ class Target:
         """Return about how many rows *table* has, as DynamoDB counted them within six hours."""
         name = self._names[table]
         describe = partial(self._client.describe_table, TableName=name)
-        return self._asked(f"dynamodb:DescribeTable on table {name!r}", describe)["Table"].get("ItemCount", 0)
+        return self._ask_sdk(f"dynamodb:DescribeTable on table {name!r}", describe)["Table"].get("ItemCount", 0)
 
     def _finish(self, action: str, waiting: list[Any], ask: Callable[[list[Any]], list[Any]]) -> None:
         """Ask for all that is *waiting*; *ask* returns what of it was left undone."""
         failures = 0
         while waiting:
-            left = self._asked(action, partial(ask, waiting))
+            left = self._ask_sdk(action, partial(ask, waiting))
             failures = failures + 1 if len(left) == len(waiting) else 0
             waiting = left
             if waiting:
                 self._wait(max(failures, 1), Throttled(f"{action} is throttled (left undone in part)"))
 
-    def _asked(self, action: str, ask: Callable[[], _T]) -> _T:
+    def _ask_sdk(self, action: str, ask: Callable[[], _T]) -> _T:
+        """Return what *ask* gets by boto3, asked again while the table is out of reach; *action* is in its errors."""
+
+        def ask_once() -> _T:
+            with translated_errors(action), sdk_errors():
+                return ask()
+
+        return self._ask_patiently(ask_once)
+
+    def _ask_patiently(self, ask: Callable[[], _T]) -> _T:
         """Return what *ask* returns, asked again while the table is out of reach."""
         failures = 0
         while True:
             if self._ended.is_set():
                 raise Interrupted
             try:
-                with translated_errors(action), sdk_errors():
-                    return ask()
+                return ask()
             except Unreachable as error:
                 failures += 1
                 self._wait(failures, error)
