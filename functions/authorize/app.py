@@ -8,7 +8,6 @@ keeps it warm. Translates only: `auth_jwt` decides.
 import base64
 import os
 import re
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -18,7 +17,7 @@ from json.encoder import encode_basestring
 from typing import Any, Final
 
 from auth_jwt.credentials import CredentialValue
-from auth_jwt.errors import Denied, Fault, Reason, Unreachable
+from auth_jwt.errors import Denied, Reason, Unreachable
 from auth_jwt.http.wire import (
     JSON,
     BodyTooLarge,
@@ -31,7 +30,8 @@ from auth_jwt.http.wire import (
     values_of,
 )
 from auth_jwt.models import Authorized, Report
-from auth_jwt.runtime.observability import Journal, Outcome, gateway_ids_of, milliseconds_since, request_id_of
+from auth_jwt.runtime.observability import Journal, Outcome, gateway_ids_of
+from auth_jwt.runtime.shell import Call, answer_or_fault
 from auth_jwt.runtime.snapshot import prepare_for_snapshots
 from auth_jwt.runtime.warmers import PONG, is_ping
 from auth_jwt.runtime.wiring import Service, service_of
@@ -355,81 +355,52 @@ def _routed(request: Request, report: Report) -> Handled:
 
 
 def _http(event: Event, context: object) -> dict[str, Any]:
-    started = time.perf_counter()
-    report = Report()
-    request = Request.from_event(event, request_id_of(context))
-    noted = gateway_ids_of(event["requestContext"])
-    noted["request_id"], noted["path"] = request.id, request.path if request.path in _ROUTES else None
+    call = Call(journal(), context)
+    request = Request.from_event(event, call.request_id)
+    call.noted |= gateway_ids_of(event["requestContext"])
+    call.noted["path"] = request.path if request.path in _ROUTES else None
     try:
         service()
-        handled = _routed(request, report)
-        if handled.outcome is not None:
-            journal().record(
-                handled.outcome,
-                report,
-                reason=handled.reason,
-                status=int(handled.answer.status),
-                duration_ms=milliseconds_since(started),
-                **noted,
-            )
+        handled = _routed(request, call.report)
         answer = handled.answer
-    except Unreachable as outage:
-        answer = _problem(
-            HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", request, {"Retry-After": str(RETRY_AFTER_SECONDS)}
-        )
-        _record_fault(outage, report, answer, started, noted)
+        call.noted["status"] = int(answer.status)
+        if handled.outcome is not None:
+            call.record(handled.outcome, handled.reason)
     except Exception as error:  # noqa: BLE001 - the last line: whatever it is, the caller gets a problem
-        answer = _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "fault", request)
-        _record_fault(error, report, answer, started, noted)
+        answer = _answer_to_fault(error, request)
+        call.noted["status"] = answer.status.value
+        call.record_fault(error)
     return answer.to_event_sender(request)
+
+
+def _answer_to_fault(error: Exception, request: Request) -> Answer:
+    if not isinstance(error, Unreachable):
+        return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "fault", request)
+    retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    return _problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", request, retry)
 
 
 # -- direct invocations -----------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class Invoked:
-    """A direct invocation that came to an end: its answer, and what the log says of it."""
-
-    answer: dict[str, Any] = field(repr=False)
-    outcome: Outcome
-    reason: str | None = None
-
-
 def _direct(event: object, context: object) -> dict[str, Any]:
     """Decide on `{"jwt_token", "from_user", "from_domain", "call_id"}` for the SDK and `sam local invoke`."""
     fields = event if isinstance(event, dict) else {}
-    return _invoked(lambda report: _decided(fields, report), context)
+    return answer_or_fault(journal(), context, lambda call: _decided(fields, call))
 
 
 def _pong(context: object) -> dict[str, Any]:
     """Answer a warmer, ready for a request: a setting that would fail that, fails here."""
 
-    def prepared(_report: Report) -> Invoked:
+    def prepared(call: Call) -> dict[str, Any]:
         service().prepare()
-        return Invoked(dict(PONG), Outcome.PING)
+        call.record(Outcome.PING)
+        return dict(PONG)
 
-    return _invoked(prepared, context)
-
-
-def _invoked(decide: Callable[[Report], Invoked], context: object) -> dict[str, Any]:
-    started = time.perf_counter()
-    report = Report()
-    noted = {"request_id": request_id_of(context)}
-    try:
-        invoked = decide(report)
-    except Fault as fault:
-        journal().record_fault(fault, report, duration_ms=milliseconds_since(started), **noted)
-        raise
-    except Exception as error:  # noqa: BLE001 - see below
-        journal().record_fault(error, report, duration_ms=milliseconds_since(started), **noted)
-        # The error itself may quote its input, and Lambda would show it to the caller.
-        raise Fault("unforeseen error: its cause is in the log") from None
-    journal().record(invoked.outcome, report, reason=invoked.reason, duration_ms=milliseconds_since(started), **noted)
-    return invoked.answer
+    return answer_or_fault(journal(), context, prepared)
 
 
-def _decided(fields: Mapping[str, Any], report: Report) -> Invoked:
+def _decided(fields: Mapping[str, Any], call: Call) -> dict[str, Any]:
     decide = service().authorizer.authorize
     # What is not a string names nobody, and nobody is called "".
     asked = {
@@ -437,11 +408,12 @@ def _decided(fields: Mapping[str, Any], report: Report) -> Invoked:
         for name in ("from_user", "from_domain")
         if name in fields
     }
-    report.note_call_id(fields.get("call_id"))
+    call.report.note_call_id(fields.get("call_id"))
     try:
-        authorized = decide(fields.get("jwt_token"), report=report, **asked)
+        authorized = decide(fields.get("jwt_token"), report=call.report, **asked)
     except Denied as denied:
-        return Invoked({"code": -1}, Outcome.DENIED, denied.reason.value)
+        call.record(Outcome.DENIED, denied.reason.value)
+        return {"code": -1}
     answer = {
         "code": 1,
         "sip_username": authorized.sip_username,
@@ -449,10 +421,5 @@ def _decided(fields: Mapping[str, Any], report: Report) -> Invoked:
         "credentials": {name: _plain(value) for name, value in authorized.credentials.items()},
         "expires_at": authorized.expires_at,
     }
-    return Invoked(answer, Outcome.AUTHORIZED)
-
-
-def _record_fault(
-    error: Exception, report: Report, answer: Answer, started: float, noted: Mapping[str, object]
-) -> None:
-    journal().record_fault(error, report, status=answer.status.value, duration_ms=milliseconds_since(started), **noted)
+    call.record(Outcome.AUTHORIZED)
+    return answer

@@ -8,7 +8,6 @@ import base64
 import json
 import os
 import re
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -18,11 +17,12 @@ from typing import Any, Final
 
 from auth_jwt.authorizer import Authorizer
 from auth_jwt.credentials import CredentialValue
-from auth_jwt.errors import Denied, Fault, TooLarge, UnknownEvent
+from auth_jwt.errors import Denied, TooLarge, UnknownEvent
 from auth_jwt.http.wire import values_of
 from auth_jwt.models import Authorized, Report
-from auth_jwt.runtime.observability import Journal, Outcome, gateway_ids_of, milliseconds_since, request_id_of
+from auth_jwt.runtime.observability import Journal, Outcome, gateway_ids_of
 from auth_jwt.runtime.settings import AuthorizerRefusal, AuthorizerResponse, AuthorizerSettings, SourceKind, TokenSource
+from auth_jwt.runtime.shell import Call, answer_or_fault
 from auth_jwt.runtime.snapshot import prepare_for_snapshots
 from auth_jwt.runtime.warmers import PONG, is_ping
 from auth_jwt.runtime.wiring import Service, service_of
@@ -59,31 +59,23 @@ def lambda_handler(event: object, context: object) -> Json:
         Unauthorized: the token is refused or missing, and the form has no better way to say so.
         Fault: it cannot be decided, so that API Gateway answers 500.
     """
-    started = time.perf_counter()
-    report = Report()
-    noted: dict[str, object] = {"request_id": request_id_of(context)}
-    fault = None
-    try:
-        authorizer, rules = service().authorizer, settings()
-        if is_ping(event):
-            service().prepare()
-            handled = Handled(dict(PONG), Outcome.PING)
-        else:
-            request = Request.from_event(event, rules.token_sources)
-            noted |= {**request.gateway_ids, "form": request.form.value}
-            handled = _handled(request, rules, authorizer, report)
-            noted["dropped"] = handled.dropped
-        journal().record(
-            handled.outcome, report, reason=handled.reason, duration_ms=milliseconds_since(started), **noted
-        )
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is no answer
-        journal().record_fault(error, report, duration_ms=milliseconds_since(started), **noted)
-        # An error of others may quote its input, and Lambda would show it.
-        fault = error if isinstance(error, Fault) else Fault("unforeseen error: its cause is in the log")
-    if fault is not None:  # out here, it drags no other error along
-        raise fault
-    if handled.answer is None:
+    answer = answer_or_fault(journal(), context, lambda call: _decided(event, call))
+    if answer is None:
         raise Unauthorized
+    return answer
+
+
+def _decided(event: object, call: Call) -> dict[str, Any] | None:
+    authorizer, rules = service().authorizer, settings()
+    if is_ping(event):
+        service().prepare()
+        call.record(Outcome.PING)
+        return dict(PONG)
+    request = Request.from_event(event, rules.token_sources)
+    call.noted |= {**request.gateway_ids, "form": request.form.value}
+    handled = _handled(request, rules, authorizer, call.report)
+    call.noted["dropped"] = handled.dropped
+    call.record(handled.outcome, handled.reason)
     return handled.answer
 
 

@@ -15,7 +15,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any, Final
 
-from auth_jwt.errors import BadSetting, Conflict, Fault, NotFound, NotRotated, Rejected, UnknownEvent, Unreachable
+from auth_jwt.errors import BadSetting, Conflict, NotFound, NotRotated, Rejected, UnknownEvent, Unreachable
 from auth_jwt.models import Report
 from auth_jwt.provisioning import Provisioning
 from auth_jwt.provisioning.audit import Audit, AuditEntry, WriteOutcome
@@ -33,8 +33,9 @@ from auth_jwt.provisioning.secrets_manager import (
 from auth_jwt.provisioning.tables import provisioning_client
 from auth_jwt.provisioning.tokens import Trial
 from auth_jwt.provisioning.wiring import provisioning_of
-from auth_jwt.runtime.observability import Journal, Outcome, milliseconds_since, request_id_of
+from auth_jwt.runtime.observability import Journal, Outcome
 from auth_jwt.runtime.settings import RotationSettings, Settings, near_misses
+from auth_jwt.runtime.shell import Call, answer_or_fault
 
 SETTLE_SECONDS: Final = 3
 """How long a row has been there before anybody signs with its secret.
@@ -61,31 +62,21 @@ def lambda_handler(event: object, context: object) -> None:
     Raises:
         Fault: the step is not done, so that Secrets Manager tries again.
     """
-    started = time.perf_counter()
-    noted: dict[str, object] = {"request_id": request_id_of(context)}
-    report = Report()
-    fault = None
-    try:
-        request = Request.from_event(event)
-        noted |= {"step": request.step.value, "managed_secret": request.secret_id}
-        trial = _done(request, service(), report)
-        outcome, reason, report = _told(trial, report)
-        journal().record(outcome, report, reason=reason, duration_ms=milliseconds_since(started), **noted)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the step is not done
-        journal().record_fault(error, report, duration_ms=milliseconds_since(started), **noted)
-        # An error of others may quote its input, and Lambda would show it.
-        fault = error if isinstance(error, Fault) else Fault("unforeseen error: its cause is in the log")
-    if fault is not None:  # out here, it drags no other error along
-        raise fault
+    answer_or_fault(journal(), context, lambda call: _do_step(event, call))
 
 
-def _told(trial: Trial | None, report: Report) -> tuple[Outcome, str | None, Report]:
-    """Return what the log says: of a test, what the service decided."""
+def _do_step(event: object, call: Call) -> None:
+    request = Request.from_event(event)
+    call.noted |= {"step": request.step.value, "managed_secret": request.secret_id}
+    trial = _done(request, service(), call.report)
     if trial is None:
-        return Outcome.DONE, None, report
+        call.record(Outcome.DONE)
+        return
+    call.report = trial.report  # of a test, the log says what the service decided
     if trial.refused_because is None:
-        return Outcome.AUTHORIZED, None, trial.report
-    return Outcome.DENIED, trial.refused_because.value, trial.report
+        call.record(Outcome.AUTHORIZED)
+    else:
+        call.record(Outcome.DENIED, trial.refused_because.value)
 
 
 def _done(request: "Request", wired: "Service", report: Report) -> Trial | None:

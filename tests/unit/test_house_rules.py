@@ -31,7 +31,15 @@ INWARD_TO_OUTWARD = (
         "aws.sdk",
     ),
     *("aws.client", "aws.dynamodb", "aws.express"),
-    *("runtime", "runtime.settings", "runtime.observability", "runtime.snapshot", "runtime.warmers", "runtime.wiring"),
+    *(
+        "runtime",
+        "runtime.settings",
+        "runtime.observability",
+        "runtime.shell",
+        "runtime.snapshot",
+        "runtime.warmers",
+        "runtime.wiring",
+    ),
     # -- what operators do: nothing above imports it, so no login waits for it --
     *("provisioning.changes", "provisioning.audit", "provisioning.statements"),
     *("provisioning.inspection", "provisioning.registry"),
