@@ -169,8 +169,8 @@ def page() -> str:
         "",
         "## Side by side",
         "",
-        "A running OpenSIPS with the module, and one with [the recipe](../frontends/opensips/README.md) in its place, were"
-        " given the same 56 tokens. Decoded token, user and AVPs are equal wherever both accept, but for the following."
+        "A running OpenSIPS with the module, and one with [the recipe](../frontends/opensips/README.md) in its place,"
+        " were given the same 56 tokens. Decoded token, user and AVPs are equal wherever both accept, but for these."
         " [Faults of the module itself](../frontends/opensips/README.md#leaving-the-module) stand beside the recipe.",
         "",
         *_table(["what", "OpenSIPS", "here"], [[what, *sides] for what, sides in SIDE_BY_SIDE.items()]),
