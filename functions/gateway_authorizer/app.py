@@ -40,7 +40,7 @@ _MAX_EXACT: Final = 2**53 - 1  # the largest integer that every reader of JSON r
 
 # Powertools has classes for these events and answers. Importing them takes a sixth longer, and their policies drop the
 # partition of the ARN, so that in China and GovCloud nobody would be let in: docs/decisions/0011.
-# An account is twelve digits, and `random-account-id` for serverless-offline.
+# An account is twelve digits; serverless-offline has none and sends a word, `random-account-id` or `undefined`.
 _METHOD_ARN: Final = re.compile(
     r"(arn:aws[a-z-]{0,32}:execute-api:[a-z0-9-]{1,32}:[A-Za-z0-9_-]{1,64}:[A-Za-z0-9_-]{1,64}"
     r"/(?:\$default|[A-Za-z0-9_-]{1,128}))/(.*)",

@@ -153,6 +153,7 @@ def test_it_lets_them_call_no_other_stage_or_api(ask: Ask, elsewhere: str) -> No
         ("arn:aws:execute-api:us-east-1:123456789012:abc/live/$connect", "/live/*"),
         ("arn:aws:execute-api:us-east-1:123456789012:abc/v1/GET/line\nbreak", "/v1/*"),
         ("arn:aws:execute-api:us-east-1:random-account-id:random-api-id/dev/GET/calls/{id}", "/dev/*"),
+        ("arn:aws:execute-api:us-east-1:undefined:private/local/$connect", "/local/*"),
     ],
 )
 def test_the_resource_is_the_stage_of_the_event_in_its_own_partition(ask: Ask, arn: str, resource: str) -> None:
