@@ -147,7 +147,19 @@ def test_the_readme_counts_the_recorded_cases() -> None:
 
 def test_every_setting_named_anywhere_is_one() -> None:
     """Whatever is spelt like a variable is one of ours, of Powertools or of AWS, or a name in an example."""
-    examples = {"NOW", "SECRET", "TOKEN", "URL", "KEY", "EOF", "KEY_ID", "NO_COLOR", "PKG_MEMORY", "SHM_MEMORY"}
+    examples = {
+        "NOW",
+        "SECRET",
+        "TOKEN",
+        "URL",
+        "KEY",
+        "EOF",
+        "KEY_ID",
+        "NO_COLOR",
+        "PKG_MEMORY",
+        "SHM_MEMORY",
+        "S_MEMORY",
+    }
     commands = (ROOT / "cli" / "auth_jwt_cli").rglob("*.py")
     commands_own = {name for path in commands for name in re.findall(r'"(AUTH_JWT_[A-Z_]+)"', text_of(path))}
     kamailio = {
