@@ -17,6 +17,7 @@ from auth_jwt.provisioning.changes import Key, Table
 from auth_jwt_cli.migration.examination import RULES_OF_FLAWS, Examination
 from auth_jwt_cli.migration.findings import RULES, Finding, Severity
 from auth_jwt_cli.migration.ledger import Ledger
+from auth_jwt_cli.migration.live_rules import LIVE_RULES
 from auth_jwt_cli.migration.translation import TargetRow
 from tests.factories import (
     HMAC_KEY,
@@ -271,6 +272,10 @@ def test_the_reason_is_told_and_not_only_the_rule() -> None:
         pytest.param(a_profile(disabled=1), {"disabled-profile"}, id="disabled"),
         pytest.param(a_profile(tokens_valid_after=NOW), set(), id="a revocation"),
         pytest.param(a_profile(tokens_valid_after="x"), {"valid-after-not-a-number"}, id="an odd one"),
+        pytest.param(
+            a_profile(tokens_valid_after=NOW * 1000), {"valid-after-in-milliseconds"}, id="one in milliseconds"
+        ),
+        pytest.param(a_profile(tokens_valid_after=NOW + 60), set(), id="one to come"),
         pytest.param(a_profile(tag="x" * 128), set(), id="128 characters"),
         pytest.param(a_profile(tag="x" * 129), {"tag-too-long"}, id="129 characters"),
         pytest.param(a_profile(tag="t1 "), {"blank-around-tag"}, id="a blank at the end"),
@@ -374,11 +379,31 @@ def test_only_what_cannot_or_must_not_be_there_bars_a_row() -> None:
     }
 
 
+def listed_on(page: str) -> list[tuple[str, str, str, str]]:
+    """The rules that a page of the documentation lists."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    return re.findall(r"^\| `([a-z-]+)` \| (\w+) \| (.+?) \| (.+?) \|$", text, re.MULTILINE)
+
+
 def test_the_page_lists_every_rule_as_it_is() -> None:
-    page = (ROOT / "docs" / "migration.md").read_text(encoding="utf-8")
-    listed = re.findall(r"^\| `([a-z-]+)` \| (\w+) \| (.+?) \| (.+?) \|$", page, re.MULTILINE)
+    listed = listed_on("migration.md")
 
     assert listed == [(rule.id, rule.severity.value, rule.why, rule.remedy) for rule in RULES.values()]
+
+
+def test_the_page_of_the_live_tables_lists_every_rule_as_it_is_there() -> None:
+    assert listed_on("live-tables.md") == [
+        (rule.id, rule.severity.value, LIVE_RULES[rule.id].why or rule.why, LIVE_RULES[rule.id].remedy)
+        for rule in RULES.values()
+        if rule.id in LIVE_RULES
+    ]
+
+
+def test_the_live_tables_have_no_opensips_and_no_source() -> None:
+    for rule, live in LIVE_RULES.items():
+        assert "OpenSIPS" not in f"{live.why or RULES[rule].why} {live.remedy}"
+        assert "import" not in live.remedy
+        assert live.remedy.endswith(".")
 
 
 def test_rules_are_told_in_sentences() -> None:

@@ -16,6 +16,8 @@ from auth_jwt.tokens import MAX_TAG_CHARACTERS
 
 MAX_TIME: Final = 10**11 - 1
 """UNIX seconds, in the year 5138. What is more, is in milliseconds."""
+MAX_KEY_BYTES: Final = 2048
+"""What a partition key of DynamoDB has at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +97,21 @@ def checked_tag(tag: str) -> str:
     if not tag or len(tag) > MAX_TAG_CHARACTERS:
         raise Invalid(f"a tag has 1 to {MAX_TAG_CHARACTERS} characters, this one {len(tag)}")
     return checked_text("the tag", tag)
+
+
+def checked_key(tag: str) -> str:
+    """Return *tag* if a row may have it, also one that no token may name: so that such rows can be taken away.
+
+    Raises:
+        Invalid: no row may.
+    """
+    try:
+        size = len(tag.encode("utf-8"))
+    except UnicodeEncodeError:
+        raise Invalid("the tag is not valid Unicode") from None
+    if not 0 < size <= MAX_KEY_BYTES:
+        raise Invalid(f"a row's tag has 1 to {MAX_KEY_BYTES} bytes, this one {size}")
+    return tag
 
 
 def checked_text(name: str, text: str) -> str:

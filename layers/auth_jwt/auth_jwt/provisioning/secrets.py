@@ -20,6 +20,7 @@ from auth_jwt.provisioning.changes import (
     Delete,
     Expected,
     Key,
+    Missing,
     Overtaken,
     Put,
     Table,
@@ -28,6 +29,7 @@ from auth_jwt.provisioning.changes import (
 from auth_jwt.provisioning.inspection import SecretRecord, SecretState, inspected
 from auth_jwt.provisioning.registry import Registry, checked_tag, checked_text, checked_time
 from auth_jwt.provisioning.statements import Statement, statement_of, weakness_in
+from auth_jwt.provisioning.windows import meant_seconds
 from auth_jwt.tokens import ALGORITHMS
 
 GENERATED_BYTES: Final = 64
@@ -185,7 +187,7 @@ class Secrets:
         if there is not None and there.state in (SecretState.OPEN, SecretState.FUTURE):
             return Added(there)
         self._refuse_a_second_of(rows, new)
-        self._refuse_one_too_many(rows, new)
+        self._refuse_one_too_many(tag, rows, new.record.start, new.record.end)
         changes = (Check(Key(Table.PROFILES, tag), PRESENT), Put(Key(Table.SECRETS, tag, new.id), new.columns, ABSENT))
         try:
             self._registry.write("secret.add", tag, *changes, id=new.id, details=_window(new.record))
@@ -201,6 +203,8 @@ class Secrets:
         Raises:
             Invalid: *at* has passed.
             NotFound: there is no such secret.
+            Conflict: its end is no number, so that it is not open, and would be until a later *at*; or it keeps
+                changing.
         """
         now = self._registry.now()
         end = now if at is None else checked_time("the end", at)
@@ -208,18 +212,98 @@ class Secrets:
             raise Invalid(f"{end} has passed; leave it out to close the secret now")
         for _ in range(_ATTEMPTS):
             row = self._existing(tag, secret_id)
-            if _ends_by(row.get(self._columns.end), end):
+            present = row.get(self._columns.end)
+            if _ends_by(present, end):
                 break
+            if end > now and not isinstance(present, Decimal):
+                what = "has no end" if present is None else "has an end that is no number"
+                raise Conflict(
+                    f"the secret {secret_id!r} of {tag!r} {what}, so it is not open, and would be until then; nothing"
+                    " was done: close it now, without a time, or give it a window first (`auth-jwt secret set`)"
+                )
             try:
-                until = end if isinstance(row.get(self._columns.end), Decimal) else now  # or it would open until then
-                change = self._closing(tag, row, until)
-                self._registry.write("secret.close", tag, change, id=secret_id, details={"end": until})
+                change = self._closing(tag, row, end)
+                self._registry.write("secret.close", tag, change, id=secret_id, details={"end": end})
                 break
             except Overtaken:  # by another end, or by its removal
                 continue
         else:
             raise Conflict(f"the secret {secret_id!r} of {tag!r} keeps changing: try again")
         return self.show(tag, secret_id)
+
+    def change(
+        self,
+        tag: str,
+        secret_id: str,
+        *,
+        start: int | None = None,
+        end: int | None = None,
+        kid: str | Missing | None = None,
+        mend: bool = False,
+        dry_run: bool = False,
+    ) -> SecretRecord:
+        """Change what is given of a secret, and leave the rest. It never opens one again that has ended.
+
+        Args:
+            tag: whose.
+            secret_id: which.
+            start: first second of its window.
+            end: first second after it.
+            kid: its key id; `MISSING` takes it away.
+            mend: whether the bounds that are not given become what they were meant to be, as `meant_seconds` tells. An
+                end in milliseconds may thereby have passed: then this closes it.
+            dry_run: whether nothing is written, and what would be is returned.
+
+        Raises:
+            Invalid: nothing is given, a bound is no time, or the window would never open.
+            NotFound: there is no such secret.
+            Conflict: it has ended, as many are open beside it as are tried, or it keeps changing.
+        """
+        given: dict[str, object] = {}
+        for name, column, bound in (("the start", self._columns.start, start), ("the end", self._columns.end, end)):
+            if bound is not None:
+                given[column] = Decimal(checked_time(name, bound))
+        if kid is not None:
+            given[self._columns.kid] = MISSING if kid is MISSING else checked_text("the kid", kid)
+        if not given and not mend:
+            raise Invalid("nothing to change is given")
+        for _ in range(_ATTEMPTS):
+            rows = self._store.secrets(checked_tag(tag))
+            row = _of_id(rows, tag, secret_id)
+            columns = {**(self._meant(row) if mend else {}), **given}
+            changed = {name: value for name, value in {**row, **columns}.items() if value is not MISSING}
+            if mend or start is not None or end is not None:
+                self._check_window(tag, row, changed, [other for other in rows if other is not row])
+            columns = {name: value for name, value in columns.items() if not _is_same(value, row.get(name, MISSING))}
+            if dry_run or not columns:
+                return self._registry.inspected(changed)
+            expected = self._as_read(row, self._columns.start, self._columns.end, self._columns.kid)
+            update = Update(Key(Table.SECRETS, tag, secret_id), columns, expected)
+            try:
+                self._registry.write("secret.change", tag, update, id=secret_id, details={"columns": sorted(columns)})
+            except Overtaken:
+                continue
+            return self.show(tag, secret_id)
+        raise Conflict(f"the secret {secret_id!r} of {tag!r} keeps changing: try again")
+
+    def _meant(self, row: Row) -> dict[str, object]:
+        """Return the bounds of a *row* as they were meant, where that can be told."""
+        columns = (self._columns.start, self._columns.end)
+        meant = {column: meant_seconds(row.get(column)) for column in columns}
+        return {column: Decimal(seconds) for column, seconds in meant.items() if seconds is not None}
+
+    def _check_window(self, tag: str, row: Row, changed: Row, others: Sequence[Row]) -> None:
+        """Refuse a *changed* window that cannot be, that opens again, or that is one too many."""
+        now = self._registry.now()
+        old, new = Secret.from_row(row, self._columns), Secret.from_row(changed, self._columns)
+        for name, bound in (("start", new.start), ("end", new.end)):
+            if bound is None:
+                raise Invalid(f"nobody can tell what its {name} was meant to be: say it, too")
+        if new.start is None or new.end is None or new.start >= new.end:
+            raise Invalid("its window would end before it starts, so that it never opens")
+        if old.end is not None and old.end <= now < new.end:
+            raise Conflict(f"the secret {new.id!r} of {tag!r} has ended, and what has is not opened again: add another")
+        self._refuse_one_too_many(tag, others, new.start, new.end)
 
     def remove(self, tag: str, secret_id: str) -> None:
         """Take away the row of a secret that is not open.
@@ -273,7 +357,8 @@ class Secrets:
         if len(old) > MAX_ROTATED:
             raise Invalid(f"{len(old)} secrets are open, more than the {MAX_ROTATED} that one rotation closes")
         closed = {row[SECRET_ID]: {**row, self._columns.end: Decimal(end)} for row in old}
-        self._refuse_one_too_many([closed.get(row[SECRET_ID], row) for row in rows], new)
+        beside = [closed.get(row[SECRET_ID], row) for row in rows]
+        self._refuse_one_too_many(tag, beside, new.record.start, new.record.end)
         changes: list[Change] = [
             Check(Key(Table.PROFILES, tag), PRESENT),
             Put(Key(Table.SECRETS, tag, new.id), new.columns, ABSENT),
@@ -372,10 +457,7 @@ class Secrets:
         return Stated(tag, secret_id, outcome, statement.algorithms)
 
     def _existing(self, tag: str, secret_id: str) -> Row:
-        for row in self._store.secrets(checked_tag(tag)):
-            if row[SECRET_ID] == secret_id:
-                return row
-        raise NotFound(f"there is no secret {secret_id!r} of {tag!r}")
+        return _of_id(self._store.secrets(checked_tag(tag)), tag, secret_id)
 
     def _is_open(self, row: Row) -> bool:
         return Secret.from_row(row, self._columns).is_open(self._registry.clock())
@@ -395,17 +477,18 @@ class Secrets:
                 return self._registry.inspected(row)
         return None
 
-    def _refuse_one_too_many(self, rows: Sequence[Row], new: PreparedSecret) -> None:
-        """Refuse a secret beside which so many are open at some time that one of them would not be tried any more."""
+    def _refuse_one_too_many(
+        self, tag: str, rows: Sequence[Row], start: int | Decimal | None, end: int | Decimal | None
+    ) -> None:
+        """Refuse a window beside which so many are open at some time that one of them would not be tried any more."""
         most = self._registry.policy.max_secrets_per_tag
-        start, end = new.record.start, new.record.end
         if len(rows) < most or start is None or end is None:
             return
         others = [Secret.from_row(row, self._columns) for row in rows]
         beside = _most_open_at_once(others, max(start, self._registry.now()), end)
         if beside >= most:
             raise Conflict(
-                f"{new.record.tag!r} has {beside} secrets that are open at the same time, and the service tries no more"
+                f"{tag!r} has {beside} secrets that are open at the same time, and the service tries no more"
                 f" than {most} (MAX_SECRETS_PER_TAG): close those that are not needed, or raise the setting"
             )
 
@@ -505,8 +588,19 @@ def _most_open_at_once(secrets: Iterable[Secret], start: int | Decimal, end: int
     return max(bisect_right(starts, instant) - bisect_right(ends, instant) for instant in instants)
 
 
+def _is_same(one: object, other: object) -> bool:
+    return type(one) is type(other) and one == other  # True is not 1
+
+
 def _ends_by(end: object, instant: int) -> bool:
     return isinstance(end, Decimal) and end <= instant
+
+
+def _of_id(rows: Iterable[Row], tag: str, secret_id: str) -> Row:
+    for row in rows:
+        if row[SECRET_ID] == secret_id:
+            return row
+    raise NotFound(f"there is no secret {secret_id!r} of {tag!r}")
 
 
 def _same_text(one: object, other: str) -> bool:
