@@ -10,6 +10,7 @@ from auth_jwt.provisioning.changes import MISSING
 from auth_jwt.provisioning.inspection import SecretRecord, SecretState
 from auth_jwt.provisioning.rendering import rotated_json, secret_json
 from auth_jwt.provisioning.secrets import OVERLAP_SECONDS, NewSecret
+from auth_jwt.provisioning.windows import is_in_milliseconds, meant_seconds
 from auth_jwt_cli.connection import Connection
 from auth_jwt_cli.inputs import given_secret
 from auth_jwt_cli.options import (
@@ -134,13 +135,18 @@ def close(
 
     Example: auth-jwt secret close alice-web 1 --at +1h
     """
-    others = [record.id for record in connection.reading.secrets.list(tag) if record.state is SecretState.OPEN]
-    if others == [secret_id]:
+    there = {record.id: record for record in connection.reading.secrets.list(tag)}
+    if [record.id for record in there.values() if record.state is SecretState.OPEN] == [secret_id]:
         connection.output.confirm(f"{secret_id!r} is the last open secret of {tag!r}. Close it?", yes=yes)
     secret = connection.writing.secrets.close(tag, secret_id, at=at)
     connection.output.show(secret_json(secret), _described(secret, connection))
     if at is not None and secret.end is not None and secret.end < at:
         connection.output.warn("it ends earlier than --at says, and that stays: closing never makes a window longer")
+    before = there[secret_id].end if secret_id in there else None
+    meant = meant_seconds(before) if is_in_milliseconds(before) else None
+    if at is not None and meant is not None and meant < at:
+        told = shown_instant(meant, connection.reading.registry.clock())
+        connection.output.warn(f"its end was in milliseconds, and meant to be earlier than --at: {told}")
     connection.tell_when_it_works()
 
 

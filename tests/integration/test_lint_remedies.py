@@ -80,7 +80,14 @@ class Case:
 
 
 def of_key(rule: str, secret: object, *ways: Sequence[str], name: str = "", **columns: object) -> Case:
-    return Case(rule, ways, [a_row(secret, **{"alg": ..., **columns})], fill_in={"LIST": "RS256"}, name=name)
+    row = {**a_row(secret), "alg": ..., **columns}
+    return Case(
+        rule,
+        ways,
+        [{name: value for name, value in row.items() if value is not ...}],
+        fill_in={"LIST": "RS256"},
+        name=name,
+    )
 
 
 CASES = [

@@ -6,19 +6,17 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from auth_jwt.credentials import parse_credentials
 from auth_jwt.errors import Flaw
 from auth_jwt.models import Columns, Policy
-from auth_jwt.provisioning.changes import Key, Table
+from auth_jwt.provisioning.changes import Table
 from auth_jwt_cli.migration.examination import RULES_OF_FLAWS, Examination
-from auth_jwt_cli.migration.findings import RULES, Finding, Severity
+from auth_jwt_cli.migration.findings import RULES, Severity
 from auth_jwt_cli.migration.ledger import Ledger
 from auth_jwt_cli.migration.live_rules import LIVE_RULES
-from auth_jwt_cli.migration.translation import TargetRow
 from tests.factories import (
     HMAC_KEY,
     NOW,
@@ -36,6 +34,7 @@ from tests.factories import (
     without,
 )
 from tests.key_forms import DOUBTFUL, PRIME_MODULUS, public_key_pem
+from tests.linted_rows import findings_of, row_of, rules_of
 
 ROOT = Path(__file__).parents[2]
 LONG_ENOUGH = HMAC_KEY
@@ -48,34 +47,6 @@ FROM_ONE_ROW = {
     "duplicate-key",  # tests/integration/test_lint.py
 }
 FROM_TWO_ROWS = {"kept-closed"}  # tests/integration/test_import.py
-
-
-def row_of(columns: dict[str, object]) -> TargetRow:
-    """A row, its numbers as DynamoDB's client gives them."""
-    natural = {
-        name: Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else value
-        for name, value in columns.items()
-    }
-    if "corresponding_tag" in columns:
-        return TargetRow(Key(Table.SECRETS, str(columns["corresponding_tag"]), str(columns.get("id", ""))), natural)
-    return TargetRow(Key(Table.PROFILES, str(columns["tag"])), natural)
-
-
-def findings_of(
-    columns: dict[str, object], *, live: bool = False, required: bool = False, hmac: bool = False, **policy: object
-) -> list[Finding]:
-    examination = Examination(
-        Columns(requires_alg=required),
-        Policy(**policy),  # type: ignore[arg-type]
-        live=live,
-        hmac=hmac,
-        clock=lambda: NOW,
-    )
-    return examination.of(row_of(columns)).findings
-
-
-def rules_of(columns: dict[str, object], **settings: Any) -> set[str]:
-    return {finding.rule.id for finding in findings_of(columns, **settings)}
 
 
 def between(

@@ -314,7 +314,7 @@ def test_nothing_can_be_closed_in_the_past(at: int, fits: bool) -> None:
             office.provisioning.secrets.close(TAG, "1", at=at)
 
 
-NO_ENDS = [None, "never", "4102444800", "NaN", True, {"B": b"1"}, {"L": []}]
+NO_ENDS: list[object] = [None, "never", "4102444800", "NaN", True, {"B": b"1"}, {"L": []}]
 
 
 @pytest.mark.parametrize("end", NO_ENDS)

@@ -1,14 +1,14 @@
 """What all operations share: the tables, the rules, the clock, and the audit of every write."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import floor
 from typing import Any, Final
 
 from auth_jwt.authorizer import Authorizer
-from auth_jwt.errors import AuthJwtError, Invalid, Unreachable
-from auth_jwt.models import Columns, Policy, Row, Secret
+from auth_jwt.errors import AuthJwtError, Invalid, NotFound, Unreachable
+from auth_jwt.models import SECRET_ID, Columns, Policy, Row, Secret
 from auth_jwt.provisioning.audit import Audit, AuditEntry, WriteOutcome
 from auth_jwt.provisioning.changes import Change, ProvisioningStore
 from auth_jwt.provisioning.inspection import SecretRecord, inspected
@@ -75,6 +75,18 @@ class Registry:
         finally:
             if outcome is not None:
                 self.audit(AuditEntry(self.now(), self.actor, action, tag, id, outcome, details or {}))
+
+
+def row_among(rows: Iterable[Row], tag: str, secret_id: str) -> Row:
+    """Return the one of a tag's secrets that has this id.
+
+    Raises:
+        NotFound: there is none.
+    """
+    for row in rows:
+        if row[SECRET_ID] == secret_id:
+            return row
+    raise NotFound(f"there is no secret {secret_id!r} of {tag!r}")
 
 
 def checked_time(name: str, seconds: int) -> int:

@@ -1,7 +1,6 @@
 """Secrets: the keys of a tag, each with the window in which it may verify."""
 
 import secrets as randomness
-from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -27,9 +26,9 @@ from auth_jwt.provisioning.changes import (
     Update,
 )
 from auth_jwt.provisioning.inspection import SecretRecord, SecretState, inspected
-from auth_jwt.provisioning.registry import Registry, checked_tag, checked_text, checked_time
+from auth_jwt.provisioning.registry import Registry, checked_tag, checked_text, checked_time, row_among
 from auth_jwt.provisioning.statements import Statement, statement_of, weakness_in
-from auth_jwt.provisioning.windows import meant_seconds
+from auth_jwt.provisioning.windows import SecretChange, change, refuse_one_too_many
 from auth_jwt.tokens import ALGORITHMS
 
 GENERATED_BYTES: Final = 64
@@ -187,7 +186,7 @@ class Secrets:
         if there is not None and there.state in (SecretState.OPEN, SecretState.FUTURE):
             return Added(there)
         self._refuse_a_second_of(rows, new)
-        self._refuse_one_too_many(tag, rows, new.record.start, new.record.end)
+        refuse_one_too_many(self._registry, tag, rows, new.record.start, new.record.end)
         changes = (Check(Key(Table.PROFILES, tag), PRESENT), Put(Key(Table.SECRETS, tag, new.id), new.columns, ABSENT))
         try:
             self._registry.write("secret.add", tag, *changes, id=new.id, details=_window(new.record))
@@ -242,68 +241,9 @@ class Secrets:
         mend: bool = False,
         dry_run: bool = False,
     ) -> SecretRecord:
-        """Change what is given of a secret, and leave the rest. It never opens one again that has ended.
-
-        Args:
-            tag: whose.
-            secret_id: which.
-            start: first second of its window.
-            end: first second after it.
-            kid: its key id; `MISSING` takes it away.
-            mend: whether the bounds that are not given become what they were meant to be, as `meant_seconds` tells. An
-                end in milliseconds may thereby have passed: then this closes it.
-            dry_run: whether nothing is written, and what would be is returned.
-
-        Raises:
-            Invalid: nothing is given, a bound is no time, or the window would never open.
-            NotFound: there is no such secret.
-            Conflict: it has ended, as many are open beside it as are tried, or it keeps changing.
-        """
-        given: dict[str, object] = {}
-        for name, column, bound in (("the start", self._columns.start, start), ("the end", self._columns.end, end)):
-            if bound is not None:
-                given[column] = Decimal(checked_time(name, bound))
-        if kid is not None:
-            given[self._columns.kid] = MISSING if kid is MISSING else checked_text("the kid", kid)
-        if not given and not mend:
-            raise Invalid("nothing to change is given")
-        for _ in range(_ATTEMPTS):
-            rows = self._store.secrets(checked_tag(tag))
-            row = _of_id(rows, tag, secret_id)
-            columns = {**(self._meant(row) if mend else {}), **given}
-            changed = {name: value for name, value in {**row, **columns}.items() if value is not MISSING}
-            if mend or start is not None or end is not None:
-                self._check_window(tag, row, changed, [other for other in rows if other is not row])
-            columns = {name: value for name, value in columns.items() if not _is_same(value, row.get(name, MISSING))}
-            if dry_run or not columns:
-                return self._registry.inspected(changed)
-            expected = self._as_read(row, self._columns.start, self._columns.end, self._columns.kid)
-            update = Update(Key(Table.SECRETS, tag, secret_id), columns, expected)
-            try:
-                self._registry.write("secret.change", tag, update, id=secret_id, details={"columns": sorted(columns)})
-            except Overtaken:
-                continue
-            return self.show(tag, secret_id)
-        raise Conflict(f"the secret {secret_id!r} of {tag!r} keeps changing: try again")
-
-    def _meant(self, row: Row) -> dict[str, object]:
-        """Return the bounds of a *row* as they were meant, where that can be told."""
-        columns = (self._columns.start, self._columns.end)
-        meant = {column: meant_seconds(row.get(column)) for column in columns}
-        return {column: Decimal(seconds) for column, seconds in meant.items() if seconds is not None}
-
-    def _check_window(self, tag: str, row: Row, changed: Row, others: Sequence[Row]) -> None:
-        """Refuse a *changed* window that cannot be, that opens again, or that is one too many."""
-        now = self._registry.now()
-        old, new = Secret.from_row(row, self._columns), Secret.from_row(changed, self._columns)
-        for name, bound in (("start", new.start), ("end", new.end)):
-            if bound is None:
-                raise Invalid(f"nobody can tell what its {name} was meant to be: say it, too")
-        if new.start is None or new.end is None or new.start >= new.end:
-            raise Invalid("its window would end before it starts, so that it never opens")
-        if old.end is not None and old.end <= now < new.end:
-            raise Conflict(f"the secret {new.id!r} of {tag!r} has ended, and what has is not opened again: add another")
-        self._refuse_one_too_many(tag, others, new.start, new.end)
+        """Change the window or the key id of a secret: see `auth_jwt.provisioning.windows`."""
+        asked = SecretChange(start=start, end=end, kid=kid, mend=mend)
+        return change(self._registry, tag, secret_id, asked, dry_run=dry_run)
 
     def remove(self, tag: str, secret_id: str) -> None:
         """Take away the row of a secret that is not open.
@@ -358,7 +298,7 @@ class Secrets:
             raise Invalid(f"{len(old)} secrets are open, more than the {MAX_ROTATED} that one rotation closes")
         closed = {row[SECRET_ID]: {**row, self._columns.end: Decimal(end)} for row in old}
         beside = [closed.get(row[SECRET_ID], row) for row in rows]
-        self._refuse_one_too_many(tag, beside, new.record.start, new.record.end)
+        refuse_one_too_many(self._registry, tag, beside, new.record.start, new.record.end)
         changes: list[Change] = [
             Check(Key(Table.PROFILES, tag), PRESENT),
             Put(Key(Table.SECRETS, tag, new.id), new.columns, ABSENT),
@@ -457,7 +397,7 @@ class Secrets:
         return Stated(tag, secret_id, outcome, statement.algorithms)
 
     def _existing(self, tag: str, secret_id: str) -> Row:
-        return _of_id(self._store.secrets(checked_tag(tag)), tag, secret_id)
+        return row_among(self._store.secrets(checked_tag(tag)), tag, secret_id)
 
     def _is_open(self, row: Row) -> bool:
         return Secret.from_row(row, self._columns).is_open(self._registry.clock())
@@ -476,21 +416,6 @@ class Secrets:
             if row[SECRET_ID] == new.id and _same_text(row.get(self._columns.secret), new.value):
                 return self._registry.inspected(row)
         return None
-
-    def _refuse_one_too_many(
-        self, tag: str, rows: Sequence[Row], start: int | Decimal | None, end: int | Decimal | None
-    ) -> None:
-        """Refuse a window beside which so many are open at some time that one of them would not be tried any more."""
-        most = self._registry.policy.max_secrets_per_tag
-        if len(rows) < most or start is None or end is None:
-            return
-        others = [Secret.from_row(row, self._columns) for row in rows]
-        beside = _most_open_at_once(others, max(start, self._registry.now()), end)
-        if beside >= most:
-            raise Conflict(
-                f"{tag!r} has {beside} secrets that are open at the same time, and the service tries no more"
-                f" than {most} (MAX_SECRETS_PER_TAG): close those that are not needed, or raise the setting"
-            )
 
     def _refuse_a_second_of(self, rows: Iterable[Row], new: PreparedSecret) -> None:
         for row in rows:
@@ -576,31 +501,8 @@ def _next_id(rows: Iterable[Row]) -> str:
     return str(max(numbers, default=0) + 1)
 
 
-def _most_open_at_once(secrets: Iterable[Secret], start: int | Decimal, end: int | Decimal) -> int:
-    """Return how many of *secrets* are open at the same instant at most, from *start* on and before *end*."""
-    windows = [
-        (secret.start, secret.end)
-        for secret in secrets
-        if secret.start is not None and secret.end is not None and secret.start < secret.end
-    ]
-    starts, ends = sorted(begin for begin, _ in windows), sorted(stop for _, stop in windows)
-    instants = [start, *(begin for begin in starts if start < begin < end)]
-    return max(bisect_right(starts, instant) - bisect_right(ends, instant) for instant in instants)
-
-
-def _is_same(one: object, other: object) -> bool:
-    return type(one) is type(other) and one == other  # True is not 1
-
-
 def _ends_by(end: object, instant: int) -> bool:
     return isinstance(end, Decimal) and end <= instant
-
-
-def _of_id(rows: Iterable[Row], tag: str, secret_id: str) -> Row:
-    for row in rows:
-        if row[SECRET_ID] == secret_id:
-            return row
-    raise NotFound(f"there is no secret {secret_id!r} of {tag!r}")
 
 
 def _same_text(one: object, other: str) -> bool:
