@@ -142,7 +142,7 @@ class Ledger:
 
     def _query(self, query: str, *values: object) -> sqlite3.Cursor:
         # Made when first needed: filling tables is faster without.
-        self._db.execute("CREATE INDEX IF NOT EXISTS by_folded ON seen (folded, kind, tag)")
+        self._db.execute("CREATE INDEX IF NOT EXISTS by_folded ON seen (folded, kind, rests, tag)")
         self._db.execute("CREATE INDEX IF NOT EXISTS by_material ON seen (material, tag) WHERE material IS NOT NULL")
         return self._db.execute(query, values)
 
