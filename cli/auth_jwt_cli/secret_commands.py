@@ -131,7 +131,9 @@ def close(
     at: CloseAt = None,
     yes: Yes = False,
 ) -> None:
-    """Let a secret verify nothing, from now or a later time on.
+    """Let a secret verify nothing, from now or a later time on. One that ends earlier keeps its end.
+
+    One whose end is missing or no number is not open: it is closed now, and a later time is refused.
 
     Example: auth-jwt secret close alice-web 1 --at +1h
     """

@@ -48,6 +48,14 @@ def tags() -> set[str]:
     return {item[key]["S"] for table, key in keys for item in client.scan(TableName=table)["Items"]}
 
 
+def rows_of(tag: str) -> list[dict[str, Any]]:
+    """The rows of a tag, but for the tag itself."""
+    client = boto3.client("dynamodb", region_name=REGION)
+    keys = (("jwt_profiles", "tag"), ("jwt_secrets", "corresponding_tag"))
+    items = [(key, item) for table, key in keys for item in client.scan(TableName=table)["Items"]]
+    return [{k: v for k, v in item.items() if k != key} for key, item in items if item[key] == {"S": tag}]
+
+
 # -- secret close -----------------------------------------------------------------------------------------------------
 
 
@@ -134,13 +142,15 @@ def test_what_has_ended_is_not_opened_again(auth_jwt: CommandLine) -> None:
 
 
 def test_a_profile_is_renamed_with_its_secrets(auth_jwt: CommandLine) -> None:
-    has("Alice ")
+    has("Alice ", kid=None, note=b"x", list=[1, None], set={"a", "b"}, map={"a": True}, number=5)
+    before = rows_of("Alice ")
 
     renamed = auth_jwt("profile", "rename", "Alice ", "alice")
 
     assert renamed.stdout == "The profile and 1 secret of Alice  have the tag alice now.\n"
     assert "The new tag works at once; what ends, ends within" in renamed.stderr
     assert tags() == {"alice"}
+    assert rows_of("alice") == before
     document = auth_jwt.json("profile", "rename", "alice", "bob")
     assert document == {"tag": "bob", "profile": True, "secrets": ["1"]}
 
