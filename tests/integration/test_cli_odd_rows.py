@@ -190,6 +190,18 @@ def test_a_profile_of_any_tag_is_removed_and_its_secrets_are_counted_first(auth_
     assert tags() == set()
 
 
+def test_a_command_of_lint_finds_the_tables_that_lint_looked_at(auth_jwt: CommandLine) -> None:
+    """Not those of this environment, which may be another stage's."""
+    has(end_ts=str(FOREVER))
+    where = ("--set", "SECRETS_TABLE=jwt_secrets", "--set", "PROFILES_TABLE=jwt_profiles", "--region", REGION)
+    elsewhere: Any = {"SECRETS_TABLE": "others", "PROFILES_TABLE": "others"}
+
+    (finding,) = json.loads(auth_jwt("lint", "--json", *where, **elsewhere).stdout)["findings"]
+    auth_jwt(*finding["commands"][0]["argv"][1:], **elsewhere)
+
+    assert auth_jwt.json("secret", "show", TAG, "1")["end_ts"] == FOREVER
+
+
 # -- lint, for people -------------------------------------------------------------------------------------------------
 
 

@@ -75,6 +75,20 @@ def test_a_nul_which_no_argument_holds_is_escaped() -> None:
     assert json.loads(f'"{argv[3]}"') == 'a\0"\u00e9'
 
 
+@pytest.mark.parametrize(
+    ("text", "argv"),
+    [
+        ("secret set TAG ID --mend", "secret set t1 7 --mend --region r --set A=b"),
+        ("secret set-alg --all", "secret set-alg --all --region r --set A=b"),
+        ("key mend FILE", "key mend FILE"),
+    ],
+)
+def test_the_tables_are_named_as_lint_was_told(text: str, argv: str) -> None:
+    about = About("t1", "7", where=("--region", "r", "--set", "A=b"))
+
+    assert command(text, about).argv == ("auth-jwt", *argv.split())
+
+
 def test_every_remedy_has_commands_that_there_are_with_options_that_there_are() -> None:
     top = typer.main.get_command(app)
     for rule, live in LIVE_RULES.items():

@@ -82,9 +82,13 @@ class Finding:
         """What the rule is about, whatever the row."""
         return (LIVE_RULES[self.rule.id].why if self.live else None) or self.rule.why
 
-    def as_json(self) -> dict[str, object]:
-        """Return the finding as the members of a JSON object, without those that are nothing."""
-        commands = commands_in(self.remedy, About(self.tag or "", self.id, self.words)) if self.live else ()
+    def as_json(self, where: tuple[str, ...] = ()) -> dict[str, object]:
+        """Return the finding as the members of a JSON object, without those that are nothing.
+
+        Args:
+            where: the options by which commands find the live tables.
+        """
+        commands = commands_in(self.remedy, About(self.tag or "", self.id, self.words, where)) if self.live else ()
         members = {
             "rule": self.rule.id,
             "severity": self.rule.severity.value,

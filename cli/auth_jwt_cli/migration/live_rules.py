@@ -54,11 +54,13 @@ class About:
         tag: the row's.
         id: of a secret.
         words: what other words of a command become; None for one that goes.
+        where: the options that say which tables the row is in.
     """
 
     tag: str
     id: str | None
     words: Mapping[str, str | None] = field(default_factory=dict)
+    where: tuple[str, ...] = ()
 
 
 def commands_in(remedy: str, about: About) -> Iterator[RowCommand]:
@@ -77,7 +79,8 @@ def _filled(template: list[str], about: About) -> RowCommand:
         begin = template.index(rows[0])
         before, after = template[:begin], template[begin + len(rows) :] + ["--escaped"] * is_odd
     named = [words.get(word, word) or word for word in rows]
-    options = [word for word in (words.get(word, word) for word in after) if word]
+    where = about.where if template[1] != "key" else ()  # whose commands know no tables
+    options = [*(word for word in (words.get(word, word) for word in after) if word), *where]
     # Behind the options, a tag or an id with a hyphen before it is not taken for one.
     rest = [*options, "--", *named] if any(word.startswith("-") for word in named) else [*named, *options]
     unknown = [name for word in template for name in _PLACES.findall(word) if word not in words or name == "TEXT"]
