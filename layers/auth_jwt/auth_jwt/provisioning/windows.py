@@ -106,7 +106,8 @@ def _check_window(registry: Registry, tag: str, row: Row, changed: Row, asked: S
             raise Invalid(f"nobody can tell what its {name} was meant to be: say it, too")
     if new.start is None or new.end is None or new.start >= new.end:
         raise Invalid("its window would end before it starts, so that it never opens")
-    if old.end is not None and old.end <= now < new.end:
+    end = meant_seconds(row.get(registry.columns.end)) if old.end is None else old.end
+    if end is not None and end <= now < new.end:
         raise Conflict(f"the secret {new.id!r} of {tag!r} has ended, and what has is not opened again: add another")
     if asked.end is not None and asked.end <= now and old.is_open(now):
         raise Invalid(f"{asked.end} has passed, and the secret is open: close it, and it ends now")
