@@ -178,6 +178,7 @@ CASES = [
         "short-for-some-algorithms", [("secret set-alg TAG ID --alg LIST",), (ADD, CLOSE)], [a_row(HMAC_KEY[:32])]
     ),
     Case("never-opens", [(WINDOW,), ("secret rm TAG ID",)], [a_row(start_ts=TODAY + 99 * DAY)]),
+    Case("never-opens", [(WINDOW,)], [a_row(start_ts=16 * 10**14, end_ts=41 * 10**14)], name="microseconds"),
     Case("secret-without-profile", [("profile add TAG --username NAME",), (REMOVE,)], profiles=[]),
     Case("profile-without-secret", [(ADD,), ("profile disable TAG",), (REMOVE,)], []),
     Case("profile-without-secret", [(ADD,)], [a_row(end_ts=TODAY - 9)], name="all have ended"),

@@ -156,7 +156,10 @@ def test_in_our_own_tables_nothing_is_as_opensips_takes_it(secret: object, rules
         ({"end_ts": NOW * 1000}, {"window-in-milliseconds"}),
         ({"start_ts": NOW * 1000, "end_ts": NOW * 1000 + 1}, {"window-in-milliseconds"}),
         ({"start_ts": 10**12, "end_ts": 10**15}, {"window-in-milliseconds"}),
-        ({"start_ts": 10**12 - 1, "end_ts": 10**14}, set()),
+        ({"start_ts": 10**11 - 1, "end_ts": 10**14}, set()),
+        ({"start_ts": 10**11, "end_ts": 10**14}, {"never-opens"}),
+        ({"start_ts": 10**12 - 1, "end_ts": 10**14}, {"never-opens"}),
+        ({"start_ts": NOW * 10**6, "end_ts": (NOW + 9) * 10**6}, {"never-opens"}),
         ({"end_ts": 253402300799}, set()),  # the end of the year 9999
     ],
 )

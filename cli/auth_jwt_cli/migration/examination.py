@@ -11,6 +11,7 @@ from auth_jwt.errors import Flaw
 from auth_jwt.models import Columns, Policy, Secret, Unusable, says_what_it_is
 from auth_jwt.provisioning.changes import Key, Table
 from auth_jwt.provisioning.inspection import SecretRecord, inspected
+from auth_jwt.provisioning.registry import MAX_TIME
 from auth_jwt.provisioning.statements import Statement, in_order, statement_of, weakness_in
 from auth_jwt.provisioning.windows import is_in_milliseconds
 from auth_jwt.tokens import MAX_TAG_CHARACTERS
@@ -245,6 +246,8 @@ class Examination:
             yield Found("bound-not-a-number")
         elif secret.start >= secret.end:
             yield Found("never-opens")
+        elif secret.start > MAX_TIME and not is_in_milliseconds(secret.start):
+            yield Found("never-opens", "The window begins after the year 5138: are these microseconds?")
         elif secret.end <= self._now:
             yield Found("expired")
         if is_in_milliseconds(secret.start) or is_in_milliseconds(secret.end):
