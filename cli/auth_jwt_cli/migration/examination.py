@@ -22,6 +22,8 @@ from auth_jwt_cli.migration.translation import TargetRow
 _PRIVATE_PEM: Final = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY", re.IGNORECASE)
 _PUBLIC_PEM: Final = re.compile(r"-----BEGIN", re.IGNORECASE)
 _OTHER_PRIVATE: Final = re.compile(r"PuTTY-User-Key-File-\d")
+_REGISTRABLE: Final = re.compile(r"[ -~]{1,64}")
+"""Usernames that every version of Kamailio registers (frontends/kamailio): 5.6 takes no longer ones."""
 _MILLISECONDS: Final = (10**12, 10**14)
 """As milliseconds, from 2001 to 5138; as seconds, far beyond the year 9999, which people write for ever."""
 RULES_OF_FLAWS: Final[Mapping[Flaw, str]] = {
@@ -162,6 +164,8 @@ class Examination:
         username = row.columns.get(self._columns.username)
         if not isinstance(username, str) or not username:
             yield "no-username", ""
+        elif not _REGISTRABLE.fullmatch(username):
+            yield "username-not-registrable", ""
         disabled = row.columns.get(self._columns.disabled, False)
         if not (isinstance(disabled, bool | Decimal) and disabled == 0):
             yield "disabled-profile", ""
