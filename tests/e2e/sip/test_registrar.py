@@ -1,6 +1,6 @@
 """What the registrar refuses, and for whom it makes room: a reason of one's own for each, and nobody else's contact."""
 
-import contextlib
+import re
 import time
 import uuid
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from frontends.kamailio.local import Kamailio
-from tests.e2e.sip.clients import Client, answer_to, tcp, udp, websocket
+from frontends.kamailio.local import HERE, Kamailio
+from tests.e2e.sip.clients import Client, Stream, WebSocket, answer_to, tcp, udp, websocket
 from tests.e2e.sip.desk import DOMAIN, Desk, User
 from tests.e2e.sip.line import Line
 from tests.e2e.sip.messages import Message, Request
@@ -173,10 +173,25 @@ def test_a_name_too_long_for_the_registrar_is_told_so(path: str, desk: Desk, req
     assert answers[1].status == 200
 
 
+def test_every_reason_is_listed_for_who_runs_it() -> None:
+    routes = (HERE / "kamailio.cfg").read_text("utf-8")
+    told = [
+        reason
+        for route in ("REGISTRABLE", "NOT_SAVED")
+        for reason in re.findall(
+            r'send_reply\("(\d+)", "([^"]+)"\)', routes.partition(f"route[{route}] {{")[2].partition("\n}\n")[0]
+        )
+    ]
+    page = (HERE / "README.md").read_text("utf-8")
+
+    assert {reason for _, _, reason in REFUSED.values()} < {reason for _, reason in told}
+    assert [reason for status, reason in told if f"{status} `{reason}`" not in page] == []
+
+
 # --- Room for a contact -----------------------------------------------------------------------------------------------
 
 
-def way_to(kamailio: Kamailio, over: str) -> AbstractContextManager[Client]:
+def way_to(kamailio: Kamailio, over: str) -> AbstractContextManager[Stream | WebSocket]:
     """Open a connection."""
     if over == "TCP":
         return tcp(kamailio.tcp)
@@ -263,8 +278,7 @@ def test_of_contacts_that_are_there_the_eleventh_is_told_when_to_come_back(
         with way_to(kamailio, "WS") as page:
             refused = page_loaded(page, user, token)
             listed = answer_to(page, bytes(replace(asks(user, token), over="WS", port=page.port)))
-            with contextlib.closing(pages[3]):
-                pass
+            pages[3].close()
             ends = time.monotonic() + 10
             while (afterwards := page_loaded(page, user, token)).status == 503 and time.monotonic() < ends:
                 time.sleep(0.1)
