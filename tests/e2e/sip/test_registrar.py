@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from frontends.kamailio.local import HERE, Kamailio
-from tests.e2e.sip.clients import Client, Stream, WebSocket, answer_to, tcp, udp, websocket
+from tests.e2e.sip.clients import Client, Stream, Udp, WebSocket, answer_to, tcp, udp, websocket
 from tests.e2e.sip.desk import DOMAIN, Desk, User
 from tests.e2e.sip.line import Line
 from tests.e2e.sip.messages import Message, Request
@@ -191,8 +191,15 @@ def test_every_reason_is_listed_for_who_runs_it() -> None:
 # --- Room for a contact -----------------------------------------------------------------------------------------------
 
 
-def way_to(kamailio: Kamailio, over: str) -> AbstractContextManager[Stream | WebSocket]:
-    """Open a connection."""
+def address(contact: str) -> str:
+    """Return the URI of a contact."""
+    return contact.partition("<")[2].partition(">")[0]
+
+
+def way_to(kamailio: Kamailio, over: str) -> AbstractContextManager[Stream | WebSocket | Udp]:
+    """Open a connection, or what is as good."""
+    if over == "UDP":
+        return udp(kamailio.udp)
     if over == "TCP":
         return tcp(kamailio.tcp)
     if over == "WS":
@@ -201,10 +208,11 @@ def way_to(kamailio: Kamailio, over: str) -> AbstractContextManager[Stream | Web
 
 
 def page_loaded(client: Client, user: User, token: str) -> Message:
-    """Register as a page does that was just loaded: with an instance that nobody has seen, as JsSIP makes one."""
+    """Register as a page does that was just loaded, or a phone behind a NAT: with an instance that nobody has seen."""
     instance = uuid.uuid4()
+    host = "10.0.0.7" if client.over == "UDP" else f"{instance.hex[8:20]}.invalid"
     contact = (
-        f"Contact: <sip:{instance.hex[:8]}@{instance.hex[8:20]}.invalid;transport={client.over.lower()}>;"
+        f"Contact: <sip:{instance.hex[:8]}@{host};transport={client.over.lower()}>;"
         f'reg-id=1;+sip.instance="<urn:uuid:{instance}>";expires=600'
     )
     header = [contact, "Supported: path,gruu,outbound", bearer(token)]
@@ -288,6 +296,45 @@ def test_of_contacts_that_are_there_the_eleventh_is_told_when_to_come_back(
     assert refused.one("retry-after") == "60"
     assert len(contacts(listed)) == MAX_CONTACTS
     assert afterwards.status == 200
+
+
+@pytest.mark.parametrize("over", ["UDP", "TCP", "WS"])
+@pytest.mark.parametrize("path", ["kamailio", "remembering"])
+def test_who_begins_anew_pushes_out_the_oldest_that_came_the_same_way(
+    path: str, over: str, desk: Desk, request: pytest.FixtureRequest
+) -> None:
+    """Two cannot be at one port, so what was registered from there before is nobody's any more. Others stay."""
+    kamailio: Kamailio = request.getfixturevalue(path)
+    user = desk.user()
+    token = desk.token(user)
+
+    with way_to(kamailio, "TCP") as elsewhere, way_to(kamailio, over) as page:
+        (other,) = contacts(page_loaded(elsewhere, user, token))
+        first, *_ = (page_loaded(page, user, token) for _ in range(MAX_CONTACTS - 1))
+        (oldest,) = (contact for contact in contacts(first) if address(contact) != address(other))
+        full = {address(contact) for contact in contacts(answer_to(elsewhere, bytes(asks(user, token))))}
+        answer = page_loaded(page, user, token)
+
+    afterwards = {address(contact) for contact in contacts(answer)}
+    assert len(full) == MAX_CONTACTS
+    assert answer.status == 200
+    assert full - afterwards == {address(oldest)}
+    assert len(afterwards) == MAX_CONTACTS
+    assert address(other) in afterwards
+
+
+def test_more_that_belong_to_one_registration_push_out_none_of_it(kamailio: Kamailio, desk: Desk) -> None:
+    """They came the same way, and in the same call: that phone has so many."""
+    user = desk.user()
+    token = desk.token(user)
+    several = asks(user, token, *(f"Contact: <sip:v@127.0.0.1:{6000 + number}>" for number in range(MAX_CONTACTS)))
+    another = replace(several, sequence=2, more=["Contact: <sip:v@127.0.0.1:7000>", bearer(token)])
+
+    with way_to(kamailio, "TCP") as phone:
+        answers = [answer_to(phone, bytes(request)) for request in (several, another, asks(user, token))]
+
+    assert [answer.status for answer in answers] == [200, 503, 200]
+    assert len(contacts(answers[2])) == MAX_CONTACTS
 
 
 def test_a_stranger_pushes_nobody_out(kamailio: Kamailio, desk: Desk) -> None:

@@ -219,6 +219,19 @@ def test_a_name_that_cannot_be_unescaped_is_told_so(
     assert len(line.asked) == before
 
 
+def test_a_name_that_is_no_text_is_nobodys(kamailio: Kamailio, desk: Desk, line: Line) -> None:
+    """JSON is UTF-8, and so is every username."""
+    user = desk.user()
+    request = bytes(Request(call=str(uuid.uuid4()), user="NAME", more=[bearer(desk.token(user))]))
+    before = len(line.asked)
+
+    with tcp(kamailio.tcp) as client:
+        answer = answer_to(client, request.replace(b"NAME", b"m\xfcller"))
+
+    assert answer.status == 403
+    assert len(line.asked) == before
+
+
 # --- Calls ------------------------------------------------------------------------------------------------------------
 
 
