@@ -74,7 +74,7 @@ TAKEN = {
     "q 1.000": ["Contact: <sip:a@127.0.0.1>;q=1.000"],
     "q of a URI, which is none": ["Contact: <sip:a@127.0.0.1;q=7;reg-id=0>"],
     "reg-id 1": [f"Contact: <sip:a@127.0.0.1>;{INSTANCE};reg-id=1"],
-    "methods": ['Contact: <sip:a@127.0.0.1>;methods="INVITE, BYE"'],
+    "methods": ['Contact: <sip:a@127.0.0.1>;methods="INVITE, X-Y.z ,BYE"'],
     "a URI without brackets": ["Contact: sip:a@127.0.0.1;q=0.5"],
     "as JsSIP writes it": [f"Contact: <sip:a@b.invalid;transport=ws>;+sip.ice;reg-id=1;{INSTANCE};expires=600"],
     "blanks and folds": ["Contact: Alice B. <sip:a@127.0.0.1>\r\n ; q = 0.5 ;\r\n\texpires = 60"],
