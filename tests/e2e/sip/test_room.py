@@ -82,7 +82,7 @@ def test_pages_that_answer_no_ping_make_room(line: Line, desk: Desk, tmp_path: P
     user = desk.user()
     token = desk.token(user)
 
-    with proxy(tmp_path / "kamailio", line.url, desk, PING_SECONDS=2) as kamailio, ExitStack() as silent:
+    with proxy(tmp_path / "kamailio", line.url, desk, PING_SECONDS=1) as kamailio, ExitStack() as silent:
         for _ in range(MAX_CONTACTS):
             page_loaded(silent.enter_context(way_to(kamailio, "WS")), user, token)
         with way_to(kamailio, "WS") as page:
