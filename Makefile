@@ -195,7 +195,7 @@ e2e-admin: install ## Open the admin API in a real browser (ARGS go to pytest)
 
 # In a network namespace of its own where the machine lets us: nothing but loopback, and no port is taken.
 ISOLATED := $(PY) -m tests.e2e.sip.isolated
-SIP_TESTS := $(if $(BOUNDED),timeout --foreground --kill-after=30 300) $(ISOLATED) $(PY) -m pytest -rs
+SIP_TESTS := $(if $(BOUNDED),timeout --foreground --kill-after=30 600) $(ISOLATED) $(PY) -m pytest -rs
 .PHONY: e2e-sip
 e2e-sip: install softphone-page ## Call real SIP servers and a browser's softphone, over the real function (ARGS go to pytest)
 	@echo "On the Kamailio of this machine and on Debian 13's, side by side: each is shown when it ends, in three minutes."

@@ -117,6 +117,11 @@ CASES = [
     Case("nul-in-tag", [(RENAME,), (REMOVE,)], [a_row(tag="t\0\u00e91")], [a_user("t\0\u00e91")]),
     Case("no-username", [("profile set TAG --username NAME",), (REMOVE,)], profiles=[a_user(sip_username=...)]),
     Case("no-username", [("profile set TAG --username NAME",)], profiles=[a_user(sip_username=7)], name="a number"),
+    Case(
+        "username-not-registrable",
+        [("profile set TAG --username NAME",)],
+        profiles=[a_user(sip_username="m\u00fcller")],
+    ),
     of_key("unusable-key", public_pem("rsa_2047"), (STORE, CLOSE)),
     of_key("unreadable-key", public_pem().replace("\n", "\\n"), MEND),
     of_key("alg-disagrees", public_pem(), ("secret set-alg TAG ID --alg LIST",), (STORE, CLOSE), alg="HS256"),

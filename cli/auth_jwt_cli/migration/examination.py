@@ -25,6 +25,8 @@ from auth_jwt_cli.migration.translation import TargetRow
 _PRIVATE_PEM: Final = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY", re.IGNORECASE)
 _PUBLIC_PEM: Final = re.compile(r"-----BEGIN", re.IGNORECASE)
 _OTHER_PRIVATE: Final = re.compile(r"PuTTY-User-Key-File-\d")
+_REGISTRABLE: Final = re.compile(r"[ -~]{1,64}")
+"""Usernames that every version of Kamailio registers (frontends/kamailio): 5.6 takes no longer ones."""
 RULES_OF_FLAWS: Final[Mapping[Flaw, str]] = {
     Flaw.NOT_TEXT: "not-text",
     Flaw.EMPTY: "empty-secret",
@@ -199,6 +201,8 @@ class Examination:
         username = row.columns.get(columns.username)
         if not isinstance(username, str) or not username:
             yield Found("no-username")
+        elif not _REGISTRABLE.fullmatch(username):
+            yield Found("username-not-registrable")
         disabled = row.columns.get(columns.disabled, False)
         is_enabled = isinstance(disabled, bool | Decimal) and disabled == 0
         if not is_enabled and not (self._live and is_disabled_on_purpose(disabled)):

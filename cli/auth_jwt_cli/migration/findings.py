@@ -379,6 +379,12 @@ _RULES: Final = (
         "Add a secret by `auth-jwt secret add`, or remove the profile.",
     ),
     Rule(
+        "username-not-registrable",
+        _HINT,
+        "Kamailio's registrar takes no such username: beyond printable ASCII, or longer than 64 characters.",
+        "Behind Kamailio, give the profile another one by `auth-jwt profile set`.",
+    ),
+    Rule(
         "credential-missing",
         _HINT,
         "A column that LOAD_CREDENTIALS names is NULL or empty, so its credential is left out.",

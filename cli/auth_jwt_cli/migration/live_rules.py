@@ -197,6 +197,9 @@ LIVE_RULES: Final[Mapping[str, LiveRule]] = {
         " meant to be, `auth-jwt profile rm TAG` removes the profile.",
         "No secret of this profile is open, or will be, so nobody can log in by it.",
     ),
+    "username-not-registrable": LiveRule(
+        "Behind Kamailio, `auth-jwt profile set TAG --username NAME` gives the profile another one.",
+    ),
     "credential-missing": LiveRule(
         "`auth-jwt profile set TAG --attribute COLUMN=TEXT` fills it in, if the proxy's script relies on it."
     ),
