@@ -148,7 +148,7 @@ def running(
         ) as process,
     ):
         try:
-            _wait_until_it_answers(tcp, process, log)
+            _wait_until_it_answers(local, process, log)
             with _haproxy(folder, web, wss) if settings.get("WITH_HAPROXY") else nullcontext():
                 yield Kamailio(DOMAIN, tcp, tcp, tls, ws, wss, ca, log, folder, process)
         finally:
@@ -329,7 +329,7 @@ def _accepts(port: int) -> bool:
 
 
 def _is_alive(port: int) -> bool:
-    """Ask by UDP, which is there with HAProxy and without."""
+    """Ask by UDP, where it always listens."""
     one = time.monotonic_ns()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
         asking.settimeout(0.5)

@@ -37,6 +37,10 @@ class Client(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """Be there no more."""
+        ...
+
 
 def answer_to(client: Client, message: bytes, *, seconds: float = PATIENCE_SECONDS) -> Message:
     """Send a request, and return the final response to it, whatever comes before."""

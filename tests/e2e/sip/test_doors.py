@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -93,6 +94,51 @@ def test_a_line_without_tls_is_a_fault(
 
     assert answer.status == 503
     assert plain.asked == []
+
+
+LAX = """
+openssl_conf = all
+[all]
+ssl_conf = programs
+[programs]
+system_default = lax
+[lax]
+MinProtocol = TLSv1
+CipherString = DEFAULT@SECLEVEL=0
+"""
+"""OpenSSL as it was before Debian had it refuse TLS 1.1 by itself."""
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated:DeprecationWarning")
+@pytest.mark.parametrize(("newest", "status"), [(ssl.TLSVersion.TLSv1_1, 503), (ssl.TLSVersion.TLSv1_2, 200)])
+def test_the_service_is_shown_no_token_over_tls_before_1_2(
+    api: Serving,
+    phones: Phones,
+    desk: Desk,
+    authority: Authority,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    newest: ssl.TLSVersion,
+    status: int,
+) -> None:
+    """On a machine whose OpenSSL would let it."""
+    lax = tmp_path / "openssl.cnf"
+    lax.write_text(LAX, "utf-8")
+    monkeypatch.setenv("OPENSSL_CONF", str(lax))
+    identity = authority.identity()
+    identity.set_ciphers("DEFAULT:@SECLEVEL=0")
+    identity.minimum_version, identity.maximum_version = newest, newest
+    settings = {"CA_FILE": str(authority.certificate)}
+    user = desk.user()
+
+    with (
+        closing(Line(api.port, identity=identity)) as old,
+        proxy(phones.new_folder(), old.url, desk, **settings) as kamailio,
+    ):
+        answer = phones.register(kamailio, user, desk.token(user))
+
+    assert answer.status == status
+    assert len(old.asked) == (status == 200)
 
 
 # --- WebSockets -------------------------------------------------------------------------------------------------------

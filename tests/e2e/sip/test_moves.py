@@ -3,13 +3,12 @@
 import time
 import uuid
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 
-from events.stage import ROOT
 from frontends.kamailio.local import Kamailio
-from tests.e2e.sip.clients import PATIENCE_SECONDS, Client, answer_to, tcp, udp, websocket
+from tests.e2e.sip.clients import PATIENCE_SECONDS, Client, answer_to, tcp, websocket
 from tests.e2e.sip.desk import DOMAIN, Desk, User
 from tests.e2e.sip.dialogs import Dialog, begun_by, final_answers, gruu_of, next_request
 from tests.e2e.sip.line import Line
