@@ -16,8 +16,9 @@ import pytest
 from events.stage import ROOT
 from frontends.kamailio.local import Kamailio
 from tests.e2e.serve.serving import Serving
+from tests.e2e.sip import sipp
 from tests.e2e.sip.authority import Authority
-from tests.e2e.sip.clients import PATIENCE_SECONDS, Refused, tcp, websocket
+from tests.e2e.sip.clients import PATIENCE_SECONDS, Refused, Stream, tcp, websocket
 from tests.e2e.sip.desk import DOMAIN, Desk
 from tests.e2e.sip.dialogs import called_through, registers
 from tests.e2e.sip.line import Line
@@ -238,6 +239,30 @@ def test_a_phone_that_answers_over_a_connection_is_reached_over_it(kamailio: Kam
         call = called_through(one, other, desk)
 
     assert call.methods == (["INVITE", "ACK", "INFO"], ["BYE"])
+
+
+def test_phones_call_each_other_over_ipv6(line: Line, phones: Phones, desk: Desk) -> None:
+    if not has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    port = sipp.free_port()
+    hooks = f"listen=tcp:[::1]:{port}\n" + (KAMAILIO / "hooks.cfg").read_text("utf-8")
+    with (
+        proxy(phones.new_folder(), line.url, desk, hooks=hooks),
+        socket.create_connection(("::1", port), PATIENCE_SECONDS) as one,
+        socket.create_connection(("::1", port), PATIENCE_SECONDS) as other,
+    ):
+        call = called_through(Stream(one, "TCP"), Stream(other, "TCP"), desk)
+
+    assert call.methods == (["INVITE", "ACK", "INFO"], ["BYE"])
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
 
 
 def test_an_address_that_fails_does_not_open_all_of_them(tmp_path: Path) -> None:
