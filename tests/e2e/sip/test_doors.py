@@ -18,10 +18,11 @@ from frontends.kamailio.local import Kamailio
 from tests.e2e.serve.serving import Serving
 from tests.e2e.sip import sipp
 from tests.e2e.sip.authority import Authority
-from tests.e2e.sip.clients import PATIENCE_SECONDS, Refused, Stream, tcp, websocket
+from tests.e2e.sip.clients import PATIENCE_SECONDS, Refused, Stream, answer_to, tcp, udp, websocket
 from tests.e2e.sip.desk import DOMAIN, Desk
 from tests.e2e.sip.dialogs import called_through, registers
 from tests.e2e.sip.line import Line
+from tests.e2e.sip.messages import Request
 from tests.e2e.sip.stand import OUR_PAGE, Phones, demand_programs, proxy, trusting
 
 KAMAILIO = ROOT / "frontends" / "kamailio"
@@ -161,6 +162,23 @@ def test_pages_of_other_origins_get_no_websocket(kamailio: Kamailio, origin: str
         pass
 
     assert refused.value.status == 403
+
+
+def test_a_websocket_of_another_protocol_is_not_opened(kamailio: Kamailio) -> None:
+    """RFC 7118, section 4: what a page would say over it, is no SIP."""
+    with pytest.raises(Refused), websocket(kamailio.ws, origin=OUR_PAGE, protocol="msrp"):
+        pass
+
+
+def test_nobody_is_told_which_version_answers(kamailio: Kamailio) -> None:
+    with udp(kamailio.udp) as client:
+        answers = [
+            answer_to(client, bytes(Request(method=method, over="UDP", uri=f"sip:{DOMAIN}", call=f"version-{method}")))
+            for method in ("OPTIONS", "REGISTER", "SUBSCRIBE")
+        ]
+
+    assert [answer.status for answer in answers] == [200, 401, 405]
+    assert not any(b"amailio" in answer.raw for answer in answers)
 
 
 def test_several_pages_may_be_allowed(line: Line, desk: Desk, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from frontends.kamailio.local import Kamailio
 from tests.e2e.sip.clients import Udp, answer_to, final_answer, tcp, udp
 from tests.e2e.sip.desk import DOMAIN, Desk, User
+from tests.e2e.sip.dialogs import final_answers, next_request
 from tests.e2e.sip.line import Line, Said
 from tests.e2e.sip.messages import Request, reply_to
 from tests.e2e.sip.stand import Phones, bearer, expires_of, proxy, proxy_bearer
@@ -114,6 +115,28 @@ def test_within_a_call_nobody_says_who_they_are_but_the_proxy(kamailio: Kamailio
 
     assert arrived.method == "INFO"
     assert b"boss" not in arrived.raw
+
+
+@pytest.mark.parametrize("shared", [True, False], ids=["with the same key", "with keys of their own"])
+def test_the_mark_of_a_call_is_good_at_another_proxy_only_with_the_same_key(
+    line: Line, phones: Phones, desk: Desk, monkeypatch: pytest.MonkeyPatch, shared: bool
+) -> None:
+    """Nodes of a cluster share AUTH_JWT_DIALOG_KEY. Without it, the key is one that nobody can guess."""
+    if shared:
+        monkeypatch.setenv("AUTH_JWT_DIALOG_KEY", "a key of all nodes")
+    with (
+        proxy(phones.new_folder(), line.url, desk) as first,
+        proxy(phones.new_folder(), line.url, desk) as second,
+        declined(first, phones, desk) as call,
+        udp(second.udp) as elsewhere,
+    ):
+        request = call.request("INFO", uri=f"sip:x@127.0.0.1:{elsewhere.port}")
+        elsewhere.send(request.replace(f":{first.udp};".encode(), f":{second.udp};".encode()))
+
+        if shared:
+            assert next_request(elsewhere).method == "INFO"
+        else:
+            assert final_answers(elsewhere) == [481]
 
 
 def test_who_came_over_a_connection_is_called_over_it_whatever_the_contact_says(kamailio: Kamailio, desk: Desk) -> None:
