@@ -269,6 +269,10 @@ def test_a_call_with_a_refused_token_is_challenged_again(client: Client, desk: D
     assert 'error="invalid_token"' in answer.one("proxy-authenticate")
 
 
+def test_a_call_in_which_nobody_is_named_goes_nowhere(client: Client, desk: Desk) -> None:
+    assert answer_to(client, an_invite(desk, uri=f"sip:{DOMAIN}")).status == 404
+
+
 def test_a_call_with_the_token_of_somebody_else_is_forbidden(client: Client, desk: Desk) -> None:
     other = desk.user()
 
