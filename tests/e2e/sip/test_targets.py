@@ -88,6 +88,21 @@ def test_a_route_beyond_the_proxy_is_not_taken(kamailio: Kamailio, dialog: Dialo
             inner.accept()
 
 
+@pytest.mark.parametrize("joined", [True, False], ids=["in one header", "in two"])
+def test_a_route_before_the_proxys_own_is_not_taken(kamailio: Kamailio, dialog: Dialog, joined: bool) -> None:
+    """The mark is in the second: this request is not on its way to us."""
+    with udp(kamailio.udp) as target:
+        request = dialog.from_the_called("INFO", 7)
+        (own,) = (line.partition(": ")[2] for line in request.more)
+        first = f"<sip:127.0.0.1:{target.port};lr>"
+        routes = [f"Route: {first}, {own}"] if joined else [f"Route: {first}", f"Route: {own}"]
+        dialog.other.send(bytes(replace(request, more=routes)))
+
+        assert final_answers(dialog.other, seconds=A_MOMENT) == [481]
+        assert hears_nothing(target)
+        assert hears_nothing(dialog.one)
+
+
 @pytest.mark.parametrize("uri", ["sip:x@127.0.0.1:{port}", "sip:x@127.0.0.1:9;alias=127.0.0.1~{port}~1"])
 def test_no_datagram_is_sent_to_where_somebody_wants(line: Line, phones: Phones, desk: Desk, uri: str) -> None:
     """As it is shipped. In the lab, phones speak UDP."""
