@@ -117,6 +117,36 @@ def test_within_a_call_nobody_says_who_they_are_but_the_proxy(kamailio: Kamailio
     assert b"boss" not in arrived.raw
 
 
+def test_nor_does_it_let_them_speak_from_another_domain(kamailio: Kamailio, phones: Phones, desk: Desk) -> None:
+    with declined(kamailio, phones, desk) as call:
+        answer = answer_to(call.phone, call.request("INFO", sender=f"sip:{call.called.name}@other.example"))
+
+    assert answer.status == 481
+
+
+@pytest.mark.parametrize("of", ["another call", "another tag", "another user", "a user of another domain", "itself"])
+def test_the_mark_of_a_call_is_good_for_this_call_alone(
+    kamailio: Kamailio, phones: Phones, desk: Desk, of: str
+) -> None:
+    """Or who was called once could call for ever, and others in the caller's place."""
+    with declined(kamailio, phones, desk) as call:
+        stolen = call.request("INFO")
+        part, instead = {
+            "another call": (f"Call-ID: {call.call}", "Call-ID: another"),
+            "another tag": (f";tag={call.call}\r\nCall-ID", ";tag=another\r\nCall-ID"),
+            "another user": (f"To: <{call.caller.uri}>", f"To: <{BOSS}>"),
+            "a user of another domain": (f"To: <{call.caller.uri}>", f"To: <sip:{call.caller.name}@other.example>"),
+            "itself": ("Max-Forwards: 70", "Max-Forwards: 69"),
+        }[of]
+        assert part.encode() in stolen
+        call.phone.send(stolen.replace(part.encode(), instead.encode()))
+
+        if of == "itself":
+            assert next_request(call.caller_phone).method == "INFO"
+        else:
+            assert final_answers(call.phone) == [481]
+
+
 @pytest.mark.parametrize("shared", [True, False], ids=["with the same key", "with keys of their own"])
 def test_the_mark_of_a_call_is_good_at_another_proxy_only_with_the_same_key(
     line: Line, phones: Phones, desk: Desk, monkeypatch: pytest.MonkeyPatch, shared: bool

@@ -164,6 +164,15 @@ def test_a_foreign_domain_is_forbidden(kamailio: Kamailio, phones: Phones, desk:
     assert phones.register(kamailio, user, desk.token(user), domain=domain).status == 403
 
 
+def test_a_user_in_the_request_uri_is_forbidden(kamailio: Kamailio, desk: Desk) -> None:
+    """RFC 3261, section 10.2: who is registered, stands in To alone."""
+    user = desk.user()
+    request = Request(user=user.name, uri=f"sip:boss@{DOMAIN}", call=str(uuid.uuid4()), more=[bearer(desk.token(user))])
+
+    with tcp(kamailio.tcp) as client:
+        assert answer_to(client, bytes(request)).status == 403
+
+
 def test_a_domain_in_capitals_is_the_same_domain(kamailio: Kamailio, phones: Phones, desk: Desk) -> None:
     user = desk.user()
 
