@@ -2,11 +2,13 @@
 
 import contextlib
 import re
+import time
 import uuid
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from tests.e2e.sip.clients import Client, answer_to, final_answer
+from frontends.kamailio.local import Kamailio
+from tests.e2e.sip.clients import PATIENCE_SECONDS, Client, answer_to, final_answer
 from tests.e2e.sip.desk import Desk, User
 from tests.e2e.sip.messages import Message, Request, reply_to
 from tests.e2e.sip.stand import bearer
@@ -158,6 +160,15 @@ def next_request(client: Client) -> Message:
     while (message := client.receive()).status is not None:
         pass
     return message
+
+
+def lose(kamailio: Kamailio, client: Client) -> None:
+    """End a connection, and wait until Kamailio has seen that."""
+    client.close()
+    ends = time.monotonic() + PATIENCE_SECONDS
+    while f"src_port: {client.port}\n" in kamailio.ask("core.tcp_list"):
+        assert time.monotonic() < ends
+        time.sleep(0.02)
 
 
 def final_answers(client: Client, *, seconds: float = 0.4) -> list[int]:

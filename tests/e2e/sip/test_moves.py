@@ -1,6 +1,5 @@
 """A phone whose network changes in a call comes back over another connection: it is reached there, and nowhere else."""
 
-import time
 import uuid
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -8,9 +7,9 @@ from dataclasses import dataclass
 import pytest
 
 from frontends.kamailio.local import Kamailio
-from tests.e2e.sip.clients import PATIENCE_SECONDS, Client, answer_to, tcp, websocket
+from tests.e2e.sip.clients import Client, answer_to, tcp, websocket
 from tests.e2e.sip.desk import DOMAIN, Desk, User
-from tests.e2e.sip.dialogs import Dialog, begun_by, final_answers, gruu_of, next_request
+from tests.e2e.sip.dialogs import Dialog, begun_by, final_answers, gruu_of, lose, next_request
 from tests.e2e.sip.line import Line
 from tests.e2e.sip.messages import Request, reply_to
 from tests.e2e.sip.stand import OUR_PAGE, Phones, bearer, proxy
@@ -57,15 +56,6 @@ def a_call(kamailio: Kamailio, desk: Desk, open_ones: ExitStack, *, moves: str, 
     if moves == CALLER:
         return Call(dialog, other, one, caller, instances[0])
     return Call(dialog, one, other, called, instances[1])
-
-
-def lose(kamailio: Kamailio, client: Client) -> None:
-    """End a connection, and wait until Kamailio has seen that."""
-    client.close()
-    ends = time.monotonic() + PATIENCE_SECONDS
-    while f"src_port: {client.port}\n" in kamailio.ask("core.tcp_list"):
-        assert time.monotonic() < ends
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("moves", [CALLER, CALLED])

@@ -11,7 +11,7 @@ import pytest
 from frontends.kamailio.local import Kamailio
 from tests.e2e.sip.clients import PATIENCE_SECONDS, Client, Stream, final_answer, tcp, udp, websocket
 from tests.e2e.sip.desk import DOMAIN, Desk
-from tests.e2e.sip.dialogs import CALLEES_TAG, Dialog, begun_through, final_answers, next_request, registered
+from tests.e2e.sip.dialogs import CALLEES_TAG, Dialog, begun_through, final_answers, lose, next_request, registered
 from tests.e2e.sip.line import Line
 from tests.e2e.sip.messages import Request, reply_to
 from tests.e2e.sip.stand import OUR_PAGE, Phones, bearer, demand_programs, proxy, trusting
@@ -153,6 +153,7 @@ route[OUTWARD] {{
                 invite = next_request(trunk)
                 trunk.send(reply_to(invite, 200, contact=port, tag=CALLEES_TAG))
                 dialog = Dialog(phone, trunk, begun, invite, final_answer(phone, begun.call))
+                lose(kamailio, trunk)
             phone.send(bytes(dialog.from_the_caller("BYE", 2)))
             with server.accept()[0] as connection:
                 ended = next_request(Stream(connection, "TCP"))
