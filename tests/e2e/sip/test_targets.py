@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from frontends.kamailio.local import Kamailio
-from tests.e2e.sip.clients import PATIENCE_SECONDS, Client, Stream, final_answer, tcp, udp, websocket
+from tests.e2e.sip.clients import PATIENCE_SECONDS, Client, Stream, answer_to, final_answer, tcp, udp, websocket
 from tests.e2e.sip.desk import DOMAIN, Desk
 from tests.e2e.sip.dialogs import CALLEES_TAG, Dialog, begun_through, final_answers, lose, next_request, registered
 from tests.e2e.sip.line import Line
@@ -104,7 +104,10 @@ def test_a_route_before_the_proxys_own_is_not_taken(kamailio: Kamailio, dialog: 
 
 
 @pytest.mark.parametrize("uri", ["sip:x@127.0.0.1:{port}", "sip:x@127.0.0.1:9;alias=127.0.0.1~{port}~1"])
-def test_no_datagram_is_sent_to_where_somebody_wants(line: Line, phones: Phones, desk: Desk, uri: str) -> None:
+@pytest.mark.parametrize("beside", [False, True], ids=["anywhere", "at the port of a phone's connection"])
+def test_no_datagram_is_sent_to_where_somebody_wants(
+    line: Line, phones: Phones, desk: Desk, uri: str, beside: bool
+) -> None:
     """As it is shipped. In the lab, phones speak UDP."""
     demand_programs("haproxy")
     with (
@@ -112,10 +115,10 @@ def test_no_datagram_is_sent_to_where_somebody_wants(line: Line, phones: Phones,
         ExitStack() as open_ones,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as inner,
     ):
-        inner.bind(("127.0.0.1", 0))
         inner.settimeout(4 * A_MOMENT)
         ways = [websocket(kamailio.wss, origin=OUR_PAGE, trusted=trusting(kamailio.ca), name=DOMAIN) for _ in range(2)]
         one, other = (open_ones.enter_context(way) for way in ways)
+        inner.bind(("127.0.0.1", one.port if beside else 0))
         dialog = begun_through(one, other, desk)
         uri = uri.format(port=inner.getsockname()[1])
         other.send(bytes(replace(dialog.from_the_called("INFO", 7), uri=uri)))
@@ -123,6 +126,28 @@ def test_no_datagram_is_sent_to_where_somebody_wants(line: Line, phones: Phones,
         assert final_answers(other, seconds=A_MOMENT) == [430]
         with pytest.raises(TimeoutError):
             inner.recv(65536)
+        other.send(bytes(dialog.from_the_called("BYE", 8)))
+        assert next_request(one).method == "BYE"
+
+
+def test_nothing_goes_over_the_connection_of_a_server_of_ours(line: Line, phones: Phones, desk: Desk) -> None:
+    """It may take what comes over it for the proxy's own word."""
+    with (
+        proxy(phones.new_folder(), line.url, desk, TRUSTED_PEERS="127.0.0.1") as kamailio,
+        websocket(kamailio.ws, origin=OUR_PAGE) as one,
+        websocket(kamailio.ws, origin=OUR_PAGE) as other,
+        tcp(kamailio.tcp) as trunk,
+    ):
+        is_there = Request(method="OPTIONS", uri=f"sip:{DOMAIN}", call="is-there")
+        assert answer_to(trunk, bytes(is_there)).status == 200
+        dialog = begun_through(one, other, desk)
+        for uri in (
+            f"sip:x@127.0.0.1:9;alias=127.0.0.1~{trunk.port}~2",
+            f"sip:x@127.0.0.1:{trunk.port};transport=tcp",
+        ):
+            other.send(bytes(replace(dialog.from_the_called("INFO", 7), uri=uri)))
+            assert final_answers(other, seconds=A_MOMENT) == [430]
+        assert hears_nothing(trunk)
         other.send(bytes(dialog.from_the_called("BYE", 8)))
         assert next_request(one).method == "BYE"
 
