@@ -327,6 +327,15 @@ def test_no_registration_outlives_its_token(kamailio: Kamailio, phones: Phones, 
     assert began + expires_of(answer) <= ends < time.time() + expires_of(answer) + 20
 
 
+def test_nor_a_token_that_is_about_to_end(kamailio: Kamailio, phones: Phones, desk: Desk) -> None:
+    """Registrars have a least time of their own, by default a minute."""
+    user = desk.user()
+
+    answer = phones.register(kamailio, user, desk.token(user, seconds=30), expires=3600)
+
+    assert 0 < expires_of(answer) <= 30
+
+
 def test_nor_one_whose_time_stands_at_the_contact(kamailio: Kamailio, phones: Phones, desk: Desk) -> None:
     user = desk.user()
     token = desk.token(user, seconds=120)

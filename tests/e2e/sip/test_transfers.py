@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -115,6 +115,12 @@ def test_nobody_is_called_by_the_address_of_a_connection(transfer: Transfer) -> 
         assert answer_to(transfer.bob, bytes(request)).status == 403
     with pytest.raises(TimeoutError):
         alice.receive(0.05)
+
+
+def test_by_an_address_there_are_calls_and_nothing_else(transfer: Transfer) -> None:
+    request = replace(transfer.request(transfer.target, proxy_bearer(transfer.token)), method="MESSAGE")
+
+    assert answer_to(transfer.bob, bytes(request)).status == 403
 
 
 def test_a_phone_that_is_registered_no_more_is_not_called(kamailio: Kamailio, transfer: Transfer, desk: Desk) -> None:
