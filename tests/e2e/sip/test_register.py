@@ -211,6 +211,21 @@ def test_with_several_domains_the_profiles_domain_counts(
     assert refused == [403, 403, 403]
 
 
+def test_users_of_two_domains_who_have_one_name_have_phones_of_their_own(
+    line: Line, phones: Phones, desk: Desk, tmp_path: Path
+) -> None:
+    here = desk.user("twin")
+    there = desk.user(exactly=here.name, domain=ANOTHER_DOMAIN)
+    domains = f"{DOMAIN},{ANOTHER_DOMAIN}"
+
+    with proxy(tmp_path / "kamailio", line.url, desk, SIP_DOMAINS=domains, WITH_FROM_DOMAIN=True) as kamailio:
+        phones.register(kamailio, here, desk.token(here), contact_port=5071)
+        answer = phones.register(kamailio, there, desk.token(there), domain=ANOTHER_DOMAIN, contact_port=5072)
+
+    assert answer.status == 200
+    assert ["5071" in contact for contact in answer.all("contact")] == [False]
+
+
 def test_a_user_in_capitals_is_another_user(kamailio: Kamailio, phones: Phones, desk: Desk) -> None:
     user = desk.user()
 
