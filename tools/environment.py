@@ -84,10 +84,19 @@ def make(group: str) -> None:
     print(f"Making {folder.name} with Python {sys.version.split()[0]}, as uv.lock says ...", flush=True)
     os.environ.update(as_uv_reads(_pip_settings(), os.environ))
     exported = WITH_PACKAGE.get(group, ("--only-group", group))
-    export = (UV, "export", "--quiet", "--frozen", "--no-emit-project", "--no-header", "--no-annotate", *exported)
+    export: tuple[str | Path, ...] = (
+        UV,
+        "export",
+        "--quiet",
+        "--frozen",
+        "--no-emit-project",
+        "--no-header",
+        "--no-annotate",
+        *exported,
+    )
     requirements = _run(*export, stdout=subprocess.PIPE)
     # Without the configuration in pyproject.toml, whose cool-down is for locking: a mirror may not tell times.
-    uv = (UV, "--no-config")
+    uv: tuple[str | Path, ...] = (UV, "--no-config")
     _run(*uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, folder)
     _install(*uv, "pip", "sync", "--python", folder, "--require-hashes", "-", requirements=requirements)
     if group == "dev":
