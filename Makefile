@@ -64,10 +64,10 @@ $(ARTIFACTS): build/%/artifact/template.yaml: .venv-sam/.installed .venv-e2e/.in
 	@$(call byte-code,$@)
 build: $(ARTIFACTS) ## Build layer and functions for both architectures, into build/
 wheel: install ## Build the package and the command line into dist/, for pipx and the like
-	@$(PY) -m hatchling build -t wheel
+	@$(PY) -m hatchling build --clean -t wheel
 # Each of the two takes a minute; a busy machine has needed five.
-e2e: install build ## Run the built artifact under AWS's runtime emulator and make serve for real (ARGS go to pytest)
-	@$(call up_to,600) $(PY) -m pytest tests/e2e/artifact tests/e2e/serve $(ARGS)
+e2e: install build ## Run the built artifact under AWS's runtime emulator, make serve and the wheel for real (ARGS go to pytest)
+	@$(call up_to,600) $(PY) -m pytest tests/e2e/artifact tests/e2e/serve tests/e2e/wheel $(ARGS)
 	@$(MAKE) --no-print-directory e2e-api
 e2e-api: install .venv-api/.installed ## Send make serve what schemathesis makes of openapi.yaml, and check every answer
 	@$(call up_to,600) $(PY) -m tests.e2e.serve.described

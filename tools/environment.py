@@ -82,7 +82,7 @@ def make(group: str) -> None:
     """
     folder = environment_of(group)
     print(f"Making {folder.name} with Python {sys.version.split()[0]}, as uv.lock says ...", flush=True)
-    os.environ.update(as_uv_reads(_pip_settings(), os.environ))
+    os.environ.update(as_uv_reads(pip_settings(), os.environ))
     exported = WITH_PACKAGE.get(group, ("--only-group", group))
     export: tuple[str | Path, ...] = (
         UV,
@@ -115,10 +115,9 @@ def as_uv_reads(settings: Mapping[str, str], env: Mapping[str, str]) -> dict[str
     return {name: value for name, value in told.items() if name not in env}
 
 
-def _pip_settings() -> dict[str, str]:
-    """Return how pip is configured here, by its files and its variables, which count more."""
-    pip = (sys.executable, "-m", "pip", "config", "list")
-    told = _run(*pip, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+def pip_settings(python: str = sys.executable) -> dict[str, str]:
+    """Return how the pip of *python* is configured, by its files and its variables, which count more."""
+    told = _run(python, "-m", "pip", "config", "list", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
     lines = [line.partition("=") for line in told.splitlines()]
     found: dict[str, str] = {}
     for section in ("global.", "install.", ":env:."):

@@ -221,8 +221,9 @@ class TestEnvironments:
         assert environment.as_uv_reads({"index-url": "https://mirror.example.com/simple"}, told) == {}
 
     def test_pip_is_asked_with_its_variables(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """By the pip of this Python, or of the Python that this environment was made by."""
-        monkeypatch.setattr("sys.executable", str(Path(sys.base_prefix, "bin", "python3")))
+        """The pip of the Python that made this environment, which has none."""
         monkeypatch.setenv("PIP_INDEX_URL", "https://mirror.example.com/simple")
 
-        assert environment._pip_settings()["index-url"] == "https://mirror.example.com/simple"
+        settings = environment.pip_settings(str(Path(sys.base_prefix, "bin", "python3")))
+
+        assert settings["index-url"] == "https://mirror.example.com/simple"
