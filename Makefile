@@ -107,25 +107,16 @@ e2e-migration: install ## Move in from real MariaDB and PostgreSQL servers, and 
 e2e-admin: install ## Open the admin API in a real browser (ARGS go to pytest)
 	@$(call up_to,600) $(PY) -m pytest tests/e2e/admin $(ARGS)
 
-# In a network namespace of its own where the machine lets us: nothing but loopback, and no port is taken.
-ISOLATED := $(PY) -m tests.e2e.sip.isolated
-SIP_TESTS := $(call up_to,300) $(ISOLATED) $(PY) -m pytest -rs
 e2e-sip: install softphone-page ## Call real SIP servers and a browser's softphone, over the real function (ARGS go to pytest)
 	@echo "On the Kamailio of this machine and on Debian 13's, side by side: each is shown when it ends, in three minutes."
 	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=target e2e-sip-here e2e-sip-6
 e2e-sip-here: install softphone-page ## The same on the Kamailio of this machine alone
-	@echo "On the Kamailio of this machine."
-	@$(SIP_TESTS) tests/e2e/sip $(ARGS)
-# The page of the softphone has been looked at by then; how it speaks to this Kamailio is in test_tls.py.
-KAMAILIO_6 := build/kamailio-6
+	@tools/e2e-sip here $(ARGS)
 e2e-sip-6: install softphone-page ## The same on Debian 13's Kamailio 6 alone
-	@echo "On the Kamailio of Debian 13."
-	@if $(BOUNDED) $(PY) -m tests.e2e.sip.debian13 $(KAMAILIO_6); then \
-	  PATH="$(CURDIR)/$(KAMAILIO_6)/bin:$$PATH" $(SIP_TESTS) tests/e2e/sip --ignore=tests/e2e/sip/test_softphone.py $(ARGS); \
-	else [ -z "$$CI" ] && echo "So nothing was run on it."; fi
+	@tools/e2e-sip 6 $(ARGS)
 # Unpacked beside the installed one: build/kamailio-6/bin in front of PATH, and all that runs Kamailio here runs that.
 kamailio-6: install ## Unpack Debian 13's Kamailio into build/ (15 seconds; needs mmdebstrap)
-	@$(BOUNDED) $(PY) -m tests.e2e.sip.debian13 $(KAMAILIO_6)
+	@$(BOUNDED) $(PY) -m tests.e2e.sip.debian13 build/kamailio-6
 # What needs a network, before the tests have none.
 softphone-page: install
 	@if command -v npm > /dev/null || [ -e build/softphone/page.js ]; then $(BOUNDED) $(PY) -m frontends.webrtc.bundle; \
@@ -161,7 +152,7 @@ bench-scale: .venv-bench/.installed $(PEERS) ## Measure large tables, floods of 
 	@.venv-bench/bin/python -m tests.benchmarks --page
 # It takes six minutes; ARGS=--quick takes two and writes nothing.
 bench-sip: install ## Measure how many registrations a second Kamailio sustains, and write docs/benchmarks (ARGS=--help)
-	@$(ISOLATED) env PYTHONPATH=$(LAYER) $(PY) -m tests.benchmarks.sip $(ARGS)
+	@$(PY) -m tests.e2e.sip.isolated env PYTHONPATH=$(LAYER) $(PY) -m tests.benchmarks.sip $(ARGS)
 openapi-admin: install ## Write openapi-admin.json anew from the code of the admin API
 	@$(PY) -m serve.admin_document
 # Half a minute. The results, the tables of the page and the plots: all of it from docs/capacity/inputs.toml.
