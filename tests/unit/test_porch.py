@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from tools import environment
 
@@ -144,6 +145,21 @@ def test_the_hooks_before_a_commit_are_targets_of_make() -> None:
     assert {hook["language"] for hook in hooks} == {"system"}
 
 
+OURS = next(package for package in LOCK["package"] if package["source"] == {"editable": "."})
+
+
+def requirements(locked: list[dict[str, Any]]) -> set[Requirement]:
+    """What uv.lock keeps of the requirements that it was made from."""
+    return {
+        Requirement(
+            f"{one['name']}{one.get('extras') or ''}".replace("'", "")
+            + one.get("specifier", "")
+            + (f"; {one['marker']}" if "marker" in one else "")
+        )
+        for one in locked
+    }
+
+
 class TestLock:
     """One lock for all environments: PyPI's, whole, and what SAM builds from is a part of it."""
 
@@ -155,9 +171,20 @@ class TestLock:
         assert hosts == {"https://files.pythonhosted.org/"}
 
     def test_it_is_of_this_version(self) -> None:
-        ours = next(package for package in LOCK["package"] if package["source"] == {"editable": "."})
+        assert OURS["version"] == PROJECT["project"]["version"]
 
-        assert ours["version"] == PROJECT["project"]["version"]
+    def test_it_was_made_from_what_pyproject_names(self) -> None:
+        """Otherwise: `make lock UPGRADE=`."""
+        named = PROJECT["project"]
+        cli = [f"{one}; extra == 'cli'" for one in named["optional-dependencies"]["cli"]]
+        groups = PROJECT["dependency-groups"]
+        included = {"dev": groups["provisioning"]}
+
+        assert requirements(OURS["metadata"]["requires-dist"]) == {*map(Requirement, [*named["dependencies"], *cli])}
+        assert OURS["metadata"]["requires-dev"].keys() == groups.keys()
+        for name, group in groups.items():
+            wanted = [one for one in group if isinstance(one, str)] + included.get(name, [])
+            assert requirements(OURS["metadata"]["requires-dev"][name]) == {*map(Requirement, wanted)}, name
 
     @pytest.mark.parametrize("folder", ["layers/auth_jwt", "functions/provisioning"])
     def test_what_sam_builds_from_has_its_versions_and_hashes(self, folder: str) -> None:
