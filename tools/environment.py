@@ -97,7 +97,7 @@ def make(group: str) -> None:
     requirements = _run(*export, stdout=subprocess.PIPE)
     # Without the configuration in pyproject.toml, whose cool-down is for locking: a mirror may not tell times.
     uv: tuple[str | Path, ...] = (UV, "--no-config")
-    _run(*uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, folder)
+    _run(*uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder)
     _install(*uv, "pip", "sync", "--python", folder, "--require-hashes", "-", requirements=requirements)
     if group == "dev":
         editable = ("--quiet", "--no-deps", "--no-build-isolation", "--editable")
