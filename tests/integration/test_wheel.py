@@ -75,6 +75,17 @@ def test_without_what_it_needs_it_says_what_to_install(empty: Path, arguments: t
     )
 
 
+def test_the_advice_fetches_what_the_extra_names_and_never_a_package_of_our_name(empty: Path) -> None:
+    """Nobody has to own that name on an index: pip takes what is installed."""
+    advice = auth_jwt(empty).stderr.partition("python -m ")[2].replace("'", "").split()
+    command = [str(empty / "bin" / "python"), "-m", *advice[:2], "--isolated", "--no-index", *advice[2:]]
+    ended = subprocess.run(command, check=False, timeout=60, capture_output=True, text=True)
+
+    missing = re.findall(r"No matching distribution found for ([\w-]+)", ended.stderr)
+    assert missing
+    assert "auth-jwt-serverless" not in missing
+
+
 @pytest.fixture(name="complete", scope="module")
 def _complete(empty: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make an environment like it, which finds here what the extra would bring."""
