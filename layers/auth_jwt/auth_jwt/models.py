@@ -248,7 +248,7 @@ class Report:
     algorithm: str | None = None
     rows: str | None = None
     secret_id: str | None = None
-    unusable_secrets: Mapping[str, str] = _NONE
+    unusable_secrets: Mapping[str, str] = field(default_factory=lambda: _NONE)  # as Python 3.11 wants it
     left_out: Sequence[str] = ()
     unusable_credentials: tuple[str, ...] = ()
     call_id: str | None = None
