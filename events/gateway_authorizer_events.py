@@ -61,6 +61,7 @@ IAM: Final[Mapping[str, str]] = {"AUTHORIZER_RESPONSE": "iam"}
 DENY: Final[Mapping[str, str]] = {"AUTHORIZER_REFUSAL": "deny"}
 ANYWHERE: Final[Mapping[str, str]] = {"TOKEN_SOURCES": "header:authorization,query:token,cookie:token"}
 BY_QUERY: Final[Mapping[str, str]] = {"TOKEN_SOURCES": "query:token"}
+BY_SUBPROTOCOL: Final[Mapping[str, str]] = {"TOKEN_SOURCES": "header:sec-websocket-protocol"}
 OWN_HEADER: Final[Mapping[str, str]] = {"TOKEN_SOURCES": "header:X-SIP-Token"}
 
 
@@ -394,11 +395,20 @@ def _rest_request_cases() -> list[Case]:
 
 def _websocket_cases() -> list[Case]:
     expired = by_query(ALICE_EXPIRED)
+    offered = get([("Sec-WebSocket-Protocol", f"bearer, {ALICE.text}")])
+    offered_twice = get([("Sec-WebSocket-Protocol", f"bearer, {ALICE.text}, bearer, {BOB_NEW.text}")])
     gone = "token_expired"
     return [
         _allowed("websocket-allowed-by-header", "A token in the header", ALICE),
         _allowed("websocket-allowed-by-query", "Browsers: in the query", ALICE, by_query(ALICE), settings=BY_QUERY),
         _allowed("websocket-allowed-by-cookie", "Browsers: in a cookie", ALICE, by_cookie(ALICE), settings=ANYWHERE),
+        _allowed(
+            "websocket-allowed-by-subprotocol",
+            "Browsers: among the subprotocols",
+            ALICE,
+            offered,
+            settings=BY_SUBPROTOCOL,
+        ),
         _allowed(
             "websocket-allowed-without-decoded-token",
             "Too large for 8 KB: decoded_token is dropped",
@@ -407,6 +417,7 @@ def _websocket_cases() -> list[Case]:
         ),
         Case("websocket-unauthorized", "Expired: 401", expired, outcome="denied", reason=gone, settings=BY_QUERY),
         _none("websocket-unauthorized-no-token"),
+        _several("websocket-unauthorized-two-subprotocols", "Alice, and Bob", offered_twice, BY_SUBPROTOCOL),
         _denied("websocket-deny", "A policy that denies: 403", ALICE_EXPIRED, gone, DENY),
     ]
 

@@ -1,5 +1,24 @@
-"""`python -m auth_jwt_cli`, where the command is not installed."""
+"""Where `auth-jwt` and `python -m auth_jwt_cli` begin: with a word of advice where the extra `cli` is not installed."""
 
-from auth_jwt_cli.main import main
+import sys
+from typing import Final
 
-main()
+NOT_INSTALLED: Final = 4  # output.FAULT: that module cannot be read without the extra
+
+
+def main() -> None:
+    """Run the command line, or say what to install."""
+    try:
+        from auth_jwt_cli.main import main as run
+    except ModuleNotFoundError as missing:
+        name = (missing.name or "").partition(".")[0]
+        if name.startswith("auth_jwt"):  # ours, so no installation helps
+            raise
+        advice = "Install what the command line needs: python -m pip install 'auth-jwt-serverless[cli]'"
+        print(f"auth-jwt needs {name}, which is not installed here. {advice}", file=sys.stderr)  # noqa: T201
+        sys.exit(NOT_INSTALLED)
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -55,6 +55,18 @@ class Where:
         """Whether settings are asked for elsewhere than in the environment."""
         return self.function is not None or self.env_file is not None
 
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The options by which another command finds the same tables."""
+        named = (
+            ("--function", self.function),
+            ("--env-file", self.env_file),
+            *(("--set", setting) for setting in self.given),
+            ("--region", self.region),
+            ("--profile", self.profile),
+        )
+        return tuple(word for option, value in named if value is not None for word in (option, str(value)))
+
 
 class Connection:
     """Everything that a command needs, made when it is first needed.

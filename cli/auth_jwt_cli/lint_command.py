@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -68,9 +68,10 @@ def lint(
             for finding in task.findings():
                 if finding.rule.id not in ignored:
                     counts.add(finding)
-                    lines.line(finding.as_json())
+                    members = finding.as_json(connection.where.options)
+                    lines.line(members)
                     if show is not None:
-                        show.add(finding)
+                        show.add(members)
         except (AuthJwtError, KeyboardInterrupt) as error:
             problem = str(error) or "interrupted"
     if show is not None:
@@ -140,9 +141,9 @@ class _JsonDocument:
         self._separator = ""
         sys.stdout.write(f'{{"source": {json.dumps(name)}, "findings": [')
 
-    def add(self, finding: Finding) -> None:
-        """Write one more finding."""
-        sys.stdout.write(f"{self._separator}{json.dumps(finding.as_json())}")
+    def add(self, finding: Mapping[str, object]) -> None:
+        """Write the members of one more finding."""
+        sys.stdout.write(f"{self._separator}{json.dumps(finding)}")
         self._separator = ", "
 
     def end(self, rows: Counter[str], counts: FindingCounts, problem: str | None) -> None:

@@ -2,8 +2,9 @@
 
 import io
 import sys
+from importlib import metadata
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -28,6 +29,7 @@ from auth_jwt_cli.output import (
     UNSHOWN,
     USAGE,
     NotShown,
+    Output,
     code_of,
     complain,
 )
@@ -73,6 +75,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        Output().write(f"auth-jwt {metadata.version('auth-jwt-serverless')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None: ...
+
+
 app.add_typer(profile_commands.app, name="profile")
 app.add_typer(secret_commands.app, name="secret")
 app.add_typer(token_commands.app, name="token")

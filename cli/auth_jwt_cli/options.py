@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
@@ -11,7 +12,7 @@ import typer
 from auth_jwt.errors import AuthJwtError
 from auth_jwt.provisioning.audit import AuditEntry, WriteOutcome
 from auth_jwt_cli.connection import Connection, Where
-from auth_jwt_cli.output import UNSHOWN, NotShown, Output, fail
+from auth_jwt_cli.output import UNSHOWN, Misused, NotShown, Output, fail
 
 _TABLES: Final = "Which tables: settings of the service, from here unless told otherwise"
 
@@ -76,6 +77,15 @@ _JSON: Final[dict[str, tuple[Any, object]]] = {
     "as_json": (Annotated[bool, typer.Option("--json", help="Write the result as one JSON document.")], False),
 }
 
+_ESCAPED: Final = Annotated[
+    bool,
+    typer.Option(
+        "--escaped",
+        help="TAG and ID are written with the escapes of JSON: `\\u0000` for a NUL, which no argument can hold.",
+    ),
+]
+_ROWS: Final = ("tag", "secret_id")
+
 Command = TypeVar("Command", bound=Callable[..., None])
 
 Tag = Annotated[str, typer.Argument(metavar="TAG", help="The tag that tokens name.")]
@@ -117,7 +127,7 @@ def named_algorithms(text: str | None) -> tuple[str, ...] | None:
 
 def reads_tables(command: Command) -> Command:
     """Give a *command* the options that name tables; its parameter `connection` is made of them."""
-    return with_options(command, "connection", {**_SHARED, **_JSON}, _connection)
+    return with_options(_taking_escapes(command), "connection", {**_SHARED, **_JSON}, _connection)
 
 
 def writes_tables(command: Command) -> Command:
@@ -125,7 +135,8 @@ def writes_tables(command: Command) -> Command:
 
     If it ends before its time, it says what was written, or may have been.
     """
-    return with_options(_telling_of_writes(command), "connection", {**_AUDIT, **_SHARED, **_JSON}, _connection)
+    told = _telling_of_writes(_taking_escapes(command))
+    return with_options(told, "connection", {**_AUDIT, **_SHARED, **_JSON}, _connection)
 
 
 def writes_output(command: Command) -> Command:
@@ -149,6 +160,33 @@ def _telling_of_writes(command: Command) -> Command:
             raise
 
     return run  # type: ignore[return-value]
+
+
+def _taking_escapes(command: Command) -> Command:
+    """Give a *command* that names a row the option `--escaped`."""
+    signature = inspect.signature(command)
+    if "tag" not in signature.parameters:
+        return command
+
+    @functools.wraps(command)
+    def run(*arguments: Any, escaped: bool, **values: Any) -> None:  # noqa: ANN401
+        if escaped:
+            values |= {name: _unescaped(values[name]) for name in _ROWS if values.get(name) is not None}
+        command(*arguments, **values)
+
+    option = inspect.Parameter("escaped", inspect.Parameter.KEYWORD_ONLY, annotation=_ESCAPED, default=False)
+    run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), option])  # type: ignore[attr-defined]
+    return run  # type: ignore[return-value]
+
+
+def _unescaped(text: str) -> str:
+    try:
+        value = json.loads(f'"{text}"', strict=False)
+    except ValueError:
+        value = None
+    if not isinstance(value, str):
+        raise Misused("with --escaped, TAG and ID are what stands between the quotes of a text in JSON")
+    return value
 
 
 def _told(write: AuditEntry) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 import typer
 from rich.console import RenderableType
+from rich.text import Text
 
 from auth_jwt.provisioning.changes import MISSING
 from auth_jwt.provisioning.profiles import MAX_PAGE, AttributeValue, ProfileRecord
@@ -25,7 +26,7 @@ from auth_jwt_cli.options import (
     reads_tables,
     writes_tables,
 )
-from auth_jwt_cli.output import Misused, counted, details, table
+from auth_jwt_cli.output import Misused, counted, details, shown, table
 from auth_jwt_cli.sources import pair_of
 from auth_jwt_cli.times import shown_instant
 from auth_jwt_cli.values import GeneratedValue
@@ -190,6 +191,27 @@ def enable(connection: Connection, tag: Tag) -> None:
     connection.tell_when_it_works()
 
 
+@app.command("rename")
+@writes_tables
+def rename(
+    connection: Connection,
+    tag: Tag,
+    new_tag: Annotated[str, typer.Argument(metavar="NEW-TAG", help="The tag that tokens will name.")],
+) -> None:
+    """Give a profile and its secrets another tag, which the issuer's tokens then have to name.
+
+    All of it happens or nothing. Secrets without a profile may be given the tag of one.
+
+    Example: auth-jwt profile rename Alice-web alice-web
+    """
+    renamed = connection.writing.profiles.rename(tag, new_tag)
+    moved = counted(len(renamed.secrets), "secret")
+    document = {"tag": renamed.tag, "profile": renamed.has_profile, "secrets": list(renamed.secrets)}
+    what = f"The profile and {moved}" if renamed.has_profile else moved
+    connection.output.show(document, Text(f"{what} of {shown(tag)} have the tag {shown(new_tag)} now."))
+    connection.tell_when_it_works(at_once="The new tag")
+
+
 @app.command("rm")
 @writes_tables
 def remove(connection: Connection, tag: Tag, yes: Yes = False) -> None:
@@ -199,7 +221,7 @@ def remove(connection: Connection, tag: Tag, yes: Yes = False) -> None:
     """
     output = connection.output
     if not yes:
-        count = len(connection.reading.secrets.list(tag))
+        count = connection.reading.profiles.secret_count(tag)
         output.confirm(f"Delete the profile {tag!r} and its {counted(count, 'secret')}?", yes=yes)
     secrets = connection.writing.profiles.delete(tag)
     output.show({"tag": tag, "secrets": secrets}, f"Deleted the profile and {counted(secrets, 'secret')}.")

@@ -1,14 +1,16 @@
 """`auth-jwt secret`: the keys of a tag, each with the window in which it may verify."""
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import RenderableType
 
+from auth_jwt.provisioning.changes import MISSING
 from auth_jwt.provisioning.inspection import SecretRecord, SecretState
 from auth_jwt.provisioning.rendering import rotated_json, secret_json
 from auth_jwt.provisioning.secrets import OVERLAP_SECONDS, NewSecret
+from auth_jwt.provisioning.windows import is_in_milliseconds, meant_seconds
 from auth_jwt_cli.connection import Connection
 from auth_jwt_cli.inputs import given_secret
 from auth_jwt_cli.options import (
@@ -22,7 +24,7 @@ from auth_jwt_cli.options import (
     reads_tables,
     writes_tables,
 )
-from auth_jwt_cli.output import details, table
+from auth_jwt_cli.output import Misused, details, table
 from auth_jwt_cli.set_alg_command import set_alg
 from auth_jwt_cli.times import parsed_duration, parsed_instant, shown_instant
 from auth_jwt_cli.values import GeneratedValue
@@ -129,18 +131,71 @@ def close(
     at: CloseAt = None,
     yes: Yes = False,
 ) -> None:
-    """Let a secret verify nothing, from now or a later time on.
+    """Let a secret verify nothing, from now or a later time on. One that ends earlier keeps its end.
+
+    One whose end is missing or no number is not open: it is closed now, and a later time is refused.
 
     Example: auth-jwt secret close alice-web 1 --at +1h
     """
-    others = [record.id for record in connection.reading.secrets.list(tag) if record.state is SecretState.OPEN]
-    if others == [secret_id]:
+    there = {record.id: record for record in connection.reading.secrets.list(tag)}
+    if [record.id for record in there.values() if record.state is SecretState.OPEN] == [secret_id]:
         connection.output.confirm(f"{secret_id!r} is the last open secret of {tag!r}. Close it?", yes=yes)
     secret = connection.writing.secrets.close(tag, secret_id, at=at)
     connection.output.show(secret_json(secret), _described(secret, connection))
     if at is not None and secret.end is not None and secret.end < at:
         connection.output.warn("it ends earlier than --at says, and that stays: closing never makes a window longer")
+    before = there[secret_id].end if secret_id in there else None
+    meant = meant_seconds(before) if is_in_milliseconds(before) else None
+    if at is not None and meant is not None and meant < at:
+        told = shown_instant(meant, connection.reading.registry.clock())
+        connection.output.warn(f"its end was in milliseconds, and meant to be earlier than --at: {told}")
     connection.tell_when_it_works()
+
+
+@app.command("set")
+@writes_tables
+def set_(
+    connection: Connection,
+    tag: Tag,
+    secret_id: SecretId,
+    start: Annotated[
+        int | None, typer.Option("--start", parser=parsed_instant, metavar="TIME", help="First second of its window.")
+    ] = None,
+    end: Annotated[
+        int | None,
+        typer.Option("--end", parser=parsed_instant, metavar="TIME", help="First second after its window."),
+    ] = None,
+    mend: Annotated[
+        bool,
+        typer.Option(
+            "--mend", help="Bounds in milliseconds, or in text of digits, become the seconds that were meant."
+        ),
+    ] = False,
+    kid: KeyId = None,
+    no_kid: Annotated[bool, typer.Option("--no-kid", help="Take its key id away.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; show what it would be.")] = False,
+    yes: Yes = False,
+) -> None:
+    """Change the window or the key id of a secret, and leave the rest. What has ended is not opened again.
+
+    Example: auth-jwt secret set alice-web 1 --end 90d
+
+    Example: auth-jwt secret set alice-web 1 --mend
+    """
+    if kid is not None and no_kid:
+        raise Misused("--kid and --no-kid contradict each other")
+    wanted: Any = {"start": start, "end": end, "kid": MISSING if no_kid else kid, "mend": mend}
+    planned = connection.reading.secrets.change(tag, secret_id, **wanted, dry_run=True)
+    if dry_run:
+        connection.output.show(secret_json(planned), _described(planned, connection))
+        return
+    open_ids = [record.id for record in connection.reading.secrets.list(tag) if record.state is SecretState.OPEN]
+    if open_ids == [secret_id] and planned.state is not SecretState.OPEN:
+        question = f"{secret_id!r} is the last open secret of {tag!r}, and would be {planned.state}. Change it?"
+        connection.output.confirm(question, yes=yes)
+    secret = connection.writing.secrets.change(tag, secret_id, **wanted)
+    connection.output.show(secret_json(secret), _described(secret, connection))
+    connection.tell_when_it_works(at_once="A window that opens")
 
 
 @app.command("rotate")

@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -144,11 +144,16 @@ def running(
     with (
         log.open("wb") as output,
         subprocess.Popen(  # noqa: S603 - a command of ours
-            command, cwd=folder, env=variables, stdout=output, stderr=output, start_new_session=True
+            _tied(command, signal.SIGTERM),
+            cwd=folder,
+            env=variables,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         ) as process,
     ):
         try:
-            _wait_until_it_answers(tcp, process, log)
+            _wait_until_it_answers(local, process, log)
             with _haproxy(folder, web, wss) if settings.get("WITH_HAPROXY") else nullcontext():
                 yield Kamailio(DOMAIN, tcp, tcp, tls, ws, wss, ca, log, folder, process)
         finally:
@@ -176,7 +181,10 @@ def _haproxy(folder: Path, behind: int, port: int) -> Iterator[None]:
     with (
         log.open("wb") as output,
         subprocess.Popen(  # noqa: S603 - a command of ours
-            [_program("haproxy"), "-db", "-f", "haproxy.cfg"], cwd=folder, stdout=output, stderr=output
+            _tied([_program("haproxy"), "-db", "-f", "haproxy.cfg"], signal.SIGKILL),
+            cwd=folder,
+            stdout=output,
+            stderr=output,
         ) as process,
     ):
         try:
@@ -224,6 +232,15 @@ def _program(name: str) -> str:
     if found is None:
         raise CannotRun(f"{name} is not installed; on Debian: apt-get install {PACKAGES}")
     return found
+
+
+def _tied(command: Sequence[str], ends_by: signal.Signals) -> list[str]:
+    """Return the *command* such that it gets a signal when we end, however we do, by SIGKILL for instance.
+
+    That is Linux's, and of the thread that starts it. Elsewhere the command stays as it is.
+    """
+    tie = shutil.which("setpriv")  # of util-linux
+    return [tie, "--pdeathsig", ends_by.name.removeprefix("SIG"), *command] if tie is not None else [*command]
 
 
 def _free_ports(count: int) -> list[int]:
@@ -329,7 +346,7 @@ def _accepts(port: int) -> bool:
 
 
 def _is_alive(port: int) -> bool:
-    """Ask by UDP, which is there with HAProxy and without."""
+    """Ask by UDP, where it always listens."""
     one = time.monotonic_ns()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
         asking.settimeout(0.5)

@@ -2,9 +2,10 @@
 
 import argparse
 import os
+import signal
 import sys
 import webbrowser
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from frontends.webrtc.softphone import COMMAND, Options, Softphone, running
@@ -78,6 +79,20 @@ def described(softphone: Softphone, options: Options) -> str:
     )
 
 
+def _ending_with_make(env: Mapping[str, str]) -> Callable[[], None]:
+    """Return what ends this program, as SIGTERM does, once the `make` that started it has been killed.
+
+    Without a `make` it does nothing: who starts this in the background of a shell may leave the shell.
+    """
+    started_by = os.getppid()
+
+    def look() -> None:
+        if "MAKELEVEL" in env and os.getppid() != started_by:
+            signal.raise_signal(signal.SIGTERM)
+
+    return look
+
+
 def _tell(text: str) -> None:
     print(f"{COMMAND}: {text}", file=sys.stderr, flush=True)
 
@@ -85,12 +100,13 @@ def _tell(text: str) -> None:
 def main() -> int:
     """Run the command; returns the exit code."""
     options, is_to_be_opened = options_of(sys.argv[1:], os.environ)
+    look_at_make = _ending_with_make(os.environ)
     try:
         with until_stopped(), running(options, os.environ, _tell) as softphone:
             print(described(softphone, options), flush=True)
             if is_to_be_opened:
                 webbrowser.open(softphone.url)
-            softphone.watch()
+            softphone.watch(look_at_make)
     except (CannotStart, WorkersDie) as error:
         _tell(str(error))
         return 2 if isinstance(error, CannotStart) else 1

@@ -54,13 +54,21 @@ class Softphone:
     service: service.Service
     kamailio: kamailio.Kamailio
 
-    def watch(self) -> None:
+    def watch(self, also: Callable[[], None] = lambda: None) -> None:
         """Look after its processes; returns never.
+
+        Args:
+            also: done each time that they are looked at.
 
         Raises:
             WorkersDie: one that it cannot do without has ended.
         """
-        self.service.workers.watch(also=self._look_at_kamailio)
+
+        def look() -> None:
+            self._look_at_kamailio()
+            also()
+
+        self.service.workers.watch(look)
 
     def _look_at_kamailio(self) -> None:
         code = self.kamailio.process.poll()

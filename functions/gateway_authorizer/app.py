@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
+from itertools import pairwise
 from typing import Any, Final
 
 from auth_jwt.authorizer import Authorizer
@@ -34,13 +35,15 @@ MAX_WEBSOCKET_BYTES: Final = 8000  # the quota is "8 KB", in whichever sense
 MAX_BYTES: Final = 6_000_000  # REST and HTTP APIs have no quota of their own, but Lambda has: 6 MB
 
 _SCHEME: Final = re.compile(r"\Abearer(?:[ \t]+|\Z)", re.IGNORECASE)
+_SUBPROTOCOLS: Final = "sec-websocket-protocol"  # the one header of a WebSocket that a page can set
 _MAX_EXACT: Final = 2**53 - 1  # the largest integer that every reader of JSON reads as it is
 
 # Powertools has classes for these events and answers. Importing them takes a sixth longer, and their policies drop the
 # partition of the ARN, so that in China and GovCloud nobody would be let in: docs/decisions/0011.
+# An account is twelve digits; serverless-offline has none and sends a word, `random-account-id` or `undefined`.
 _METHOD_ARN: Final = re.compile(
-    r"(arn:aws[a-z-]{0,32}:execute-api:[a-z0-9-]{1,32}:[0-9]{12}:[A-Za-z0-9_-]{1,64}/(?:\$default|[A-Za-z0-9_-]{1,128}))"
-    r"/(.*)",
+    r"(arn:aws[a-z-]{0,32}:execute-api:[a-z0-9-]{1,32}:[A-Za-z0-9_-]{1,64}:[A-Za-z0-9_-]{1,64}"
+    r"/(?:\$default|[A-Za-z0-9_-]{1,128}))/(.*)",
     re.DOTALL,
 )
 
@@ -172,11 +175,21 @@ def _distinct(tokens: Iterator[str]) -> tuple[str, ...]:
 
 def _tokens_at(source: TokenSource, event: Event) -> Iterator[str]:
     if source.kind is SourceKind.HEADER:
-        return _without_scheme(_parts(_header(event, source.name)))
+        parts = _parts(_header(event, source.name))
+        return _without_scheme(_behind_bearer(parts) if source.name == _SUBPROTOCOLS else parts)
     if source.kind is SourceKind.QUERY:
         lists, singles = event.get("multiValueQueryStringParameters"), event.get("queryStringParameters")
         return _parts(values_of(source.name, lists, singles))
     return _parts(_cookies(event).get(source.name, []))
+
+
+def _behind_bearer(offered: Iterator[str]) -> Iterator[str]:
+    """Return what stands behind each `bearer` among the subprotocols *offered*, and all of them where none does.
+
+    A page says `new WebSocket(url, ["bearer", token])`, perhaps with subprotocols that it speaks besides.
+    """
+    items = list(offered)
+    return iter([item for word, item in pairwise([*items, ""]) if word.lower() == "bearer"] or items)
 
 
 def _header(event: Event, name: str) -> list[str]:

@@ -17,7 +17,7 @@ from auth_jwt.provisioning.secrets import NewSecret
 from auth_jwt.provisioning.wiring import provisioning_of
 from auth_jwt.runtime.settings import Settings
 from events.provisioning_events import Case, asking
-from events.stage import HERE, REVOCATIONS, Answer, read_json
+from events.stage import HERE, REGION, REVOCATIONS, Answer, read_json
 from tests.integration.conftest import SetStage
 from tests.integration.operator import PROFILES, Operator, cursor_of
 from tests.key_forms import DOUBTFUL, PRIME_MODULUS, public_key_pem
@@ -351,6 +351,20 @@ def test_a_secret_is_closed_then_removed(operator: Operator, zoe: str) -> None:
     assert (while_open.status, past.status, gone.status, gone.body) == (409, 400, 204, "")
     assert (in_an_hour["state"], closed["state"]) == ("open", "closed")
     assert operator.ask("DELETE", path).status == 404
+
+
+def test_a_secret_without_an_end_is_not_opened_by_closing_it_later(operator: Operator, zoe: str) -> None:
+    client = boto3.client("dynamodb", region_name=REGION)
+    key = {"corresponding_tag": {"S": "zoe"}, "id": {"S": "1"}}
+    client.update_item(TableName="jwt_secrets", Key=key, UpdateExpression="REMOVE end_ts")
+    path = f"{zoe}/secrets/1"
+
+    later = operator.ask("PATCH", path, {"end_ts": int(time.time()) + 3600})
+
+    assert (later.status, kind_of(later)) == (409, "conflict")
+    assert "has no end, so it is not open" in later.body["detail"]
+    assert "end_ts" not in client.get_item(TableName="jwt_secrets", Key=key)["Item"]
+    assert operator.done("PATCH", path, {"end_ts": "now"})["state"] == "closed"
 
 
 def test_a_secret_that_would_verify_nothing_is_refused_with_the_reason(operator: Operator, zoe: str) -> None:

@@ -1,4 +1,4 @@
-"""docs/command-line.md says what the commands do: its examples are run, its tables are held to the code."""
+"""docs/command-line.md and docs/live-tables.md: their examples are run, the tables of the first held to the code."""
 
 import re
 import subprocess
@@ -14,7 +14,8 @@ from tests.command_line import environment_of, sample_tables
 
 PAGE = Path(__file__).parents[2] / "docs" / "command-line.md"
 TEXT = PAGE.read_text("utf-8")
-BLOCKS = re.findall(r"^```console\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+LIVE_TABLES = (PAGE.parent / "live-tables.md").read_text("utf-8")
+BLOCKS = re.findall(r"^```console\n(.*?)^```", TEXT + LIVE_TABLES, re.MULTILINE | re.DOTALL)
 TIMES = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ( \([^)]*\))?|\b(closed )?\d+ \w+ ago|\bclosed now")
 
 

@@ -1,4 +1,7 @@
-"""Whatever operators do in whatever order: windows only ever shrink, and nobody is refused whom an overlap protects."""
+"""Whatever operators do in whatever order: what has ended stays so, and nobody is refused whom an overlap protects.
+
+Windows only ever shrink, unless somebody says another end.
+"""
 
 from decimal import Decimal
 
@@ -25,6 +28,7 @@ class Operators(RuleBasedStateMachine):
         self.secrets = self.office.provisioning.secrets
         self.values: dict[str, str] = {}
         self.ends: dict[str, Decimal] = {}
+        self.ended: set[str] = set()
 
     @rule(lifetime=st.integers(1, 2000))
     def add(self, lifetime: int) -> None:
@@ -50,6 +54,18 @@ class Operators(RuleBasedStateMachine):
         assert closed.end <= self.office.clock.now + later
 
     @precondition(lambda self: self.values)
+    @rule(data=st.data(), start=st.integers(-500, 500), length=st.integers(-5, 900))
+    def set_window(self, data: st.DataObject, start: int, length: int) -> None:
+        secret_id = data.draw(st.sampled_from(sorted(self.values)))
+        begin = int(self.office.clock.now) + start
+        try:
+            changed = self.secrets.change(TAG, secret_id, start=begin, end=begin + length)
+        except Rejected:
+            return
+        assert (changed.start, changed.end) == (begin, begin + length)
+        self.ends[secret_id] = Decimal(begin + length)
+
+    @precondition(lambda self: self.values)
     @rule(data=st.data())
     def remove(self, data: st.DataObject) -> None:
         secret_id = data.draw(st.sampled_from(sorted(self.values)))
@@ -61,6 +77,7 @@ class Operators(RuleBasedStateMachine):
         else:
             assert not was_open
             del self.values[secret_id], self.ends[secret_id]
+            self.ended.discard(secret_id)
 
     @rule(later=seconds)
     def wait(self, later: int) -> None:
@@ -74,6 +91,13 @@ class Operators(RuleBasedStateMachine):
                 assert isinstance(end, Decimal)
                 assert end <= self.ends[str(key.id)]
                 self.ends[str(key.id)] = end
+
+    @invariant()
+    def what_has_ended_stays_so(self) -> None:
+        now = self.office.clock.now
+        ended = {secret.id for secret in self.secrets.list(TAG) if secret.end is not None and secret.end <= now}
+        assert self.ended <= ended
+        self.ended |= ended
 
     @invariant()
     def an_open_secret_and_no_other_verifies(self) -> None:

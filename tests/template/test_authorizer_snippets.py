@@ -47,7 +47,7 @@ def names_the_authorizer(part: object) -> bool:
 def authorizer_of(api: dict[str, Any], kind: str) -> dict[str, Any]:
     """The authorizer in the body of an API that SAM wrote, after a look at every method of it."""
     body = api["Body"]
-    methods = [method for path in body["paths"].values() for method in path.values()]
+    methods = [method for path in body["paths"].values() for name, method in path.items() if name != "options"]
     assert methods
     assert all(method["security"] == [{"AuthJwt": []}] for method in methods)
     schemes = body.get("securityDefinitions") or body["components"]["securitySchemes"]
@@ -94,7 +94,7 @@ def test_the_code_of_a_snippet_reads_the_context_of_its_api(snippet: str) -> Non
     names: dict[str, Any] = {}
     exec(code, names)
 
-    answer = names["handler"]({"requestContext": {"authorizer": user}}, None)
+    answer = names["handler"]({"headers": {}, "requestContext": {"authorizer": user}}, None)
 
     assert answer["statusCode"] == 200
     assert "alice until 4070908800" in answer.get("body", "alice until 4070908800")
@@ -119,14 +119,78 @@ def test_the_http_api_asks_by_the_source_that_is_read_and_forgets_within_a_minut
 
 def test_the_websocket_api_asks_at_connect_by_the_source_the_page_tells_to_set() -> None:
     authorizer, route = only(WEBSOCKET, "AWS::ApiGatewayV2::Authorizer"), only(WEBSOCKET, "AWS::ApiGatewayV2::Route")
-    (text,) = re.findall(r"`TOKEN_SOURCES=(\S+)`", PAGE)
-    (source,) = AuthorizerSettings.from_env({"TOKEN_SOURCES": text}).token_sources
+    rows = PAGE.partition("### WebSocket API")[2]
+    told = dict(re.findall(r"^\| [^|]+ \| `(\w+:\S+)` \| `?([\w.-]+)`? \|", rows, re.MULTILINE))
 
     assert (route["RouteKey"], route["AuthorizationType"]) == ("$connect", "CUSTOM")
     assert route["AuthorizerId"] == {"Ref": "AuthJwt"}
     assert authorizer["AuthorizerType"] == "REQUEST"
-    assert source.kind is SourceKind.QUERY
-    assert authorizer["IdentitySource"] == [f"route.request.querystring.{source.name}"]
+    assert authorizer["IdentitySource"] == [told["query:token"]]
+    assert told == {text: identity_of(text) for text in told}
+    assert len(told) == len(SourceKind)
+
+
+def identity_of(text: str) -> str:
+    """What a WebSocket API calls a source of tokens; a cookie it does not know."""
+    (source,) = AuthorizerSettings.from_env({"TOKEN_SOURCES": text}).token_sources
+    return {
+        SourceKind.HEADER: f"route.request.header.{source.name.title().replace('Websocket', 'WebSocket')}",
+        SourceKind.QUERY: f"route.request.querystring.{source.name}",
+        SourceKind.COOKIE: "none",
+    }[source.kind]
+
+
+@pytest.mark.parametrize(
+    ("offered", "chosen"),
+    [
+        ({}, {}),
+        ({"Sec-WebSocket-Protocol": "bearer, a.b.c"}, {"Sec-WebSocket-Protocol": "bearer"}),
+        ({"sec-websocket-protocol": "mine,bearer,a.b.c"}, {"Sec-WebSocket-Protocol": "bearer"}),
+        ({"Sec-WebSocket-Protocol": "mine"}, {}),
+        ({"Sec-WebSocket-Protocol": "a.b.c"}, {}),
+    ],
+)
+def test_the_websocket_code_chooses_bearer_and_never_the_token(offered: dict[str, str], chosen: dict[str, str]) -> None:
+    """A browser hangs up when it offered subprotocols and none was chosen."""
+    names: dict[str, Any] = {}
+    exec(only(WEBSOCKET, "AWS::Lambda::Function")["Code"]["ZipFile"], names)
+    user = {"sip_username": "alice", "expires_at": "4070908800"}
+
+    answer = names["handler"]({"headers": offered, "requestContext": {"authorizer": user}}, None)
+
+    assert answer["headers"] == chosen
+
+
+def preflights_of(snippet: str) -> list[dict[str, Any]]:
+    paths = only(snippet, "AWS::ApiGateway::RestApi")["Body"]["paths"].values()
+    return [path["options"] for path in paths]
+
+
+def test_a_preflight_of_the_rest_api_is_asked_about_by_nobody() -> None:
+    """It has no token. Without its line in the snippet, SAM puts the authorizer before it."""
+    line = "        AddDefaultAuthorizerToCorsPreflight: false # a preflight has no token\n"
+    assert line in REST
+
+    assert [one.get("security") for one in preflights_of(REST)] == [None]
+    assert [one["security"] for one in preflights_of(REST.replace(line, ""))] == [[{"AuthJwt": []}]]
+
+
+def test_a_refusal_of_the_rest_api_may_be_read_by_the_page() -> None:
+    body = only(REST, "AWS::ApiGateway::RestApi")["Body"]
+    (preflight,) = preflights_of(REST)
+    (answer,) = preflight["x-amazon-apigateway-integration"]["responses"].values()
+    origin = answer["responseParameters"]["method.response.header.Access-Control-Allow-Origin"]
+
+    for kind in ("DEFAULT_4XX", "DEFAULT_5XX"):
+        given = body["x-amazon-apigateway-gateway-responses"][kind]["responseParameters"]
+        assert given == {"gatewayresponse.header.Access-Control-Allow-Origin": origin}
+
+
+def test_a_preflight_of_the_http_api_is_answered_by_the_gateway() -> None:
+    body = only(HTTP, "AWS::ApiGatewayV2::Api")["Body"]
+
+    assert body["x-amazon-apigateway-cors"]["allowHeaders"] == ["Authorization"]
+    assert not any("options" in path for path in body["paths"].values())
 
 
 @pytest.mark.parametrize(

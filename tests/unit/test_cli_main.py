@@ -34,8 +34,8 @@ def commands(group: Any = None, *path: str) -> Iterator[tuple[tuple[str, ...], A
 
 COMMANDS = dict(commands())
 WANTED = {
-    *(("profile", name) for name in ("add", "show", "list", "set", "disable", "enable", "rm")),
-    *(("secret", name) for name in ("add", "list", "show", "close", "rotate", "rm", "set-alg")),
+    *(("profile", name) for name in ("add", "show", "list", "set", "disable", "enable", "rename", "rm")),
+    *(("secret", name) for name in ("add", "list", "show", "close", "set", "rotate", "rm", "set-alg")),
     *(("token", name) for name in ("mint", "explain")),
     *(("key", name) for name in ("from-cert", "from-jwk", "mend", "fingerprint")),
     *(("config", "check"), ("revoke",), ("import",), ("lint",)),

@@ -24,6 +24,7 @@ PAGES = [
     FRONTENDS / "README.md",
     *sorted(FRONTENDS.glob("*/README.md")),
 ]
+PORCH = [ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")]
 MODULE_PARAMETERS = (
     *("db_url", "profiles_table", "secrets_table", "tag_column", "username_column", "secret_tag_column"),
     *("secret_column", "start_ts_column", "end_ts_column", "tag_claim", "load_credentials"),
@@ -147,7 +148,19 @@ def test_the_readme_counts_the_recorded_cases() -> None:
 
 def test_every_setting_named_anywhere_is_one() -> None:
     """Whatever is spelt like a variable is one of ours, of Powertools or of AWS, or a name in an example."""
-    examples = {"NOW", "SECRET", "TOKEN", "URL", "KEY", "EOF", "KEY_ID", "NO_COLOR", "PKG_MEMORY", "SHM_MEMORY"}
+    examples = {
+        "NOW",
+        "SECRET",
+        "TOKEN",
+        "URL",
+        "KEY",
+        "EOF",
+        "KEY_ID",
+        "NO_COLOR",
+        "PKG_MEMORY",
+        "SHM_MEMORY",
+        "S_MEMORY",
+    }
     commands = (ROOT / "cli" / "auth_jwt_cli").rglob("*.py")
     commands_own = {name for path in commands for name in re.findall(r'"(AUTH_JWT_[A-Z_]+)"', text_of(path))}
     kamailio = {
@@ -242,7 +255,7 @@ def test_every_event_function_and_module_of_the_events_readme_exists() -> None:
     assert {f"`{path.parent.name}/*.json`" for path in page.parent.glob("*/*.json")} <= set(words_in(page))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", [*PAGES, *PORCH], ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_relative_link_leads_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\((?!https?:)([^)\s]*)\)", text_of(page))
 
@@ -254,7 +267,7 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors_of(goal), target
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", [*PAGES, *PORCH], ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_make_target_named_is_one(page: Path) -> None:
     targets = set(re.findall(r"^([a-z0-9-]+):", text_of(ROOT / "Makefile"), re.MULTILINE))
 

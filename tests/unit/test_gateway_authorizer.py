@@ -152,6 +152,8 @@ def test_it_lets_them_call_no_other_stage_or_api(ask: Ask, elsewhere: str) -> No
         ("arn:aws:execute-api:us-east-1:123456789012:abc/$default/GET/a:b/c", "/$default/*"),
         ("arn:aws:execute-api:us-east-1:123456789012:abc/live/$connect", "/live/*"),
         ("arn:aws:execute-api:us-east-1:123456789012:abc/v1/GET/line\nbreak", "/v1/*"),
+        ("arn:aws:execute-api:us-east-1:random-account-id:random-api-id/dev/GET/calls/{id}", "/dev/*"),
+        ("arn:aws:execute-api:us-east-1:undefined:private/local/$connect", "/local/*"),
     ],
 )
 def test_the_resource_is_the_stage_of_the_event_in_its_own_partition(ask: Ask, arn: str, resource: str) -> None:
@@ -162,7 +164,7 @@ def test_the_resource_is_the_stage_of_the_event_in_its_own_partition(ask: Ask, a
 
 
 def test_the_longest_resource_is_within_the_gateways_512_characters(ask: Ask) -> None:
-    longest = f"arn:aws-{'x' * 32}:execute-api:{'r' * 32}:123456789012:{'a' * 64}/{'s' * 128}/GET/{'p' * 1600}"
+    longest = f"arn:aws-{'x' * 32}:execute-api:{'r' * 32}:{'9' * 64}:{'a' * 64}/{'s' * 128}/GET/{'p' * 1600}"
 
     (resource,) = statement_of(ask(token_event(arn=longest.replace("aws-x", "awsx"))))["Resource"]
 
@@ -177,6 +179,8 @@ def test_the_longest_resource_is_within_the_gateways_512_characters(ask: Ask) ->
         "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3/*/GET/calls",
         "arn:aws:execute-api:eu-central-1:123456789012:*/prod/GET/calls",
         "arn:aws:execute-api:eu-central-1:*:a1b2c3/prod/GET/calls",
+        "arn:aws:execute-api:eu-central-1:random?account:a1b2c3/prod/GET/calls",
+        "arn:aws:execute-api:eu-central-1::a1b2c3/prod/GET/calls",
         "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3//GET/calls",
         "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3/prod?/GET/calls",
         "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3/${aws:username}/GET/calls",
@@ -333,6 +337,36 @@ def test_bearer_belongs_into_headers_only() -> None:
     event = request_event(("cookie", "token=Bearer c.c.c"), queryStringParameters={"token": "Bearer q.q.q"})
 
     assert tokens_of(event, "cookie:token,query:token") == ["Bearer c.c.c", "Bearer q.q.q"]
+
+
+@pytest.mark.parametrize(
+    ("offered", "tokens"),
+    [
+        pytest.param(["bearer, a.b.c"], ["a.b.c"], id="as browsers join them"),
+        pytest.param(["Bearer,a.b.c"], ["a.b.c"], id="any case, no blank"),
+        pytest.param(["bearer", "a.b.c"], ["a.b.c"], id="two headers"),
+        pytest.param(["graphql-transport-ws, bearer, a.b.c"], ["a.b.c"], id="another before"),
+        pytest.param(["bearer, a.b.c, graphql-transport-ws"], ["a.b.c"], id="another behind"),
+        pytest.param(["bearer, a.b.c, bearer, a.b.c"], ["a.b.c"], id="the same twice"),
+        pytest.param(["bearer, a.b.c, bearer, d.e.f"], ["a.b.c", "d.e.f"], id="two"),
+        pytest.param(["bearer, bearer, a.b.c"], ["", "a.b.c"], id="bearer twice"),
+        pytest.param(["bearer"], [""], id="nothing behind bearer"),
+        pytest.param(["a.b.c, bearer"], [""], id="the token before bearer"),
+        pytest.param(["a.b.c"], ["a.b.c"], id="alone"),
+        pytest.param(["Bearer a.b.c"], ["a.b.c"], id="as in any header"),
+        pytest.param(["graphql-transport-ws, a.b.c"], ["graphql-transport-ws", "a.b.c"], id="no bearer"),
+        pytest.param([], [], id="none"),
+    ],
+)
+def test_a_page_offers_its_token_among_the_subprotocols_of_a_websocket(offered: list[str], tokens: list[str]) -> None:
+    headers = [("Sec-WebSocket-Protocol", value) for value in offered]
+
+    assert tokens_of(request_event(*headers), "header:sec-websocket-protocol") == tokens
+    assert tokens_of(request_event(*headers), "header:Sec-WebSocket-Protocol,query:token") == tokens
+
+
+def test_in_other_headers_a_list_is_a_list_of_tokens() -> None:
+    assert tokens_of(request_event(("Authorization", "bearer, a.b.c"))) == ["", "a.b.c"]
 
 
 def test_a_token_event_has_its_own_field_and_no_other_source() -> None:

@@ -42,7 +42,7 @@ INWARD_TO_OUTWARD = (
     ),
     # -- what operators do: nothing above imports it, so no login waits for it --
     *("provisioning.changes", "provisioning.audit", "provisioning.statements"),
-    *("provisioning.inspection", "provisioning.registry"),
+    *("provisioning.inspection", "provisioning.registry", "provisioning.windows", "provisioning.renaming"),
     *("provisioning.secrets", "provisioning.profiles", "provisioning.tokens", "provisioning.revocations"),
     *("provisioning", "provisioning.rendering"),
     # -- its line --

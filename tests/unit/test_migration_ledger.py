@@ -1,6 +1,7 @@
 """What an import remembers of rows: on disk, for nobody else, and nothing of a secret."""
 
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -95,6 +96,43 @@ def test_digests_are_of_this_process_only() -> None:
             found.append(ledger._db.execute("SELECT content, material FROM seen").fetchone())
 
     assert not set(found[0]) & set(found[1])
+
+
+QUESTIONS: dict[str, Callable[[Ledger], object]] = {
+    "folded": lambda ledger: list(ledger.folded_together()),
+    "folded, lacking": lambda ledger: list(ledger.folded_together(lacking=True)),
+    "shared": lambda ledger: list(ledger.sharing_secrets()),
+    "secrets alone": lambda ledger: list(ledger.secrets_without_profile()),
+    "profiles alone": lambda ledger: list(ledger.profiles_without_secret()),
+    "crowded": lambda ledger: list(ledger.crowded(100)),
+}
+
+
+def work_of(question: Callable[[Ledger], object], users: int) -> int:
+    """How much SQLite does to answer, in thousands of its own steps: the same on every machine."""
+    done = 0
+
+    def count() -> int:
+        nonlocal done
+        done += 1
+        return 0
+
+    with Ledger() as ledger:
+        for number in range(users):
+            tag = f"user-{number}"
+            ledger.note(target_row(a_source_profile(tag=tag), Table.PROFILES))
+            ledger.note(target_row(a_source_secret(corresponding_tag=tag, id=1)), rests=True)
+            ledger.note(target_row(a_source_secret(corresponding_tag=tag, id=2)), f"{number}", is_open=True)
+        ledger._db.set_progress_handler(count, 1000)
+        question(ledger)
+    return done
+
+
+@pytest.mark.parametrize("question", QUESTIONS.values(), ids=QUESTIONS)
+def test_ten_times_the_users_are_about_ten_times_the_work(question: Callable[[Ledger], object]) -> None:
+    few, many = work_of(question, 300), work_of(question, 3000)
+
+    assert many <= 20 * max(few, 1), (few, many)
 
 
 @pytest.mark.parametrize(

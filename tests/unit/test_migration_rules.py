@@ -6,18 +6,17 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from auth_jwt.credentials import parse_credentials
 from auth_jwt.errors import Flaw
 from auth_jwt.models import Columns, Policy
-from auth_jwt.provisioning.changes import Key, Table
+from auth_jwt.provisioning.changes import Table
 from auth_jwt_cli.migration.examination import RULES_OF_FLAWS, Examination
-from auth_jwt_cli.migration.findings import RULES, Finding, Severity
+from auth_jwt_cli.migration.findings import RULES, Severity
 from auth_jwt_cli.migration.ledger import Ledger
-from auth_jwt_cli.migration.translation import TargetRow
+from auth_jwt_cli.migration.live_rules import LIVE_RULES
 from tests.factories import (
     HMAC_KEY,
     NOW,
@@ -35,6 +34,7 @@ from tests.factories import (
     without,
 )
 from tests.key_forms import DOUBTFUL, PRIME_MODULUS, public_key_pem
+from tests.linted_rows import findings_of, row_of, rules_of
 
 ROOT = Path(__file__).parents[2]
 LONG_ENOUGH = HMAC_KEY
@@ -47,34 +47,6 @@ FROM_ONE_ROW = {
     "duplicate-key",  # tests/integration/test_lint.py
 }
 FROM_TWO_ROWS = {"kept-closed"}  # tests/integration/test_import.py
-
-
-def row_of(columns: dict[str, object]) -> TargetRow:
-    """A row, its numbers as DynamoDB's client gives them."""
-    natural = {
-        name: Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else value
-        for name, value in columns.items()
-    }
-    if "corresponding_tag" in columns:
-        return TargetRow(Key(Table.SECRETS, str(columns["corresponding_tag"]), str(columns.get("id", ""))), natural)
-    return TargetRow(Key(Table.PROFILES, str(columns["tag"])), natural)
-
-
-def findings_of(
-    columns: dict[str, object], *, live: bool = False, required: bool = False, hmac: bool = False, **policy: object
-) -> list[Finding]:
-    examination = Examination(
-        Columns(requires_alg=required),
-        Policy(**policy),  # type: ignore[arg-type]
-        live=live,
-        hmac=hmac,
-        clock=lambda: NOW,
-    )
-    return examination.of(row_of(columns)).findings
-
-
-def rules_of(columns: dict[str, object], **settings: Any) -> set[str]:
-    return {finding.rule.id for finding in findings_of(columns, **settings)}
 
 
 def between(
@@ -184,7 +156,10 @@ def test_in_our_own_tables_nothing_is_as_opensips_takes_it(secret: object, rules
         ({"end_ts": NOW * 1000}, {"window-in-milliseconds"}),
         ({"start_ts": NOW * 1000, "end_ts": NOW * 1000 + 1}, {"window-in-milliseconds"}),
         ({"start_ts": 10**12, "end_ts": 10**15}, {"window-in-milliseconds"}),
-        ({"start_ts": 10**12 - 1, "end_ts": 10**14}, set()),
+        ({"start_ts": 10**11 - 1, "end_ts": 10**14}, set()),
+        ({"start_ts": 10**11, "end_ts": 10**14}, {"never-opens"}),
+        ({"start_ts": 10**12 - 1, "end_ts": 10**14}, {"never-opens"}),
+        ({"start_ts": NOW * 10**6, "end_ts": (NOW + 9) * 10**6}, {"never-opens"}),
         ({"end_ts": 253402300799}, set()),  # the end of the year 9999
     ],
 )
@@ -265,12 +240,20 @@ def test_the_reason_is_told_and_not_only_the_rule() -> None:
         pytest.param(a_profile(sip_username=""), {"no-username"}, id="an empty username"),
         pytest.param(without(a_profile(), "sip_username"), {"no-username"}, id="none"),
         pytest.param(a_profile(sip_username=15), {"no-username"}, id="a number for a username"),
+        pytest.param(a_profile(sip_username="a b@" + "x" * 60), set(), id="printable ASCII, 64 of it"),
+        pytest.param(a_profile(sip_username="x" * 65), {"username-not-registrable"}, id="65 of it"),
+        pytest.param(a_profile(sip_username="m\u00fcller"), {"username-not-registrable"}, id="a letter beyond ASCII"),
+        pytest.param(a_profile(sip_username="a\x7f"), {"username-not-registrable"}, id="one that shows nothing"),
         pytest.param(a_profile(disabled=0), set(), id="not disabled"),
         pytest.param(a_profile(disabled=False), set(), id="nor so"),
         pytest.param(a_profile(disabled="0"), {"disabled-profile"}, id="disabled by text"),
         pytest.param(a_profile(disabled=1), {"disabled-profile"}, id="disabled"),
         pytest.param(a_profile(tokens_valid_after=NOW), set(), id="a revocation"),
         pytest.param(a_profile(tokens_valid_after="x"), {"valid-after-not-a-number"}, id="an odd one"),
+        pytest.param(
+            a_profile(tokens_valid_after=NOW * 1000), {"valid-after-in-milliseconds"}, id="one in milliseconds"
+        ),
+        pytest.param(a_profile(tokens_valid_after=NOW + 60), set(), id="one to come"),
         pytest.param(a_profile(tag="x" * 128), set(), id="128 characters"),
         pytest.param(a_profile(tag="x" * 129), {"tag-too-long"}, id="129 characters"),
         pytest.param(a_profile(tag="t1 "), {"blank-around-tag"}, id="a blank at the end"),
@@ -374,11 +357,31 @@ def test_only_what_cannot_or_must_not_be_there_bars_a_row() -> None:
     }
 
 
+def listed_on(page: str) -> list[tuple[str, str, str, str]]:
+    """The rules that a page of the documentation lists."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    return re.findall(r"^\| `([a-z-]+)` \| (\w+) \| (.+?) \| (.+?) \|$", text, re.MULTILINE)
+
+
 def test_the_page_lists_every_rule_as_it_is() -> None:
-    page = (ROOT / "docs" / "migration.md").read_text(encoding="utf-8")
-    listed = re.findall(r"^\| `([a-z-]+)` \| (\w+) \| (.+?) \| (.+?) \|$", page, re.MULTILINE)
+    listed = listed_on("migration.md")
 
     assert listed == [(rule.id, rule.severity.value, rule.why, rule.remedy) for rule in RULES.values()]
+
+
+def test_the_page_of_the_live_tables_lists_every_rule_as_it_is_there() -> None:
+    assert listed_on("live-tables.md") == [
+        (rule.id, rule.severity.value, LIVE_RULES[rule.id].why or rule.why, LIVE_RULES[rule.id].remedy)
+        for rule in RULES.values()
+        if rule.id in LIVE_RULES
+    ]
+
+
+def test_the_live_tables_have_no_opensips_and_no_source() -> None:
+    for rule, live in LIVE_RULES.items():
+        assert "OpenSIPS" not in f"{live.why or RULES[rule].why} {live.remedy}"
+        assert "import" not in live.remedy
+        assert live.remedy.endswith(".")
 
 
 def test_rules_are_told_in_sentences() -> None:

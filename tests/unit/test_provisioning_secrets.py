@@ -314,9 +314,12 @@ def test_nothing_can_be_closed_in_the_past(at: int, fits: bool) -> None:
             office.provisioning.secrets.close(TAG, "1", at=at)
 
 
-@pytest.mark.parametrize("end", ["never", None, True])
-@pytest.mark.parametrize("at", [None, NOW + 60])
-def test_a_window_without_an_end_never_opens_not_even_until_it_is_closed(at: int | None, end: object) -> None:
+NO_ENDS: list[object] = [None, "never", "4102444800", "NaN", True, {"B": b"1"}, {"L": []}]
+
+
+@pytest.mark.parametrize("end", NO_ENDS)
+@pytest.mark.parametrize("at", [None, NOW])
+def test_a_window_without_an_end_is_closed_now(at: int | None, end: object) -> None:
     office = an_office_with_a_user()
     office.has_secret("1", end_ts=end)
 
@@ -324,6 +327,40 @@ def test_a_window_without_an_end_never_opens_not_even_until_it_is_closed(at: int
 
     assert office.secret("1")["end_ts"] == Decimal(NOW)
     assert office.verdict(a_token(jti="a")) is Reason.NO_ACTIVE_SECRET
+
+
+@pytest.mark.parametrize("end", NO_ENDS)
+def test_a_window_without_an_end_is_not_closed_later_which_would_open_it_nor_earlier_than_asked(end: object) -> None:
+    office = an_office_with_a_user()
+    office.has_secret("1", end_ts=end)
+
+    with pytest.raises(
+        Conflict, match=r"'1' of 't1' has (no end|an end that is no number), .* nothing was done: close"
+    ):
+        office.provisioning.secrets.close(TAG, "1", at=NOW + 60)
+
+    assert office.secret("1")["end_ts"] == end
+    assert office.audit == []
+
+
+@pytest.mark.parametrize(
+    ("end", "closes"),
+    [
+        pytest.param(Decimal(NOW * 1000), NOW + 60, id="milliseconds, which never come"),
+        pytest.param(Decimal(2**63), NOW + 60, id="beyond 64 bits"),
+        pytest.param(Decimal("1E+125"), NOW + 60, id="the largest number"),
+        pytest.param(Decimal(NOW) + Decimal("60.5"), NOW + 60, id="a fraction later"),
+        pytest.param(Decimal(NOW) + Decimal("59.5"), Decimal(NOW) + Decimal("59.5"), id="a fraction earlier"),
+        pytest.param(Decimal(NOW - 1), NOW - 1, id="one that has passed"),
+        pytest.param(Decimal(0), 0, id="zero"),
+        pytest.param(Decimal(-1), -1, id="before all time"),
+    ],
+)
+def test_an_end_that_is_a_number_is_moved_to_the_earlier(end: Decimal, closes: object) -> None:
+    office = an_office_with_a_user()
+    office.has_secret("1", end_ts=end)
+
+    assert office.provisioning.secrets.close(TAG, "1", at=NOW + 60).end == closes
 
 
 def test_a_secret_closed_before_it_opened_is_closed() -> None:

@@ -448,6 +448,30 @@ def test_a_bound_that_is_no_number_revokes_all_there_are_and_so_does_what_replac
     assert office.tables.rows[Key(Table.PROFILES, TAG)]["tokens_valid_after"] == Decimal(bound)
 
 
+@pytest.mark.parametrize("odd", [NOW * 1000, 10**11, 10**30, "1700000000", "NaN", None, True, False, {"B": b"1"}])
+def test_a_bound_that_is_no_time_gives_way_to_one_that_revokes_no_token_to_come(odd: object) -> None:
+    """It revokes every token; those that there are stay revoked."""
+    office = an_office_with_a_login()
+    office.has(tokens_valid_after=odd)
+    now, later = a_token(jti="a", iat=NOW), a_token(jti="b", iat=NOW + 1)
+
+    assert office.provisioning.revocations.revoke_all(TAG, before=5) == NOW + 1
+
+    office.clock.pass_by(1)
+    assert (office.verdict(now), office.verdict(later)) == (Reason.REVOKED_TOKEN, None)
+
+
+@pytest.mark.parametrize("number", [0, -5, Decimal("1.5"), 10**11 - 1])
+def test_a_bound_that_is_a_time_is_only_moved_on(number: object) -> None:
+    office = an_office_with_a_login()
+    office.has(tokens_valid_after=number)
+
+    office.provisioning.revocations.revoke_all(TAG)
+
+    written = office.tables.rows[Key(Table.PROFILES, TAG)]["tokens_valid_after"]
+    assert written == (number if number == 10**11 - 1 else NOW + 1)
+
+
 def test_nobody_has_no_tokens_to_revoke() -> None:
     office = an_office()
 

@@ -412,6 +412,27 @@ def test_finish_ends_what_earlier_rotations_made_and_leaves_other_operators_rows
     assert scene.verdict("two") is scene.verdict("three") is None
 
 
+@pytest.mark.parametrize("end", [None, "never", "4102444800", "NaN", True, {"B": b"1"}])
+def test_rows_that_have_no_end_are_not_open_and_a_rotation_does_not_open_them(scene: Scene, end: object) -> None:
+    scene.office.has_secret("1", secret=HMAC_KEY, end_ts=end)
+    scene.office.has_secret(row_of("zero"), secret=HMAC_KEY, end_ts=end)
+
+    scene.do()
+
+    assert scene.end("1") == scene.end(row_of("zero")) == end
+    assert scene.verdict("one") is Reason.BAD_SIGNATURE
+    assert scene.verdict("two") is None
+
+
+@pytest.mark.parametrize("end", [NOW * 1000, 2**63, 10**30, Decimal("1E+125"), Decimal(NOW) + Decimal("1e6") + 1])
+def test_rows_whose_end_never_comes_end_with_the_next_rotation(scene: Scene, end: object) -> None:
+    scene.office.has_secret("1", secret=HMAC_KEY, end_ts=end)
+
+    scene.do()
+
+    assert scene.end("1") == int(scene.office.clock.now) + RULES.overlap
+
+
 def test_finish_never_lets_a_row_end_later(scene: Scene) -> None:
     scene.office.has_secret("1", secret=HMAC_KEY, end_ts=NOW + 100)
 

@@ -8,7 +8,7 @@ such a column itself.
 from dataclasses import dataclass
 from decimal import Decimal
 
-from auth_jwt.models import Columns, Row
+from auth_jwt.models import Columns, Row, disables
 from auth_jwt.provisioning.changes import ABSENT, MISSING, Expected, Put, Table, Update
 from auth_jwt_cli.migration.ledger import differing
 from auth_jwt_cli.migration.translation import TargetRow, size_of
@@ -64,11 +64,7 @@ def _closes_more(table: Table, name: str, here: object, there: object, columns: 
     if table is Table.SECRETS:
         return name == columns.end and isinstance(here, Decimal) and isinstance(there, Decimal) and here < there
     if name == columns.disabled:
-        return _disables(here) and not _disables(there)
+        return disables(here) and not disables(there)
     if name == columns.valid_after and isinstance(there, Decimal):
         return not isinstance(here, Decimal) or here > there  # what is no number revokes every token
     return False
-
-
-def _disables(value: object) -> bool:
-    return not (isinstance(value, bool | Decimal) and value == 0)

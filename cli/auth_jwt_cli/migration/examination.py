@@ -2,19 +2,22 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 from auth_jwt.errors import Flaw
 from auth_jwt.jose.tokens import MAX_TAG_CHARACTERS
-from auth_jwt.models import Columns, Policy, Secret, Unusable, says_what_it_is
+from auth_jwt.models import Columns, Policy, Secret, Unusable, disables, says_what_it_is
 from auth_jwt.provisioning.changes import Key, Table
 from auth_jwt.provisioning.inspection import SecretRecord, inspected
+from auth_jwt.provisioning.registry import MAX_TIME
 from auth_jwt.provisioning.statements import Statement, in_order, statement_of, weakness_in
+from auth_jwt.provisioning.windows import is_in_milliseconds
 from auth_jwt_cli.migration.findings import RULES, Finding
 from auth_jwt_cli.migration.guessing import why_guessable
+from auth_jwt_cli.migration.intentions import is_disabled_on_purpose
 from auth_jwt_cli.migration.layout import BOTH_TABLES
 from auth_jwt_cli.migration.ledger import Ledger
 from auth_jwt_cli.migration.translation import TargetRow
@@ -22,8 +25,8 @@ from auth_jwt_cli.migration.translation import TargetRow
 _PRIVATE_PEM: Final = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY", re.IGNORECASE)
 _PUBLIC_PEM: Final = re.compile(r"-----BEGIN", re.IGNORECASE)
 _OTHER_PRIVATE: Final = re.compile(r"PuTTY-User-Key-File-\d")
-_MILLISECONDS: Final = (10**12, 10**14)
-"""As milliseconds, from 2001 to 5138; as seconds, far beyond the year 9999, which people write for ever."""
+_REGISTRABLE: Final = re.compile(r"[ -~]{1,64}")
+"""Usernames that every version of Kamailio registers (frontends/kamailio): 5.6 takes no longer ones."""
 RULES_OF_FLAWS: Final[Mapping[Flaw, str]] = {
     Flaw.NOT_TEXT: "not-text",
     Flaw.EMPTY: "empty-secret",
@@ -51,6 +54,20 @@ RULES_OF_FLAWS: Final[Mapping[Flaw, str]] = {
 """Of each reason why a row verifies nothing, the rule that tells of it."""
 
 
+class Found(NamedTuple):
+    """A rule that a row falls under.
+
+    Attributes:
+        rule: its name.
+        why: a nearer sentence than the rule's; empty where there is none.
+        words: what words in the commands of its remedy become.
+    """
+
+    rule: str
+    why: str = ""
+    words: Mapping[str, str | None] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Examined:
     """What is to be said of one row.
@@ -60,12 +77,14 @@ class Examined:
         shared: the text of an HMAC secret, which no two tags should share; None of anything else.
         stated: what `alg` should say here, where the source's row does not say it; None when nobody can tell.
         is_open: whether it is a secret whose window is open.
+        rests: whether it is a live row that is over: a secret that has ended, a profile disabled on purpose.
     """
 
     findings: list[Finding]
     shared: str | None = field(repr=False)
     stated: str | None = None
     is_open: bool = False
+    rests: bool = False
 
     @property
     def bar(self) -> Finding | None:
@@ -105,24 +124,25 @@ class Examination:
 
     def of(self, row: TargetRow) -> Examined:
         """Say what is to be said of *row* by itself."""
-        shared, stated, is_open = None, None, False
+        shared, stated, is_open, rests = None, None, False, False
+        rules: Iterable[Found]
         if row.key.table is Table.PROFILES:
             rules = self._of_profile(row)
+            rests = self._live and is_disabled_on_purpose(row.columns.get(self._columns.disabled, False))
         else:
             if not self._live:
                 stated = self.stated(row).alg or None
             written = row.columns if stated is None else {**row.columns, self._columns.alg: stated}
             secret = Secret.from_row(written, self._judging)
             is_text = isinstance(row.columns.get(self._columns.secret, ""), str | None)
-            rules = self._of_secret(secret, row.key.tag, is_text=is_text)
             is_open = secret.is_open(self._now)
+            rests = self._live and secret.end is not None and secret.end <= self._now
+            rules = self._of_ended(secret) if rests else self._of_secret(secret, row.key.tag, is_text=is_text)
             if any(isinstance(key.material, bytes) for key in secret.keys):
                 shared = secret.stored
-        findings = [
-            Finding(RULES[rule], row.key.table, row.key.tag, row.key.id, why or RULES[rule].why, row.place)
-            for rule, why in (*self._of_tag(row.key.tag), *rules)
-        ]
-        return Examined(findings, shared, stated, is_open)
+        of_tag = () if rests and row.key.table is Table.SECRETS else self._of_tag(row.key.tag)
+        findings = [self._finding(rule, row.key, why, row.place, words) for rule, why, words in (*of_tag, *rules)]
+        return Examined(findings, shared, stated, is_open, rests)
 
     def stated(self, row: TargetRow) -> Statement:
         """Say what the `alg` of a secret should say, where it says nothing itself."""
@@ -134,87 +154,129 @@ class Examination:
         unusable = None if row.key.table is Table.PROFILES else self.stated(row).unusable
         if unusable is None or unusable.flaw is not Flaw.IN_DOUBT:
             return None
-        rule, why = _told(unusable)
-        return Finding(RULES[rule], row.key.table, row.key.tag, row.key.id, why, row.place)
+        rule, why, _ = _told(unusable)
+        return self._finding(rule, row.key, why, row.place)
 
     def between(self, ledger: Ledger) -> Iterator[Finding]:
         """Give what is to be said of all rows that the *ledger* has noted together."""
-        for key, other in ledger.folded_together():
-            yield _finding("folded-tags", key, f"Another spelling of its tag is {other!r}: one tag to MySQL, two here.")
+        are_both = set(self.tables) >= set(BOTH_TABLES)
+        if are_both or not self._live:
+            for key, other in ledger.folded_together(lacking=self._live):
+                why = f"Another spelling of its tag is {other!r}: one tag to MySQL, two here."
+                yield self._finding("folded-tags", key, why)
         for key, other in ledger.sharing_secrets():
-            yield _finding("shared-secret", key, f"The tag {other!r} has the same secret.")
+            yield self._finding("shared-secret", key, f"The tag {other!r} has the same secret.")
         for tag, count in ledger.crowded(self._policy.max_secrets_per_tag):
             why = f"The tag has {count} open secrets, and MAX_SECRETS_PER_TAG is {self._policy.max_secrets_per_tag}."
-            yield _finding("too-many-secrets", Key(Table.SECRETS, tag), why)
-        if set(self.tables) >= set(BOTH_TABLES):
-            yield from (_finding("secret-without-profile", key) for key in ledger.secrets_without_profile())
-            yield from (_finding("profile-without-secret", key) for key in ledger.profiles_without_secret())
+            yield self._finding("too-many-secrets", Key(Table.SECRETS, tag), why)
+        if are_both:
+            yield from (self._finding("secret-without-profile", key) for key in ledger.secrets_without_profile())
+            yield from (self._finding("profile-without-secret", key) for key in ledger.profiles_without_secret())
 
-    def _of_tag(self, tag: str) -> Iterator[tuple[str, str]]:
+    def _finding(
+        self,
+        rule: str,
+        key: Key,
+        why: str = "",
+        place: str | None = None,
+        words: Mapping[str, str | None] | None = None,
+    ) -> Finding:
+        if self._live:
+            return Finding.of_live_row(rule, key, why, words)
+        return Finding(RULES[rule], key.table, key.tag, key.id, why or RULES[rule].why, place)
+
+    def _of_tag(self, tag: str) -> Iterator[Found]:
         if len(tag) > MAX_TAG_CHARACTERS:
-            yield "tag-too-long", ""
-        if tag != tag.strip():
-            yield "blank-around-tag", ""
+            yield Found("tag-too-long")
+        if bare := tag.strip():
+            if tag != bare:
+                yield Found("blank-around-tag", words={"NEW-TAG": bare})
+        else:
+            yield Found("blank-around-tag")
         if "\0" in tag:
-            yield "nul-in-tag", ""
+            yield Found("nul-in-tag")
 
-    def _of_profile(self, row: TargetRow) -> Iterator[tuple[str, str]]:
-        username = row.columns.get(self._columns.username)
+    def _of_profile(self, row: TargetRow) -> Iterator[Found]:
+        columns = self._columns
+        username = row.columns.get(columns.username)
         if not isinstance(username, str) or not username:
-            yield "no-username", ""
-        disabled = row.columns.get(self._columns.disabled, False)
-        if not (isinstance(disabled, bool | Decimal) and disabled == 0):
-            yield "disabled-profile", ""
-        if not isinstance(row.columns.get(self._columns.valid_after, Decimal()), Decimal):
-            yield "valid-after-not-a-number", ""
+            yield Found("no-username")
+        elif not _REGISTRABLE.fullmatch(username):
+            yield Found("username-not-registrable")
+        disabled = row.columns.get(columns.disabled, False)
+        if disables(disabled) and not (self._live and is_disabled_on_purpose(disabled)):
+            yield Found("disabled-profile")
+        valid_after = row.columns.get(columns.valid_after, Decimal())
+        if not isinstance(valid_after, Decimal):
+            yield Found("valid-after-not-a-number")
+        elif is_in_milliseconds(valid_after):
+            yield Found("valid-after-in-milliseconds")
+        yield from self._of_credentials(row)
+
+    def _of_credentials(self, row: TargetRow) -> Iterator[Found]:
+        columns = self._columns
+        told_otherwise = (columns.tag, columns.username, columns.disabled, columns.valid_after) if self._live else ()
         for column in dict.fromkeys(credential.column for credential in self._policy.credentials):
             value = row.columns.get(column)
+            if column in told_otherwise or (isinstance(value, str | bool | Decimal) and value != ""):
+                continue
+            words: dict[str, str | None] = {"COLUMN=TEXT": f"{column}=TEXT", "COLUMN": column}
+            if column == columns.domain:
+                words = {"--attribute": "--domain", "COLUMN=TEXT": "TEXT", "--remove-attribute": "--no-domain"}
+                words["COLUMN"] = None
             if value is None or value == "":
-                yield "credential-missing", f"Column {column!r}, which LOAD_CREDENTIALS names, is NULL or empty."
-            elif not isinstance(value, str | bool | Decimal):
-                yield "credential-of-another-type", f"Column {column!r} holds neither text nor a number nor a boolean."
+                why = f"Column {column!r}, which LOAD_CREDENTIALS names, is NULL or empty."
+                yield Found("credential-missing", why, words)
+            else:
+                why = f"Column {column!r} holds neither text nor a number nor a boolean."
+                yield Found("credential-of-another-type", why, words)
 
-    def _of_secret(self, secret: Secret, tag: str, *, is_text: bool) -> Iterator[tuple[str, str]]:
+    def _of_secret(self, secret: Secret, tag: str, *, is_text: bool) -> Iterator[Found]:
         record = inspected(secret, tag, self._policy, self._now)
         if is_text:
             yield from self._of_key(secret, record)
         else:
-            yield "not-text", ""
+            yield Found("not-text")
         yield from self._of_window(secret)
 
-    def _of_window(self, secret: Secret) -> Iterator[tuple[str, str]]:
-        if secret.start is None or secret.end is None:
-            yield "bound-not-a-number", ""
-        elif secret.start >= secret.end:
-            yield "never-opens", ""
-        elif secret.end <= self._now:
-            yield "expired", ""
-        if any(
-            bound is not None and _MILLISECONDS[0] <= bound < _MILLISECONDS[1] for bound in (secret.start, secret.end)
-        ):
-            yield "window-in-milliseconds", ""
+    def _of_ended(self, secret: Secret) -> Iterator[Found]:
+        """Give what is still to be said of a live secret that has ended: it verifies nothing, and can do no harm."""
+        if secret.stored and _holds_private_key(secret.stored):
+            yield Found("private-key")
 
-    def _of_key(self, secret: Secret, record: SecretRecord) -> Iterator[tuple[str, str]]:
+    def _of_window(self, secret: Secret) -> Iterator[Found]:
+        if secret.start is None or secret.end is None:
+            yield Found("bound-not-a-number")
+        elif secret.start >= secret.end:
+            yield Found("never-opens")
+        elif secret.start > MAX_TIME and not is_in_milliseconds(secret.start):
+            yield Found("never-opens", "The window begins after the year 5138: are these microseconds?")
+        elif secret.end <= self._now:
+            yield Found("expired")
+        if is_in_milliseconds(secret.start) or is_in_milliseconds(secret.end):
+            yield Found("window-in-milliseconds")
+
+    def _of_key(self, secret: Secret, record: SecretRecord) -> Iterator[Found]:
         stored = secret.stored
         if secret.flaw is not None:
             yield _told(secret.flaw)
-        if not stored or stored.startswith("\0"):
-            yield "empty-secret", ""
+        if not stored or (stored.startswith("\0") and not self._live):
+            yield Found("empty-secret")
             return
         is_malformed = secret.flaw is not None and secret.flaw.flaw is Flaw.MALFORMED_ALG
         read = replace(secret, flaw=None, algorithms=None if is_malformed else secret.algorithms)
         if _holds_private_key(stored):
-            yield "private-key", ""
+            yield Found("private-key")
         elif read.unusable is not None:
             yield _told(read.unusable)
         else:
             yield from self._of_keys(secret, record)
             if self._live and secret.flaw is None and not says_what_it_is(secret.algorithms):
-                yield "no-alg", ""
+                yield Found("no-alg")
         if not self._live:
             yield from self._of_text_there(stored, usable=bool(secret.keys))
 
-    def _of_keys(self, secret: Secret, record: SecretRecord) -> Iterator[tuple[str, str]]:
+    def _of_keys(self, secret: Secret, record: SecretRecord) -> Iterator[Found]:
         """Give what is to be said of keys that can be read."""
         if not record.algorithms:
             if secret.flaw is None and record.unusable is not None:
@@ -225,29 +287,30 @@ class Examination:
         if is_text and record.keys[0].algorithms != in_order(
             secret.keys[0].algorithms & self._policy.header.algorithms
         ):
-            yield "short-for-some-algorithms", f"The secret is long enough for {', '.join(record.algorithms)} only."
+            why = f"The secret is long enough for {', '.join(record.algorithms)} only."
+            yield Found("short-for-some-algorithms", why, {"LIST": ",".join(record.algorithms)})
         if is_text and not stored.isascii() and not self._live:
-            yield "secret-not-ascii", ""
+            yield Found("secret-not-ascii")
         guesses = [why_guessable(key.material) for key in secret.keys if isinstance(key.material, bytes)]
         for guess in dict.fromkeys(filter(None, guesses)):
-            yield "weak-words", f"The HMAC secret is {guess}."
+            yield Found("weak-words", f"The HMAC secret is {guess}.")
         if weakness := weakness_in(secret.keys):
-            yield "degenerate-key", f"Anybody can sign by this key: it is {weakness}."
+            yield Found("degenerate-key", f"Anybody can sign by this key: it is {weakness}.")
 
-    def _of_text_there(self, stored: str, *, usable: bool) -> Iterator[tuple[str, str]]:
+    def _of_text_there(self, stored: str, *, usable: bool) -> Iterator[Found]:
         """Give what OpenSIPS takes the text of a secret for."""
         if (_PUBLIC_PEM.search(stored) and not _PRIVATE_PEM.search(stored)) or _is_public(stored):
-            yield "public-key-as-hmac", ""
+            yield Found("public-key-as-hmac")
         elif usable and _is_jwk(stored):
-            yield "jwk-secret", ""
+            yield Found("jwk-secret")
         if usable and "\0" in stored:
-            yield "nul-in-secret", ""
+            yield Found("nul-in-secret")
 
 
-def _told(unusable: Unusable) -> tuple[str, str]:
+def _told(unusable: Unusable) -> Found:
     """Return the rule for a secret that verifies nothing, and its nearer sentence."""
     rule = RULES_OF_FLAWS[unusable.flaw]
-    return rule, "" if rule == "reference" else f"The secret verifies nothing here: {unusable.because}."
+    return Found(rule, "" if rule == "reference" else f"The secret verifies nothing here: {unusable.because}.")
 
 
 def _holds_private_key(text: str) -> bool:
@@ -286,7 +349,3 @@ def _json(text: str) -> object:
         return json.loads(text)
     except (ValueError, RecursionError):
         return None
-
-
-def _finding(rule: str, key: Key, why: str | None = None) -> Finding:
-    return Finding(RULES[rule], key.table, key.tag, key.id, why or RULES[rule].why)

@@ -1,15 +1,16 @@
-"""The rules of `auth-jwt lint`: what each finds, why it matters, what to do.
+"""The rules of `auth-jwt lint`: what each finds, why it matters, what to do before moving in.
 
 Three severities. *danger*: somebody may get in, here or at OpenSIPS, who should not. *difference*: it will not be here
 as it was there, down to a row that cannot be taken along at all. *hint*: worth knowing, and the same in both places.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from auth_jwt.provisioning.changes import Table
+from auth_jwt.provisioning.changes import Key, Table
+from auth_jwt_cli.migration.live_rules import LIVE_RULES, About, commands_in
 
 
 class Severity(StrEnum):
@@ -28,7 +29,7 @@ class Rule:
         id: its name, stable: scripts rely on it.
         severity: how much it matters.
         why: what it is about, in one sentence.
-        remedy: what to do, in one sentence.
+        remedy: what to do about rows of a source, in one sentence. For those of our own tables see `live_rules`.
         bars: whether `auth-jwt import` leaves such a row out.
     """
 
@@ -50,6 +51,8 @@ class Finding:
         id: its `id`, if it is a secret that has one.
         why: the rule's sentence, or a nearer one.
         place: where the row stands in the source; nothing for rows of the live tables.
+        live: whether it is a row of the live tables.
+        words: of a live row, what words in the commands of its remedy become.
     """
 
     rule: Rule
@@ -58,9 +61,34 @@ class Finding:
     id: str | None
     why: str
     place: str | None = None
+    live: bool = False
+    words: Mapping[str, str | None] = field(default_factory=dict)
 
-    def as_json(self) -> dict[str, str]:
-        """Return the finding as the members of a JSON object, without those that are nothing."""
+    @classmethod
+    def of_live_row(
+        cls, rule: str, key: Key, why: str | None = None, words: Mapping[str, str | None] | None = None
+    ) -> "Finding":
+        """Make a finding of a row of our own tables."""
+        told = why or LIVE_RULES[rule].why or RULES[rule].why
+        return cls(RULES[rule], key.table, key.tag, key.id, told, live=True, words=words or {})
+
+    @property
+    def remedy(self) -> str:
+        """What to do."""
+        return LIVE_RULES[self.rule.id].remedy if self.live else self.rule.remedy
+
+    @property
+    def general_why(self) -> str:
+        """What the rule is about, whatever the row."""
+        return (LIVE_RULES[self.rule.id].why if self.live else None) or self.rule.why
+
+    def as_json(self, where: tuple[str, ...] = ()) -> dict[str, object]:
+        """Return the finding as the members of a JSON object, without those that are nothing.
+
+        Args:
+            where: the options by which commands find the live tables.
+        """
+        commands = commands_in(self.remedy, About(self.tag or "", self.id, self.words, where)) if self.live else ()
         members = {
             "rule": self.rule.id,
             "severity": self.rule.severity.value,
@@ -69,7 +97,8 @@ class Finding:
             "id": self.id,
             "place": self.place,
             "why": self.why,
-            "remedy": self.rule.remedy,
+            "remedy": self.remedy,
+            "commands": [command.as_json() for command in commands] or None,
         }
         return {name: value for name, value in members.items() if value is not None}
 
@@ -261,6 +290,12 @@ _RULES: Final = (
         "Correct it, leave it out by --skip-column, or name another column in VALID_AFTER_COLUMN.",
     ),
     Rule(
+        "valid-after-in-milliseconds",
+        _DIFFERENCE,
+        "The bound for revocations looks like milliseconds, so every token of the profile is refused here.",
+        "Divide it by 1000, or leave the column out by --skip-column.",
+    ),
+    Rule(
         "credential-of-another-type",
         _DIFFERENCE,
         "A column that LOAD_CREDENTIALS names holds neither text nor a number nor a boolean, so it is left out.",
@@ -342,6 +377,12 @@ _RULES: Final = (
         _HINT,
         "No secret has the tag of this profile, so nobody can log in by it.",
         "Add a secret by `auth-jwt secret add`, or remove the profile.",
+    ),
+    Rule(
+        "username-not-registrable",
+        _HINT,
+        "Kamailio's registrar takes no such username: beyond printable ASCII, or longer than 64 characters.",
+        "Behind Kamailio, give the profile another one by `auth-jwt profile set`.",
     ),
     Rule(
         "credential-missing",

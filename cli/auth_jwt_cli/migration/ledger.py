@@ -23,7 +23,7 @@ _PLAIN: Final = Context(prec=60)
 
 _SCHEMA: Final = """
 CREATE TABLE seen (kind TEXT, tag TEXT, id TEXT, content BLOB, folded TEXT, material BLOB, open INTEGER,
-                   PRIMARY KEY (kind, tag, id))
+                   rests INTEGER, PRIMARY KEY (kind, tag, id))
 WITHOUT ROWID;
 CREATE TABLE nameless (tag TEXT, name TEXT, number INTEGER, PRIMARY KEY (tag, name)) WITHOUT ROWID;
 """
@@ -70,13 +70,14 @@ class Ledger:
         identifier = f"{window}-{number}"
         return replace(row, key=replace(key, id=identifier), columns={**row.columns, SECRET_ID: identifier})
 
-    def note(self, row: TargetRow, shared: str | None = None, *, is_open: bool = False) -> Seen:
+    def note(self, row: TargetRow, shared: str | None = None, *, is_open: bool = False, rests: bool = False) -> Seen:
         """Note *row*, and the text whose owners are looked for, if any; tell whether its key was there before.
 
         Args:
             row: which row.
             shared: the text.
             is_open: whether it is a secret that counts now.
+            rests: whether it lets nobody in any more, and is meant not to, so that nothing is to be said of it.
         """
         key = row.key
         content = self._digest(repr(sorted((name, _canonical(value)) for name, value in row.columns.items())))
@@ -87,30 +88,37 @@ class Ledger:
             return Seen.SAME if before[0] == content else Seen.OTHER
         material = None if shared is None else self._digest(shared)
         self._db.execute(
-            "INSERT INTO seen VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (key.table.value, key.tag, key.id or "", content, folded(key.tag), material, is_open),
+            "INSERT INTO seen VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (key.table.value, key.tag, key.id or "", content, folded(key.tag), material, is_open, rests),
         )
         return Seen.NEVER
 
     def secrets_without_profile(self) -> Iterator[Key]:
         """Give the secrets whose tag no profile has, however it is spelled."""
         return self._keys(
-            "SELECT * FROM seen s WHERE kind = 'secrets'"
+            "SELECT * FROM seen s WHERE kind = 'secrets' AND NOT rests"
             " AND NOT EXISTS (SELECT 1 FROM seen p WHERE p.kind = 'profiles' AND p.folded = s.folded)"
         )
 
     def profiles_without_secret(self) -> Iterator[Key]:
         """Give the profiles whose tag no secret has, however it is spelled."""
         return self._keys(
-            "SELECT * FROM seen p WHERE kind = 'profiles'"
-            " AND NOT EXISTS (SELECT 1 FROM seen s WHERE s.kind = 'secrets' AND s.folded = p.folded)"
+            "SELECT * FROM seen p WHERE kind = 'profiles' AND NOT rests"
+            " AND NOT EXISTS (SELECT 1 FROM seen s WHERE s.kind = 'secrets' AND NOT s.rests AND s.folded = p.folded)"
         )
 
-    def folded_together(self) -> Iterator[tuple[Key, str]]:
-        """Give the rows whose tag has another spelling in either table, each with such a spelling."""
+    def folded_together(self, *, lacking: bool = False) -> Iterator[tuple[Key, str]]:
+        """Give the rows whose tag has another spelling in either table, each with such a spelling.
+
+        Args:
+            lacking: only those whose own tag lacks the profile, or the secrets, so that the other may have been meant.
+        """
         rows = self._query(
             "SELECT s.*, (SELECT o.tag FROM seen o WHERE o.folded = s.folded AND o.tag <> s.tag LIMIT 1) AS other"
-            " FROM seen s WHERE other IS NOT NULL"
+            " FROM seen s WHERE other IS NOT NULL AND (NOT ? OR NOT rests AND NOT EXISTS ("
+            "SELECT 1 FROM seen c WHERE c.tag = s.tag"
+            " AND c.kind = CASE s.kind WHEN 'profiles' THEN 'secrets' ELSE 'profiles' END))",
+            lacking,
         )
         return ((_key(row), row[-1]) for row in rows)
 
@@ -118,7 +126,7 @@ class Ledger:
         """Give the secrets that a row of another tag has as well, each with such a tag."""
         rows = self._query(
             "SELECT s.*, (SELECT o.tag FROM seen o WHERE o.material = s.material AND o.tag <> s.tag LIMIT 1) AS other"
-            " FROM seen s WHERE material IS NOT NULL AND other IS NOT NULL"
+            " FROM seen s WHERE material IS NOT NULL AND other IS NOT NULL AND NOT rests"
         )
         return ((_key(row), row[-1]) for row in rows)
 
@@ -132,11 +140,11 @@ class Ledger:
     def _keys(self, query: str) -> Iterator[Key]:
         return map(_key, self._query(query))
 
-    def _query(self, query: str) -> sqlite3.Cursor:
+    def _query(self, query: str, *values: object) -> sqlite3.Cursor:
         # Made when first needed: filling tables is faster without.
-        self._db.execute("CREATE INDEX IF NOT EXISTS by_folded ON seen (folded, kind, tag)")
+        self._db.execute("CREATE INDEX IF NOT EXISTS by_folded ON seen (folded, kind, rests, tag)")
         self._db.execute("CREATE INDEX IF NOT EXISTS by_material ON seen (material, tag) WHERE material IS NOT NULL")
-        return self._db.execute(query)
+        return self._db.execute(query, values)
 
     def _digest(self, text: str) -> bytes:
         return blake2b(text.encode("utf-8", "surrogatepass"), key=self._secret, digest_size=16).digest()

@@ -43,7 +43,7 @@ def findings_in(
             seen(given.key.table)
             row = ledger.named(given, columns)
             examined = examination.of(row)
-            if ledger.note(row, examined.shared, is_open=examined.is_open) is Seen.OTHER:
+            if ledger.note(row, examined.shared, is_open=examined.is_open, rests=examined.rests) is Seen.OTHER:
                 rule = RULES["duplicate-key"]
                 yield Finding(rule, row.key.table, row.key.tag, row.key.id, rule.why, row.place)
             yield from examined.findings

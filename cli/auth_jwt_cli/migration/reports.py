@@ -294,12 +294,12 @@ def shown_findings(counts: FindingCounts) -> Iterable[str]:
         yield f"{RULES[rule].severity.value}  {rule}  ({counts.counts[rule]})"
         examples = counts.examples[rule]
         alike = len({finding.why for finding in examples}) == 1
-        yield f"  {examples[0].why if alike else RULES[rule].why}"
+        yield f"  {examples[0].why if alike else examples[0].general_why}"
         for finding in examples:
             place = _place(finding.table, finding.tag, finding.id, finding.place)
             yield f"  - {place}" if alike else f"  - {place}: {finding.why}"
         yield from _more(counts.counts[rule], len(examples))
-        yield f"  Remedy: {RULES[rule].remedy}"
+        yield f"  Remedy: {examples[0].remedy}"
 
 
 def _shown(title: str, counts: FindingCounts) -> Iterable[str]:

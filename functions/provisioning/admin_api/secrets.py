@@ -74,7 +74,11 @@ def show_secret(tag: Tag, secret_id: SecretId) -> Response[SecretOut]:
     summary="Close a secret, now or at a time",
     description="It works where the service reads the table anew: within `CACHE_TTL_SECONDS`. One that ends earlier "
     "keeps its end: none is ever opened again.",
-    responses=describing((200, "As it is now"), not_found="There is none", conflict="It keeps changing: ask again"),
+    responses=describing(
+        (200, "As it is now"),
+        not_found="There is none",
+        conflict="Its end is no number, so a later one would open it until then: close it now; or it keeps changing",
+    ),
 )
 def close_secret(tag: Tag, secret_id: SecretId, closing: Annotated[SecretClosing, Body()]) -> Response[SecretOut]:
     """Close a secret."""

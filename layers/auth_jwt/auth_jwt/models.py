@@ -147,6 +147,11 @@ class Secret:
             return (), Unusable(problem.flaw, str(problem))
 
 
+def disables(value: object) -> bool:
+    """Tell whether a *value* of the column for disabled profiles disables: anything but false and 0, failing closed."""
+    return not (isinstance(value, bool | Decimal) and value == 0)
+
+
 def says_what_it_is(algorithms: frozenset[str] | None) -> bool:
     """Tell whether the *algorithms* of a row's `alg` say what its key is: HMAC, or a public key, and not both."""
     return algorithms is not None and (algorithms <= HMAC_ALGORITHMS or algorithms.isdisjoint(HMAC_ALGORITHMS))
@@ -181,7 +186,7 @@ class Profile:
         return cls(
             username=_text(row.get(columns.username)),
             domain=_text(row.get(columns.domain)),
-            disabled=not (isinstance(disabled, bool | Decimal) and disabled == 0),
+            disabled=disables(disabled),
             valid_after=None if valid_after is _ABSENT else valid_after,
             attributes={item.column: row[item.column] for item in credentials if item.column in row},
         )
@@ -248,7 +253,7 @@ class Report:
     algorithm: str | None = None
     rows: str | None = None
     secret_id: str | None = None
-    unusable_secrets: Mapping[str, str] = _NONE
+    unusable_secrets: Mapping[str, str] = field(default_factory=lambda: _NONE)  # as Python 3.11 wants it
     left_out: Sequence[str] = ()
     unusable_credentials: tuple[str, ...] = ()
     call_id: str | None = None

@@ -37,6 +37,10 @@ class Client(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """Be there no more."""
+        ...
+
 
 def answer_to(client: Client, message: bytes, *, seconds: float = PATIENCE_SECONDS) -> Message:
     """Send a request, and return the final response to it, whatever comes before."""
@@ -124,13 +128,14 @@ class Refused(Exception):
 class WebSocket:
     """A WebSocket of SIP: RFC 7118 over RFC 6455. A message is a frame."""
 
-    def __init__(self, connection: socket.socket, over: str, origin: str | None) -> None:
+    def __init__(self, connection: socket.socket, over: str, origin: str | None, protocol: str = "sip") -> None:
         """Ask for the upgrade.
 
         Args:
             connection: fresh.
             over: WS or WSS.
             origin: the page that a browser would name; None for a client that is none.
+            protocol: what is to be spoken over it.
 
         Raises:
             Refused: it was not granted.
@@ -147,7 +152,7 @@ class WebSocket:
             "Upgrade: websocket",
             f"Sec-WebSocket-Key: {base64.b64encode(secrets.token_bytes(16)).decode()}",
             "Sec-WebSocket-Version: 13",
-            "Sec-WebSocket-Protocol: sip",
+            f"Sec-WebSocket-Protocol: {protocol}",
             *([] if origin is None else [f"Origin: {origin}"]),
         ]
         connection.sendall("\r\n".join([*lines, "", ""]).encode())
@@ -227,7 +232,12 @@ def tls(port: int, trusted: ssl.SSLContext, name: str) -> Iterator[Stream]:
 
 @contextmanager
 def websocket(
-    port: int, *, origin: str | None = None, trusted: ssl.SSLContext | None = None, name: str = _HOST
+    port: int,
+    *,
+    origin: str | None = None,
+    trusted: ssl.SSLContext | None = None,
+    name: str = _HOST,
+    protocol: str = "sip",
 ) -> Iterator[WebSocket]:
     """Talk over a WebSocket; with *trusted* authorities, over TLS to a server that proves to be *name*.
 
@@ -236,7 +246,7 @@ def websocket(
     """
     with socket.create_connection((_HOST, port), PATIENCE_SECONDS) as plain:
         if trusted is None:
-            yield WebSocket(plain, "WS", origin)
+            yield WebSocket(plain, "WS", origin, protocol)
         else:
             with trusted.wrap_socket(plain, server_hostname=name) as connection:
-                yield WebSocket(connection, "WSS", origin)
+                yield WebSocket(connection, "WSS", origin, protocol)

@@ -47,6 +47,13 @@ def _kamailio(line: Line, desk: Desk, tmp_path_factory: pytest.TempPathFactory) 
         yield kamailio
 
 
+@pytest.fixture(name="remembering", scope="session")
+def _remembering(line: Line, desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kamailio]:
+    """A Kamailio that does not ask twice, and so saves in the process that read the request."""
+    with proxy(tmp_path_factory.mktemp("remembering"), line.url, desk, WITH_POSITIVE_CACHE=True) as kamailio:
+        yield kamailio
+
+
 @pytest.fixture(name="phones")
 def _phones(tmp_path: Path) -> Phones:
     return Phones(tmp_path / "phones")

@@ -1,10 +1,14 @@
 """What clients do that are connected: they register, and call each other."""
 
+import contextlib
+import re
+import time
 import uuid
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from tests.e2e.sip.clients import Client, answer_to, final_answer
+from frontends.kamailio.local import Kamailio
+from tests.e2e.sip.clients import PATIENCE_SECONDS, Client, answer_to, final_answer
 from tests.e2e.sip.desk import Desk, User
 from tests.e2e.sip.messages import Message, Request, reply_to
 from tests.e2e.sip.stand import bearer
@@ -42,6 +46,25 @@ def registers(client: Client, desk: Desk) -> bool:
     """Whether somebody new can register over a connection."""
     user = desk.user()
     return registered(client, user, desk.token(user))
+
+
+def gruu_of(client: Client, user: User, token: str, *, instance: str, kind: str = "pub-gruu") -> str:
+    """Register a user's phone, and return the GRUU that it gets, of a *kind* (RFC 5627, section 4.2).
+
+    Args:
+        client: its connection.
+        user: whose phone.
+        token: shown with it.
+        instance: of all phones this one, on whatever connection: a UUID.
+        kind: `pub-gruu`, or `temp-gruu`, which names nobody.
+    """
+    contact = f"<sip:{user.name}@phone.invalid;transport={client.over.lower()}>"
+    more = [f'Contact: {contact};+sip.instance="<urn:uuid:{instance}>"', "Supported: gruu", bearer(token)]
+    request = Request(call=str(uuid.uuid4()), user=user.name, over=client.over, port=client.port, contact=0, more=more)
+    answer = answer_to(client, bytes(request))
+    found = re.search(rf'{kind}="([^"]+)"', ", ".join(answer.all("contact")))
+    assert found is not None, answer.start
+    return found[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +117,31 @@ def begun_through(one: Client, other: Client, desk: Desk) -> Dialog:
     """
     caller, called = desk.user("caller"), desk.user("called")
     assert registered(other, called, desk.token(called))
+    return begun_by(one, caller, desk.token(caller), other, called)
+
+
+def begun_by(
+    one: Client, caller: User, token: str, other: Client, called: User, *, contacts: tuple[str, str] | None = None
+) -> Dialog:
+    """Have a user at *one* call a registered user at *other*, who takes the call.
+
+    Args:
+        one: connection of who calls.
+        caller: who that is.
+        token: the caller's.
+        other: connection of who is called.
+        called: who that is.
+        contacts: URIs by which they want to be reached, the caller's first; None for addresses that lead nowhere.
+    """
     begun = Request(
         method="INVITE", over=one.over, port=one.port, user=caller.name, to_uri=called.uri, call=str(uuid.uuid4())
     )
-    one.send(bytes(replace(begun, more=[bearer(desk.token(caller))])))
+    if contacts is not None:
+        begun = replace(begun, contact=0)
+    shown = [f"Contact: <{contacts[0]}>"] if contacts is not None else []
+    one.send(bytes(replace(begun, more=[*shown, bearer(token)])))
     invite = other.receive()
-    other.send(reply_to(invite, 200, contact=other.port, tag=CALLEES_TAG))
+    other.send(reply_to(invite, 200, contact=contacts[1] if contacts is not None else other.port, tag=CALLEES_TAG))
     return Dialog(one, other, begun, invite, final_answer(one, begun.call))
 
 
@@ -118,3 +160,23 @@ def next_request(client: Client) -> Message:
     while (message := client.receive()).status is not None:
         pass
     return message
+
+
+def lose(kamailio: Kamailio, client: Client) -> None:
+    """End a connection, and wait until Kamailio has seen that."""
+    client.close()
+    ends = time.monotonic() + PATIENCE_SECONDS
+    while f"src_port: {client.port}\n" in kamailio.ask("core.tcp_list"):
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+
+
+def final_answers(client: Client, *, seconds: float = 0.4) -> list[int]:
+    """Return the status of every final response that comes, until nothing has come for some *seconds*."""
+    statuses = []
+    with contextlib.suppress(TimeoutError):
+        while True:
+            message = client.receive(seconds)
+            if message.is_final and message.status is not None:
+                statuses.append(message.status)
+    return statuses

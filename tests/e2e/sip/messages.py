@@ -127,9 +127,10 @@ class Request:
         return "\r\n".join([*lines, "", self.body]).encode()
 
 
-def reply_to(request: Message, status: int, *, contact: int, tag: str = "callee") -> bytes:
-    """Write a response to a *request*, by a phone at the port *contact* (RFC 3261, section 8.2.6)."""
+def reply_to(request: Message, status: int, *, contact: int | str, tag: str = "callee") -> bytes:
+    """Write a response to a *request*, by a phone at the port, or with the URI, *contact* (RFC 3261, section 8.2.6)."""
+    uri = contact if isinstance(contact, str) else f"sip:callee@127.0.0.1:{contact}"
     copied = [(name, value) for name in _COPIED for value in request.all(name)]
     lines = [f"{name}: {value}" + f";tag={tag}" * (name == "to" and ";tag=" not in value) for name, value in copied]
-    more = [f"Contact: <sip:callee@127.0.0.1:{contact}>", "Content-Length: 0"]
+    more = [f"Contact: <{uri}>", "Content-Length: 0"]
     return "\r\n".join([f"SIP/2.0 {status} So", *lines, *more, "", ""]).encode()

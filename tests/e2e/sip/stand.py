@@ -3,6 +3,7 @@
 import os
 import shutil
 import ssl
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from frontends.kamailio.local import Kamailio, running, version
 from tests.e2e.sip import sipp
 from tests.e2e.sip.desk import DOMAIN, Desk, User
 from tests.e2e.sip.line import TlsFor
-from tests.e2e.sip.messages import Message
+from tests.e2e.sip.messages import Message, Request
 
 OUR_PAGE: Final = "https://phone.example.com"
 """Whose WebSockets are taken, as settings.cfg says."""
@@ -153,3 +154,13 @@ def expires_of(answer: Message) -> int:
     """Return for how many seconds a registration is granted, as its one Contact says."""
     parameters = dict(part.partition("=")[::2] for part in answer.one("contact").split(";"))
     return int(parameters["expires"])
+
+
+def asking(user: User, token: str, *more: str) -> Request:
+    """Return a REGISTER without a Contact but what is in *more*."""
+    return Request(call=str(uuid.uuid4()), user=user.name, contact=0, more=[*more, bearer(token)])
+
+
+def contacts(answer: Message) -> list[str]:
+    """Return the contacts that an answer lists."""
+    return [contact.strip() for header in answer.all("contact") for contact in header.split(", ")]

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,11 +16,13 @@ import pytest
 from events.stage import ROOT
 from frontends.kamailio.local import Kamailio
 from tests.e2e.serve.serving import Serving
+from tests.e2e.sip import sipp
 from tests.e2e.sip.authority import Authority
-from tests.e2e.sip.clients import PATIENCE_SECONDS, Refused, tcp, websocket
+from tests.e2e.sip.clients import PATIENCE_SECONDS, Refused, Stream, answer_to, tcp, udp, websocket
 from tests.e2e.sip.desk import DOMAIN, Desk
 from tests.e2e.sip.dialogs import called_through, registers
 from tests.e2e.sip.line import Line
+from tests.e2e.sip.messages import Request
 from tests.e2e.sip.stand import OUR_PAGE, Phones, demand_programs, proxy, trusting
 
 KAMAILIO = ROOT / "frontends" / "kamailio"
@@ -95,6 +98,51 @@ def test_a_line_without_tls_is_a_fault(
     assert plain.asked == []
 
 
+LAX = """
+openssl_conf = all
+[all]
+ssl_conf = programs
+[programs]
+system_default = lax
+[lax]
+MinProtocol = TLSv1
+CipherString = DEFAULT@SECLEVEL=0
+"""
+"""OpenSSL as it was before Debian had it refuse TLS 1.1 by itself."""
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated:DeprecationWarning")
+@pytest.mark.parametrize(("newest", "status"), [(ssl.TLSVersion.TLSv1_1, 503), (ssl.TLSVersion.TLSv1_2, 200)])
+def test_the_service_is_shown_no_token_over_tls_before_1_2(
+    api: Serving,
+    phones: Phones,
+    desk: Desk,
+    authority: Authority,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    newest: ssl.TLSVersion,
+    status: int,
+) -> None:
+    """On a machine whose OpenSSL would let it."""
+    lax = tmp_path / "openssl.cnf"
+    lax.write_text(LAX, "utf-8")
+    monkeypatch.setenv("OPENSSL_CONF", str(lax))
+    identity = authority.identity()
+    identity.set_ciphers("DEFAULT:@SECLEVEL=0")
+    identity.minimum_version, identity.maximum_version = newest, newest
+    settings = {"CA_FILE": str(authority.certificate)}
+    user = desk.user()
+
+    with (
+        closing(Line(api.port, identity=identity)) as old,
+        proxy(phones.new_folder(), old.url, desk, **settings) as kamailio,
+    ):
+        answer = phones.register(kamailio, user, desk.token(user))
+
+    assert answer.status == status
+    assert len(old.asked) == (status == 200)
+
+
 # --- WebSockets -------------------------------------------------------------------------------------------------------
 
 
@@ -114,6 +162,23 @@ def test_pages_of_other_origins_get_no_websocket(kamailio: Kamailio, origin: str
         pass
 
     assert refused.value.status == 403
+
+
+def test_a_websocket_of_another_protocol_is_not_opened(kamailio: Kamailio) -> None:
+    """RFC 7118, section 4: what a page would say over it, is no SIP."""
+    with pytest.raises(Refused), websocket(kamailio.ws, origin=OUR_PAGE, protocol="msrp"):
+        pass
+
+
+def test_nobody_is_told_which_version_answers(kamailio: Kamailio) -> None:
+    with udp(kamailio.udp) as client:
+        answers = [
+            answer_to(client, bytes(Request(method=method, over="UDP", uri=f"sip:{DOMAIN}", call=f"version-{method}")))
+            for method in ("OPTIONS", "REGISTER", "SUBSCRIBE")
+        ]
+
+    assert [answer.status for answer in answers] == [200, 401, 405]
+    assert not any(b"amailio" in answer.raw for answer in answers)
 
 
 def test_several_pages_may_be_allowed(line: Line, desk: Desk, tmp_path: Path) -> None:
@@ -192,6 +257,30 @@ def test_a_phone_that_answers_over_a_connection_is_reached_over_it(kamailio: Kam
         call = called_through(one, other, desk)
 
     assert call.methods == (["INVITE", "ACK", "INFO"], ["BYE"])
+
+
+def test_phones_call_each_other_over_ipv6(line: Line, phones: Phones, desk: Desk) -> None:
+    if not has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    port = sipp.free_port()
+    hooks = f"listen=tcp:[::1]:{port}\n" + (KAMAILIO / "hooks.cfg").read_text("utf-8")
+    with (
+        proxy(phones.new_folder(), line.url, desk, hooks=hooks),
+        socket.create_connection(("::1", port), PATIENCE_SECONDS) as one,
+        socket.create_connection(("::1", port), PATIENCE_SECONDS) as other,
+    ):
+        call = called_through(Stream(one, "TCP"), Stream(other, "TCP"), desk)
+
+    assert call.methods == (["INVITE", "ACK", "INFO"], ["BYE"])
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
 
 
 def test_an_address_that_fails_does_not_open_all_of_them(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ MANY = 1_000
 """More than may wait."""
 LONGER_THAN_ANYBODY_WAITS = 10
 SMALL_MB, AT_A_TIME = 24, 50
+TOO_MUCH = 1 << 21
 HELD_AT_ONCE = 8
 """More than Kamailio has processes for SIP, fewer than it has for waiting."""
 
@@ -171,6 +172,14 @@ def test_an_answer_with_a_member_that_cannot_be_is_a_fault(
     user = desk.user()
 
     with line.saying(Said(200, answer_for(user.name, **members))):
+        assert is_unavailable(phones.register(kamailio, user, desk.token(user)))
+
+
+def test_an_answer_beyond_all_measure_is_a_fault(kamailio: Kamailio, phones: Phones, desk: Desk, line: Line) -> None:
+    """Or somebody's memory would be the measure."""
+    user = desk.user()
+
+    with line.saying(Said(200, answer_for(user.name, ballast="x" * TOO_MUCH))):
         assert is_unavailable(phones.register(kamailio, user, desk.token(user)))
 
 

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 import pytest
 
 from frontends.kamailio.local import Kamailio
-from tests.e2e.sip.desk import Desk
+from tests.e2e.sip.desk import DOMAIN, Desk
 from tests.e2e.sip.line import Line
 from tests.e2e.sip.stand import Phones, proxy
 
 REFUSED_SECONDS, ACCEPTED_SECONDS = 1, 30
 SHORT_LIVED_SECONDS = 2
+ANOTHER_DOMAIN = "elsewhere.example"
 
 
 @pytest.fixture(name="forgetful", scope="module")
@@ -112,3 +113,20 @@ def test_but_never_beyond_its_end(forgetful: Kamailio, phones: Phones, desk: Des
     assert statuses[0] == 200
     assert statuses[-1] == 401
     assert len(line.asked) <= before + 2
+
+
+def test_what_is_remembered_of_one_domain_says_nothing_of_another(line: Line, phones: Phones, desk: Desk) -> None:
+    """Or alice of one would be alice of the other, once she had registered."""
+    user = desk.user()
+    token = desk.token(user)
+    settings = {"SIP_DOMAINS": f"{DOMAIN},{ANOTHER_DOMAIN}"}
+
+    with proxy(
+        phones.new_folder(), line.url, desk, WITH_POSITIVE_CACHE=True, WITH_FROM_DOMAIN=True, **settings
+    ) as kamailio:
+        statuses = [
+            phones.register(kamailio, user, token, domain=domain).status
+            for domain in (ANOTHER_DOMAIN, DOMAIN, ANOTHER_DOMAIN)
+        ]
+
+    assert statuses == [403, 200, 403]

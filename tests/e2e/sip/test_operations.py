@@ -1,11 +1,15 @@
 """What operators do, seen from the phone: rotation, revocation, a new secret."""
 
+import os
+import shutil
+import subprocess
 import time
+from pathlib import Path
 
 from auth_jwt.provisioning.secrets import NewSecret
-from frontends.kamailio.local import Kamailio
+from frontends.kamailio.local import HERE, Kamailio
 from tests.e2e.sip.desk import Desk
-from tests.e2e.sip.stand import Phones, expires_of
+from tests.e2e.sip.stand import Phones, demand_programs, expires_of
 
 OVERLAP_SECONDS = 2
 
@@ -68,3 +72,26 @@ def test_a_disabled_user_is_refused(kamailio: Kamailio, phones: Phones, desk: De
     desk.provisioning.profiles.disable(user.tag)
 
     assert phones.register(kamailio, user, token).status == 401
+
+
+def test_settings_of_before_do_with_the_next_kamailio_cfg(tmp_path: Path) -> None:
+    """What is new in settings.cfg has a value without it: operators keep theirs."""
+    demand_programs()
+    for name in ("kamailio.cfg", "hooks.cfg"):
+        shutil.copy(HERE / name, tmp_path)
+    settings = (HERE / "settings.cfg").read_text("utf-8")
+    new = "#!define PING_SECONDS 30\n"
+    assert new in settings
+    (tmp_path / "settings.cfg").write_text(settings.replace(new, "").replace(" advertise sip.example.com:8443", ""))
+    path = f"{os.environ['PATH']}:/usr/sbin"
+
+    told = subprocess.run(
+        ["kamailio", "-c", "-f", str(tmp_path / "kamailio.cfg")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={"PATH": path},
+    )
+
+    assert told.returncode == 0, told.stderr

@@ -12,6 +12,7 @@ from tests.e2e.sip.line import Line
 from tests.e2e.sip.messages import Message, Request, reply_to
 from tests.e2e.sip.stand import OUR_PAGE, Phones, proxy
 
+FLOOD = 10
 TRUNK = f"<sip:+4930123456@{DOMAIN}>"
 
 
@@ -78,3 +79,19 @@ def test_a_browser_is_no_server_of_ours_whatever_its_address(
     """A proxy for WebSockets on a server of ours would make every page one."""
     with websocket(trusting.ws, origin=OUR_PAGE) as client:
         assert answer_to(client, bytes(a_request(client, desk.user(), method))).status == status
+
+
+def test_a_server_of_ours_is_no_flood(line: Line, phones: Phones, desk: Desk) -> None:
+    """It carries the calls of many."""
+    asked = 20 * FLOOD
+
+    with (
+        proxy(phones.new_folder(), line.url, desk, TRUSTED_PEERS="127.0.0.1", FLOOD_DENSITY=FLOOD) as kamailio,
+        udp(kamailio.udp) as peer,
+    ):
+        statuses = [
+            answer_to(peer, bytes(Request(method="OPTIONS", over="UDP", uri=f"sip:{DOMAIN}", call=f"{n}"))).status
+            for n in range(asked)
+        ]
+
+    assert statuses == [200] * asked

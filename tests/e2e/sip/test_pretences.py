@@ -12,9 +12,11 @@ import pytest
 from frontends.kamailio.local import Kamailio
 from tests.e2e.sip.clients import Udp, answer_to, final_answer, tcp, udp
 from tests.e2e.sip.desk import DOMAIN, Desk, User
+from tests.e2e.sip.dialogs import final_answers, next_request
 from tests.e2e.sip.line import Line, Said
 from tests.e2e.sip.messages import Request, reply_to
 from tests.e2e.sip.stand import Phones, bearer, expires_of, proxy, proxy_bearer
+from tests.e2e.sip.test_calls import SAYS_WHO_CALLS
 
 A_MOMENT = 0.05
 BOSS = f"sip:boss@{DOMAIN}"
@@ -105,13 +107,66 @@ def test_the_mark_of_a_call_is_good_for_what_belongs_to_a_call(
 
 def test_within_a_call_nobody_says_who_they_are_but_the_proxy(kamailio: Kamailio, phones: Phones, desk: Desk) -> None:
     with declined(kamailio, phones, desk) as call:
-        call.routes.append(f"P-Asserted-Identity: <{BOSS}>")
+        lies = (f"{name}: <{BOSS}>" for name in SAYS_WHO_CALLS)
+        call.routes.extend(lies)
         call.phone.send(call.request("INFO"))
         while (arrived := call.caller_phone.receive()).status is not None:
             pass
 
     assert arrived.method == "INFO"
-    assert arrived.all("p-asserted-identity") == []
+    assert b"boss" not in arrived.raw
+
+
+def test_nor_does_it_let_them_speak_from_another_domain(kamailio: Kamailio, phones: Phones, desk: Desk) -> None:
+    with declined(kamailio, phones, desk) as call:
+        answer = answer_to(call.phone, call.request("INFO", sender=f"sip:{call.called.name}@other.example"))
+
+    assert answer.status == 481
+
+
+@pytest.mark.parametrize("of", ["another call", "another tag", "another user", "a user of another domain", "itself"])
+def test_the_mark_of_a_call_is_good_for_this_call_alone(
+    kamailio: Kamailio, phones: Phones, desk: Desk, of: str
+) -> None:
+    """Or who was called once could call for ever, and others in the caller's place."""
+    with declined(kamailio, phones, desk) as call:
+        stolen = call.request("INFO")
+        part, instead = {
+            "another call": (f"Call-ID: {call.call}", "Call-ID: another"),
+            "another tag": (f";tag={call.call}\r\nCall-ID", ";tag=another\r\nCall-ID"),
+            "another user": (f"To: <{call.caller.uri}>", f"To: <{BOSS}>"),
+            "a user of another domain": (f"To: <{call.caller.uri}>", f"To: <sip:{call.caller.name}@other.example>"),
+            "itself": ("Max-Forwards: 70", "Max-Forwards: 69"),
+        }[of]
+        assert part.encode() in stolen
+        call.phone.send(stolen.replace(part.encode(), instead.encode()))
+
+        if of == "itself":
+            assert next_request(call.caller_phone).method == "INFO"
+        else:
+            assert final_answers(call.phone) == [481]
+
+
+@pytest.mark.parametrize("shared", [True, False], ids=["with the same key", "with keys of their own"])
+def test_the_mark_of_a_call_is_good_at_another_proxy_only_with_the_same_key(
+    line: Line, phones: Phones, desk: Desk, monkeypatch: pytest.MonkeyPatch, shared: bool
+) -> None:
+    """Nodes of a cluster share AUTH_JWT_DIALOG_KEY. Without it, the key is one that nobody can guess."""
+    if shared:
+        monkeypatch.setenv("AUTH_JWT_DIALOG_KEY", "a key of all nodes")
+    with (
+        proxy(phones.new_folder(), line.url, desk) as first,
+        proxy(phones.new_folder(), line.url, desk) as second,
+        declined(first, phones, desk) as call,
+        udp(second.udp) as elsewhere,
+    ):
+        request = call.request("INFO", uri=f"sip:x@127.0.0.1:{elsewhere.port}")
+        elsewhere.send(request.replace(f":{first.udp};".encode(), f":{second.udp};".encode()))
+
+        if shared:
+            assert next_request(elsewhere).method == "INFO"
+        else:
+            assert final_answers(elsewhere) == [481]
 
 
 def test_who_came_over_a_connection_is_called_over_it_whatever_the_contact_says(kamailio: Kamailio, desk: Desk) -> None:

@@ -164,6 +164,15 @@ def test_a_foreign_domain_is_forbidden(kamailio: Kamailio, phones: Phones, desk:
     assert phones.register(kamailio, user, desk.token(user), domain=domain).status == 403
 
 
+def test_a_user_in_the_request_uri_is_forbidden(kamailio: Kamailio, desk: Desk) -> None:
+    """RFC 3261, section 10.2: who is registered, stands in To alone."""
+    user = desk.user()
+    request = Request(user=user.name, uri=f"sip:boss@{DOMAIN}", call=str(uuid.uuid4()), more=[bearer(desk.token(user))])
+
+    with tcp(kamailio.tcp) as client:
+        assert answer_to(client, bytes(request)).status == 403
+
+
 def test_a_domain_in_capitals_is_the_same_domain(kamailio: Kamailio, phones: Phones, desk: Desk) -> None:
     user = desk.user()
 
@@ -200,6 +209,21 @@ def test_with_several_domains_the_profiles_domain_counts(
     assert set(answers.values()) == {200, 403}
     assert realm.startswith(f'Bearer realm="{ANOTHER_DOMAIN}"')
     assert refused == [403, 403, 403]
+
+
+def test_users_of_two_domains_who_have_one_name_have_phones_of_their_own(
+    line: Line, phones: Phones, desk: Desk, tmp_path: Path
+) -> None:
+    here = desk.user("twin")
+    there = desk.user(exactly=here.name, domain=ANOTHER_DOMAIN)
+    domains = f"{DOMAIN},{ANOTHER_DOMAIN}"
+
+    with proxy(tmp_path / "kamailio", line.url, desk, SIP_DOMAINS=domains, WITH_FROM_DOMAIN=True) as kamailio:
+        phones.register(kamailio, here, desk.token(here), contact_port=5071)
+        answer = phones.register(kamailio, there, desk.token(there), domain=ANOTHER_DOMAIN, contact_port=5072)
+
+    assert answer.status == 200
+    assert ["5071" in contact for contact in answer.all("contact")] == [False]
 
 
 def test_a_user_in_capitals_is_another_user(kamailio: Kamailio, phones: Phones, desk: Desk) -> None:
@@ -316,6 +340,15 @@ def test_no_registration_outlives_its_token(kamailio: Kamailio, phones: Phones, 
     answer = phones.register(kamailio, user, token, expires=3600)
 
     assert began + expires_of(answer) <= ends < time.time() + expires_of(answer) + 20
+
+
+def test_nor_a_token_that_is_about_to_end(kamailio: Kamailio, phones: Phones, desk: Desk) -> None:
+    """Registrars have a least time of their own, by default a minute."""
+    user = desk.user()
+
+    answer = phones.register(kamailio, user, desk.token(user, seconds=30), expires=3600)
+
+    assert 0 < expires_of(answer) <= 30
 
 
 def test_nor_one_whose_time_stands_at_the_contact(kamailio: Kamailio, phones: Phones, desk: Desk) -> None:

@@ -453,6 +453,25 @@ def test_a_lost_connection_is_told_and_made_again(stage: Stage) -> None:
     assert len(set(alice.tokens())) == 1
 
 
+def test_a_call_goes_on_when_both_come_back_over_other_connections(stage: Stage) -> None:
+    """And whoever hangs up then is heard: JsSIP's Contact is a GRUU, and it sends no re-INVITE by itself."""
+    alice, bob = stage.phone("alice").registered(), stage.phone("bob").registered()
+    alice.call("bob")
+    bob.until_call("incoming")
+    bob.page.click("#answer")
+    alice.until_call("talking")
+    bob.until_call("talking")
+
+    stage.close_connections()
+    for one in (alice, bob):
+        one.page.wait_for("window.connectionsToServer.length === 2")
+        one.until("registered")
+    assert "In a call" in alice.text("#doing")
+    bob.page.click("#hang-up")
+
+    alice.until_text("#call-status", "The call with bob has ended.")
+
+
 def test_a_token_that_was_good_once_is_replaced(stage: Stage) -> None:
     """Its secret was rotated out, which the phone learns when it connects again."""
     alice = stage.phone("alice").registered()

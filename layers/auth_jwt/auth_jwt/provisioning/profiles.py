@@ -8,7 +8,7 @@ from decimal import Context, Decimal
 from typing import Final
 
 from auth_jwt.errors import Conflict, Invalid, NotFound, Stale
-from auth_jwt.models import SECRET_ID, Columns, Row
+from auth_jwt.models import SECRET_ID, Columns, Row, disables
 from auth_jwt.provisioning.changes import (
     ABSENT,
     ANYTHING,
@@ -27,12 +27,12 @@ from auth_jwt.provisioning.changes import (
     Table,
     Update,
 )
-from auth_jwt.provisioning.registry import Registry, checked_tag, checked_text
+from auth_jwt.provisioning.registry import MAX_KEY_BYTES, Registry, checked_key, checked_tag, checked_text
+from auth_jwt.provisioning.renaming import Renamed, rename
 from auth_jwt.provisioning.secrets import Added, NewSecret, PreparedSecret, added, prepared
 
 MAX_PAGE: Final = 100
 _MAX_COLUMN_BYTES: Final = 255
-_MAX_KEY_BYTES: Final = 2048
 _MAX_ROW_BYTES: Final = 350_000  # DynamoDB's limit is 400 kB, names and overhead included
 
 _MAX_DIGITS: Final = 38  # of a number in DynamoDB
@@ -73,7 +73,7 @@ class ProfileRecord:
             tag=str(row[columns.tag]),
             sip_username=username if isinstance(username, str) and username else None,
             sip_domain=domain if isinstance(domain, str) and domain else None,
-            disabled=not (isinstance(disabled, bool | Decimal) and disabled == 0),
+            disabled=disables(disabled),
             tokens_valid_after=row.get(columns.valid_after),
             attributes={name: value for name, value in row.items() if name not in own_columns(columns)},
             version=version_of(row),
@@ -154,8 +154,8 @@ class Profiles:
         """Return up to *limit* profiles (100 at most), in the table's order, those after the tag *after*."""
         if not 1 <= limit <= MAX_PAGE:
             raise Invalid(f"a page has 1 to {MAX_PAGE} profiles, not {limit}")
-        if after is not None and len(checked_text("the tag to go on from", after).encode()) > _MAX_KEY_BYTES:
-            raise Invalid(f"the tag to go on from has at most {_MAX_KEY_BYTES} bytes")
+        if after is not None and len(checked_text("the tag to go on from", after).encode()) > MAX_KEY_BYTES:
+            raise Invalid(f"the tag to go on from has at most {MAX_KEY_BYTES} bytes")
         page: Page = self._store.profiles(after=after, limit=limit)
         return ProfilePage(tuple(ProfileRecord.from_row(row, self._columns) for row in page.rows), page.next)
 
@@ -225,7 +225,7 @@ class Profiles:
             NotFound: there is neither a profile nor a secret.
             Stale: it is another version by now.
         """
-        profile = self._store.profile(checked_tag(tag))
+        profile = self._store.profile(checked_key(tag))
         ids = self._secret_ids(tag)
         if profile is None and not ids:
             raise NotFound(f"there is no profile {tag!r}")
@@ -246,6 +246,14 @@ class Profiles:
                 ) from None
             deleted += len(some)
         return deleted
+
+    def rename(self, tag: str, new_tag: str) -> Renamed:
+        """Give a profile and its secrets another tag: see `auth_jwt.provisioning.renaming`."""
+        return rename(self._registry, tag, new_tag)
+
+    def secret_count(self, tag: str) -> int:
+        """Return how many secrets `delete` would take away with the profile."""
+        return len(self._secret_ids(checked_key(tag)))
 
     def _secret_ids(self, tag: str) -> list[str]:
         return [str(row[SECRET_ID]) for row in self._store.secrets(tag)]

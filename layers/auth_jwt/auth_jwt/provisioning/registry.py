@@ -1,21 +1,23 @@
 """What all operations share: the tables, the rules, the clock, and the audit of every write."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import floor
 from typing import Any, Final
 
 from auth_jwt.authorizer import Authorizer
-from auth_jwt.errors import AuthJwtError, Invalid, Unreachable
+from auth_jwt.errors import AuthJwtError, Invalid, NotFound, Unreachable
 from auth_jwt.jose.tokens import MAX_TAG_CHARACTERS
-from auth_jwt.models import Columns, Policy, Row, Secret
+from auth_jwt.models import SECRET_ID, Columns, Policy, Row, Secret
 from auth_jwt.provisioning.audit import Audit, AuditEntry, WriteOutcome
 from auth_jwt.provisioning.changes import Change, ProvisioningStore
 from auth_jwt.provisioning.inspection import SecretRecord, inspected
 
 MAX_TIME: Final = 10**11 - 1
 """UNIX seconds, in the year 5138. What is more, is in milliseconds."""
+MAX_KEY_BYTES: Final = 2048
+"""What a partition key of DynamoDB has at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,18 @@ class Registry:
                 self.audit(AuditEntry(self.now(), self.actor, action, tag, id, outcome, details or {}))
 
 
+def row_among(rows: Iterable[Row], tag: str, secret_id: str) -> Row:
+    """Return the one of a tag's secrets that has this id.
+
+    Raises:
+        NotFound: there is none.
+    """
+    for row in rows:
+        if row[SECRET_ID] == secret_id:
+            return row
+    raise NotFound(f"there is no secret {secret_id!r} of {tag!r}")
+
+
 def checked_time(name: str, seconds: int) -> int:
     """Return *seconds* if they can be a time.
 
@@ -95,6 +109,21 @@ def checked_tag(tag: str) -> str:
     if not tag or len(tag) > MAX_TAG_CHARACTERS:
         raise Invalid(f"a tag has 1 to {MAX_TAG_CHARACTERS} characters, this one {len(tag)}")
     return checked_text("the tag", tag)
+
+
+def checked_key(tag: str) -> str:
+    """Return *tag* if a row may have it, also one that no token may name: so that such rows can be taken away.
+
+    Raises:
+        Invalid: no row may.
+    """
+    try:
+        size = len(tag.encode("utf-8"))
+    except UnicodeEncodeError:
+        raise Invalid("the tag is not valid Unicode") from None
+    if not 0 < size <= MAX_KEY_BYTES:
+        raise Invalid(f"a row's tag has 1 to {MAX_KEY_BYTES} bytes, this one {size}")
+    return tag
 
 
 def checked_text(name: str, text: str) -> str:

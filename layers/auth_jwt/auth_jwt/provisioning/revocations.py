@@ -112,6 +112,8 @@ class Revocations:
             tag: whose.
             before: UNIX seconds; None is the next second, so that those of this second are revoked, too.
 
+        A bound that is no time revokes all tokens there are, so those are revoked still, and later ones are good.
+
         Raises:
             Invalid: the time is negative.
             NotFound: there is no such profile.
@@ -124,10 +126,11 @@ class Revocations:
             if row is None:
                 raise NotFound(f"there is no profile {tag!r}")
             present = row.get(self._valid_after, MISSING)
-            if isinstance(present, Decimal) and present >= given:
+            is_time = isinstance(present, Decimal) and present <= MAX_TIME
+            if isinstance(present, Decimal) and is_time and present >= given:
                 return int(present)
-            # What is no number revokes all tokens there are.
-            bound = given if present is MISSING or isinstance(present, Decimal) else max(given, soon)
+            # What is no number, or in milliseconds, revokes all tokens there are.
+            bound = given if present is MISSING or is_time else max(given, soon)
             expected = Expected(True, {self._valid_after: present})
             update = Update(Key(Table.PROFILES, tag), {self._valid_after: Decimal(bound)}, expected)
             try:

@@ -1,7 +1,6 @@
 """Secrets: the keys of a tag, each with the window in which it may verify."""
 
 import secrets as randomness
-from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -21,14 +20,16 @@ from auth_jwt.provisioning.changes import (
     Delete,
     Expected,
     Key,
+    Missing,
     Overtaken,
     Put,
     Table,
     Update,
 )
 from auth_jwt.provisioning.inspection import SecretRecord, SecretState, inspected
-from auth_jwt.provisioning.registry import Registry, checked_tag, checked_text, checked_time
+from auth_jwt.provisioning.registry import Registry, checked_tag, checked_text, checked_time, row_among
 from auth_jwt.provisioning.statements import Statement, statement_of, weakness_in
+from auth_jwt.provisioning.windows import SecretChange, change, refuse_one_too_many
 
 GENERATED_BYTES: Final = 64
 """Enough entropy for every HMAC algorithm: RFC 7518, section 3.2 asks for 64 bytes with HS512."""
@@ -185,7 +186,7 @@ class Secrets:
         if there is not None and there.state in (SecretState.OPEN, SecretState.FUTURE):
             return Added(there)
         self._refuse_a_second_of(rows, new)
-        self._refuse_one_too_many(rows, new)
+        refuse_one_too_many(self._registry, tag, rows, new.record.start, new.record.end)
         changes = (Check(Key(Table.PROFILES, tag), PRESENT), Put(Key(Table.SECRETS, tag, new.id), new.columns, ABSENT))
         try:
             self._registry.write("secret.add", tag, *changes, id=new.id, details=_window(new.record))
@@ -201,6 +202,8 @@ class Secrets:
         Raises:
             Invalid: *at* has passed.
             NotFound: there is no such secret.
+            Conflict: its end is no number, so that it is not open, and would be until a later *at*; or it keeps
+                changing.
         """
         now = self._registry.now()
         end = now if at is None else checked_time("the end", at)
@@ -208,18 +211,39 @@ class Secrets:
             raise Invalid(f"{end} has passed; leave it out to close the secret now")
         for _ in range(_ATTEMPTS):
             row = self._existing(tag, secret_id)
-            if _ends_by(row.get(self._columns.end), end):
+            present = row.get(self._columns.end)
+            if _ends_by(present, end):
                 break
+            if end > now and not isinstance(present, Decimal):
+                what = "has no end" if present is None else "has an end that is no number"
+                raise Conflict(
+                    f"the secret {secret_id!r} of {tag!r} {what}, so it is not open, and would be until then; nothing"
+                    " was done: close it now, without a time, or give it a window first (`auth-jwt secret set`)"
+                )
             try:
-                until = end if isinstance(row.get(self._columns.end), Decimal) else now  # or it would open until then
-                change = self._closing(tag, row, until)
-                self._registry.write("secret.close", tag, change, id=secret_id, details={"end": until})
+                change = self._closing(tag, row, end)
+                self._registry.write("secret.close", tag, change, id=secret_id, details={"end": end})
                 break
             except Overtaken:  # by another end, or by its removal
                 continue
         else:
             raise Conflict(f"the secret {secret_id!r} of {tag!r} keeps changing: try again")
         return self.show(tag, secret_id)
+
+    def change(
+        self,
+        tag: str,
+        secret_id: str,
+        *,
+        start: int | None = None,
+        end: int | None = None,
+        kid: str | Missing | None = None,
+        mend: bool = False,
+        dry_run: bool = False,
+    ) -> SecretRecord:
+        """Change the window or the key id of a secret: see `auth_jwt.provisioning.windows`."""
+        asked = SecretChange(start=start, end=end, kid=kid, mend=mend)
+        return change(self._registry, tag, secret_id, asked, dry_run=dry_run)
 
     def remove(self, tag: str, secret_id: str) -> None:
         """Take away the row of a secret that is not open.
@@ -273,7 +297,8 @@ class Secrets:
         if len(old) > MAX_ROTATED:
             raise Invalid(f"{len(old)} secrets are open, more than the {MAX_ROTATED} that one rotation closes")
         closed = {row[SECRET_ID]: {**row, self._columns.end: Decimal(end)} for row in old}
-        self._refuse_one_too_many([closed.get(row[SECRET_ID], row) for row in rows], new)
+        beside = [closed.get(row[SECRET_ID], row) for row in rows]
+        refuse_one_too_many(self._registry, tag, beside, new.record.start, new.record.end)
         changes: list[Change] = [
             Check(Key(Table.PROFILES, tag), PRESENT),
             Put(Key(Table.SECRETS, tag, new.id), new.columns, ABSENT),
@@ -372,10 +397,7 @@ class Secrets:
         return Stated(tag, secret_id, outcome, statement.algorithms)
 
     def _existing(self, tag: str, secret_id: str) -> Row:
-        for row in self._store.secrets(checked_tag(tag)):
-            if row[SECRET_ID] == secret_id:
-                return row
-        raise NotFound(f"there is no secret {secret_id!r} of {tag!r}")
+        return row_among(self._store.secrets(checked_tag(tag)), tag, secret_id)
 
     def _is_open(self, row: Row) -> bool:
         return Secret.from_row(row, self._columns).is_open(self._registry.clock())
@@ -394,20 +416,6 @@ class Secrets:
             if row[SECRET_ID] == new.id and _same_text(row.get(self._columns.secret), new.value):
                 return self._registry.inspected(row)
         return None
-
-    def _refuse_one_too_many(self, rows: Sequence[Row], new: PreparedSecret) -> None:
-        """Refuse a secret beside which so many are open at some time that one of them would not be tried any more."""
-        most = self._registry.policy.max_secrets_per_tag
-        start, end = new.record.start, new.record.end
-        if len(rows) < most or start is None or end is None:
-            return
-        others = [Secret.from_row(row, self._columns) for row in rows]
-        beside = _most_open_at_once(others, max(start, self._registry.now()), end)
-        if beside >= most:
-            raise Conflict(
-                f"{new.record.tag!r} has {beside} secrets that are open at the same time, and the service tries no more"
-                f" than {most} (MAX_SECRETS_PER_TAG): close those that are not needed, or raise the setting"
-            )
 
     def _refuse_a_second_of(self, rows: Iterable[Row], new: PreparedSecret) -> None:
         for row in rows:
@@ -491,18 +499,6 @@ def _next_id(rows: Iterable[Row]) -> str:
     ids = [str(row[SECRET_ID]) for row in rows]
     numbers = [int(text) for text in ids if text.isascii() and text.isdecimal() and len(text) < _MAX_DIGITS]
     return str(max(numbers, default=0) + 1)
-
-
-def _most_open_at_once(secrets: Iterable[Secret], start: int | Decimal, end: int | Decimal) -> int:
-    """Return how many of *secrets* are open at the same instant at most, from *start* on and before *end*."""
-    windows = [
-        (secret.start, secret.end)
-        for secret in secrets
-        if secret.start is not None and secret.end is not None and secret.start < secret.end
-    ]
-    starts, ends = sorted(begin for begin, _ in windows), sorted(stop for _, stop in windows)
-    instants = [start, *(begin for begin in starts if start < begin < end)]
-    return max(bisect_right(starts, instant) - bisect_right(ends, instant) for instant in instants)
 
 
 def _ends_by(end: object, instant: int) -> bool:

@@ -1,0 +1,125 @@
+"""The wheel in an empty environment: what is in it, and what `auth-jwt` says without and with what the extra brings."""
+
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tomllib
+import venv
+import zipfile
+from email.parser import HeaderParser
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+
+@pytest.fixture(name="wheel", scope="module")
+def _wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the wheel as `make wheel` does, elsewhere."""
+    folder = tmp_path_factory.mktemp("dist")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
+        cwd=ROOT, check=True, timeout=60, capture_output=True,
+    )  # fmt: skip
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(name="empty", scope="module")
+def _empty(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make an environment that holds the wheel and nothing that it needs."""
+    folder = tmp_path_factory.mktemp("empty")
+    venv.create(folder, with_pip=True)
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "--isolated", "install", "--no-index", "--no-deps", "--quiet"]
+    subprocess.run([*pip, str(wheel)], check=True, timeout=60)
+    return folder
+
+
+def auth_jwt(environment: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    env = {"PATH": "/usr/bin:/bin", "AWS_EC2_METADATA_DISABLED": "true", "COLUMNS": "100"}
+    command = [str(environment / "bin" / "python"), str(environment / "bin" / "auth-jwt"), *arguments]
+    return subprocess.run(command, env=env, cwd=environment, check=False, timeout=60, capture_output=True, text=True)
+
+
+def test_it_holds_the_package_the_command_line_and_the_licence(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        metadata = HeaderParser().parsestr(
+            archive.read(next(name for name in names if name.endswith("/METADATA"))).decode()
+        )
+
+    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"auth_jwt", "auth_jwt_cli"}
+    assert {"auth_jwt/py.typed", "auth_jwt/authorizer.py", "auth_jwt_cli/__main__.py"} <= set(names)
+    assert {name.rpartition("/")[2] for name in names if "/licenses/" in name} == {"LICENSE", "NOTICE"}
+    assert metadata["Version"] == PROJECT["version"]
+    assert metadata["License-Expression"] == "Apache-2.0"
+    assert metadata["Author"] == "the auth_jwt serverless authors"
+    assert "Project-URL" not in metadata
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("--help",), ("--version",), ("lint", "--help"), ("token", "mint", "alice")], ids=" ".join
+)
+def test_without_what_it_needs_it_says_what_to_install(empty: Path, arguments: tuple[str, ...]) -> None:
+    ended = auth_jwt(empty, *arguments)
+
+    assert ended.returncode == 4
+    assert ended.stdout == ""
+    assert re.fullmatch(
+        r"auth-jwt needs \w+, which is not installed here\. "
+        r"Install what the command line needs: python -m pip install 'auth-jwt-serverless\[cli\]'\n",
+        ended.stderr,
+    )
+
+
+def test_the_advice_fetches_what_the_extra_names_and_never_a_package_of_our_name(empty: Path) -> None:
+    """Nobody has to own that name on an index: pip takes what is installed."""
+    advice = auth_jwt(empty).stderr.partition("python -m ")[2].replace("'", "").split()
+    command = [str(empty / "bin" / "python"), "-m", *advice[:2], "--isolated", "--no-index", *advice[2:]]
+    ended = subprocess.run(command, check=False, timeout=60, capture_output=True, text=True)
+
+    missing = re.findall(r"No matching distribution found for ([\w-]+)", ended.stderr)
+    assert missing
+    assert "auth-jwt-serverless" not in missing
+
+
+@pytest.fixture(name="complete", scope="module")
+def _complete(empty: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make an environment like it, which finds here what the extra would bring."""
+    folder = tmp_path_factory.mktemp("complete") / "copy"
+    shutil.copytree(empty, folder, symlinks=True)
+    packages = next(folder.glob("lib/python*/site-packages"))
+    (packages / "beside.pth").write_text(f"{sysconfig.get_path('purelib')}\n", encoding="utf-8")
+    return folder
+
+
+def test_with_it_it_tells_its_version(complete: Path) -> None:
+    ended = auth_jwt(complete, "--version")
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, f"auth-jwt {PROJECT['version']}\n", "")
+
+
+def test_with_it_the_commands_run_from_the_wheel(complete: Path) -> None:
+    shown = auth_jwt(complete, "--help")
+    commands = re.findall(r"^│ (\w+) {2,}[A-Z]", shown.stdout, re.MULTILINE)
+
+    assert {"profile", "secret", "token", "revoke", "key", "config", "import", "lint"} <= set(commands)
+    for command in ("token", "import"):
+        ended = auth_jwt(complete, command, "--help")
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert f"auth-jwt {command}" in ended.stdout
+
+
+def test_a_module_of_ours_that_is_missing_is_no_matter_of_installing(complete: Path) -> None:
+    """Advice that cannot help would hide the fault."""
+    program = (
+        "import sys; sys.modules['auth_jwt_cli.lint_command'] = None\nfrom auth_jwt_cli.__main__ import main; main()"
+    )
+    command = [str(complete / "bin" / "python"), "-c", program]
+    ended = subprocess.run(command, cwd=complete, check=False, timeout=60, capture_output=True, text=True)
+
+    assert ended.returncode == 1
+    assert "ModuleNotFoundError: import of auth_jwt_cli.lint_command halted" in ended.stderr
