@@ -10,11 +10,13 @@ from auth_jwt_cli.migration.sources import SourceError
 from auth_jwt_cli.migration.sources.csv_files import CsvForm, CsvSource, csv_files_in
 from tests.migration_sources import as_read, values_of
 
+LAYOUT = SourceLayout(tag_column="tag", username_column="name", tables=(Table.PROFILES,))
+
 
 def source_of(folder: Path, content: str | bytes, **form: object) -> CsvSource:
     path = folder / "profiles.csv"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return CsvSource({Table.PROFILES: path}, CsvForm(**form))  # type: ignore[arg-type]
+    return CsvSource({Table.PROFILES: path}, CsvForm(**form), LAYOUT)  # type: ignore[arg-type]
 
 
 def rows_of(folder: Path, content: str | bytes, **form: object) -> list[dict[str, object]]:
@@ -23,9 +25,9 @@ def rows_of(folder: Path, content: str | bytes, **form: object) -> list[dict[str
 
 def only_value(folder: Path, field: str, **form: object) -> object:
     """What a field holds; another follows it."""
-    (row,) = rows_of(folder, f"v,w\n{field},w\n", **form)
-    assert row["w"] == "w"
-    return row["v"]
+    (row,) = rows_of(folder, f"tag,name\n{field},w\n", **form)
+    assert row["name"] == "w"
+    return row["tag"]
 
 
 @pytest.mark.parametrize(
@@ -63,9 +65,9 @@ def test_a_field_is_read_as_postgresql_writes_it(tmp_path: Path, field: str, val
 def test_a_field_is_read_as_mysql_in_batch_mode_writes_it(tmp_path: Path, field: str, value: object) -> None:
     form = {"delimiter": "\t", "quote": None, "escape": "\\", "nulls": frozenset({"NULL"})}
 
-    (row,) = rows_of(tmp_path, f"v\tw\n{field}\tw\n", **form)
+    (row,) = rows_of(tmp_path, f"tag\tname\n{field}\tw\n", **form)
 
-    assert row == {"v": value, "w": "w"}
+    assert row == {"tag": value, "name": "w"}
 
 
 def test_a_field_is_read_as_into_outfile_writes_it(tmp_path: Path) -> None:
@@ -79,21 +81,19 @@ def test_a_field_is_read_as_into_outfile_writes_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", ""], ids=["LF", "CR LF", "no end at the end"])
 def test_lines_may_end_as_they_like(tmp_path: Path, end: str) -> None:
-    assert rows_of(tmp_path, f"tag,sip_username{end or chr(10)}t1,alice{end}") == [
-        {"tag": "t1", "sip_username": "alice"}
-    ]
+    assert rows_of(tmp_path, f"tag,name{end or chr(10)}t1,alice{end}") == [{"tag": "t1", "name": "alice"}]
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:
-    assert rows_of(tmp_path, b"\xef\xbb\xbftag\nt1\n") == [{"tag": "t1"}]
+    assert rows_of(tmp_path, b"\xef\xbb\xbftag,name\nt1,a\n") == [{"tag": "t1", "name": "a"}]
 
 
 def test_another_character_set_may_be_named(tmp_path: Path) -> None:
-    assert rows_of(tmp_path, "tag\né\n".encode("latin-1"), encoding="latin-1") == [{"tag": "é"}]
+    assert rows_of(tmp_path, "tag,name\né,a\n".encode("latin-1"), encoding="latin-1") == [{"tag": "é", "name": "a"}]
 
 
 def test_rows_know_their_lines_and_those_of_another_length_are_malformed(tmp_path: Path) -> None:
-    rows = as_read(source_of(tmp_path, 'a,b\n1,"x\ny"\n\n1\n1,2,3\n"1"x,2\n1,2\n'))
+    rows = as_read(source_of(tmp_path, 'tag,name\n1,"x\ny"\n\n1\n1,2,3\n"1"x,2\n1,2\n'))
 
     assert [(row.place, row.flaw) for row in rows] == [
         ("line 2", None),
@@ -109,8 +109,8 @@ def test_rows_know_their_lines_and_those_of_another_length_are_malformed(tmp_pat
     [
         pytest.param("", "is empty", id="nothing"),
         pytest.param("\n", "name the columns", id="an empty header"),
-        pytest.param("a,a\n", "each once", id="a name twice"),
-        pytest.param('a\n"open\n', "line 2 is not closed", id="a quote left open"),
+        pytest.param("tag,name,tag\n", "each once", id="a name twice"),
+        pytest.param('tag,name\n"open\n', "line 2 is not closed", id="a quote left open"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_an_error_that_says_why(tmp_path: Path, content: str, complaint: str) -> None:
@@ -119,7 +119,7 @@ def test_a_file_that_cannot_be_read_is_an_error_that_says_why(tmp_path: Path, co
 
 
 @pytest.mark.parametrize(
-    "form", [{"delimiter": ""}, {"delimiter": '"'}, {"escape": ","}, {"encoding": "utf-16"}, {"encoding": "no-such"}]
+    "form", [{"delimiter": ""}, {"delimiter": '"'}, {"escape": ","}, {"encoding": "cp037"}, {"encoding": "no-such"}]
 )
 def test_a_form_that_cannot_be_is_refused(form: dict[str, str]) -> None:
     with pytest.raises(SourceError):

@@ -21,7 +21,11 @@ MAX_TAG_BYTES: Final = 2048
 MAX_ID_BYTES: Final = 1024
 _MAX_DIGITS: Final = 38
 _EXPONENTS: Final = range(-130, 126)
-_BOOLEANS: Final = {"t": True, "true": True, "f": False, "false": False}
+_BOOLEANS: Final = dict.fromkeys(("t", "true", "1", "\x01", "0x01"), True) | dict.fromkeys(
+    ("f", "false", "0", "\x00", "0x00"), False
+)
+"""What a boolean is written as: by PostgreSQL, by MySQL, and the last two each for a `BIT(1)` of MySQL."""
+
 _NUMBER_OVERHEAD: Final = 2
 
 
@@ -112,8 +116,8 @@ class Translation:
         missing = [name for name in wanted if name not in header and renamed[name] != SECRET_ID]
         if missing:
             raise SourceError(
-                f"{self._layout.name_of(table)!r} has no column {', '.join(map(repr, missing))}; it has"
-                f" {', '.join(map(repr, header))}: name the columns by --tag-column and its like"
+                f"{self._layout.name_of(table)!r} has no column {', '.join(map(repr, missing))} among its"
+                f" {len(header)}: name the columns by --tag-column and its like"
             )
         names = {}
         for name in header:
@@ -151,8 +155,8 @@ class Translation:
             number = _number_in(text)
             if number is not None:
                 return number
-        if column in self._booleans and text in _BOOLEANS:
-            return _BOOLEANS[text]
+        if column in self._booleans:
+            return _BOOLEANS.get(text, text)
         return text
 
     def _number(self, row: SourceRow, column: str, value: float | Decimal) -> Decimal:

@@ -16,6 +16,7 @@ from auth_jwt.provisioning.changes import Table
 from auth_jwt_cli.migration.layout import SourceLayout
 from auth_jwt_cli.migration.sources import SourceError, SourceRow
 from auth_jwt_cli.migration.sources.files import ReadingProgress, text_of
+from auth_jwt_cli.migration.sources.xml_dumps import rows_of_xml
 
 _CHUNK: Final = 256 * 1024
 _MAX_TOKEN_BYTES: Final = 64 * 1024 * 1024  # far beyond what DynamoDB holds: something else is wrong
@@ -110,6 +111,9 @@ class DumpSource:
     def rows(self) -> Iterator[SourceRow]:
         """See `Source`."""
         with self._progress.opened(self._path) as file:
+            if file.begins_with(b"<"):
+                yield from rows_of_xml(file, self._layout)
+                return
             reading = _Reading(file, self._layout)
             yield from reading.rows()
         for table in self._layout.tables:
