@@ -1,5 +1,6 @@
 """CSV as PostgreSQL, MySQL and others write it."""
 
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from auth_jwt.provisioning.changes import Table
 from auth_jwt_cli.migration.layout import SourceLayout
 from auth_jwt_cli.migration.sources import SourceError
-from auth_jwt_cli.migration.sources.csv_files import CsvForm, CsvSource, csv_files_in
+from auth_jwt_cli.migration.sources.csv_files import CsvForm, CsvSource, csv_files_in, csv_members_in
 from tests.migration_sources import as_read, values_of
 
 LAYOUT = SourceLayout(tag_column="tag", username_column="name", tables=(Table.PROFILES,))
@@ -124,6 +125,139 @@ def test_a_file_that_cannot_be_read_is_an_error_that_says_why(tmp_path: Path, co
 def test_a_form_that_cannot_be_is_refused(form: dict[str, str]) -> None:
     with pytest.raises(SourceError):
         CsvForm(**form)  # type: ignore[arg-type]
+
+
+SECRET_ROW = "1,t1,hunter2-hunter2-hunter2-hunter2,0,2000000000"
+SECRETS = ("id", "corresponding_tag", "secret", "start_ts", "end_ts")
+
+
+def secrets_of(folder: Path, content: str, *columns: str) -> CsvSource:
+    path = folder / "secrets.csv"
+    path.write_text(content)
+    given = {Table.SECRETS: columns} if columns else None
+    return CsvSource({Table.SECRETS: path}, CsvForm(), SourceLayout(tables=(Table.SECRETS,)), columns=given)
+
+
+def complaint_of(source: CsvSource) -> str:
+    with pytest.raises(SourceError) as caught:
+        as_read(source)
+    assert "hunter2" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("content", [f"{SECRET_ROW}\n", '"1","t1","hunter2","0","2000000000"\n', "hunter2\n"])
+def test_a_first_line_that_is_a_row_is_no_header_and_is_not_shown(tmp_path: Path, content: str) -> None:
+    complaint = complaint_of(secrets_of(tmp_path, content))
+
+    assert "names no 'corresponding_tag', 'start_ts', 'end_ts', 'secret'" in complaint
+    assert "--secrets-columns" in complaint
+    assert ("--csv-delimiter" in complaint) is ("," not in content)
+
+
+def test_columns_may_be_named_where_the_first_line_is_a_row(tmp_path: Path) -> None:
+    rows = as_read(secrets_of(tmp_path, f"{SECRET_ROW}\n2,t1,s,,\n", *SECRETS))
+
+    assert [dict(row.values) for row in rows] == [
+        dict(zip(SECRETS, SECRET_ROW.split(","), strict=True)),
+        {"id": "2", "corresponding_tag": "t1", "secret": "s", "start_ts": None, "end_ts": None},
+    ]
+    assert rows[0].place == "line 1"
+
+
+@pytest.mark.parametrize(
+    ("columns", "complaint"),
+    [
+        (("id", "corresponding_tag", "secret"), "--secrets-columns names no 'start_ts', 'end_ts'"),
+        ((*SECRETS, "id"), "each once"),
+        ((*SECRETS, ""), "each column"),
+    ],
+)
+def test_named_columns_are_all_that_are_needed_each_once(
+    tmp_path: Path, columns: tuple[str, ...], complaint: str
+) -> None:
+    with pytest.raises(SourceError, match=complaint):
+        secrets_of(tmp_path, SECRET_ROW, *columns)
+
+
+def test_columns_are_not_named_twice_over(tmp_path: Path) -> None:
+    assert "leave --secrets-columns out" in complaint_of(secrets_of(tmp_path, f"{','.join(SECRETS)}\n", *SECRETS))
+
+
+@pytest.mark.parametrize("columns", [(), SECRETS])
+def test_a_row_whose_bounds_are_no_numbers_may_be_shifted_and_nothing_of_it_is_told(
+    tmp_path: Path, columns: tuple[str, ...]
+) -> None:
+    header = "" if columns else f"{','.join(SECRETS)}\n"
+    (row,) = as_read(secrets_of(tmp_path, f"{header}1,hunter2,t1,NULL,9\n", *columns))
+
+    assert not row.values
+    assert row.flaw is not None
+    assert row.flaw.startswith("no number in its column 'start_ts'")
+
+
+def both_of(folder: Path, *secret_columns: str) -> CsvSource:
+    """A hundred profiles, and their secrets without names."""
+    profiles, secrets = folder / "profiles.csv", folder / "secrets.csv"
+    profiles.write_text("ID,TAG,NAME\n" + "".join(f"{number},tag{number},a\n" for number in range(100)))
+    secrets.write_text("".join(f"{number},tag{number},hunter2-{number},0,9\n" for number in range(100)))
+    return CsvSource(
+        {Table.PROFILES: profiles, Table.SECRETS: secrets},
+        CsvForm(),
+        SourceLayout(username_column="name"),
+        columns={Table.SECRETS: secret_columns},
+    )
+
+
+def test_named_columns_are_believed_where_a_profile_has_the_tag_of_a_secret(tmp_path: Path) -> None:
+    assert len(as_read(both_of(tmp_path, *SECRETS))) == 200
+
+    swapped = ("id", "secret", "corresponding_tag", "start_ts", "end_ts")
+    assert "another order" in complaint_of(both_of(tmp_path, *swapped))
+
+
+def test_utf16_is_read_whether_it_says_so_or_the_command_line_does(tmp_path: Path) -> None:
+    text = "tag,name\r\né,a\r\n"
+    rows = [{"tag": "é", "name": "a"}]
+
+    assert rows_of(tmp_path, text.encode("utf-16")) == rows
+    assert rows_of(tmp_path, text.encode("utf-16"), encoding="latin-1") == rows
+    assert rows_of(tmp_path, text.encode("utf-16-be"), encoding="utf-16-be") == rows
+
+
+def test_what_is_not_of_a_character_set_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="line 2 is not in the character set utf-7"):
+        rows_of(tmp_path, b"tag,name\n+hunter2\xff,a\n", encoding="utf-7")
+
+
+def test_a_line_without_end_is_not_taken_into_memory(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="line 2 does not end within 16 MB"):
+        rows_of(tmp_path, b"tag,name\n" + b"x" * (17 * 2**20))
+
+
+def zip_of(folder: Path, *names: str) -> Path:
+    with zipfile.ZipFile(folder / "tables.zip", "w") as archive:
+        for name in names:
+            archive.writestr(name, "tag,name\nt1,alice\n")
+    return folder / "tables.zip"
+
+
+def test_a_zip_has_one_file_for_each_table_in_whatever_folder(tmp_path: Path) -> None:
+    archive = zip_of(tmp_path, "export/jwt_profiles.csv", "export/jwt_secrets.tsv", "read.me")
+
+    assert csv_members_in(archive, SourceLayout()) == {
+        Table.PROFILES: "export/jwt_profiles.csv",
+        Table.SECRETS: "export/jwt_secrets.tsv",
+    }
+    member = {Table.PROFILES: "export/jwt_profiles.csv"}
+    source = CsvSource({Table.PROFILES: archive}, CsvForm(), LAYOUT, members=member)
+    assert values_of(source, Table.PROFILES) == [{"tag": "t1", "name": "alice"}]
+
+
+@pytest.mark.parametrize(
+    "names", [("jwt_profiles.csv",), ("a/jwt_profiles.csv", "jwt_profiles.csv", "jwt_secrets.csv")]
+)
+def test_a_zip_that_has_none_or_two_for_a_table_is_none_of_csv(tmp_path: Path, names: tuple[str, ...]) -> None:
+    assert csv_members_in(zip_of(tmp_path, *names), SourceLayout()) is None
 
 
 def test_a_folder_has_one_file_for_each_table(tmp_path: Path) -> None:

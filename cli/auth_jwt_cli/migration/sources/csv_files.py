@@ -129,8 +129,8 @@ class CsvSource:
         for table in self._files:
             if table is Table.SECRETS and not met:
                 raise SourceError(
-                    f"no profile has the tag of any of the first secrets, as if {_option_for(table)} named another order;"
-                    " if it is right, write the names into the first line of the file instead"
+                    f"no profile has the tag of any of the first secrets, as if {_option_for(table)} named another"
+                    " order; if it is right, write the names into the first line of the file instead"
                 )
             for row in self._rows_of(table):
                 met = met or _value(row.values, self._layout.tag_column) in awaited
@@ -216,18 +216,21 @@ class _Reading:
             elif fields is None:
                 yield SourceRow(self._table, place, flaw="text behind a closing quote")
             elif len(fields) == len(columns):
-                yield self._row(place, dict(zip(columns, fields, strict=True)), is_said=given is not None)
+                yield self._row(place, dict(zip(columns, fields, strict=True)))
             elif record:
                 yield SourceRow(self._table, place, flaw=f"{len(fields)} fields for {len(columns)} columns")
         if columns is None:
             raise SourceError(f"{self._path} is empty: a header with the names of the columns is wanted")
 
-    def _row(self, place: str, values: dict[str, str | None], *, is_said: bool) -> SourceRow:
-        """Return a row, if its values can be what their columns are said to be."""
-        if is_said and self._table is Table.SECRETS:
+    def _row(self, place: str, values: dict[str, str | None]) -> SourceRow:
+        """Return a row, if its bounds are numbers; where they are not, a secret may stand where the tag should.
+
+        So none of such a row is shown, the tag neither, and it is not taken along.
+        """
+        if self._table is Table.SECRETS:
             for name in (self._layout.start_ts_column, self._layout.end_ts_column):
                 if (value := _value(values, name)) is not None and not _NUMBER.fullmatch(value):
-                    flaw = f"no number in its column {name!r}, as if {_option_for(self._table)} named another order"
+                    flaw = f"no number in its column {name!r}: its fields may be in another order, or see --csv-null"
                     return SourceRow(self._table, place, flaw=flaw)
         return SourceRow(self._table, place, values)
 

@@ -12,6 +12,7 @@ import shutil
 import zipfile
 import zlib
 from collections.abc import Callable
+from contextlib import ExitStack
 from tempfile import TemporaryFile
 from typing import IO, Final, Protocol
 
@@ -97,7 +98,7 @@ def _unpacker(beginning: bytes, member: str | None) -> Callable[[io.BufferedRead
     if beginning.startswith(_XZ):
         return lambda stream: _Parts(stream, lambda: lzma.LZMADecompressor(memlimit=_LZMA_MEMORY))
     if beginning.startswith(_ZIP):
-        return lambda stream: _Member(stream, member)
+        return lambda stream: _unzipped(stream, member)
     return None
 
 
@@ -182,36 +183,43 @@ class _Parts(Pieces):
 
 
 class _Member(Pieces):
-    """A file of a zip archive: the one that is called so, or the only one."""
+    """A file of a zip archive."""
 
-    def __init__(self, stream: io.BufferedReader, name: str | None) -> None:
-        archive, file = _archive(stream)
-        found = members_of(archive)
-        if {info.filename for info in found} & _OFFICE:
-            raise SourceError("this is a document of an office program: save each table as CSV, and import that")
-        if name is not None:
-            found = [info for info in found if info.filename == name]
-        if len(found) != 1:
-            names = ", ".join(repr(info.filename) for info in found) or "none"
-            raise SourceError(f"this is a zip archive that should hold one file, and has {names}: unpack what you mean")
-        if found[0].flag_bits & 1:
-            raise SourceError("this is a zip archive with a password: unpack it by `unzip FILE`")
-        if found[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise SourceError("this is a zip archive packed in a way that is not read: unpack it by `unzip FILE`")
-        self._file = archive.open(found[0])
-        super().__init__(self._file, archive, file, stream)
+    def __init__(self, file: IO[bytes], *owned: IO[bytes] | zipfile.ZipFile) -> None:
+        super().__init__(file, *owned)
+        self._file = file
 
     def _piece(self, wanted: int) -> bytes:
         return self._file.read(wanted)
 
 
-def _archive(stream: io.BufferedReader) -> tuple[zipfile.ZipFile, IO[bytes]]:
+def _unzipped(stream: io.BufferedReader, name: str | None) -> _Member:
     """Open a zip archive, whose list of files stands at its end: a pipe is copied to a file without a name first."""
-    file: IO[bytes] = stream
-    if not stream.seekable():
-        file = TemporaryFile()  # noqa: SIM115 - it goes with the archive
-        shutil.copyfileobj(stream, file)
-    try:
-        return zipfile.ZipFile(file), file
-    except zipfile.BadZipFile:
-        raise Damaged("it is a zip archive without its end, as if it was cut off") from None
+    with ExitStack() as owned:
+        file: IO[bytes] = stream
+        if not stream.seekable():
+            file = owned.enter_context(TemporaryFile())
+            shutil.copyfileobj(stream, file)
+        try:
+            archive = owned.enter_context(zipfile.ZipFile(file))
+        except zipfile.BadZipFile:
+            raise Damaged("it is a zip archive without its end, as if it was cut off") from None
+        member = _Member(archive.open(_chosen(members_of(archive), name)), archive, file, stream)
+        owned.pop_all()
+    return member
+
+
+def _chosen(found: list[zipfile.ZipInfo], name: str | None) -> zipfile.ZipInfo:
+    """Return the file that is called *name*, or the only one."""
+    if {info.filename for info in found} & _OFFICE:
+        raise SourceError("this is a document of an office program: save each table as CSV, and import that")
+    if name is not None:
+        found = [info for info in found if info.filename == name]
+    if len(found) != 1:
+        names = ", ".join(repr(info.filename) for info in found) or "none"
+        raise SourceError(f"this is a zip archive that should hold one file, and has {names}: unpack what you mean")
+    if found[0].flag_bits & 1:
+        raise SourceError("this is a zip archive with a password: unpack it by `unzip FILE`")
+    if found[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise SourceError("this is a zip archive packed in a way that is not read: unpack it by `unzip FILE`")
+    return found[0]
