@@ -229,8 +229,8 @@ class _Reading:
         """
         if self._table is Table.SECRETS:
             for name in (self._layout.start_ts_column, self._layout.end_ts_column):
-                if (value := _value(values, name)) is not None and not _NUMBER.fullmatch(value):
-                    flaw = f"no number in its column {name!r}: its fields may be in another order, or see --csv-null"
+                if not _NUMBER.fullmatch(_value(values, name) or ""):
+                    flaw = f"no number in its column {name!r}, as if its fields were in another order"
                     return SourceRow(self._table, place, flaw=flaw)
         return SourceRow(self._table, place, values)
 

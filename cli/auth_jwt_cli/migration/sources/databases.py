@@ -335,6 +335,8 @@ def _reason(error: BaseException) -> str:
 
 def _code_of(error: BaseException, text: str) -> str | None:
     """Return the code of an *error* of which nobody knows that its words quote no value; None where that is known."""
+    if any(kind.__name__ == "DataError" for kind in type(error).__mro__):  # PEP 249
+        return type(error).__name__
     if (state := getattr(error, "sqlstate", None)) is not None:  # psycopg; without one, it is libpq that speaks
         return None if state[:2] in _STATES_OF_NAMES else f"SQLSTATE {state}"
     if (name := getattr(error, "sqlite_errorname", None)) is not None:

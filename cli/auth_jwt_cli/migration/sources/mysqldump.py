@@ -62,6 +62,7 @@ _CHARACTER_SETS: Final = {
     **dict.fromkeys(("utf8mb4", "utf8mb3", "utf8", "binary", "ascii"), "utf-8"),
     "latin1": "cp1252",  # which is what MySQL calls so
 }
+_LONG: Final = 1000  # int() refuses thousands of digits
 _ODD: Final = object()
 
 
@@ -301,7 +302,7 @@ class _Reading:
             return text_of(_ESCAPE.sub(_unescaped, octets[1:-1]).replace(b'""', b'"'), self._encoding)
         if kind == "number":
             digits = octets.decode("ascii")
-            return int(digits) if digits.lstrip("+-").isdecimal() else Decimal(digits)
+            return int(digits) if digits.lstrip("+-").isdecimal() and len(digits) < _LONG else Decimal(digits)
         if kind == "hex":
             found = _HEX_DIGITS.search(octets)
             digits = found[1].decode("ascii") if found else ""

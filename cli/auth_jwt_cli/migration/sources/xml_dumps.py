@@ -50,6 +50,7 @@ def rows_of_xml(file: Opened, layout: SourceLayout) -> Iterator[SourceRow]:
             reading.feed(part, begins=number > 0)
             yield from reading.take()
     reading.end()
+    yield from reading.take()
     missing = [layout.name_of(table) for table in layout.tables if table not in reading.seen]
     if missing:
         raise SourceError(f"the XML has no rows of the table {missing[0]!r}, nor says that it has none")
@@ -121,7 +122,7 @@ class _Reading:
     def feed(self, text: str, *, begins: bool) -> None:
         """Take in more text; a document *begins* with it if the one before has ended."""
         if begins and self._has_root and not self._open:
-            self._finish()
+            self._parse("", is_last=True)
             self._parser = self._new_parser()
             self._has_root = False
         self._waiting += len(text)
@@ -140,17 +141,14 @@ class _Reading:
         Raises:
             SourceError: the document has not come to its end.
         """
-        if self._open or not self._has_root:
-            raise SourceError("the XML ends before its last element does, as if it was cut off")
-        self._finish()
-
-    def _finish(self) -> None:
         self._parse("", is_last=True)
 
     def _parse(self, text: str, *, is_last: bool) -> None:
         try:
             self._parser.Parse(text.encode("utf-8"), is_last)
         except expat.ExpatError as error:
+            if is_last:
+                raise SourceError("the XML ends before its last element does, as if it was cut off") from None
             why = expat.errors.messages.get(error.code, "not well-formed")
             raise SourceError(
                 f"the XML is damaged in line {error.lineno} ({why}); dump again, with --hex-blob if columns hold bytes"
@@ -159,6 +157,8 @@ class _Reading:
     def _new_parser(self) -> expat.XMLParserType:
         parser = expat.ParserCreate("utf-8")
         parser.buffer_text = True
+        if hasattr(parser, "SetReparseDeferralEnabled"):  # not in the first versions of 3.11 and 3.12
+            parser.SetReparseDeferralEnabled(False)  # an element that has ended is to be known before more is fed
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._characters
