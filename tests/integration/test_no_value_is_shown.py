@@ -1,15 +1,14 @@
 """No value of a row is ever shown by `import` and `lint`: marked secrets in every place of every kind of source.
 
-Tags and ids are shown, since they are names. A secret that stands where a tag should, since columns are shifted, is not.
+Tags and ids are shown, since they are names; a secret that stands in their place, since columns are shifted, is not.
 """
 
 import base64
 import bz2
 import gzip
 import io
-import lzma
 import logging
-import os
+import lzma
 import sqlite3
 import traceback
 import zipfile
@@ -23,7 +22,6 @@ import pytest
 from moto import mock_aws
 from typer.testing import CliRunner
 
-from auth_jwt.errors import AuthJwtError
 from auth_jwt_cli.main import app
 from events.stage import REGION, create_tables, environment, lambda_environment, template
 from tests.moto_transactions import make_transactions_quick
@@ -290,7 +288,8 @@ def sqlite(script: str) -> Case:
     def make(folder: Path) -> Sequence[object]:
         with closing(sqlite3.connect(folder / "db")) as database, database:
             database.executescript(
-                f"CREATE TABLE jwt_profiles (id, tag, sip_username); INSERT INTO jwt_profiles VALUES (1,'t1','a'); {script}"
+                "CREATE TABLE jwt_profiles (id, tag, sip_username);"
+                f"INSERT INTO jwt_profiles VALUES (1,'t1','a'); {script}"
             )
         return [folder / "db"]
 
@@ -331,8 +330,8 @@ OTHERS = {
     "SQLite, no table": sqlite(f"CREATE TABLE {MARK} ({MARK});"),
     "SQLite, an error within": sqlite(
         f"{SQLITE_TABLE} ALTER TABLE jwt_secrets RENAME TO t; INSERT INTO t VALUES (1,'t1','{SECRET}',1,{FAR});"
-        "CREATE VIEW jwt_secrets AS SELECT id, corresponding_tag, json_extract('{}', secret) AS secret, start_ts, end_ts"
-        " FROM t;"
+        "CREATE VIEW jwt_secrets AS"
+        " SELECT id, corresponding_tag, json_extract('{}', secret) AS secret, start_ts, end_ts FROM t;"
     ),
     "a zip of two": a_zip("a.sql", "b.sql"),
     "a zip of CSV": a_zip("jwt_profiles.csv", "jwt_secrets.csv"),

@@ -26,6 +26,11 @@ def replace(path: Path, told: Told) -> int:
     return replaced(path, tell=told.append)
 
 
+def make(path: Path, told: Told) -> int:
+    NewFile(path).fill("")
+    return append(path, told)
+
+
 BOTH = pytest.mark.parametrize("open_file", [append, replace])
 
 
@@ -155,16 +160,15 @@ def test_a_folder_that_anybody_may_write_into_is_refused_unless_it_is_sticky(
     folder.mkdir()
     folder.chmod(mode_of_folder)
 
-    for number, open_file in enumerate((append, replace, lambda path, _: NewFile(path))):
-        path = folder / str(number)
+    for open_file in (append, replace, make):
+        path = folder / open_file.__name__
         if refused:
             with pytest.raises(NotPrivate):
                 open_file(path, [])
             assert not path.exists()
         else:
-            opened = open_file(path, [])
+            os.close(open_file(path, []))
             assert mode(path) == 0o600
-            opened.fill("") if isinstance(opened, NewFile) else os.close(opened)
 
 
 def test_a_new_file_never_takes_the_place_of_a_link(tmp_path: Path) -> None:

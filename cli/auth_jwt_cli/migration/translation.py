@@ -67,7 +67,6 @@ class Translation:
         self._headers: dict[tuple[Table, tuple[str, ...]], dict[str, str]] = {}
         self._numbers = {columns.start, columns.end, columns.valid_after, columns.disabled, *layout.number_columns}
         self._texts = {columns.username, columns.domain}
-        self._booleans = {columns.disabled, *layout.boolean_columns}
 
     def of(self, row: SourceRow) -> TargetRow:
         """Return our row for that *row*.
@@ -151,11 +150,13 @@ class Translation:
 
     def _spelled(self, table: Table, column: str, text: str) -> str | bool | Decimal:
         """Return *text*, or the number or boolean that it spells where the column holds such."""
+        if column in self._layout.boolean_columns and text in _BOOLEANS:
+            return _BOOLEANS[text]
         if column in self._numbers or (column == SECRET_ID and table is Table.PROFILES):
             number = _number_in(text)
             if number is not None:
                 return number
-        if column in self._booleans:
+        if column == self._columns.disabled:
             return _BOOLEANS.get(text, text)
         return text
 

@@ -335,13 +335,12 @@ def _reason(error: BaseException) -> str:
 
 def _code_of(error: BaseException, text: str) -> str | None:
     """Return the code of an *error* of which nobody knows that its words quote no value; None where that is known."""
-    if any(kind.__name__ == "DataError" for kind in type(error).__mro__):  # PEP 249
-        return type(error).__name__
-    if (state := getattr(error, "sqlstate", None)) is not None:  # psycopg; without one, it is libpq that speaks
-        return None if state[:2] in _STATES_OF_NAMES else f"SQLSTATE {state}"
-    if (name := getattr(error, "sqlite_errorname", None)) is not None:
-        return None if text.startswith(_SQLITE_OF_NAMES) else str(name)
     number = error.args[0] if error.args else None
     if isinstance(number, int) and not isinstance(error, OSError):  # PyMySQL
         return None if number in _MYSQL_OF_NAMES or number in _MYSQL_OF_CLIENTS else f"error {number}"
-    return None
+    if (name := getattr(error, "sqlite_errorname", None)) is not None:
+        return None if text.startswith(_SQLITE_OF_NAMES) else str(name)
+    if (state := getattr(error, "sqlstate", None)) is not None:  # psycopg
+        return None if state[:2] in _STATES_OF_NAMES else f"SQLSTATE {state}"
+    is_of_data = any(kind.__name__ == "DataError" for kind in type(error).__mro__)  # PEP 249: of a value at the client
+    return type(error).__name__ if is_of_data else None
