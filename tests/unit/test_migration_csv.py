@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from auth_jwt.provisioning.changes import Table
-from auth_jwt_cli.migration.layout import SourceLayout
+from auth_jwt_cli.migration.layout import BOTH_TABLES, SourceLayout
 from auth_jwt_cli.migration.sources import SourceError
 from auth_jwt_cli.migration.sources.csv_files import CsvForm, CsvSource, csv_files_in, csv_members_in
 from tests.migration_sources import as_read, values_of
@@ -195,24 +195,38 @@ def test_a_row_whose_bounds_are_no_numbers_may_be_shifted_and_nothing_of_it_is_t
     assert row.flaw.startswith("no number in its column")
 
 
-def both_of(folder: Path, *secret_columns: str) -> CsvSource:
-    """A hundred profiles, and their secrets without names."""
-    profiles, secrets = folder / "profiles.csv", folder / "secrets.csv"
-    profiles.write_text("ID,TAG,NAME\n" + "".join(f"{number},tag{number},a\n" for number in range(100)))
-    secrets.write_text("".join(f"{number},tag{number},hunter2-{number},0,9\n" for number in range(100)))
+def both_of(folder: Path, **columns: str) -> CsvSource:
+    """A hundred and one profiles, of which the last has secrets."""
+    (folder / "profiles").write_text("".join(f"{number},tag{number},hunter2\n" for number in range(101)))
+    (folder / "secrets").write_text("".join(f"{number},tag100,hunter2-{number},0,9\n" for number in range(200)))
     return CsvSource(
-        {Table.PROFILES: profiles, Table.SECRETS: secrets},
+        {table: folder / table.value for table in BOTH_TABLES},
         CsvForm(),
-        SourceLayout(username_column="name"),
-        columns={Table.SECRETS: secret_columns},
+        SourceLayout(),
+        columns={Table(name): names.split() for name, names in columns.items()},
     )
 
 
 def test_named_columns_are_believed_where_a_profile_has_the_tag_of_a_secret(tmp_path: Path) -> None:
-    assert len(as_read(both_of(tmp_path, *SECRETS))) == 200
+    profiles, secrets = "id TAG sip_username", "id corresponding_tag secret start_ts end_ts"
 
-    swapped = ("id", "secret", "corresponding_tag", "start_ts", "end_ts")
-    assert "another order" in complaint_of(both_of(tmp_path, *swapped))
+    assert len(as_read(both_of(tmp_path, profiles=profiles, secrets=secrets))) == 301
+
+
+@pytest.mark.parametrize(
+    ("profiles", "secrets"),
+    [
+        ("id tag sip_username", "id secret corresponding_tag start_ts end_ts"),
+        ("id sip_username tag", "id corresponding_tag secret start_ts end_ts"),
+    ],
+)
+def test_named_columns_in_another_order_are_not_believed_before_any_row_is_told_of(
+    tmp_path: Path, profiles: str, secrets: str
+) -> None:
+    with pytest.raises(SourceError, match="another order") as caught:
+        next(both_of(tmp_path, profiles=profiles, secrets=secrets).rows())
+
+    assert "hunter2" not in str(caught.value)
 
 
 def test_utf16_is_read_whether_it_says_so_or_the_command_line_does(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ an escape character (`SELECT ... INTO OUTFILE`, `mysql --batch`) a backslash mea
 import codecs
 import re
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from io import BufferedIOBase
 from itertools import islice
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from auth_jwt.provisioning.changes import Table
-from auth_jwt_cli.migration.layout import SourceLayout, spelling_in
+from auth_jwt_cli.migration.layout import BOTH_TABLES, SourceLayout, spelling_in
 from auth_jwt_cli.migration.sources import SourceError, SourceRow
 from auth_jwt_cli.migration.sources.encodings import Opened
 from auth_jwt_cli.migration.sources.files import STANDARD_INPUT, ReadingProgress
@@ -124,34 +125,32 @@ class CsvSource:
 
     def rows(self) -> Iterator[SourceRow]:
         """See `Source`."""
-        awaited = self._first_tags()
-        met = not awaited
+        if self._columns and set(self._files) >= set(BOTH_TABLES):
+            self._check_order()
         for table in self._files:
-            if table is Table.SECRETS and not met:
-                raise SourceError(
-                    f"no profile has the tag of any of the first secrets, as if {_option_for(table)} named another"
-                    " order; if it is right, write the names into the first line of the file instead"
-                )
-            for row in self._rows_of(table):
-                met = met or _value(row.values, self._layout.tag_column) in awaited
-                yield row
+            yield from self._rows_of(table)
 
-    def _rows_of(self, table: Table) -> Iterator[SourceRow]:
+    def _rows_of(self, table: Table) -> Generator[SourceRow]:
         path, member = self._files[table], self._members.get(table)
         with self._progress.opened(path, member=member, encoding=self._form.wide_encoding) as file:
             yield from _Reading(table, path, self._form, self._layout).rows(file, self._columns.get(table))
 
-    def _first_tags(self) -> set[object]:
-        """Return the tags of the first secrets, if they are said to be tags by nothing but the command line.
+    def _check_order(self) -> None:
+        """Check what the command line says of columns, before any row is told of by its tag.
 
-        Where the order is another, secrets would stand in the place of tags, which are shown. What is said is believed
-        if a profile has such a tag.
+        Where the order is another, secrets may stand in the place of tags. The order is believed if a profile has the
+        tag of one of the first secrets.
         """
-        if Table.SECRETS not in self._columns or Table.PROFILES not in self._files:
-            return set()
         self._progress.keep()
-        rows = islice(self._rows_of(Table.SECRETS), _LOOKED_AT)
-        return {_value(row.values, self._layout.secret_tag_column) for row in rows} - {None}
+        with closing(self._rows_of(Table.SECRETS)) as rows:
+            tags = {_value(row.values, self._layout.secret_tag_column) for row in islice(rows, _LOOKED_AT)} - {None}
+        with closing(self._rows_of(Table.PROFILES)) as rows:
+            if tags and not any(_value(row.values, self._layout.tag_column) in tags for row in rows):
+                options = " or ".join(map(_option_for, self._columns))
+                raise SourceError(
+                    f"no profile has the tag of any of the first secrets, as if {options} named another order; if it is"
+                    " right, write the names into the first line of the file instead"
+                )
 
 
 def csv_files_in(folder: Path, layout: SourceLayout) -> dict[Table, Path]:
