@@ -16,6 +16,7 @@ from auth_jwt.provisioning.changes import Table
 from auth_jwt_cli.migration.layout import SourceLayout
 from auth_jwt_cli.migration.sources import SourceError, SourceRow
 from auth_jwt_cli.migration.sources.files import ReadingProgress, text_of
+from auth_jwt_cli.migration.sources.xml_dumps import rows_of_xml
 
 _CHUNK: Final = 256 * 1024
 _MAX_TOKEN_BYTES: Final = 64 * 1024 * 1024  # far beyond what DynamoDB holds: something else is wrong
@@ -61,6 +62,7 @@ _CHARACTER_SETS: Final = {
     **dict.fromkeys(("utf8mb4", "utf8mb3", "utf8", "binary", "ascii"), "utf-8"),
     "latin1": "cp1252",  # which is what MySQL calls so
 }
+_LONG: Final = 1000  # int() refuses thousands of digits
 _ODD: Final = object()
 
 
@@ -110,6 +112,9 @@ class DumpSource:
     def rows(self) -> Iterator[SourceRow]:
         """See `Source`."""
         with self._progress.opened(self._path) as file:
+            if file.begins_with(b"<"):
+                yield from rows_of_xml(file, self._layout)
+                return
             reading = _Reading(file, self._layout)
             yield from reading.rows()
         for table in self._layout.tables:
@@ -297,7 +302,7 @@ class _Reading:
             return text_of(_ESCAPE.sub(_unescaped, octets[1:-1]).replace(b'""', b'"'), self._encoding)
         if kind == "number":
             digits = octets.decode("ascii")
-            return int(digits) if digits.lstrip("+-").isdecimal() else Decimal(digits)
+            return int(digits) if digits.lstrip("+-").isdecimal() and len(digits) < _LONG else Decimal(digits)
         if kind == "hex":
             found = _HEX_DIGITS.search(octets)
             digits = found[1].decode("ascii") if found else ""
