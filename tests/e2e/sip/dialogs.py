@@ -172,7 +172,7 @@ def lose(kamailio: Kamailio, client: Client) -> None:
 
 
 def final_answers(client: Client, *, seconds: float = 0.4) -> list[int]:
-    """Return the status of every final response that comes: of one, however long it takes, and of those close behind it.
+    """Return the status of every final response that comes: the first, however late, and those close behind it.
 
     Args:
         client: to whom.
