@@ -12,11 +12,13 @@ from auth_jwt.provisioning.changes import Table
 from auth_jwt_cli.inputs import secret_text, text_of
 from auth_jwt_cli.migration.layout import BOTH_TABLES, SourceLayout
 from auth_jwt_cli.migration.sources import Source, SourceError
+from auth_jwt_cli.migration.sources.completeness import CheckedSource
 from auth_jwt_cli.migration.sources.csv_files import CsvForm, CsvSource, csv_files_in
 from auth_jwt_cli.migration.sources.databases import DatabaseSource, holds_password, is_database_url
 from auth_jwt_cli.migration.sources.dbtext import DbTextSource
+from auth_jwt_cli.migration.sources.dumps import DumpSource
+from auth_jwt_cli.migration.sources.dumps.dialects import Dialect
 from auth_jwt_cli.migration.sources.files import STANDARD_INPUT
-from auth_jwt_cli.migration.sources.mysqldump import DumpSource
 from auth_jwt_cli.options import with_options
 from auth_jwt_cli.output import USAGE, fail, is_interactive
 
@@ -30,9 +32,23 @@ class SourceKind(StrEnum):
     """The kinds of sources."""
 
     DATABASE = "database"
-    MYSQLDUMP = "mysqldump"
+    DUMP = "dump"
     CSV = "csv"
     DBTEXT = "dbtext"
+
+
+class DumpDialect(StrEnum):
+    """What the SQL of a dump may be said to be."""
+
+    MYSQL = "mysql"
+    MYSQL_WITHOUT_ESCAPES = "mysql-no-backslash-escapes"
+    POSTGRESQL = "postgresql"
+    SQLITE = "sqlite"
+
+    @property
+    def dialect(self) -> Dialect:
+        """Whose SQL it is."""
+        return Dialect.MYSQL if self is DumpDialect.MYSQL_WITHOUT_ESCAPES else Dialect(self.value)
 
 
 class OnlyTable(StrEnum):
@@ -55,6 +71,8 @@ class Choice:
         files: CSV files by their tables.
         form: how they are written.
         layout: what tables and columns are called.
+        dialect: whose SQL a dump is, where that is said.
+        accept_incomplete: whether to go on with a source that may not be whole.
     """
 
     named: str | None
@@ -65,6 +83,8 @@ class Choice:
     files: Mapping[Table, Path]
     form: CsvForm
     layout: SourceLayout
+    dialect: DumpDialect | None = None
+    accept_incomplete: bool = False
 
     @property
     def is_made(self) -> bool:
@@ -77,6 +97,9 @@ class Choice:
         Raises:
             SourceError: there is none such.
         """
+        return CheckedSource(self._source(), self.layout)
+
+    def _source(self) -> Source:
         if sum((self.named is not None, self.url_file is not None, bool(self.files))) != 1:
             fail("name one source: SOURCE, --url-file, or --profiles-file and --secrets-file", USAGE)
         if self.url_file is not None:
@@ -101,7 +124,16 @@ class Choice:
             return self._database(named)
         if kind is SourceKind.CSV:
             return self._csv(csv_files_in(path, self.layout))
-        return DumpSource(path, self.layout) if kind is SourceKind.MYSQLDUMP else DbTextSource(path, self.layout)
+        return self._dump(path) if kind is SourceKind.DUMP else DbTextSource(path, self.layout)
+
+    def _dump(self, path: Path) -> Source:
+        said = self.dialect
+        return DumpSource(
+            path,
+            self.layout,
+            None if said is None else said.dialect,
+            backslash_escapes=said is not DumpDialect.MYSQL_WITHOUT_ESCAPES,
+        )
 
     def _database(self, url: str) -> Source:
         password = None
@@ -136,15 +168,15 @@ def _kind_of(named: str, path: Path, layout: SourceLayout) -> SourceKind:
     if is_database_url(named):
         return SourceKind.DATABASE
     if path == STANDARD_INPUT:
-        return SourceKind.MYSQLDUMP
+        return SourceKind.DUMP
     if path.is_dir():
         plain = [(path / layout.name_of(table)).is_file() for table in layout.tables]
         return SourceKind.DBTEXT if any(plain) else SourceKind.CSV
     if path.exists() and not path.is_file():
-        return SourceKind.MYSQLDUMP  # a pipe, which must not be looked into beforehand
+        return SourceKind.DUMP  # a pipe, which must not be looked into beforehand
     try:
         with path.open("rb") as file:
-            return SourceKind.DATABASE if file.read(len(_SQLITE)) == _SQLITE else SourceKind.MYSQLDUMP
+            return SourceKind.DATABASE if file.read(len(_SQLITE)) == _SQLITE else SourceKind.DUMP
     except OSError as error:
         raise SourceError(f"{named} cannot be read: {error.strerror}") from None
 
@@ -164,6 +196,8 @@ def _choice(  # one parameter for each option
     csv_null: list[str] | None,
     csv_encoding: str,
     only: OnlyTable | None,
+    dialect: DumpDialect | None,
+    accept_incomplete: bool,
     number_column: list[str] | None,
     boolean_column: list[str] | None,
     skip_column: list[str] | None,
@@ -196,6 +230,8 @@ def _choice(  # one parameter for each option
         files={table: path for table, path in files.items() if path is not None},
         form=form,
         layout=layout,
+        dialect=dialect,
+        accept_incomplete=accept_incomplete,
     )
 
 
@@ -215,7 +251,7 @@ _OPTIONS: Final[dict[str, tuple[Any, object]]] = {
             str | None,
             typer.Argument(
                 metavar="[SOURCE]",
-                help="mysql://USER@HOST/DB, postgres://USER@HOST/DB, an SQLite file, a file of mysqldump (also .gz;"
+                help="mysql://USER@HOST/DB, postgres://USER@HOST/DB, an SQLite file, a dump of any of them (also .gz;"
                 " `-` is standard input), a folder of CSV or of db_text files.",
             ),
         ],
@@ -226,6 +262,16 @@ _OPTIONS: Final[dict[str, tuple[Any, object]]] = {
         None,
     ),
     "only": (Annotated[OnlyTable | None, typer.Option("--only", help="One of the two tables alone.")], None),
+    "dialect": (
+        Annotated[DumpDialect | None, typer.Option("--dialect", help="Whose SQL a dump is, where it does not tell.")],
+        None,
+    ),
+    "accept_incomplete": (
+        Annotated[
+            bool, typer.Option("--accept-incomplete", help="Go on with a source that may not have all its rows.")
+        ],
+        False,
+    ),
     "url_file": (
         _option(Path | None, "--url-file", "Read the URL, password and all, from a file.", _DATABASE, metavar="FILE"),
         None,

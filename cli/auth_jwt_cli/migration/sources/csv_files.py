@@ -13,7 +13,7 @@ from typing import Final
 
 from auth_jwt.provisioning.changes import Table
 from auth_jwt_cli.migration.layout import SourceLayout
-from auth_jwt_cli.migration.sources import SourceError, SourceRow
+from auth_jwt_cli.migration.sources import Source, SourceError, SourceRow
 from auth_jwt_cli.migration.sources.files import STANDARD_INPUT, ReadingProgress
 
 _MAX_RECORD_BYTES: Final = 16 * 1024 * 1024  # an item is at most 400 kB: a quote is open that should not be
@@ -54,7 +54,7 @@ class CsvForm:
             )
 
 
-class CsvSource:
+class CsvSource(Source):
     """CSV files, as a `Source`."""
 
     def __init__(self, files: dict[Table, Path], form: CsvForm) -> None:

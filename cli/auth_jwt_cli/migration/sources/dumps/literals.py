@@ -1,0 +1,293 @@
+"""What a literal of SQL stands for, by its dialect and by the type of the column that it is for."""
+
+import codecs
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Final
+
+from auth_jwt_cli.migration.sources import SourceError
+from auth_jwt_cli.migration.sources.dumps.columns import ColumnType
+from auth_jwt_cli.migration.sources.dumps.dialects import POSTGRESQL, SQLITE, Dialect, Session
+from auth_jwt_cli.migration.sources.dumps.tokens import Token
+from auth_jwt_cli.migration.sources.files import text_of
+
+_MYSQL_ESCAPE: Final = re.compile(rb"\\(.)|''", re.DOTALL)
+_MYSQL_ESCAPE_IN_DOUBLE_QUOTES: Final = re.compile(rb'\\(.)|""', re.DOTALL)
+_MYSQL_ESCAPED: Final = {
+    b"0": b"\0",
+    b"b": b"\b",
+    b"n": b"\n",
+    b"r": b"\r",
+    b"t": b"\t",
+    b"Z": b"\x1a",
+    b"%": b"\\%",
+    b"_": b"\\_",
+}
+# https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-STRINGS-ESCAPE
+_POSTGRESQL_ESCAPE: Final = re.compile(
+    rb"\\(?:(?P<octal>[0-7]{1,3})|x(?P<hex>[0-9A-Fa-f]{1,2})|u(?P<four>[0-9A-Fa-f]{4})|U(?P<eight>[0-9A-Fa-f]{8})"
+    rb"|(?P<other>.))|''",
+    re.DOTALL,
+)
+# https://www.postgresql.org/docs/current/sql-copy.html, "Text Format"
+_COPY_ESCAPE: Final = re.compile(
+    rb"\\(?:(?P<octal>[0-7]{1,3})|x(?P<hex>[0-9A-Fa-f]{1,2})|(?P<other>.)|(?P<four>(?!))|(?P<eight>(?!)))", re.DOTALL
+)
+_POSTGRESQL_ESCAPED: Final = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
+_COPY_ESCAPED: Final = {**_POSTGRESQL_ESCAPED, b"v": b"\v"}
+_UNICODE_ESCAPE: Final = re.compile(r"\\(?:([0-9A-Fa-f]{4})|\+([0-9A-Fa-f]{6})|(\\))")
+_SURROGATES: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+_BYTEA: Final = re.compile(r"\\x((?:[0-9A-Fa-f]{2})*)")
+_BYTEA_ESCAPE: Final = re.compile(rb"\\(?:([0-3][0-7]{2})|(\\))")
+_HEX_DIGITS: Final = re.compile(rb"(?:0x|')([0-9A-Fa-f]*+)'?\Z")
+_INTEGER: Final = re.compile(r"[-+]?[0-9]+")
+_NUMBER: Final = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?(?:NaN|Infinity)")
+
+_INTEGERS: Final = frozenset(
+    [
+        *("smallint", "integer", "bigint", "int", "int2", "int4", "int8", "tinyint", "mediumint", "year", "oid"),
+        *("smallserial", "serial", "bigserial"),
+    ]
+)
+_NUMBERS: Final = frozenset(("numeric", "decimal", "dec", "fixed", "real", "double", "float", "float4", "float8"))
+_BINARIES: Final = frozenset(("blob", "tinyblob", "mediumblob", "longblob", "binary", "varbinary"))
+_BOOLEANS: Final = {"t": True, "true": True, "f": False, "false": False}
+_UTF8: Final = frozenset(("utf8mb4", "utf8mb3", "utf8", "utf-8", "unicode", "ascii", "default"))
+# What MySQL calls latin1 is Windows' code page 1252, and the five bytes that are nothing there are control characters.
+_MYSQL_LATIN1: Final = "".join(bytes([octet]).decode("cp1252", "ignore") or chr(octet) for octet in range(256))
+
+
+class Flaw(Exception):
+    """What a value is cannot be told. The message shows no value."""
+
+
+class Literals:
+    """Reads literals.
+
+    Args:
+        session: says by which rules.
+
+    Attributes:
+        charset: the character set of the dump's texts, by the dump's name of it in lower case.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.charset = "utf8mb4"
+
+    def set_charset(self, name: str) -> None:
+        """Take texts for those of that character set.
+
+        Raises:
+            SourceError: it is not read.
+        """
+        self.charset = name.lower()
+        if self.charset not in _UTF8 and self.charset not in ("latin1", "binary", "sql_ascii"):
+            raise self._unread_charset()
+
+    def value_of(self, token: Token, kind: ColumnType | None, line: int) -> object:
+        """Return what a literal stands for in a column of that *kind* (None: that is not known).
+
+        Raises:
+            Flaw: it is no literal, or what it is cannot be told.
+            SourceError: what it is depends on the dialect or the character set, which cannot be told.
+        """
+        if token.kind == "number":
+            digits = token.octets.decode("ascii")
+            return int(digits) if _INTEGER.fullmatch(digits) else Decimal(digits)
+        if token.kind == "word":
+            return self._word(token.word, line)
+        if token.kind == "hex":
+            return self._typed(self._hex(token.octets, line), kind)
+        if token.kind == "bits":
+            return self._typed(self._bits(token.octets[2:-1], line), kind)
+        octets, charset = self._text(token)
+        return self._typed(self._decoded(octets, charset, kind, line), kind)
+
+    def copied(self, field: bytes, kind: ColumnType | None, line: int) -> object:
+        """Return what a *field* of COPY stands for.
+
+        Raises:
+            Flaw: what it is cannot be told.
+            SourceError: what it is depends on the character set, which is not read.
+        """
+        if field == b"\\N":
+            return None
+        octets = _COPY_ESCAPE.sub(_unescaper(_COPY_ESCAPED), field) if b"\\" in field else field
+        return self._typed(self._decoded(octets, None, kind, line), kind)
+
+    def cast(self, value: object, kind: ColumnType) -> object:
+        """Return the *value* as what `::` makes of it.
+
+        Raises:
+            Flaw: it cannot be such.
+        """
+        return self._typed(value, kind) if isinstance(value, str) else value
+
+    def _word(self, word: str, line: int) -> object:
+        if word == "NULL":
+            return None
+        if word not in ("TRUE", "FALSE"):
+            raise Flaw("a value that is neither a literal nor NULL")
+        if self._session.dialects == POSTGRESQL:
+            return word == "TRUE"
+        if self._session.may_be(Dialect.POSTGRESQL):
+            raise self._session.doubt("TRUE or FALSE", line)
+        return int(word == "TRUE")
+
+    def _hex(self, octets: bytes, line: int) -> bytes | int:
+        found = _HEX_DIGITS.search(octets)
+        digits = found[1].decode("ascii") if found else ""
+        session = self._session
+        if b"'" not in octets and session.dialects.isdisjoint({Dialect.MYSQL}):
+            return int(digits or "0", 16)
+        if session.may_be(Dialect.POSTGRESQL) or (b"'" not in octets and session.may_be(Dialect.SQLITE)):
+            if session.dialects == POSTGRESQL:
+                raise Flaw("a value that is neither a literal nor NULL")
+            raise session.doubt("a number or bytes in hexadecimal digits", line)
+        return bytes.fromhex(digits if len(digits) % 2 == 0 else f"0{digits}")
+
+    def _bits(self, bits: bytes, line: int) -> bytes | str:
+        if self._session.dialects == POSTGRESQL:
+            return bits.decode("ascii")
+        if self._session.may_be(Dialect.POSTGRESQL):
+            raise self._session.doubt("bits", line)
+        return int(bits or b"0", 2).to_bytes((len(bits) + 7) // 8, "big")
+
+    def _text(self, token: Token) -> tuple[bytes, str | None]:
+        """Return the bytes of a text, and the character set that is named before it, if there is one."""
+        session, (kind, octets, _) = self._session, token
+        if kind == "dollar":
+            return octets, None
+        if kind == "prefixed":
+            return self._prefixed(octets), None
+        if kind == "quoted":
+            if session.dialects != frozenset({Dialect.MYSQL}) or session.quotes_names is not False:
+                raise Flaw("a name where a value should be")
+            return self._unescaped(octets[1:-1], b'"'), None
+        if kind != "string":
+            raise Flaw("a value that is neither a literal nor NULL")
+        before, _, quoted = octets.partition(b"'")
+        charset = before.strip(b"_ \t\r\n").decode("ascii").lower() if before.startswith(b"_") else None
+        return self._unescaped(quoted[:-1], b"'"), charset
+
+    def _unescaped(self, octets: bytes, quote: bytes) -> bytes:
+        if self._session.escapes is True and b"\\" in octets:
+            if self._session.dialects == POSTGRESQL:
+                return _in_one_piece(_POSTGRESQL_ESCAPE.sub(_unescaper(_POSTGRESQL_ESCAPED), octets))
+            pattern = _MYSQL_ESCAPE if quote == b"'" else _MYSQL_ESCAPE_IN_DOUBLE_QUOTES
+            return pattern.sub(
+                lambda found: quote if found[1] is None else _MYSQL_ESCAPED.get(found[1], found[1]), octets
+            )
+        return octets.replace(quote * 2, quote)
+
+    def _prefixed(self, octets: bytes) -> bytes:
+        before, _, quoted = octets.partition(b"'")
+        if self.charset not in _UTF8 or not octets.endswith(b"'"):
+            raise Flaw("a value that is neither a literal nor NULL")
+        try:
+            if before in (b"e", b"E"):
+                return _in_one_piece(_POSTGRESQL_ESCAPE.sub(_unescaper(_POSTGRESQL_ESCAPED), quoted[:-1]))
+            return unistr(_UNICODE_ESCAPE, quoted[:-1].replace(b"''", b"'"))
+        except (ValueError, OverflowError):
+            raise Flaw("a character that there is none of") from None
+
+    def _decoded(self, octets: bytes, charset: str | None, kind: ColumnType | None, line: int) -> str | bytes:
+        if charset == "binary" or (kind is not None and kind.name in _BINARIES and not kind.is_array):
+            return octets
+        if octets.isascii():
+            return octets.decode("ascii")
+        charset = charset or self.charset
+        if charset in _UTF8:
+            return text_of(octets)
+        if charset != "latin1":
+            raise self._unread_charset(charset, line)
+        if self._session.dialect is None:
+            raise self._session.doubt("text in latin1", line)
+        if self._session.dialect is Dialect.MYSQL:
+            return codecs.charmap_decode(octets, "strict", _MYSQL_LATIN1)[0]
+        return octets.decode("latin-1")
+
+    def _unread_charset(self, charset: str | None = None, line: int | None = None) -> SourceError:
+        named = repr(charset or self.charset)
+        where = "the dump is" if line is None else f"line {line} of the dump has text"
+        how = "--encoding=UTF8" if self._session.dialects == POSTGRESQL else "--default-character-set=utf8mb4"
+        return SourceError(f"{where} in the character set {named}, which is not read; dump again with {how}")
+
+    def _typed(self, value: str | bytes | int, kind: ColumnType | None) -> object:
+        """Return what a column of that *kind* makes of a literal that is no number by itself."""
+        is_postgresql = self._session.dialects == POSTGRESQL
+        if kind is None:
+            if isinstance(value, str) and is_postgresql and _BYTEA.fullmatch(value):
+                raise Flaw("a value that is text or bytes, by a type that the dump does not declare")
+            return value
+        if kind.is_array or isinstance(value, int) or self._session.dialects == SQLITE:
+            return value
+        if kind.name == "bit" and not is_postgresql:
+            octets = value.encode("latin-1") if isinstance(value, str) else value
+            number = int.from_bytes(octets, "big")
+            return bool(number) if kind.length in (None, 1) else number
+        if isinstance(value, bytes):
+            return int.from_bytes(value, "big") if kind.name in _INTEGERS | _NUMBERS else value
+        if kind.name in _INTEGERS | _NUMBERS:
+            return self._number(value, kind)
+        if kind.name == "bytea":
+            return _bytes_of(value)
+        return _BOOLEANS.get(value, value) if kind.name in ("boolean", "bool") else value
+
+    def _number(self, value: str, kind: ColumnType) -> object:
+        if kind.name in _INTEGERS and _INTEGER.fullmatch(value):
+            return int(value)
+        if _NUMBER.fullmatch(value):
+            return Decimal(value)
+        if self._session.may_be(Dialect.SQLITE):
+            return value  # whose columns hold anything
+        raise Flaw("a text where a number should be")
+
+
+def _unescaper(simple: Mapping[bytes, bytes]) -> Callable[[re.Match[bytes]], bytes]:
+    """Return what puts a character in the place of PostgreSQL's escape sequence."""
+
+    def unescaped(found: re.Match[bytes]) -> bytes:
+        if digits := found["octal"]:
+            return bytes([int(digits, 8) & 0xFF])
+        if digits := found["hex"]:
+            return bytes([int(digits, 16)])
+        if digits := found["four"] or found["eight"]:
+            return chr(int(digits, 16)).encode("utf-8", "surrogatepass")
+        other: bytes | None = found["other"]
+        return b"'" if other is None else simple.get(other, other)
+
+    return unescaped
+
+
+def unistr(escape: re.Pattern[str], octets: bytes) -> bytes:
+    """Return UTF-8 text with the character in the place of each *escape*: its first group that has digits, or itself.
+
+    Raises:
+        ValueError: it is no UTF-8, or a character is none.
+    """
+
+    def character(found: re.Match[str]) -> str:
+        digits = next((group for group in found.groups() if group is not None), "")
+        return digits if digits == "\\" else chr(int(digits, 16))
+
+    return _in_one_piece(escape.sub(character, octets.decode("utf-8")).encode("utf-8", "surrogatepass"))
+
+
+def _in_one_piece(octets: bytes) -> bytes:
+    """Return *octets* with each pair of surrogates made the one character that it is."""
+    if b"\xed" not in octets:
+        return octets
+    text = octets.decode("utf-8", "surrogatepass")
+    return _SURROGATES.sub(lambda pair: pair[0].encode("utf-16", "surrogatepass").decode("utf-16"), text).encode(
+        "utf-8", "surrogatepass"
+    )
+
+
+def _bytes_of(text: str) -> bytes:
+    """Return the bytes that PostgreSQL's text of a `bytea` stands for, in its hex or its escape form."""
+    if found := _BYTEA.fullmatch(text):
+        return bytes.fromhex(found[1])
+    return _BYTEA_ESCAPE.sub(lambda part: part[2] or bytes([int(part[1], 8)]), text.encode("utf-8"))
