@@ -1,5 +1,6 @@
 """CREATE TABLE: which columns a table has, of which types, and what is in them where a row does not say."""
 
+import re
 from itertools import pairwise
 from typing import Final
 
@@ -14,6 +15,7 @@ _NO_COLUMNS: Final = frozenset({"PRIMARY", "UNIQUE", "CONSTRAINT", "CHECK", "FOR
 _NO_COLUMNS_IN_MYSQL: Final = frozenset({"KEY", "INDEX", "FULLTEXT", "SPATIAL", "PERIOD"})
 _NUMBERED: Final = frozenset({"AUTO_INCREMENT", "AUTOINCREMENT", "IDENTITY"})
 _SERIAL: Final = frozenset({"serial", "bigserial", "smallserial"})
+_SHORT_NUMBER: Final = re.compile(rb"[0-9]{1,9}")
 _SIGNS: Final = {
     "AUTO_INCREMENT": (MYSQL, "AUTO_INCREMENT"),
     "AUTOINCREMENT": (SQLITE, "AUTOINCREMENT"),
@@ -102,7 +104,7 @@ class Definitions:
             position = 3  # a type of a schema: pg_catalog.int4
         name = name_of(item[position], self._session).lower()
         length = None
-        if words[position + 1 : position + 2] == ["("] and item[position + 2].octets.isdigit():
+        if words[position + 1 : position + 2] == ["("] and _SHORT_NUMBER.fullmatch(item[position + 2].octets):
             length = int(item[position + 2].octets)
         return ColumnType(name, length, is_array="[" in words or "ARRAY" in words)
 

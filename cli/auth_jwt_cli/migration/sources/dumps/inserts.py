@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from auth_jwt.provisioning.changes import Table
@@ -32,22 +33,21 @@ class TableRows:
 
     def __init__(self, table: Table, listed: Sequence[str], columns: Columns | None, layout: SourceLayout) -> None:
         self.table = table
+        declared = columns or {}
+        self.columns = [declared.get(name.lower()) or Column(name, None, default=UNDETERMINED) for name in listed]
         self.columns = [
-            (columns or {}).get(name.lower()) or Column(name, None, default=UNDETERMINED) for name in listed
+            replace(column, default=None) if column.name in layout.skipped_columns else column
+            for column in self.columns
         ]
         self._names = list(listed)
         self._flaw: str | None = None
         self._others: dict[str, object] = {}
         given = {name.lower() for name in listed}
-        for key, column in (columns or {}).items():
+        for key, column in declared.items():
             if key in given or column.name in layout.skipped_columns or key == layout.id_column.lower():
                 continue
             if column.default is UNDETERMINED:
-                how = "computes" if column.is_generated else "would set"
-                self._flaw = (
-                    f"no value for the column {column.name!r}, which the database {how}: leave it out by"
-                    f" --skip-column {column.name}, or read the database itself"
-                )
+                self._flaw = _lack_of(column)
             else:
                 self._others[column.name] = column.default
 
@@ -223,8 +223,10 @@ class Inserts:
 
     def _value(self, token: Token, column: Column | None) -> object:
         if token.word == "DEFAULT":
-            if column is None or column.default is UNDETERMINED:
-                raise Flaw("DEFAULT for a value that the dump does not show")
+            if column is None:
+                raise Flaw("a DEFAULT of no column")
+            if column.default is UNDETERMINED:
+                raise Flaw(_lack_of(column))
             return column.default
         if token.word == "(":
             self._tokens.put_back(token)
@@ -255,7 +257,7 @@ class Inserts:
                 case "CHAR", [int() as code] if 0 < code <= 0x10FFFF:
                     return chr(code)
                 case "UNISTR", [str() as text]:
-                    return _unescaped(text)
+                    return unistr(_UNISTR_ESCAPE, text.encode("utf-8")).decode("utf-8")
                 case _:
                     pass
         raise Flaw("a value that is neither a literal nor NULL")
@@ -313,13 +315,8 @@ class Inserts:
         self._tokens.pass_over()
 
 
-def _unescaped(text: str) -> str:
-    """Return what SQLite's unistr() makes of a *text*.
-
-    Raises:
-        Flaw: a character in it is none.
-    """
-    try:
-        return unistr(_UNISTR_ESCAPE, text.encode("utf-8")).decode("utf-8")
-    except ValueError:
-        raise Flaw("a character that there is none of") from None
+def _lack_of(column: Column) -> str:
+    return (
+        f"no value for the column {column.name!r}, which the database sets by itself: leave it out by --skip-column"
+        f" {column.name}, or read the database"
+    )

@@ -3,7 +3,7 @@
 import codecs
 import re
 from collections.abc import Callable, Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from auth_jwt_cli.migration.sources import SourceError
@@ -41,6 +41,7 @@ _SURROGATES: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _BYTEA: Final = re.compile(r"\\x((?:[0-9A-Fa-f]{2})*)")
 _BYTEA_ESCAPE: Final = re.compile(rb"\\(?:([0-3][0-7]{2})|(\\))")
 _HEX_DIGITS: Final = re.compile(rb"(?:0x|')([0-9A-Fa-f]*+)'?\Z")
+_NO_CHARACTER: Final = "a character that there is none of"
 _INTEGER: Final = re.compile(r"[-+]?[0-9]+")
 _NUMBER: Final = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?(?:NaN|Infinity)")
 
@@ -50,12 +51,21 @@ _INTEGERS: Final = frozenset(
         *("smallserial", "serial", "bigserial"),
     ]
 )
-_NUMBERS: Final = frozenset(("numeric", "decimal", "dec", "fixed", "real", "double", "float", "float4", "float8"))
+_REALS: Final = frozenset(("real", "double", "float", "float4", "float8"))
+"""A number of such a column has many spellings, of which drivers keep none: it is a double."""
+_NUMBERS: Final = _INTEGERS | _REALS | frozenset(("numeric", "decimal", "dec", "fixed"))
 _BINARIES: Final = frozenset(("blob", "tinyblob", "mediumblob", "longblob", "binary", "varbinary"))
+_TEXTS: Final = frozenset(
+    ("char", "character", "varchar", "text", "tinytext", "mediumtext", "longtext", "enum", "set", "json")
+)
+_SQLITE_INTEGERS: Final = range(-(2**63), 2**63)
 _BOOLEANS: Final = {"t": True, "true": True, "f": False, "false": False}
 _UTF8: Final = frozenset(("utf8mb4", "utf8mb3", "utf8", "utf-8", "unicode", "ascii", "default"))
 # What MySQL calls latin1 is Windows' code page 1252, and the five bytes that are nothing there are control characters.
 _MYSQL_LATIN1: Final = "".join(bytes([octet]).decode("cp1252", "ignore") or chr(octet) for octet in range(256))
+
+
+_LONG: Final = 1000  # int() refuses thousands of digits
 
 
 class Flaw(Exception):
@@ -94,8 +104,7 @@ class Literals:
             SourceError: what it is depends on the dialect or the character set, which cannot be told.
         """
         if token.kind == "number":
-            digits = token.octets.decode("ascii")
-            return int(digits) if _INTEGER.fullmatch(digits) else Decimal(digits)
+            return self._plain_number(token.octets.decode("ascii"), kind, line)
         if token.kind == "word":
             return self._word(token.word, line)
         if token.kind == "hex":
@@ -124,6 +133,19 @@ class Literals:
             Flaw: it cannot be such.
         """
         return self._typed(value, kind) if isinstance(value, str) else value
+
+    def _plain_number(self, text: str, kind: ColumnType | None, line: int) -> object:
+        """Return a number without quotes; what is no integer in 64 bits is a double to SQLite, however many digits."""
+        if kind is not None and kind.name in _REALS:
+            return float(text)
+        number = _number(text)
+        if not self._session.may_be(Dialect.SQLITE) or (isinstance(number, int) and number in _SQLITE_INTEGERS):
+            return number
+        if self._session.dialects == SQLITE:
+            return float(text)
+        if Decimal(repr(float(text))) != number:
+            raise self._session.doubt("a number of many digits", line)
+        return number
 
     def _word(self, word: str, line: int) -> object:
         if word == "NULL":
@@ -175,7 +197,7 @@ class Literals:
     def _unescaped(self, octets: bytes, quote: bytes) -> bytes:
         if self._session.escapes is True and b"\\" in octets:
             if self._session.dialects == POSTGRESQL:
-                return _in_one_piece(_POSTGRESQL_ESCAPE.sub(_unescaper(_POSTGRESQL_ESCAPED), octets))
+                return _with_escapes(octets)
             pattern = _MYSQL_ESCAPE if quote == b"'" else _MYSQL_ESCAPE_IN_DOUBLE_QUOTES
             return pattern.sub(
                 lambda found: quote if found[1] is None else _MYSQL_ESCAPED.get(found[1], found[1]), octets
@@ -186,12 +208,9 @@ class Literals:
         before, _, quoted = octets.partition(b"'")
         if self.charset not in _UTF8 or not octets.endswith(b"'"):
             raise Flaw("a value that is neither a literal nor NULL")
-        try:
-            if before in (b"e", b"E"):
-                return _in_one_piece(_POSTGRESQL_ESCAPE.sub(_unescaper(_POSTGRESQL_ESCAPED), quoted[:-1]))
-            return unistr(_UNICODE_ESCAPE, quoted[:-1].replace(b"''", b"'"))
-        except (ValueError, OverflowError):
-            raise Flaw("a character that there is none of") from None
+        if before in (b"e", b"E"):
+            return _with_escapes(quoted[:-1])
+        return unistr(_UNICODE_ESCAPE, quoted[:-1].replace(b"''", b"'"))
 
     def _decoded(self, octets: bytes, charset: str | None, kind: ColumnType | None, line: int) -> str | bytes:
         if charset == "binary" or (kind is not None and kind.name in _BINARIES and not kind.is_array):
@@ -200,20 +219,26 @@ class Literals:
             return octets.decode("ascii")
         charset = charset or self.charset
         if charset in _UTF8:
-            return text_of(octets)
+            text = text_of(octets)
+            if isinstance(text, bytes) and kind is not None and kind.name in _TEXTS:
+                raise Flaw("a text that is not UTF-8, and no other character set is named")
+            return text
         if charset != "latin1":
-            raise self._unread_charset(charset, line)
+            raise self._unread_charset(line)
         if self._session.dialect is None:
             raise self._session.doubt("text in latin1", line)
+        if kind is None and charset == self.charset and self._session.may_be(Dialect.MYSQL):
+            raise Flaw("a value that is text or bytes, by a type that the dump does not declare")
         if self._session.dialect is Dialect.MYSQL:
             return codecs.charmap_decode(octets, "strict", _MYSQL_LATIN1)[0]
         return octets.decode("latin-1")
 
-    def _unread_charset(self, charset: str | None = None, line: int | None = None) -> SourceError:
-        named = repr(charset or self.charset)
-        where = "the dump is" if line is None else f"line {line} of the dump has text"
+    def _unread_charset(self, line: int | None = None) -> SourceError:
+        where = f"the dump is in the character set {self.charset!r}, which"
+        if line is not None:
+            where = f"line {line} of the dump has text in a character set that"
         how = "--encoding=UTF8" if self._session.dialects == POSTGRESQL else "--default-character-set=utf8mb4"
-        return SourceError(f"{where} in the character set {named}, which is not read; dump again with {how}")
+        return SourceError(f"{where} is not read; dump again with {how}")
 
     def _typed(self, value: str | bytes | int, kind: ColumnType | None) -> object:
         """Return what a column of that *kind* makes of a literal that is no number by itself."""
@@ -228,22 +253,29 @@ class Literals:
             octets = value.encode("latin-1") if isinstance(value, str) else value
             number = int.from_bytes(octets, "big")
             return bool(number) if kind.length in (None, 1) else number
+        if kind.name == "bit" and kind.length in (None, 1):
+            return value == "1"
         if isinstance(value, bytes):
-            return int.from_bytes(value, "big") if kind.name in _INTEGERS | _NUMBERS else value
-        if kind.name in _INTEGERS | _NUMBERS:
-            return self._number(value, kind)
+            return int.from_bytes(value, "big") if kind.name in _NUMBERS else value
+        if kind.name in _NUMBERS:
+            return self._counted(value, kind)
         if kind.name == "bytea":
             return _bytes_of(value)
         return _BOOLEANS.get(value, value) if kind.name in ("boolean", "bool") else value
 
-    def _number(self, value: str, kind: ColumnType) -> object:
-        if kind.name in _INTEGERS and _INTEGER.fullmatch(value):
-            return int(value)
+    def _counted(self, value: str, kind: ColumnType) -> object:
         if _NUMBER.fullmatch(value):
-            return Decimal(value)
+            return float(value) if kind.name in _REALS else _number(value)
         if self._session.may_be(Dialect.SQLITE):
             return value  # whose columns hold anything
         raise Flaw("a text where a number should be")
+
+
+def _number(text: str) -> int | Decimal:
+    try:
+        return int(text) if _INTEGER.fullmatch(text) and len(text) < _LONG else Decimal(text)
+    except InvalidOperation:
+        raise Flaw("a number beyond all bounds") from None
 
 
 def _unescaper(simple: Mapping[bytes, bytes]) -> Callable[[re.Match[bytes]], bytes]:
@@ -266,14 +298,25 @@ def unistr(escape: re.Pattern[str], octets: bytes) -> bytes:
     """Return UTF-8 text with the character in the place of each *escape*: its first group that has digits, or itself.
 
     Raises:
-        ValueError: it is no UTF-8, or a character is none.
+        Flaw: it is no UTF-8, or a character is none.
     """
 
     def character(found: re.Match[str]) -> str:
         digits = next((group for group in found.groups() if group is not None), "")
         return digits if digits == "\\" else chr(int(digits, 16))
 
-    return _in_one_piece(escape.sub(character, octets.decode("utf-8")).encode("utf-8", "surrogatepass"))
+    try:
+        return _in_one_piece(escape.sub(character, octets.decode("utf-8")).encode("utf-8", "surrogatepass"))
+    except (ValueError, OverflowError):
+        raise Flaw(_NO_CHARACTER) from None
+
+
+def _with_escapes(octets: bytes) -> bytes:
+    """Return what is between the quotes of PostgreSQL's E'...' as the text that it stands for."""
+    try:
+        return _in_one_piece(_POSTGRESQL_ESCAPE.sub(_unescaper(_POSTGRESQL_ESCAPED), octets))
+    except (ValueError, OverflowError):
+        raise Flaw(_NO_CHARACTER) from None
 
 
 def _in_one_piece(octets: bytes) -> bytes:
