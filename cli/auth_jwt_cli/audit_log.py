@@ -7,7 +7,8 @@ from pathlib import Path
 
 from auth_jwt.errors import Fault
 from auth_jwt.provisioning.audit import AuditEntry
-from auth_jwt_cli.output import complain
+from auth_jwt_cli.output import complain, warn
+from auth_jwt_cli.private_files import appended
 
 
 class AuditLog:
@@ -30,7 +31,7 @@ class AuditLog:
             return
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            self._descriptor = appended(path, tell=warn)
         except OSError as error:
             raise Fault(
                 f"the audit file {path} cannot be written ({error.strerror}), so nothing was done; "

@@ -6,7 +6,6 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import IO, Any, Final, NoReturn
 
 import typer
@@ -102,7 +101,7 @@ class Output:
 
     def warn(self, text: str) -> None:
         """Tell people of something that is not as it should be."""
-        _say(text, "Warning: ", "yellow")
+        warn(text)
 
     def confirm(self, question: str, *, yes: bool) -> None:
         """Go on only if a person at a terminal agrees, or if *yes* was said beforehand.
@@ -120,33 +119,6 @@ class Output:
             raise typer.Exit(REFUSED)
 
 
-class NewFile:
-    """A file that only its owner may read, and never over another.
-
-    Raises:
-        OSError: it is there already, or cannot be made.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-
-    def fill(self, text: str) -> None:
-        """Write *text* and close the file."""
-        with os.fdopen(self._descriptor, "w", encoding="utf-8") as file:
-            self._descriptor = _CLOSED
-            file.write(text)
-
-    def forget(self) -> None:
-        """Take the file away again: what it holds, if anything, is good for nothing."""
-        if self._descriptor != _CLOSED:
-            os.close(self._descriptor)
-        self.path.unlink()
-
-
-_CLOSED: Final = -1
-
-
 def is_interactive() -> bool:
     """Tell whether a person can be asked."""
     return sys.stdin.isatty() and sys.stderr.isatty()
@@ -155,6 +127,11 @@ def is_interactive() -> bool:
 def complain(message: str) -> None:
     """Say what is wrong."""
     _say(message, "Error: ", "bold red")
+
+
+def warn(message: str) -> None:
+    """Tell people of something that is not as it should be."""
+    _say(message, "Warning: ", "yellow")
 
 
 def code_of(error: AuthJwtError) -> int:

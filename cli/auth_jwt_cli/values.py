@@ -8,7 +8,8 @@ from rich.console import RenderableType
 
 from auth_jwt.errors import Invalid
 from auth_jwt_cli.connection import Connection
-from auth_jwt_cli.output import NewFile, NotShown
+from auth_jwt_cli.output import NotShown
+from auth_jwt_cli.private_files import NewFile
 
 
 class GeneratedValue:

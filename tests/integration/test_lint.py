@@ -1,6 +1,7 @@
 """`auth-jwt lint`, as an operator runs it: on sources, and on the live tables (moto)."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from auth_jwt_cli.migration.findings import RULES
 from events.stage import REGION, create_tables, environment, lambda_environment, template
 from tests.factories import HMAC_KEY, public_pem
 from tests.migration_sources import (
+    SECRET_COLUMNS,
     a_source_profile,
     a_source_secret,
     users,
@@ -77,13 +79,14 @@ def put(client: Any, table: str, **columns: Any) -> None:
     client.put_item(TableName=table, Item=item)
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "dump", "csv", "dbtext"])
+@pytest.mark.parametrize("kind", ["sqlite", "dump", "csv", "zip", "dbtext"])
 def test_every_kind_of_source_has_the_same_findings(tmp_path: Path, kind: str) -> None:
     """But db_text, where empty text is NULL: the same to every rule."""
     source = {
         "sqlite": lambda: write_sqlite(tmp_path / "db", PROFILES, SECRETS),
         "dump": lambda: write_dump(tmp_path / "dump.sql", PROFILES, SECRETS),
         "csv": lambda: write_csv(tmp_path, PROFILES, SECRETS),
+        "zip": lambda: shutil.make_archive(str(tmp_path / "tables"), "zip", write_csv(tmp_path, PROFILES, SECRETS)),
         "dbtext": lambda: write_dbtext(tmp_path, PROFILES, SECRETS),
     }[kind]()
 
@@ -92,6 +95,26 @@ def test_every_kind_of_source_has_the_same_findings(tmp_path: Path, kind: str) -
     assert found_in(result) == FOUND
     assert result.exit_code == 1
     assert "hunter2" not in result.output
+
+
+def test_csv_without_names_is_refused_and_read_where_the_command_line_names_them(tmp_path: Path) -> None:
+    folder = write_csv(tmp_path, *users(3))
+    for path in folder.iterdir():
+        path.write_text(path.read_text().partition("\n")[2])
+    named = ("--profiles-columns", "id, tag, sip_username", "--secrets-columns", ",".join(SECRET_COLUMNS))
+
+    refused, read = lint(folder), lint(folder, *named)
+
+    assert (refused.exit_code, read.exit_code) == (4, 0)
+    assert "--profiles-columns" in refused.stderr
+    assert "user-0" not in refused.output
+    assert "Looked at 3 profiles, 3 secrets" in read.stdout
+
+
+def test_an_archive_of_pg_dump_in_a_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "toc.dat").touch()
+
+    assert "pg_restore -f -" in lint(tmp_path).stderr
 
 
 def test_it_is_told_to_people_worst_first_with_remedies(tmp_path: Path) -> None:

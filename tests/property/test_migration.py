@@ -57,7 +57,7 @@ def test_every_way_gives_the_same_items(profiles: list[dict[str, object]], secre
         folder = Path(name)
         dump = items_of(DumpSource(write_dump(folder / "dump.sql", profiles, secrets), LAYOUT))
         write_csv(folder, profiles, secrets)
-        csv = items_of(CsvSource(csv_files_in(folder, LAYOUT), CsvForm()))
+        csv = items_of(CsvSource(csv_files_in(folder, LAYOUT), CsvForm(), LAYOUT))
         dbtext = items_of(DbTextSource(write_dbtext(folder, profiles, secrets), LAYOUT))
         sqlite = write_sqlite(folder / "db", profiles, secrets)
         database = items_of(DatabaseSource(f"sqlite:///{sqlite}", LAYOUT))

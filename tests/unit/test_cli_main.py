@@ -16,7 +16,8 @@ from auth_jwt.provisioning.audit import AuditEntry
 from auth_jwt_cli import config_commands, output, profile_commands
 from auth_jwt_cli.audit_log import AuditLog
 from auth_jwt_cli.main import app
-from auth_jwt_cli.output import EXIT_CODES, NewFile, code_of, shown
+from auth_jwt_cli.output import EXIT_CODES, code_of, shown
+from auth_jwt_cli.private_files import NewFile
 
 CLI = Path(__file__).parents[2] / "cli" / "auth_jwt_cli"
 MODULES = sorted(path for path in CLI.rglob("*.py"))

@@ -4,12 +4,16 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
+import pymysql  # type: ignore[import-untyped]
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from auth_jwt.provisioning.changes import Table
 from auth_jwt_cli.migration.layout import SourceLayout
 from auth_jwt_cli.migration.sources import SourceError
-from auth_jwt_cli.migration.sources.databases import DatabaseSource, holds_password
+from auth_jwt_cli.migration.sources.bits import bits_of_digits, bits_of_octets
+from auth_jwt_cli.migration.sources.databases import DatabaseSource, _reason, holds_password
 from tests.migration_sources import a_source_profile, a_source_secret, as_read, values_of, write_sqlite
 
 
@@ -189,3 +193,61 @@ def test_neither_the_name_nor_an_error_shows_the_password(kind: str) -> None:
 
     assert source.name == f"the database {kind}://127.0.0.1:1/db"
     assert "hunter" not in f"{caught.value!r} {caught.value} {source.name}"
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        pytest.param(pymysql.err.ProgrammingError(1146, "Table 'db.t' doesn't exist"), True, id="MySQL, a name"),
+        pytest.param(pymysql.err.OperationalError(2013, "Lost connection"), True, id="MySQL, its client"),
+        pytest.param(pymysql.err.OperationalError(1105, "XPATH syntax error: '~hunter2'"), False, id="MySQL, a value"),
+        pytest.param(pymysql.err.DataError(1292, "Incorrect datetime value: 'hunter2'"), False, id="and another"),
+        pytest.param(psycopg.errors.UndefinedTable("relation does not exist"), True, id="PostgreSQL, a name"),
+        pytest.param(psycopg.OperationalError("connection refused"), True, id="PostgreSQL, its client"),
+        pytest.param(
+            psycopg.errors.InvalidTextRepresentation('invalid input syntax for type integer: "hunter2"'),
+            False,
+            id="PostgreSQL, a value",
+        ),
+        pytest.param(psycopg.DataError("timestamp too large: 'hunter2'"), False, id="PostgreSQL's client, a value"),
+        pytest.param(psycopg.errors.RaiseException("hunter2"), False, id="PostgreSQL, words of its own"),
+    ],
+)
+def test_what_a_server_says_is_shown_unless_it_may_quote_a_value(error: Exception, shown: bool) -> None:
+    reason = _reason(DBAPIError("SELECT 'hunter2'", {"p": "hunter2"}, error))
+
+    assert "hunter2" not in reason
+    assert (str(error.args[-1]) in reason) is shown
+    assert shown or "are not shown here" in reason
+
+
+@pytest.mark.parametrize(
+    "column",
+    ["json_extract(secret, '$')", "abs(-9223372036854775808)", "json_extract('{}', secret)"],
+)
+def test_an_error_of_sqlite_within_a_row_quotes_nothing_of_it(tmp_path: Path, column: str) -> None:
+    """The last one of these is `bad JSON path: 'hunter2'`."""
+    path = made(
+        tmp_path / "db",
+        "CREATE TABLE t (id, corresponding_tag, secret, start_ts, end_ts);"
+        "INSERT INTO t VALUES (1, 't1', 'hunter2', 1, 2);"
+        f"CREATE VIEW jwt_secrets AS SELECT id, corresponding_tag, {column} AS secret, start_ts, end_ts FROM t",
+    )
+
+    with pytest.raises(SourceError) as caught:
+        as_read(source_of(path, tables=(Table.SECRETS,)))
+
+    assert "hunter2" not in str(caught.value)
+    assert "SQLITE_ERROR" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "width", "meaning"),
+    [(b"\0", 1, False), (b"\1", 1, True), (b"\2\1", 10, 513), ("0", 1, False), ("1", 1, True), ("0101", 4, "0101")],
+)
+def test_bits_are_a_boolean_or_a_number_or_the_digits_that_postgresql_writes(
+    value: bytes | str, width: int, meaning: object
+) -> None:
+    found = bits_of_octets(value, width) if isinstance(value, bytes) else bits_of_digits(value, width)
+
+    assert (found, type(found)) == (meaning, type(meaning))

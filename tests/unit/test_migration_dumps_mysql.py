@@ -153,10 +153,27 @@ def test_what_triggers_and_routines_insert_is_no_row(dump: Path) -> None:
 
 
 def test_text_is_in_the_character_set_that_the_dump_names(dump: Path) -> None:
-    insert = b"INSERT INTO jwt_profiles (v) VALUES ('%b');"
+    insert = b"CREATE TABLE jwt_profiles (v text); INSERT INTO jwt_profiles (v) VALUES ('%b');"
 
     assert rows_of(dump, b"/*!40101 SET NAMES latin1 */;" + insert % "é€".encode("cp1252")) == [{"v": "é€"}]
     assert rows_of(dump, b"/*!50503 SET NAMES utf8mb4 */;" + insert % "é€".encode()) == [{"v": "é€"}]
+
+
+def test_text_of_latin1_may_be_bytes_where_no_type_is_declared(dump: Path) -> None:
+    dump.write_bytes("SET NAMES latin1; INSERT INTO jwt_profiles (v) VALUES ('é'),('e');".encode("latin-1"))
+
+    bad, good = as_read(DumpSource(dump, PROFILES_ONLY, Dialect.MYSQL))
+
+    assert bad.flaw == "a value that is text or bytes, by a type that the dump does not declare"
+    assert good.values == {"v": "e"}
+
+
+def test_text_that_is_not_utf_8_is_refused_in_a_column_of_text(dump: Path) -> None:
+    dump.write_bytes(b"CREATE TABLE jwt_profiles (a text, b blob); INSERT INTO jwt_profiles VALUES ('\xe9','\xe9');")
+
+    (row,) = as_read(DumpSource(dump, PROFILES_ONLY, Dialect.MYSQL))
+
+    assert row.flaw == "a text that is not UTF-8, and no other character set is named"
 
 
 def test_a_character_set_that_is_not_known_is_refused(dump: Path) -> None:

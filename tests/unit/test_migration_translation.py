@@ -254,9 +254,12 @@ def test_case_in_the_names_of_columns_does_not_matter_where_it_makes_no_differen
     }
 
 
-def test_a_column_that_is_not_there_is_an_error_that_names_those_that_are() -> None:
-    with pytest.raises(SourceError, match=r"no column 'sip_username'; it has 'tag', 'user': .*--tag-column"):
-        target_row({"tag": "t1", "user": "alice"}, Table.PROFILES)
+def test_a_column_that_is_not_there_is_an_error_that_names_it_and_none_that_are() -> None:
+    """What is there may be a row that was taken for names."""
+    with pytest.raises(SourceError, match=r"no column 'sip_username' among its 2: .*--tag-column") as caught:
+        target_row({"tag": "t1", "hunter2": "alice"}, Table.PROFILES)
+
+    assert "hunter2" not in str(caught.value)
 
 
 def test_a_column_that_would_take_the_place_of_another_is_an_error_that_says_what_to_do() -> None:
@@ -266,3 +269,35 @@ def test_a_column_that_would_take_the_place_of_another_is_an_error_that_says_wha
         target_row(profile, Table.PROFILES, tag_column="realm")
 
     assert translated(profile, Table.PROFILES, tag_column="realm", skipped_columns=frozenset({"tag"}))["tag"] == "r"
+
+
+@pytest.mark.parametrize(
+    ("value", "meaning"),
+    [
+        (b"\0", False),
+        (b"\1", True),
+        ("\0", False),
+        ("\1", True),
+        ("0x00", False),
+        ("0x01", True),
+        ("t", True),
+        ("f", False),
+        (True, True),
+        ("0", Decimal()),
+        ("1", Decimal(1)),
+        (1, Decimal(1)),
+        ("\2", "\2"),
+        (" ", " "),
+    ],
+)
+def test_a_profile_is_disabled_by_whatever_a_boolean_is_written_as(value: object, meaning: object) -> None:
+    disabled = translated(a_source_profile(disabled=value), Table.PROFILES)["disabled"]
+
+    assert (disabled, type(disabled)) == (meaning, type(meaning))
+
+
+@pytest.mark.parametrize(("text", "meaning"), [("1", True), ("0", False), ("\1", True), ("2", "2")])
+def test_a_column_that_is_said_to_be_boolean_may_have_digits(text: str, meaning: object) -> None:
+    columns = translated(a_source_profile(active=text), Table.PROFILES, boolean_columns=frozenset({"active"}))
+
+    assert columns["active"] is meaning or columns["active"] == meaning == text

@@ -13,7 +13,7 @@ from auth_jwt_cli.inputs import secret_text, text_of
 from auth_jwt_cli.migration.layout import BOTH_TABLES, SourceLayout
 from auth_jwt_cli.migration.sources import Source, SourceError
 from auth_jwt_cli.migration.sources.completeness import CheckedSource
-from auth_jwt_cli.migration.sources.csv_files import CsvForm, CsvSource, csv_files_in
+from auth_jwt_cli.migration.sources.csv_files import CsvForm, CsvSource, csv_files_in, csv_members_in
 from auth_jwt_cli.migration.sources.databases import DatabaseSource, holds_password, is_database_url
 from auth_jwt_cli.migration.sources.dbtext import DbTextSource
 from auth_jwt_cli.migration.sources.dumps import DumpSource
@@ -70,6 +70,7 @@ class Choice:
         ask_password: whether to ask for the password.
         files: CSV files by their tables.
         form: how they are written.
+        columns: the names of the columns of those that do not have them in their first line.
         layout: what tables and columns are called.
         dialect: whose SQL a dump is, where that is said.
         accept_incomplete: whether to go on with a source that may not be whole.
@@ -82,6 +83,7 @@ class Choice:
     ask_password: bool
     files: Mapping[Table, Path]
     form: CsvForm
+    columns: Mapping[Table, tuple[str, ...]]
     layout: SourceLayout
     dialect: DumpDialect | None = None
     accept_incomplete: bool = False
@@ -123,6 +125,9 @@ class Choice:
                 )
             return self._database(named)
         if kind is SourceKind.CSV:
+            members = csv_members_in(path, self.layout) if path.is_file() else None
+            if members is not None:
+                return self._csv(dict.fromkeys(members, path), members)
             return self._csv(csv_files_in(path, self.layout))
         return self._dump(path) if kind is SourceKind.DUMP else DbTextSource(path, self.layout)
 
@@ -145,13 +150,13 @@ class Choice:
             password = typer.prompt("Password of the database", hide_input=True, err=True)
         return DatabaseSource(url, self.layout, password=password)
 
-    def _csv(self, files: dict[Table, Path]) -> Source:
+    def _csv(self, files: dict[Table, Path], members: dict[Table, str] | None = None) -> Source:
         wanted = [table for table in self.layout.tables if table not in files]
         if wanted:
             fail(f"--{wanted[0]}-file is missing; for one table alone say --only", USAGE)
         if list(files.values()).count(STANDARD_INPUT) > 1:
             fail("standard input can be one file only", USAGE)
-        return CsvSource(files, self.form)
+        return CsvSource(files, self.form, self.layout, members=members, columns=self.columns)
 
 
 def reads_source(command: Command) -> Command:
@@ -170,10 +175,16 @@ def _kind_of(named: str, path: Path, layout: SourceLayout) -> SourceKind:
     if path == STANDARD_INPUT:
         return SourceKind.DUMP
     if path.is_dir():
+        if (path / "toc.dat").is_file():
+            raise SourceError(
+                f"{named} is an archive of pg_dump (directory format): make SQL of it by `pg_restore -f - {named}`"
+            )
         plain = [(path / layout.name_of(table)).is_file() for table in layout.tables]
         return SourceKind.DBTEXT if any(plain) else SourceKind.CSV
     if path.exists() and not path.is_file():
         return SourceKind.DUMP  # a pipe, which must not be looked into beforehand
+    if csv_members_in(path, layout) is not None:
+        return SourceKind.CSV
     try:
         with path.open("rb") as file:
             return SourceKind.DATABASE if file.read(len(_SQLITE)) == _SQLITE else SourceKind.DUMP
@@ -190,6 +201,8 @@ def _choice(  # one parameter for each option
     ask_password: bool,
     profiles_file: Path | None,
     secrets_file: Path | None,
+    profiles_columns: str | None,
+    secrets_columns: str | None,
     csv_delimiter: str,
     csv_quote: str,
     csv_escape: str,
@@ -221,6 +234,7 @@ def _choice(  # one parameter for each option
         **names,
     )
     files = {Table.PROFILES: profiles_file, Table.SECRETS: secrets_file}
+    columns = {Table.PROFILES: profiles_columns, Table.SECRETS: secrets_columns}
     return Choice(
         named=source,
         kind=source_kind,
@@ -229,6 +243,11 @@ def _choice(  # one parameter for each option
         ask_password=ask_password,
         files={table: path for table, path in files.items() if path is not None},
         form=form,
+        columns={
+            table: tuple(name.strip() for name in names.split(","))
+            for table, names in columns.items()
+            if names is not None and table in layout.tables
+        },
         layout=layout,
         dialect=dialect,
         accept_incomplete=accept_incomplete,
@@ -251,8 +270,8 @@ _OPTIONS: Final[dict[str, tuple[Any, object]]] = {
             str | None,
             typer.Argument(
                 metavar="[SOURCE]",
-                help="mysql://USER@HOST/DB, postgres://USER@HOST/DB, an SQLite file, a dump of any of them (also .gz;"
-                " `-` is standard input), a folder of CSV or of db_text files.",
+                help="mysql://USER@HOST/DB, postgres://USER@HOST/DB, an SQLite file, a dump of any (also packed;"
+                " `-` is standard input), a folder or zip archive of CSV, a folder of db_text files.",
             ),
         ],
         None,
@@ -287,6 +306,20 @@ _OPTIONS: Final[dict[str, tuple[Any, object]]] = {
     ),
     "secrets_file": (
         _option(Path | None, "--secrets-file", "The file of secrets, in place of SOURCE.", _CSV, metavar="FILE"),
+        None,
+    ),
+    "profiles_columns": (
+        _option(
+            str | None,
+            "--profiles-columns",
+            "Its columns in their order, with commas between, if its first line is a row.",
+            _CSV,
+            metavar="NAMES",
+        ),
+        None,
+    ),
+    "secrets_columns": (
+        _option(str | None, "--secrets-columns", "Likewise, of the file of secrets.", _CSV, metavar="NAMES"),
         None,
     ),
     "csv_delimiter": (_option(str, "--csv-delimiter", "Between fields; also `tab`, `semicolon`, `pipe`.", _CSV), ","),

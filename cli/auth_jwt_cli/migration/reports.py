@@ -4,6 +4,7 @@ Nothing here grows with the number of rows. No value of a column is ever shown: 
 """
 
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from auth_jwt_cli.migration.importing import Outcome, Taken
 from auth_jwt_cli.migration.progress import Progress
 from auth_jwt_cli.migration.sources import Gap, Reading, SourceError
 from auth_jwt_cli.migration.sources.dumps.dialects import Dialect
+from auth_jwt_cli.output import warn
+from auth_jwt_cli.private_files import replaced
 
 EXAMPLES: Final = 10
 """How many rows of a kind are shown; the report file has all."""
@@ -41,8 +44,7 @@ class ReportFile:
         self._file: IO[str] | None = None
         if path is not None:
             try:
-                path.touch(mode=0o600)
-                self._file = path.open("w", encoding="utf-8")
+                self._file = os.fdopen(replaced(path, tell=warn), "w", encoding="utf-8")
             except OSError as error:
                 raise SourceError(f"the report {path} cannot be written: {error.strerror}") from None
 

@@ -21,7 +21,11 @@ MAX_TAG_BYTES: Final = 2048
 MAX_ID_BYTES: Final = 1024
 _MAX_DIGITS: Final = 38
 _EXPONENTS: Final = range(-130, 126)
-_BOOLEANS: Final = {"t": True, "true": True, "f": False, "false": False}
+_BOOLEANS: Final = dict.fromkeys(("t", "true", "1", "\x01", "0x01"), True) | dict.fromkeys(
+    ("f", "false", "0", "\x00", "0x00"), False
+)
+"""What a boolean is written as: by PostgreSQL, by MySQL, and the last two each for a `BIT(1)` of MySQL."""
+
 _NUMBER_OVERHEAD: Final = 2
 
 
@@ -63,7 +67,6 @@ class Translation:
         self._headers: dict[tuple[Table, tuple[str, ...]], dict[str, str]] = {}
         self._numbers = {columns.start, columns.end, columns.valid_after, columns.disabled, *layout.number_columns}
         self._texts = {columns.username, columns.domain}
-        self._booleans = {columns.disabled, *layout.boolean_columns}
 
     def of(self, row: SourceRow) -> TargetRow:
         """Return our row for that *row*.
@@ -112,8 +115,8 @@ class Translation:
         missing = [name for name in wanted if name not in header and renamed[name] != SECRET_ID]
         if missing:
             raise SourceError(
-                f"{self._layout.name_of(table)!r} has no column {', '.join(map(repr, missing))}; it has"
-                f" {', '.join(map(repr, header))}: name the columns by --tag-column and its like"
+                f"{self._layout.name_of(table)!r} has no column {', '.join(map(repr, missing))} among its"
+                f" {len(header)}: name the columns by --tag-column and its like"
             )
         names = {}
         for name in header:
@@ -147,12 +150,14 @@ class Translation:
 
     def _spelled(self, table: Table, column: str, text: str) -> str | bool | Decimal:
         """Return *text*, or the number or boolean that it spells where the column holds such."""
+        if column in self._layout.boolean_columns and text in _BOOLEANS:
+            return _BOOLEANS[text]
         if column in self._numbers or (column == SECRET_ID and table is Table.PROFILES):
             number = _number_in(text)
             if number is not None:
                 return number
-        if column in self._booleans and text in _BOOLEANS:
-            return _BOOLEANS[text]
+        if column == self._columns.disabled:
+            return _BOOLEANS.get(text, text)
         return text
 
     def _number(self, row: SourceRow, column: str, value: float | Decimal) -> Decimal:

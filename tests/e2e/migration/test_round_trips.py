@@ -96,7 +96,7 @@ CUT: Final = settings(SLOW, max_examples=150)
 def items_of(source: Source) -> list[dict[str, object]]:
     """What the rows would be in DynamoDB."""
     translation = Translation(LAYOUT, Columns())
-    found = [translation.of(row).columns for row in source.rows()]
+    found = [dict(translation.of(row).columns) for row in source.rows()]
     assert list(source.gaps) == []
     return found
 

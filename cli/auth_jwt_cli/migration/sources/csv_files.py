@@ -1,25 +1,35 @@
 """CSV exports, one file for each table: RFC 4180 with a header, and what databases make of it.
 
+No name that only the first line of a file says is ever shown: that line may be a row.
+
 An empty field is NULL when nothing is around it and empty text when quotes are, as PostgreSQL's COPY writes them. With
 an escape character (`SELECT ... INTO OUTFILE`, `mysql --batch`) a backslash means what it means in MySQL.
 """
 
+import codecs
 import re
-from collections.abc import Iterator, Sequence
+import zipfile
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from io import BufferedIOBase
+from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from auth_jwt.provisioning.changes import Table
-from auth_jwt_cli.migration.layout import SourceLayout
+from auth_jwt_cli.migration.layout import BOTH_TABLES, SourceLayout, spelling_in
 from auth_jwt_cli.migration.sources import Source, SourceError, SourceRow
+from auth_jwt_cli.migration.sources.encodings import Opened
 from auth_jwt_cli.migration.sources.files import STANDARD_INPUT, ReadingProgress
+from auth_jwt_cli.migration.sources.unpacking import members_of
 
 _MAX_RECORD_BYTES: Final = 16 * 1024 * 1024  # an item is at most 400 kB: a quote is open that should not be
 _ESCAPED: Final = {"0": "\0", "b": "\b", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a"}
 _NOTHING: Final = "(?!)"  # matches nowhere
-_BYTE_ORDER_MARK: Final = "\ufeff"
+_PACKED: Final = ("", ".gz", ".bz2", ".xz", ".zip")
+_NUMBER: Final = re.compile(r"[-+]?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?")
+_LOOKED_AT: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,22 +54,56 @@ class CsvForm:
         marks = [mark for mark in (self.delimiter, self.quote, self.escape) if mark is not None]
         if any(len(mark) != 1 or mark in "\r\n" for mark in marks) or len(set(marks)) != len(marks):
             raise SourceError("delimiter, quote and escape of CSV are one character each, and three different ones")
-        try:
-            plain = "\n".encode(self.encoding) == b"\n"
-        except LookupError:
-            plain = False
-        if not plain:
+        if not _is_readable(self.encoding):
             raise SourceError(
                 f"{self.encoding!r} is no character set that CSV can be read in, such as utf-8 or latin-1"
             )
 
+    @property
+    def wide_encoding(self) -> str | None:
+        """The character set, if it is UTF-16 or UTF-32, whose lines have other ends."""
+        name = codecs.lookup(self.encoding).name
+        return name if name.startswith(("utf-16", "utf-32")) else None
+
+
+def _is_readable(encoding: str) -> bool:
+    """Tell whether *encoding* is a character set, and one in which an end of line is one, or UTF-16 or UTF-32."""
+    try:
+        return codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")) or "\n".encode(encoding) == b"\n"
+    except LookupError:
+        return False
+
 
 class CsvSource(Source):
-    """CSV files, as a `Source`."""
+    """CSV files, as a `Source`.
 
-    def __init__(self, files: dict[Table, Path], form: CsvForm) -> None:
+    Args:
+        files: the file of each table.
+        form: how they are written.
+        layout: what tables and columns are called.
+        members: where files are zip archives of several, which file in them is meant.
+        columns: the names of the columns, in their order, of a file that does not have them in its first line.
+
+    Raises:
+        SourceError: names that were given lack a column, or say one twice.
+    """
+
+    def __init__(
+        self,
+        files: Mapping[Table, Path],
+        form: CsvForm,
+        layout: SourceLayout,
+        *,
+        members: Mapping[Table, str] | None = None,
+        columns: Mapping[Table, Sequence[str]] | None = None,
+    ) -> None:
         self._files = files
         self._form = form
+        self._layout = layout
+        self._members = members or {}
+        self._columns = columns or {}
+        for table, names in self._columns.items():
+            _check_given(table, names, layout)
         self._progress = ReadingProgress()
         self._progress.expect(*files.values())
 
@@ -81,13 +125,36 @@ class CsvSource(Source):
 
     def rows(self) -> Iterator[SourceRow]:
         """See `Source`."""
-        for table, path in self._files.items():
-            with self._progress.opened(path) as file:
-                yield from _rows(table, path, file, self._form)
+        if self._columns and set(self._files) >= set(BOTH_TABLES):
+            self._check_order()
+        for table in self._files:
+            yield from self._rows_of(table)
+
+    def _rows_of(self, table: Table) -> Generator[SourceRow]:
+        path, member = self._files[table], self._members.get(table)
+        with self._progress.opened(path, member=member, encoding=self._form.wide_encoding) as file:
+            yield from _Reading(table, path, self._form, self._layout).rows(file, self._columns.get(table))
+
+    def _check_order(self) -> None:
+        """Check what the command line says of columns, before any row is told of by its tag.
+
+        Where the order is another, secrets may stand in the place of tags. The order is believed if a profile has the
+        tag of one of the first secrets.
+        """
+        self._progress.keep()
+        with closing(self._rows_of(Table.SECRETS)) as rows:
+            tags = {_value(row.values, self._layout.secret_tag_column) for row in islice(rows, _LOOKED_AT)} - {None}
+        with closing(self._rows_of(Table.PROFILES)) as rows:
+            if tags and not any(_value(row.values, self._layout.tag_column) in tags for row in rows):
+                options = " or ".join(map(_option_for, self._columns))
+                raise SourceError(
+                    f"no profile has the tag of any of the first secrets, as if {options} named another order; if it is"
+                    " right, write the names into the first line of the file instead"
+                )
 
 
 def csv_files_in(folder: Path, layout: SourceLayout) -> dict[Table, Path]:
-    """Return the file of each wanted table in *folder*: `NAME.csv`, also `.tsv`, `.txt` and packed as `.gz`.
+    """Return the file of each wanted table in *folder*: `NAME.csv`, also `.tsv`, `.txt`, and packed.
 
     Raises:
         SourceError: there is none for a table, or more than one.
@@ -95,57 +162,132 @@ def csv_files_in(folder: Path, layout: SourceLayout) -> dict[Table, Path]:
     files = {}
     for table in layout.tables:
         name = layout.name_of(table)
-        candidates = [
-            folder / f"{name}{ending}{packed}" for ending in (".csv", ".tsv", ".txt") for packed in ("", ".gz")
+        found = [
+            path for file in _names_of(name) for packed in _PACKED if (path := folder / f"{file}{packed}").is_file()
         ]
-        found = [path for path in candidates if path.is_file()]
         if len(found) != 1:
             raise SourceError(f"{folder} should have one file for {name!r}, {name}.csv say; it has {len(found)}")
         files[table] = found[0]
     return files
 
 
-def _rows(table: Table, path: Path, file: BufferedIOBase, form: CsvForm) -> Iterator[SourceRow]:
-    columns: Sequence[str] | None = None
-    grammar = _Grammar(form)
-    for number, record in _records(path, file, form.encoding, grammar):
-        place = f"line {number}"
-        fields = grammar.fields_of(record)
+def csv_members_in(archive: Path, layout: SourceLayout) -> dict[Table, str] | None:
+    """Return the file of each wanted table in a zip archive, in whatever folder; None where it is not so."""
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            names = [info.filename for info in members_of(opened)]
+    except (OSError, zipfile.BadZipFile):
+        return None
+    members = {}
+    for table in layout.tables:
+        found = [name for name in names if name.rpartition("/")[2] in _names_of(layout.name_of(table))]
+        if len(found) != 1:
+            return None
+        members[table] = found[0]
+    return members
+
+
+def _names_of(table: str) -> tuple[str, ...]:
+    return tuple(f"{table}{ending}" for ending in (".csv", ".tsv", ".txt"))
+
+
+class _Reading:
+    """One pass over a file."""
+
+    def __init__(self, table: Table, path: Path, form: CsvForm, layout: SourceLayout) -> None:
+        self._table = table
+        self._path = path
+        self._form = form
+        self._layout = layout
+        self._grammar = _Grammar(form)
+
+    def rows(self, file: Opened, given: Sequence[str] | None) -> Iterator[SourceRow]:
+        columns = given
+        for number, record in _records(self._path, file, file.encoding or self._form.encoding, self._grammar):
+            place = f"line {number}"
+            fields = self._grammar.fields_of(record)
+            if columns is None:
+                columns = self._header(fields)
+            elif given is not None and number == 1 and set(given) <= set(fields or ()):
+                raise SourceError(
+                    f"the first line of {self._path} names the columns itself: leave {_option_for(self._table)} out"
+                )
+            elif fields is None:
+                yield SourceRow(self._table, place, flaw="text behind a closing quote")
+            elif len(fields) == len(columns):
+                yield self._row(place, dict(zip(columns, fields, strict=True)))
+            elif record:
+                yield SourceRow(self._table, place, flaw=f"{len(fields)} fields for {len(columns)} columns")
         if columns is None:
-            columns = _header(path, fields)
-        elif fields is None:
-            yield SourceRow(table, place, flaw="text behind a closing quote")
-        elif len(fields) == len(columns):
-            yield SourceRow(table, place, dict(zip(columns, fields, strict=True)))
-        elif record:
-            yield SourceRow(table, place, flaw=f"{len(fields)} fields for {len(columns)} columns")
-    if columns is None:
-        raise SourceError(f"{path} is empty: a header with the names of the columns is wanted")
+            raise SourceError(f"{self._path} is empty: a header with the names of the columns is wanted")
+
+    def _row(self, place: str, values: dict[str, str | None]) -> SourceRow:
+        """Return a row, if its bounds are numbers; where they are not, a secret may stand where the tag should.
+
+        So none of such a row is shown, the tag neither, and it is not taken along.
+        """
+        if self._table is Table.SECRETS:
+            for name in (self._layout.start_ts_column, self._layout.end_ts_column):
+                if not _NUMBER.fullmatch(_value(values, name) or ""):
+                    flaw = f"no number in its column {name!r}, as if its fields were in another order"
+                    return SourceRow(self._table, place, flaw=flaw)
+        return SourceRow(self._table, place, values)
+
+    def _header(self, fields: Sequence[str | None] | None) -> list[str]:
+        names = [name for name in fields or () if name]
+        missing = _missing_in(names, self._table, self._layout)
+        if not missing and len(names) == len(fields or ()) == len(set(names)):
+            return names
+        if not missing:
+            raise SourceError(f"the first line of {self._path} should name the columns, each once")
+        is_one = " (it has one only: see --csv-delimiter)" if len(fields or ()) == 1 else ""
+        raise SourceError(
+            f"the first line of {self._path} should name the columns{is_one}, and names no"
+            f" {', '.join(map(repr, missing))}: if they are called otherwise, say how by --tag-column and its like; if"
+            f" the line is a row, name the columns in their order by {_option_for(self._table)}"
+        )
 
 
-def _header(path: Path, fields: Sequence[str | None] | None) -> list[str]:
-    names = [name for name in fields or () if name]
-    if not names or len(names) != len(fields or ()) or len(set(names)) != len(names):
-        raise SourceError(f"the first line of {path} should name the columns, each once")
-    return names
+def _check_given(table: Table, names: Sequence[str], layout: SourceLayout) -> None:
+    missing = _missing_in(names, table, layout)
+    if missing:
+        raise SourceError(f"{_option_for(table)} names no {', '.join(map(repr, missing))}")
+    if len(set(names)) != len(names) or not all(names):
+        raise SourceError(f"{_option_for(table)} should name each column of the file, and each once")
+
+
+def _missing_in(names: Sequence[str], table: Table, layout: SourceLayout) -> list[str]:
+    """Return the columns that are needed, and that *names* lack."""
+    wanted = {name: name for name in layout.known_columns(table) if name != layout.id_column}
+    return [name for spelled, name in spelling_in(names, wanted).items() if spelled not in names]
+
+
+def _value(values: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - as it is in the row
+    """Return the value of the column that is called *name*, in whatever case."""
+    return next((value for column, value in values.items() if column.lower() == name.lower()), None)
+
+
+def _option_for(table: Table) -> str:
+    return f"--{table.value}-columns"
 
 
 def _records(path: Path, file: BufferedIOBase, encoding: str, grammar: "_Grammar") -> Iterator[tuple[int, str]]:
     """Give the records of a file, without their ends, each with the number of its first line."""
     waiting: list[str] = []
     size, first, inside = 0, 1, False
-    for number, octets in enumerate(file, 1):
-        line = octets.decode(encoding, "surrogateescape")
-        if number == 1:
-            line = line.removeprefix(_BYTE_ORDER_MARK)
+    for number, octets in enumerate(iter(lambda: file.readline(_MAX_RECORD_BYTES + 1), b""), 1):
+        try:
+            line = octets.decode(encoding, "surrogateescape")
+        except UnicodeError:
+            raise SourceError(f"{path}: line {number} is not in the character set {encoding}") from None
         waiting.append(line)
         size += len(octets)
         inside ^= grammar.quotes_in(line) % 2 == 1
+        if size > _MAX_RECORD_BYTES:
+            raise SourceError(f"{path}: the row in line {first} does not end within 16 MB; is a quote not closed?")
         if not inside and not grammar.escapes_the_end_of(line):
             yield first, "".join(waiting).removesuffix("\n").removesuffix("\r")
             waiting, size, first = [], 0, number + 1
-        elif size > _MAX_RECORD_BYTES:
-            raise SourceError(f"{path}: a quote in line {first} is not closed within 16 MB")
     if waiting:
         raise SourceError(f"{path}: a quote in line {first} is not closed")
 

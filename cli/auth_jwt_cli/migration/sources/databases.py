@@ -5,7 +5,7 @@ come as the server writes them, dates and the like as text, so that a database a
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 from auth_jwt.provisioning.changes import Table
 from auth_jwt_cli.migration.layout import SourceLayout, spelling_in
 from auth_jwt_cli.migration.sources import Source, SourceError, SourceRow
+from auth_jwt_cli.migration.sources.bits import bits_of_digits, bits_of_octets
 from auth_jwt_cli.migration.sources.files import text_of
 
 if TYPE_CHECKING:
@@ -40,6 +41,21 @@ _ROWS_AT_ONCE: Final = 1000
 _CONNECT_SECONDS: Final = 10
 _AS_TEXT: Final = ("date", "time", "timetz", "timestamp", "timestamptz", "interval", "json", "jsonb", "uuid", "inet")
 """PostgreSQL's types that psycopg would make Python objects of."""
+
+_BITS: Final = {"mysql": (16, 3), "postgresql": (1560, 2)}
+"""The code of the type of bits, and where a driver tells how many a column has: see PEP 249, `description`."""
+
+_STATES_OF_NAMES: Final = frozenset({"08", "25", "28", "3D", "3F", "42", "53", "55", "57", "58"})
+"""Classes of PostgreSQL's errors (its manual, appendix A) that are about connections, permissions and names."""
+
+_MYSQL_OF_NAMES: Final = frozenset(
+    {1040, 1044, 1045, 1046, 1049, 1054, 1129, 1130, 1142, 1143, 1146, 1205, 1213, 1226, 1227, 1251, 1290, 1698}
+)
+_MYSQL_OF_CLIENTS: Final = range(2000, 3000)
+_SQLITE_OF_NAMES: Final = (
+    *("no such table", "no such column", "database is locked", "database table is locked", "file is not a database"),
+    *("unable to open database file", "database disk image is malformed", "disk I/O error", "attempt to write"),
+)
 
 
 def is_database_url(text: str) -> bool:
@@ -176,9 +192,13 @@ class DatabaseSource(Source):
         order = spelled[:1] if spelled[0] in columns else [name for name in spelled[1:] if name in columns]
         query: Any = select(literal_column("*")).select_from(found).order_by(*map(column, order))
         streamed = connection.execution_options(stream_results=True, yield_per=_ROWS_AT_ONCE).execute(query)
+        widths = _widths_of_bits(connection.dialect.name, streamed.cursor.description)
         for number, row in enumerate(streamed, 1):
             self._given += 1
-            yield SourceRow(table, f"row {number}", dict(zip(columns, row, strict=True)))
+            values = dict(zip(columns, row, strict=True))
+            for name, width in widths.items():
+                values[name] = _bits(values[name], width)
+            yield SourceRow(table, f"row {number}", values)
 
 
 def _parsed(url: str) -> "tuple[str, URL]":
@@ -284,9 +304,43 @@ def _take_text_as_text(engine: "Engine") -> None:
     event.listen(engine, "connect", prepare)
 
 
+def _widths_of_bits(dialect: str, description: Sequence[Sequence[Any]]) -> dict[str, int]:
+    """Return the width of each column of bits, from what a driver says of a result."""
+    if dialect not in _BITS:
+        return {}
+    code, width = _BITS[dialect]
+    return {column[0]: column[width] for column in description if column[1] == code}
+
+
+def _bits(value: Any, width: int) -> object:  # noqa: ANN401 - as the driver gives it
+    if isinstance(value, bytes):
+        return bits_of_octets(value, width)
+    return bits_of_digits(value, width) if isinstance(value, str) else value
+
+
 def _reason(error: BaseException) -> str:
-    """Say what a driver or SQLAlchemy says, on one line, without the statement and its parameters."""
+    """Say what a driver or SQLAlchemy says, on one line, without the statement and its parameters.
+
+    What a server says of the values that it met may quote them, so its words are shown only where they are about
+    connections, permissions and names.
+    """
     original = getattr(error, "orig", None) or error
     numbered = getattr(original, "args", ())
-    text = str(numbered[-1]) if numbered else str(original)
-    return " ".join(text.split()) or type(original).__name__
+    text = " ".join((str(numbered[-1]) if numbered else str(original)).split())
+    code = _code_of(original, text)
+    if code is None:
+        return text or type(original).__name__
+    return f"{code}, whose words may quote a row, so they are not shown here: ask for the table by another client"
+
+
+def _code_of(error: BaseException, text: str) -> str | None:
+    """Return the code of an *error* of which nobody knows that its words quote no value; None where that is known."""
+    number = error.args[0] if error.args else None
+    if isinstance(number, int) and not isinstance(error, OSError):  # PyMySQL
+        return None if number in _MYSQL_OF_NAMES or number in _MYSQL_OF_CLIENTS else f"error {number}"
+    if (name := getattr(error, "sqlite_errorname", None)) is not None:
+        return None if text.startswith(_SQLITE_OF_NAMES) else str(name)
+    if (state := getattr(error, "sqlstate", None)) is not None:  # psycopg
+        return None if state[:2] in _STATES_OF_NAMES else f"SQLSTATE {state}"
+    is_of_data = any(kind.__name__ == "DataError" for kind in type(error).__mro__)  # PEP 249: of a value at the client
+    return type(error).__name__ if is_of_data else None

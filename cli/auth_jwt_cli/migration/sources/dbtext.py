@@ -22,6 +22,8 @@ _ESCAPE: Final = re.compile(rb"\\(.)", re.DOTALL)
 _ESCAPED: Final = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"\\": b"\\", b":": b":", b"0": b"\0"}
 _INTEGER: Final = re.compile(rb"-?[0-9]+")
 _SECOND_LINE: Final = 2
+_MAX_LINE_BYTES: Final = 16 * 2**20  # an item is at most 400 kB
+_LONG: Final = 1000  # int() refuses thousands of digits
 _REAL: Final = re.compile(rb"-?[0-9]+(?:\.[0-9]*)?")
 
 
@@ -56,9 +58,11 @@ class DbTextSource(Source):
 
 
 def _rows(table: Table, path: Path, file: BufferedIOBase) -> Iterator[SourceRow]:
-    columns = _columns(path, file.readline())
+    columns = _columns(path, file.readline(_MAX_LINE_BYTES))
     shipped = re.compile(re.escape(path.name.encode()) + rb":[0-9]+")
-    for number, line in enumerate(file, _SECOND_LINE):
+    for number, line in enumerate(iter(lambda: file.readline(_MAX_LINE_BYTES), b""), _SECOND_LINE):
+        if len(line) == _MAX_LINE_BYTES:
+            raise SourceError(f"{path}: line {number} does not end within 16 MB")
         octets = line.removesuffix(b"\n")
         # The files that OpenSIPS ships have their version as a row, which its own reader cannot read.
         if not octets or (number == _SECOND_LINE and shipped.fullmatch(octets)):
@@ -105,7 +109,7 @@ def _value(name: str, kind: str, field: bytes) -> object:
     if kind in "ilt":
         if not _INTEGER.fullmatch(field):
             raise ValueError(f"column {name!r} holds no whole number")
-        return int(field)
+        return int(field) if len(field) < _LONG else Decimal(field.decode("ascii"))
     if kind == "d":
         if not _REAL.fullmatch(field):
             raise ValueError(f"column {name!r} holds no number")

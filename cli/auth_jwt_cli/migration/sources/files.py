@@ -1,11 +1,11 @@
-"""Files as sources read them: plain or gzip, a file or standard input, and how much of it has been read.
+"""Files as sources read them: a file or standard input, unpacked, and how much of it has been read.
 
 A source may have to be read twice. What cannot be is then kept: in memory, or beyond some megabytes in a temporary file
 without a name, which nobody else may read.
 """
 
-import gzip
 import io
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator
@@ -15,10 +15,11 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Final
 
 from auth_jwt_cli.migration.sources import SourceError
+from auth_jwt_cli.migration.sources.encodings import Opened
+from auth_jwt_cli.migration.sources.unpacking import READING_ERRORS, unpacked, why_unreadable
 
 STANDARD_INPUT: Final = Path("-")
 _IN_MEMORY: Final = 16 * 2**20
-_GZIP: Final = b"\x1f\x8b"
 
 
 class ReadingProgress:
@@ -26,7 +27,7 @@ class ReadingProgress:
 
     def __init__(self) -> None:
         self._size = 0
-        self._read: dict[Path, int] = {}
+        self._read: dict[tuple[Path, str | None], int] = {}
         self._open: io.BufferedReader | None = None
         self._keeps = False
         self._kept: dict[Path, IO[bytes]] = {}
@@ -39,29 +40,32 @@ class ReadingProgress:
         return min(1.0, (sum(self._read.values()) + (self._open.tell() if self._open else 0)) / self._size)
 
     @contextmanager
-    def opened(self, path: Path) -> Iterator[io.BufferedIOBase]:
-        """Open *path* (`-` is standard input), unpacking what is gzip.
+    def opened(self, path: Path, *, member: str | None = None, encoding: str | None = None) -> Iterator[Opened]:
+        """Open *path* (`-` is standard input), and unpack what is packed.
+
+        Args:
+            path: of the file.
+            member: which file of a zip archive; None: the only one.
+            encoding: UTF-16 or UTF-32, where the file is in it and has no mark that says so.
 
         Raises:
-            SourceError: it cannot be opened, or what is packed in it is damaged.
+            SourceError: it cannot be opened, what is packed in it is damaged, or it is of a kind that is not read.
         """
         try:
             raw = self._raw(path)
         except OSError as error:
             raise SourceError(f"{path} cannot be read: {error.strerror}") from None
         with raw:
-            self._read.pop(path, None)
+            self._read.pop((path, member), None)
             self._open = raw if raw.seekable() else None
             try:
-                if raw.peek(2).startswith(_GZIP):
-                    yield gzip.GzipFile(fileobj=raw)
-                else:
-                    yield raw
-            except (gzip.BadGzipFile, EOFError, OSError) as error:
-                raise SourceError(f"{path} cannot be read on: {error}") from None
+                with _unpacked(path, raw, member, encoding) as stream:
+                    yield stream
+            except READING_ERRORS as error:
+                raise SourceError(f"{path} cannot be read on: {why_unreadable(error)}") from None
             finally:
-                self._read[path] = raw.tell() if raw.seekable() else 0
                 self._open = None
+                self._read[path, member] = path.stat().st_size if path.is_file() else 0
 
     def keep(self) -> None:
         """Keep what is read from now on and could not be read again."""
@@ -113,6 +117,13 @@ class _Kept(io.RawIOBase):
     def tell(self) -> int:
         """See `io.RawIOBase`."""
         return self._file.tell()
+
+
+def _unpacked(path: Path, raw: io.BufferedReader, member: str | None, encoding: str | None) -> Opened:
+    try:
+        return unpacked(raw, member=member, encoding=encoding)
+    except SourceError as error:
+        raise SourceError(f"{path}: {str(error).replace('FILE', shlex.quote(str(path)))}") from None
 
 
 def text_of(octets: bytes, encoding: str = "utf-8") -> str | bytes:

@@ -1,4 +1,4 @@
-"""Dumps: SQL as the tools of MySQL, MariaDB, PostgreSQL and SQLite write it, each read by its own rules."""
+"""Dumps: SQL as the tools of MySQL, MariaDB, PostgreSQL and SQLite write it, each read by its own rules; and XML."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -8,6 +8,7 @@ from auth_jwt_cli.migration.sources import Gap, Reading, Source, SourceRow
 from auth_jwt_cli.migration.sources.dumps.dialects import Dialect, Session
 from auth_jwt_cli.migration.sources.dumps.statements import Statements
 from auth_jwt_cli.migration.sources.files import ReadingProgress
+from auth_jwt_cli.migration.sources.xml_dumps import rows_of_xml
 
 
 class DumpSource(Source):
@@ -73,6 +74,10 @@ class DumpSource(Source):
         self._gaps = ()
         self._session = Session(self._dialect, backslash_escapes=self._backslash_escapes)
         with self._progress.opened(self._path) as file:
+            if file.begins_with(b"<"):
+                self._session = None
+                yield from rows_of_xml(file, self._layout)
+                return
             statements = Statements(file, self._layout, self._session)
             yield from statements.rows()
             self._gaps = statements.gaps.all()

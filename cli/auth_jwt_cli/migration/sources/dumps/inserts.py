@@ -168,7 +168,7 @@ class Inserts:
         return [column.name for column in columns.values()]
 
     def _listed_names(self) -> list[str]:
-        names = []
+        names: list[str] = []
         if self._tokens.next().word != "(":
             raise NotUnderstood("an INSERT without its columns")
         while True:

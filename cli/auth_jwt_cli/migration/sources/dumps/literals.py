@@ -77,13 +77,15 @@ class Literals:
 
     Args:
         session: says by which rules.
+        is_utf8: whether all text is UTF-8, whatever the dump says: the file is known to be.
 
     Attributes:
         charset: the character set of the dump's texts, by the dump's name of it in lower case.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, *, is_utf8: bool = False) -> None:
         self._session = session
+        self._is_utf8 = is_utf8
         self.charset = "utf8mb4"
 
     def set_charset(self, name: str) -> None:
@@ -92,7 +94,7 @@ class Literals:
         Raises:
             SourceError: it is not read.
         """
-        self.charset = name.lower()
+        self.charset = "utf8mb4" if self._is_utf8 else name.lower()
         if self.charset not in _UTF8 and self.charset not in ("latin1", "binary", "sql_ascii"):
             raise self._unread_charset()
 
@@ -217,7 +219,7 @@ class Literals:
             return octets
         if octets.isascii():
             return octets.decode("ascii")
-        charset = charset or self.charset
+        charset = "utf8mb4" if self._is_utf8 else charset or self.charset
         if charset in _UTF8:
             text = text_of(octets)
             if isinstance(text, bytes) and kind is not None and kind.name in _TEXTS:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from io import BufferedIOBase
 from typing import Final
 
 from auth_jwt.provisioning.changes import Table
@@ -18,6 +17,7 @@ from auth_jwt_cli.migration.sources.dumps.literals import Literals
 from auth_jwt_cli.migration.sources.dumps.names import Names, name_of
 from auth_jwt_cli.migration.sources.dumps.settings import Settings
 from auth_jwt_cli.migration.sources.dumps.tokens import CutOff, NotUnderstood, Token, Tokens, Unended
+from auth_jwt_cli.migration.sources.encodings import Opened
 
 _PASSED_OVER: Final = {
     "ANALYZE": ANY,
@@ -71,12 +71,12 @@ class Statements:
         gaps: what is missing, once all rows have been given.
     """
 
-    def __init__(self, file: BufferedIOBase, layout: SourceLayout, session: Session) -> None:
+    def __init__(self, file: Opened, layout: SourceLayout, session: Session) -> None:
         self.gaps = Gaps()
         self._session = session
         self._endings = Endings(session, self.gaps)
         self._tokens = Tokens(file, session, self._endings.comment)
-        self._literals = Literals(session)
+        self._literals = Literals(session, is_utf8=file.encoding == "utf-8")
         self._names = Names(self._tokens, session, layout)
         self._settings = Settings(session, self._literals, self._endings)
         self._definitions = Definitions(self._tokens, session, self._literals)
