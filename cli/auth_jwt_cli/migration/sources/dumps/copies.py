@@ -10,7 +10,7 @@ from auth_jwt_cli.migration.sources.dumps.columns import Columns
 from auth_jwt_cli.migration.sources.dumps.dialects import POSTGRESQL, Session
 from auth_jwt_cli.migration.sources.dumps.inserts import TableRows
 from auth_jwt_cli.migration.sources.dumps.literals import Flaw, Literals
-from auth_jwt_cli.migration.sources.dumps.names import Names, name_of
+from auth_jwt_cli.migration.sources.dumps.names import NAMES, Names, name_of
 from auth_jwt_cli.migration.sources.dumps.tokens import CutOff, NotUnderstood, Token, Tokens
 
 _END: Final = b"\\."
@@ -84,6 +84,8 @@ class Copies:
             listed = []
             while (token := self._tokens.next()).word != ")":
                 if token.word != ",":
+                    if token.kind not in NAMES:
+                        raise NotUnderstood("something in place of a column's name")
                     listed.append(name_of(token, self._session))
             token = self._tokens.next()
         options = []

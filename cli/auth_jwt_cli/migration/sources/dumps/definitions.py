@@ -8,7 +8,7 @@ from auth_jwt_cli.migration.sources import SourceError
 from auth_jwt_cli.migration.sources.dumps.columns import UNDETERMINED, Column, Columns, ColumnType
 from auth_jwt_cli.migration.sources.dumps.dialects import MYSQL, POSTGRESQL, SQLITE, Dialect, Session
 from auth_jwt_cli.migration.sources.dumps.literals import Flaw, Literals
-from auth_jwt_cli.migration.sources.dumps.names import name_of
+from auth_jwt_cli.migration.sources.dumps.names import NAMES, name_of
 from auth_jwt_cli.migration.sources.dumps.tokens import Token, Tokens
 
 _NO_COLUMNS: Final = frozenset({"PRIMARY", "UNIQUE", "CONSTRAINT", "CHECK", "FOREIGN", "EXCLUDE", "LIKE"})
@@ -47,6 +47,8 @@ class Definitions:
         while closing == ",":
             item: list[Token] = []
             closing = self._item(item)
+            if item and item[0].kind not in NAMES:
+                return None
             if item and not self._is_constraint(item[0]):
                 column = self._column(item)
                 columns[column.name.lower()] = column
@@ -96,7 +98,7 @@ class Definitions:
         return Column(name_of(item[0], self._session), kind, default, is_generated=generated)
 
     def _type(self, item: list[Token]) -> ColumnType | None:
-        if len(item) == 1 or item[1].kind not in ("word", "quoted", "name"):
+        if len(item) == 1 or item[1].kind not in NAMES:
             return None
         position = 1
         words = [token.word for token in item]

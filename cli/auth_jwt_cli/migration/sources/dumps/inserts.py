@@ -11,7 +11,7 @@ from auth_jwt_cli.migration.sources import SourceError, SourceRow
 from auth_jwt_cli.migration.sources.dumps.columns import UNDETERMINED, Column, Columns, ColumnType
 from auth_jwt_cli.migration.sources.dumps.dialects import ANY, MYSQL, POSTGRESQL, SQLITE, Session
 from auth_jwt_cli.migration.sources.dumps.literals import Flaw, Literals, unistr
-from auth_jwt_cli.migration.sources.dumps.names import Names, name_of
+from auth_jwt_cli.migration.sources.dumps.names import NAMES, Names, name_of
 from auth_jwt_cli.migration.sources.dumps.tokens import NotUnderstood, Token, Tokens
 
 _PRIORITIES: Final = frozenset(("IGNORE", "DELAYED", "LOW_PRIORITY", "HIGH_PRIORITY"))
@@ -175,9 +175,9 @@ class Inserts:
             token = self._tokens.next()
             if token.word == ")":
                 return names
-            if token.is_end:
-                raise NotUnderstood("names of columns without an end")
             if token.word != ",":
+                if token.kind not in NAMES:
+                    raise NotUnderstood("something in place of a column's name")
                 names.append(name_of(token, self._session))
 
     def _assigned(self, table: Table, columns: Columns | None, place: Callable[[int], str]) -> SourceRow:

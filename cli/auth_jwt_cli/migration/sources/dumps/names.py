@@ -1,10 +1,16 @@
 """Names of tables and columns: which of the wanted tables a statement is about."""
 
+from typing import Final
+
 from auth_jwt.provisioning.changes import Table
 from auth_jwt_cli.migration.layout import SourceLayout
 from auth_jwt_cli.migration.sources import SourceError
 from auth_jwt_cli.migration.sources.dumps.dialects import POSTGRESQL, Session
 from auth_jwt_cli.migration.sources.dumps.tokens import Token, Tokens
+
+
+NAMES: Final = ("word", "name", "quoted")
+"""The kinds of tokens that may be names."""
 
 
 def name_of(token: Token, session: Session) -> str:
@@ -51,7 +57,7 @@ class Names:
 
     def wanted(self, token: Token) -> Table | None:
         """Return which of the wanted tables *token* may name."""
-        if token.kind not in ("word", "name", "quoted"):
+        if token.kind not in NAMES:
             return None
         return self._layout.table_named(name_of(token, self._session))
 
