@@ -8,7 +8,6 @@ from auth_jwt_cli.migration.sources import SourceError
 from auth_jwt_cli.migration.sources.dumps.dialects import POSTGRESQL, Session
 from auth_jwt_cli.migration.sources.dumps.tokens import Token, Tokens
 
-
 NAMES: Final = ("word", "name", "quoted")
 """The kinds of tokens that may be names."""
 
