@@ -8,7 +8,7 @@ from auth_jwt.provisioning.changes import Table
 from auth_jwt_cli.migration.layout import SourceLayout
 from auth_jwt_cli.migration.sources import SourceError
 from auth_jwt_cli.migration.sources.completeness import CheckedSource
-from auth_jwt_cli.migration.sources.dumps import DumpSource
+from auth_jwt_cli.migration.sources.dumps import DumpSource, tokens
 from auth_jwt_cli.migration.sources.dumps.dialects import Dialect
 from tests.migration_sources import as_read
 
@@ -329,3 +329,71 @@ def test_each_is_read_right_or_named_as_not_whole(
     assert source.reading is not None
     assert source.reading.dialect == dialect
     assert [gap.place for gap in source.gaps] == gaps
+
+
+# -- wherever the reading pauses --------------------------------------------------------------------------------------
+
+POSTGRES_WHOLE = rb"""--
+-- PostgreSQL database dump
+--
+\restrict abc
+SET standard_conforming_strings = on;
+/* a /* nested */ comment; */
+CREATE FUNCTION f() RETURNS void LANGUAGE sql AS $x$ SELECT 'INSERT'; $x$;
+CREATE TABLE public.jwt_profiles (
+    id integer DEFAULT 7 NOT NULL, tag character varying(128)[] , "Na""me" text, b bytea, "do" boolean
+);
+INSERT INTO public.jwt_profiles OVERRIDING SYSTEM VALUE VALUES
+ (1, 'a''b\n', E'c\'\x41\u00e9\101', '\x00ff'::bytea, true), (DEFAULT, $$d''$$, U&'\0041\\', NULL, 'f');
+COPY public.jwt_profiles (id, tag, "Na""me", b, "do") FROM stdin;
+2	tab\there\\n	\N	\\x00ff	t
+3	\N	\x41\101\.		f
+\.
+\unrestrict abc
+-- PostgreSQL database dump complete
+"""
+SQLITE_WHOLE = rb"""PRAGMA foreign_keys=OFF;
+BEGIN TRANSACTION;
+CREATE TABLE [jwt_profiles](id integer primary key, [ta g] text, `b` blob, r real, g as (id) stored);
+INSERT INTO jwt_profiles VALUES(1,replace(replace('C:\new\r','\r',char(13)),'\n',char(10)),X'00ff',1.0e+100);
+INSERT INTO "jwt_profiles" VALUES(2,unistr('a\u000a\\\d83d\de00'),X'',-9.5);
+CREATE TRIGGER t AFTER INSERT ON x BEGIN INSERT INTO jwt_profiles VALUES(9,9,9,9); END;
+COMMIT;
+"""
+
+
+@pytest.mark.parametrize("chunk", [*range(1, 20), 50])
+@pytest.mark.parametrize("whole", [POSTGRES_WHOLE, SQLITE_WHOLE], ids=["PostgreSQL", "SQLite"])
+def test_it_does_not_matter_where_the_reading_pauses(
+    dump: Path, monkeypatch: pytest.MonkeyPatch, chunk: int, whole: bytes
+) -> None:
+    dump.write_bytes(whole)
+    source = DumpSource(dump, SourceLayout(tables=(Table.PROFILES,), skipped_columns=frozenset({"g"})))
+    at_once = [(row.place, row.values, row.flaw) for row in source.rows()]
+    assert gaps_of(source) == []
+    monkeypatch.setattr(tokens, "_CHUNK", chunk)
+
+    assert [(row.place, row.values, row.flaw) for row in source.rows()] == at_once
+    assert gaps_of(source) == []
+
+
+def test_what_postgresql_writes_is_read_as_it_would_read_it(dump: Path) -> None:
+    dump.write_bytes(POSTGRES_WHOLE)
+
+    rows = [tuple(row.values.values()) for row in as_read(DumpSource(dump, PROFILES_ONLY))]
+
+    assert rows == [
+        (1, "a'b\\n", "c'AéA", b"\0\xff", True),
+        (7, "d''", "A\\", None, False),
+        (2, "tab\there\\n", None, b"\0\xff", True),
+        (3, None, "AA.", b"", False),
+    ]
+
+
+def test_what_sqlite_writes_is_read_as_it_would_read_it(dump: Path) -> None:
+    dump.write_bytes(SQLITE_WHOLE)
+    layout = SourceLayout(tables=(Table.PROFILES,), skipped_columns=frozenset({"g"}))
+
+    rows = [tuple(row.values.values()) for row in as_read(DumpSource(dump, layout))]
+
+    assert rows == [(1, "C:\new\r", b"\0\xff", 1e100), (2, "a\n\\😀", b"", -9.5)]
