@@ -883,13 +883,13 @@ def test_a_backslash_in_nobodys_dump_is_refused_and_read_as_the_command_line_say
 
 @pytest.mark.parametrize("kind", ["sqlite", "csv", "dbtext", "dump"])
 def test_a_table_without_a_row_stops_the_import_of_any_source(tables: Tables, kind: str) -> None:
-    write = {
+    write: dict[str, Callable[[], Path]] = {
         "sqlite": lambda: tables.sqlite([a_source_profile()], []),
         "csv": lambda: write_csv(tables.folder, [a_source_profile()], []),
         "dbtext": lambda: write_dbtext(tables.folder, [a_source_profile()], []),
         "dump": lambda: write_dump(tables.folder / "dump.sql", [a_source_profile()], []),
-    }[kind]
-    source = write()
+    }
+    source = write[kind]()
 
     stopped = tables.imported(source)
     assert tables.items("jwt_profiles") == []

@@ -154,6 +154,11 @@ def test_dumps_of_two_databases_in_one_file_are_refused(dump: Path) -> None:
         (ROW + b"INSERT INTO jwt_profiles (tag) VALUES ('b", "line 2: the dump ends within a quoted text"),
         (ROW + b"/* open", "line 2: the dump ends within a comment"),
         (ROW + b"COPY t (a) FROM stdin;\n1\n", "line 2: the dump ends within a COPY, whose last line"),
+        (
+            b"-- Dumping data for table opensips.jwt_profiles: 2 rows\n" + ROW,
+            "line 1: 2 rows of 'jwt_profiles' are announced, and 1 are there",
+        ),
+        (b"-- Listage des donn\xc3\xa9es de la table x.jwt_profiles : 1,002 rows\n" + ROW, "line 1: 1002 rows of"),
         (ROW + b"COMMIT", "line 2: the dump ends within a statement"),
     ],
 )
@@ -179,6 +184,17 @@ def test_a_dump_that_is_cut_is_not_taken_for_whole(dump: Path, text: bytes, gap:
         b"/*!40101 SET @OLD_SQL_MODE=@@SQL_MODE */;\n" + ROW + b"/*!40101 SET SQL_MODE=@OLD_SQL_MODE */;\n",
         b"/*!40101 SET @OLD_SQL_MODE=@@SQL_MODE */;\n" + ROW + b"SET SQL_MODE=IFNULL(@OLD_SQL_MODE, '');\n",
         b"START TRANSACTION;\n" + ROW + b"COMMIT;\n",
+        b"-- Dumping data for table opensips.jwt_profiles: 1 rows\n" + ROW,
+        b"-- Dumping data for table opensips.jwt_profiles: ~7 rows (approximately)\n" + ROW,
+        b"-- Dumping data for table opensips.other: 7 rows\n" + ROW,
+        b"-- MySQL dump 10.13  Distrib 8.0.36, for Linux (x86_64)\n"
+        b"SET @MYSQLDUMP_TEMP_LOG_BIN = @@SESSION.SQL_LOG_BIN;\nSET @@SESSION.SQL_LOG_BIN= 0;\n"
+        b"SET @@GLOBAL.GTID_PURGED=/*!80000 '+'*/ '3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5';\n"
+        b"STOP REPLICA;\nCHANGE REPLICATION SOURCE TO SOURCE_LOG_FILE='x', SOURCE_LOG_POS=1;\nSTART REPLICA;\n"
+        b"/*!50001 CREATE ALGORITHM=UNDEFINED */\n/*!50013 DEFINER=`a`@`%` SQL SECURITY DEFINER */\n"
+        b"/*!50001 VIEW `v` AS select 1 AS `a` */;\n"
+        + ROW
+        + b"SET @@SESSION.SQL_LOG_BIN = @MYSQLDUMP_TEMP_LOG_BIN;\n-- Dump completed on 2026-11-23 12:00:00\n",
     ],
 )
 def test_a_dump_that_has_its_end_is_whole(dump: Path, text: bytes) -> None:

@@ -17,7 +17,7 @@ class ColumnType:
     """The type of a column.
 
     Attributes:
-        name: its first word, in lower case: `double` for DOUBLE PRECISION.
+        name: its first word, in lower case (`double` for DOUBLE PRECISION), and `varying` behind it.
         length: the number in parentheses behind it, None without.
         is_array: whether there are many of them in a value.
     """

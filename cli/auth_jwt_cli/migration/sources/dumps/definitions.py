@@ -105,6 +105,8 @@ class Definitions:
         if words[2:3] == ["."]:
             position = 3  # a type of a schema: pg_catalog.int4
         name = name_of(item[position], self._session).lower()
+        if words[position + 1 : position + 2] == ["VARYING"]:
+            name = f"{name} varying"
         length = None
         if words[position + 1 : position + 2] == ["("] and _SHORT_NUMBER.fullmatch(item[position + 2].octets):
             length = int(item[position + 2].octets)

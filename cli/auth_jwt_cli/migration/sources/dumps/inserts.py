@@ -211,7 +211,7 @@ class Inserts:
             value: object = None
             try:
                 value = self._value(token, column)
-                value, token = self._cast(value, self._tokens.next())
+                value, token = self._cast(value, column, self._tokens.next())
             except Flaw as error:
                 flaw = flaw or str(error)
                 token = self._behind_value()
@@ -262,14 +262,14 @@ class Inserts:
                     pass
         raise Flaw("a value that is neither a literal nor NULL")
 
-    def _cast(self, value: object, token: Token) -> tuple[object, Token]:
+    def _cast(self, value: object, column: Column | None, token: Token) -> tuple[object, Token]:
         """Read a type, if there is one behind `::`; return the value as such, and the comma or parenthesis behind it.
 
         Raises:
             Flaw: something else is behind the value.
         """
         if token.word in (",", ")"):
-            return value, token
+            return self._literals.certain(value, column.type if column else None), token
         if token.word != "::":
             self._tokens.put_back(token)
             raise Flaw("a value that is neither a literal nor NULL")

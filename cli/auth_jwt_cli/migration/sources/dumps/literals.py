@@ -41,6 +41,7 @@ _SURROGATES: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _BYTEA: Final = re.compile(r"\\x((?:[0-9A-Fa-f]{2})*)")
 _BYTEA_ESCAPE: Final = re.compile(rb"\\(?:([0-3][0-7]{2})|(\\))")
 _HEX_DIGITS: Final = re.compile(rb"(?:0x|')([0-9A-Fa-f]*+)'?\Z")
+_TEXT_OR_BYTES: Final = "a value that is text or bytes, by a type that the dump does not declare"
 _NO_CHARACTER: Final = "a character that there is none of"
 _INTEGER: Final = re.compile(r"[-+]?[0-9]+")
 _NUMBER: Final = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?(?:NaN|Infinity)")
@@ -56,7 +57,20 @@ _REALS: Final = frozenset(("real", "double", "float", "float4", "float8"))
 _NUMBERS: Final = _INTEGERS | _REALS | frozenset(("numeric", "decimal", "dec", "fixed"))
 _BINARIES: Final = frozenset(("blob", "tinyblob", "mediumblob", "longblob", "binary", "varbinary"))
 _TEXTS: Final = frozenset(
-    ("char", "character", "varchar", "text", "tinytext", "mediumtext", "longtext", "enum", "set", "json")
+    (
+        "char",
+        "character",
+        "varchar",
+        "character varying",
+        "char varying",
+        "text",
+        "tinytext",
+        "mediumtext",
+        "longtext",
+        "enum",
+        "set",
+        "json",
+    )
 )
 _SQLITE_INTEGERS: Final = range(-(2**63), 2**63)
 _BOOLEANS: Final = {"t": True, "true": True, "f": False, "false": False}
@@ -126,7 +140,17 @@ class Literals:
         if field == b"\\N":
             return None
         octets = _COPY_ESCAPE.sub(_unescaper(_COPY_ESCAPED), field) if b"\\" in field else field
-        return self._typed(self._decoded(octets, None, kind, line), kind)
+        return self.certain(self._typed(self._decoded(octets, None, kind, line), kind), kind)
+
+    def certain(self, value: object, kind: ColumnType | None) -> object:
+        """Return a *value* of PostgreSQL, if it is not such as both `text` and `bytea` are written.
+
+        Raises:
+            Flaw: it is, and which of them it is is not known.
+        """
+        if kind is None and isinstance(value, str) and self._session.dialects == POSTGRESQL and _BYTEA.fullmatch(value):
+            raise Flaw(_TEXT_OR_BYTES)
+        return value
 
     def cast(self, value: object, kind: ColumnType) -> object:
         """Return the *value* as what `::` makes of it.
@@ -230,7 +254,7 @@ class Literals:
         if self._session.dialect is None:
             raise self._session.doubt("text in latin1", line)
         if kind is None and charset == self.charset and self._session.may_be(Dialect.MYSQL):
-            raise Flaw("a value that is text or bytes, by a type that the dump does not declare")
+            raise Flaw(_TEXT_OR_BYTES)
         if self._session.dialect is Dialect.MYSQL:
             return codecs.charmap_decode(octets, "strict", _MYSQL_LATIN1)[0]
         return octets.decode("latin-1")
@@ -245,11 +269,7 @@ class Literals:
     def _typed(self, value: str | bytes | int, kind: ColumnType | None) -> object:
         """Return what a column of that *kind* makes of a literal that is no number by itself."""
         is_postgresql = self._session.dialects == POSTGRESQL
-        if kind is None:
-            if isinstance(value, str) and is_postgresql and _BYTEA.fullmatch(value):
-                raise Flaw("a value that is text or bytes, by a type that the dump does not declare")
-            return value
-        if kind.is_array or isinstance(value, int) or self._session.dialects == SQLITE:
+        if kind is None or kind.is_array or isinstance(value, int) or self._session.dialects == SQLITE:
             return value
         if kind.name == "bit" and not is_postgresql:
             octets = value.encode("latin-1") if isinstance(value, str) else value

@@ -1,5 +1,6 @@
 """The statements of a dump, one after another: which give rows, which are passed over, which nobody understands."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
@@ -37,11 +38,12 @@ _PASSED_OVER: Final = {
     "FLUSH": MYSQL,
     "OPTIMIZE": MYSQL,
     "SHOW": MYSQL,
+    "STOP": MYSQL,  # SLAVE, REPLICA
 }
 """Statements that change no row, and whose they are."""
 _CHANGING: Final = frozenset(("UPDATE", "DELETE", "TRUNCATE", "MERGE", "LOAD", "RENAME", "DROP"))
 _UNDONE_BEFORE_ROWS: Final = frozenset(("DELETE", "TRUNCATE", "DROP"))
-_BRACKETS: Final = frozenset(("BEGIN", "START", "COMMIT", "END", "ROLLBACK", "LOCK", "UNLOCK", "USE"))
+_BRACKETS: Final = frozenset(("BEGIN", "START", "COMMIT", "END", "ROLLBACK", "LOCK", "UNLOCK"))
 _BEFORE_TABLE: Final = frozenset(("OR", "REPLACE", "TEMP", "TEMPORARY", "UNLOGGED", "GLOBAL", "LOCAL", "FOREIGN"))
 _WITH_BODY: Final = frozenset(("TRIGGER", "FUNCTION", "PROCEDURE", "EVENT", "RULE", "PACKAGE", "CONSTRAINT", "DEFINER"))
 """What CREATE makes that statements may stand in; CONSTRAINT TRIGGER, and DEFINER = ... TRIGGER."""
@@ -56,6 +58,8 @@ _NO_COLUMN: Final = frozenset(
     ("CONSTRAINT", "PRIMARY", "UNIQUE", "KEY", "INDEX", "FULLTEXT", "SPATIAL", "FOREIGN", "CHECK")
 )
 """What it may add or drop."""
+_COUNT: Final = re.compile(rb"-- .+ (?:[^ ]+\.)?([^ .]+?) ?: ([0-9]{1,3}(?:[.,]?[0-9]{3}){0,4}) rows")
+"""What HeidiSQL writes before the rows of a table, in the user's language, where it has counted and not estimated."""
 _MOST_TOKENS: Final = 10_000  # of a statement that is looked at as a whole
 
 
@@ -75,7 +79,7 @@ class Statements:
         self.gaps = Gaps()
         self._session = session
         self._endings = Endings(session, self.gaps)
-        self._tokens = Tokens(file, session, self._endings.comment)
+        self._tokens = Tokens(file, session, self._comment)
         self._literals = Literals(session, is_utf8=file.encoding == "utf-8")
         self._names = Names(self._tokens, session, layout)
         self._settings = Settings(session, self._literals, self._endings)
@@ -83,7 +87,9 @@ class Statements:
         self._inserts = Inserts(self._tokens, session, self._literals, self._names, layout)
         self._copies = Copies(self._tokens, session, self._literals, self._names, layout)
         self._columns: dict[Table, Columns] = {}
+        self._layout = layout
         self._numbers = dict.fromkeys(Table, 0)
+        self._counted: dict[Table, tuple[int, int]] = {}
 
     def rows(self) -> Iterator[SourceRow]:
         """Give every row.
@@ -105,6 +111,17 @@ class Statements:
             line = begins if cut.within == "a statement" else cut.line
             self.gaps.add(line, f"the dump ends within {cut.within} that begins there")
         self._endings.close()
+        for table, (count, line) in self._counted.items():
+            there, name = self._numbers[table], self._layout.name_of(table)
+            if there < count:
+                self.gaps.add(line, f"{count} rows of {name!r} are announced, and {there} are there")
+
+    def _comment(self, text: bytes, line: int) -> None:
+        self._endings.comment(text, line)
+        if found := _COUNT.fullmatch(text.rstrip()):
+            table = self._layout.table_named(found[1].decode("utf-8", "replace"))
+            if table is not None:
+                self._counted[table] = (int(re.sub(rb"[^0-9]", b"", found[2])), line)
 
     def _statement(self, token: Token, line: int) -> Iterator[SourceRow]:
         word = token.word
@@ -117,25 +134,28 @@ class Statements:
                 self._create()
             case "ALTER":
                 self._alter()
-            case "SET":
-                self._settings.apply(self._rest(), line)
-            case "DELIMITER" | "\\":
-                self._client_command(word, line)
             case _ if word in _CHANGING:
                 self._change(word)
-            case _ if word in _BRACKETS:
-                self._bracket(word, line)
+            case "SET":
+                self._settings.apply(self._rest(), line)
+            case "USE" if self._session.may_be(Dialect.MYSQL):
+                self._use(line)
+            case "DELIMITER" | "\\":
+                self._client_command(word, line)
             case _ if not token.is_end:
                 self._pass_over(word, line)
 
     def _pass_over(self, word: str, line: int) -> None:
         """Read a statement that changes no row; anything else is not understood."""
+        if word in _BRACKETS:
+            return self._bracket(word, line)
         dialects = _PASSED_OVER.get(word, frozenset())
         if dialects.isdisjoint(self._session.dialects):
             self._tokens.skip_line()
             raise NotUnderstood("text that is no statement of a dump")
         self._tokens.pass_over()
         self._session.narrow(dialects, f"{word} at the beginning of a statement", line)
+        return None
 
     def _insert(self, word: str) -> Iterator[SourceRow]:
         table = self._inserts.table(word)
@@ -150,13 +170,14 @@ class Statements:
 
     def _bracket(self, word: str, line: int) -> None:
         """Take a statement that begins what has to be ended, or ends it."""
-        rest = self._rest()
-        words = [token.word for token in rest]
+        words = [token.word for token in self._rest()]
         match word, words:
             case "BEGIN", [] | ["WORK" | "TRANSACTION" | "IMMEDIATE" | "DEFERRED" | "EXCLUSIVE", *_]:
                 if words[:1] not in ([], ["WORK"]):
                     self._session.narrow(ANY - MYSQL, f"BEGIN {words[0]}", line)
                 self._endings.begin("COMMIT", line, "a transaction begins there", "COMMIT")
+            case "START", ["SLAVE" | "REPLICA" | "ALL", *_]:
+                self._session.narrow(MYSQL, f"START {words[0]}", line)
             case "START", ["TRANSACTION", *_]:
                 self._session.narrow(MYSQL | POSTGRESQL, "START TRANSACTION", line)
                 self._endings.begin("COMMIT", line, "a transaction begins there", "COMMIT")
@@ -171,11 +192,15 @@ class Statements:
                     self._endings.begin("UNLOCK", line, "tables are locked there", "UNLOCK TABLES")
             case "UNLOCK", ["TABLES" | "TABLE"]:
                 self._endings.end("UNLOCK")
-            case "USE", [_] if self._session.may_be(Dialect.MYSQL):
-                self._session.narrow(MYSQL, "USE", line)
-                self._names.database = name_of(rest[0], self._session)
             case _:
                 raise NotUnderstood(f"a statement that begins with {word}")
+
+    def _use(self, line: int) -> None:
+        rest = self._rest()
+        if len(rest) != 1:
+            raise NotUnderstood("a statement that begins with USE")
+        self._session.narrow(MYSQL, "USE", line)
+        self._names.database = name_of(rest[0], self._session)
 
     def _client_command(self, sign: str, line: int) -> None:
         """Take a command to psql, behind a backslash, or MySQL's DELIMITER."""
