@@ -8,8 +8,9 @@ from auth_jwt_cli.migration.layout import SourceLayout
 from auth_jwt_cli.migration.sources import SourceError, SourceRow
 from auth_jwt_cli.migration.sources.dumps.columns import Columns
 from auth_jwt_cli.migration.sources.dumps.dialects import POSTGRESQL, Session
+from auth_jwt_cli.migration.sources.dumps.escapes import Flaw
 from auth_jwt_cli.migration.sources.dumps.inserts import TableRows
-from auth_jwt_cli.migration.sources.dumps.literals import Flaw, Literals
+from auth_jwt_cli.migration.sources.dumps.literals import Literals
 from auth_jwt_cli.migration.sources.dumps.names import NAMES, Names, name_of
 from auth_jwt_cli.migration.sources.dumps.tokens import CutOff, NotUnderstood, Token, Tokens
 

@@ -7,7 +7,8 @@ from typing import Final
 from auth_jwt_cli.migration.sources import SourceError
 from auth_jwt_cli.migration.sources.dumps.columns import UNDETERMINED, Column, Columns, ColumnType
 from auth_jwt_cli.migration.sources.dumps.dialects import MYSQL, POSTGRESQL, SQLITE, Dialect, Session
-from auth_jwt_cli.migration.sources.dumps.literals import Flaw, Literals
+from auth_jwt_cli.migration.sources.dumps.escapes import Flaw
+from auth_jwt_cli.migration.sources.dumps.literals import Literals
 from auth_jwt_cli.migration.sources.dumps.names import NAMES, name_of
 from auth_jwt_cli.migration.sources.dumps.tokens import Token, Tokens
 

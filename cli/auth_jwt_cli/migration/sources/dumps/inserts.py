@@ -1,6 +1,5 @@
 """INSERT and REPLACE: the rows of a table, one after another however many a statement has."""
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
@@ -10,15 +9,14 @@ from auth_jwt_cli.migration.layout import SourceLayout
 from auth_jwt_cli.migration.sources import SourceError, SourceRow
 from auth_jwt_cli.migration.sources.dumps.columns import UNDETERMINED, Column, Columns, ColumnType
 from auth_jwt_cli.migration.sources.dumps.dialects import ANY, MYSQL, POSTGRESQL, SQLITE, Session
-from auth_jwt_cli.migration.sources.dumps.literals import Flaw, Literals, unistr
+from auth_jwt_cli.migration.sources.dumps.escapes import Flaw, of_unistr
+from auth_jwt_cli.migration.sources.dumps.literals import Literals
 from auth_jwt_cli.migration.sources.dumps.names import NAMES, Names, name_of
 from auth_jwt_cli.migration.sources.dumps.tokens import NotUnderstood, Token, Tokens
 
 _PRIORITIES: Final = frozenset(("IGNORE", "DELAYED", "LOW_PRIORITY", "HIGH_PRIORITY"))
 _TAILS: Final = frozenset(("ON", "RETURNING", "AS"))
 """What may come behind the rows; AS gives the new row a name, to which ON DUPLICATE KEY UPDATE then refers."""
-# https://www.sqlite.org/lang_corefunc.html#unistr
-_UNISTR_ESCAPE: Final = re.compile(r"\\(?:u?([0-9A-Fa-f]{4})|\+([0-9A-Fa-f]{6})|U([0-9A-Fa-f]{8})|(\\))")
 
 
 class TableRows:
@@ -257,7 +255,7 @@ class Inserts:
                 case "CHAR", [int() as code] if 0 < code <= 0x10FFFF:
                     return chr(code)
                 case "UNISTR", [str() as text]:
-                    return unistr(_UNISTR_ESCAPE, text.encode("utf-8")).decode("utf-8")
+                    return of_unistr(text)
                 case _:
                     pass
         raise Flaw("a value that is neither a literal nor NULL")

@@ -2,47 +2,21 @@
 
 import codecs
 import re
-from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from auth_jwt_cli.migration.sources import SourceError
+from auth_jwt_cli.migration.sources.bits import bits_of_digits, bits_of_octets
+from auth_jwt_cli.migration.sources.dumps import escapes
 from auth_jwt_cli.migration.sources.dumps.columns import ColumnType
 from auth_jwt_cli.migration.sources.dumps.dialects import POSTGRESQL, SQLITE, Dialect, Session
+from auth_jwt_cli.migration.sources.dumps.escapes import Flaw
 from auth_jwt_cli.migration.sources.dumps.tokens import Token
 from auth_jwt_cli.migration.sources.files import text_of
 
-_MYSQL_ESCAPE: Final = re.compile(rb"\\(.)|''", re.DOTALL)
-_MYSQL_ESCAPE_IN_DOUBLE_QUOTES: Final = re.compile(rb'\\(.)|""', re.DOTALL)
-_MYSQL_ESCAPED: Final = {
-    b"0": b"\0",
-    b"b": b"\b",
-    b"n": b"\n",
-    b"r": b"\r",
-    b"t": b"\t",
-    b"Z": b"\x1a",
-    b"%": b"\\%",
-    b"_": b"\\_",
-}
-# https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-STRINGS-ESCAPE
-_POSTGRESQL_ESCAPE: Final = re.compile(
-    rb"\\(?:(?P<octal>[0-7]{1,3})|x(?P<hex>[0-9A-Fa-f]{1,2})|u(?P<four>[0-9A-Fa-f]{4})|U(?P<eight>[0-9A-Fa-f]{8})"
-    rb"|(?P<other>.))|''",
-    re.DOTALL,
-)
-# https://www.postgresql.org/docs/current/sql-copy.html, "Text Format"
-_COPY_ESCAPE: Final = re.compile(
-    rb"\\(?:(?P<octal>[0-7]{1,3})|x(?P<hex>[0-9A-Fa-f]{1,2})|(?P<other>.)|(?P<four>(?!))|(?P<eight>(?!)))", re.DOTALL
-)
-_POSTGRESQL_ESCAPED: Final = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
-_COPY_ESCAPED: Final = {**_POSTGRESQL_ESCAPED, b"v": b"\v"}
-_UNICODE_ESCAPE: Final = re.compile(r"\\(?:([0-9A-Fa-f]{4})|\+([0-9A-Fa-f]{6})|(\\))")
-_SURROGATES: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]")
-_BYTEA: Final = re.compile(r"\\x((?:[0-9A-Fa-f]{2})*)")
-_BYTEA_ESCAPE: Final = re.compile(rb"\\(?:([0-3][0-7]{2})|(\\))")
 _HEX_DIGITS: Final = re.compile(rb"(?:0x|')([0-9A-Fa-f]*+)'?\Z")
 _TEXT_OR_BYTES: Final = "a value that is text or bytes, by a type that the dump does not declare"
-_NO_CHARACTER: Final = "a character that there is none of"
+_LONG: Final = 1000  # int() refuses thousands of digits
 _INTEGER: Final = re.compile(r"[-+]?[0-9]+")
 _NUMBER: Final = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?(?:NaN|Infinity)")
 
@@ -77,13 +51,6 @@ _BOOLEANS: Final = {"t": True, "true": True, "f": False, "false": False}
 _UTF8: Final = frozenset(("utf8mb4", "utf8mb3", "utf8", "utf-8", "unicode", "ascii", "default"))
 # What MySQL calls latin1 is Windows' code page 1252, and the five bytes that are nothing there are control characters.
 _MYSQL_LATIN1: Final = "".join(bytes([octet]).decode("cp1252", "ignore") or chr(octet) for octet in range(256))
-
-
-_LONG: Final = 1000  # int() refuses thousands of digits
-
-
-class Flaw(Exception):
-    """What a value is cannot be told. The message shows no value."""
 
 
 class Literals:
@@ -139,8 +106,7 @@ class Literals:
         """
         if field == b"\\N":
             return None
-        octets = _COPY_ESCAPE.sub(_unescaper(_COPY_ESCAPED), field) if b"\\" in field else field
-        return self.certain(self._typed(self._decoded(octets, None, kind, line), kind), kind)
+        return self.certain(self._typed(self._decoded(escapes.of_copy(field), None, kind, line), kind), kind)
 
     def certain(self, value: object, kind: ColumnType | None) -> object:
         """Return a *value* of PostgreSQL, if it is not such as both `text` and `bytea` are written.
@@ -148,7 +114,12 @@ class Literals:
         Raises:
             Flaw: it is, and which of them it is is not known.
         """
-        if kind is None and isinstance(value, str) and self._session.dialects == POSTGRESQL and _BYTEA.fullmatch(value):
+        if (
+            kind is None
+            and isinstance(value, str)
+            and self._session.dialects == POSTGRESQL
+            and escapes.may_be_bytea(value)
+        ):
             raise Flaw(_TEXT_OR_BYTES)
         return value
 
@@ -223,11 +194,8 @@ class Literals:
     def _unescaped(self, octets: bytes, quote: bytes) -> bytes:
         if self._session.escapes is True and b"\\" in octets:
             if self._session.dialects == POSTGRESQL:
-                return _with_escapes(octets)
-            pattern = _MYSQL_ESCAPE if quote == b"'" else _MYSQL_ESCAPE_IN_DOUBLE_QUOTES
-            return pattern.sub(
-                lambda found: quote if found[1] is None else _MYSQL_ESCAPED.get(found[1], found[1]), octets
-            )
+                return escapes.of_postgresql(octets)
+            return escapes.of_mysql(octets, quote)
         return octets.replace(quote * 2, quote)
 
     def _prefixed(self, octets: bytes) -> bytes:
@@ -235,8 +203,8 @@ class Literals:
         if self.charset not in _UTF8 or not octets.endswith(b"'"):
             raise Flaw("a value that is neither a literal nor NULL")
         if before in (b"e", b"E"):
-            return _with_escapes(quoted[:-1])
-        return unistr(_UNICODE_ESCAPE, quoted[:-1].replace(b"''", b"'"))
+            return escapes.of_postgresql(quoted[:-1])
+        return escapes.of_unicode(quoted[:-1].replace(b"''", b"'"))
 
     def _decoded(self, octets: bytes, charset: str | None, kind: ColumnType | None, line: int) -> str | bytes:
         if charset == "binary" or (kind is not None and kind.name in _BINARIES and not kind.is_array):
@@ -271,18 +239,17 @@ class Literals:
         is_postgresql = self._session.dialects == POSTGRESQL
         if kind is None or kind.is_array or isinstance(value, int) or self._session.dialects == SQLITE:
             return value
-        if kind.name == "bit" and not is_postgresql:
+        if kind.name == "bit" and isinstance(value, str) and is_postgresql:
+            return bits_of_digits(value, kind.length or 1)
+        if kind.name == "bit":
             octets = value.encode("latin-1") if isinstance(value, str) else value
-            number = int.from_bytes(octets, "big")
-            return bool(number) if kind.length in (None, 1) else number
-        if kind.name == "bit" and kind.length in (None, 1):
-            return value == "1"
+            return bits_of_octets(octets, kind.length or 1)
         if isinstance(value, bytes):
             return int.from_bytes(value, "big") if kind.name in _NUMBERS else value
         if kind.name in _NUMBERS:
             return self._counted(value, kind)
         if kind.name == "bytea":
-            return _bytes_of(value)
+            return escapes.of_bytea(value)
         return _BOOLEANS.get(value, value) if kind.name in ("boolean", "bool") else value
 
     def _counted(self, value: str, kind: ColumnType) -> object:
@@ -298,61 +265,3 @@ def _number(text: str) -> int | Decimal:
         return int(text) if _INTEGER.fullmatch(text) and len(text) < _LONG else Decimal(text)
     except InvalidOperation:
         raise Flaw("a number beyond all bounds") from None
-
-
-def _unescaper(simple: Mapping[bytes, bytes]) -> Callable[[re.Match[bytes]], bytes]:
-    """Return what puts a character in the place of PostgreSQL's escape sequence."""
-
-    def unescaped(found: re.Match[bytes]) -> bytes:
-        if digits := found["octal"]:
-            return bytes([int(digits, 8) & 0xFF])
-        if digits := found["hex"]:
-            return bytes([int(digits, 16)])
-        if digits := found["four"] or found["eight"]:
-            return chr(int(digits, 16)).encode("utf-8", "surrogatepass")
-        other: bytes | None = found["other"]
-        return b"'" if other is None else simple.get(other, other)
-
-    return unescaped
-
-
-def unistr(escape: re.Pattern[str], octets: bytes) -> bytes:
-    """Return UTF-8 text with the character in the place of each *escape*: its first group that has digits, or itself.
-
-    Raises:
-        Flaw: it is no UTF-8, or a character is none.
-    """
-
-    def character(found: re.Match[str]) -> str:
-        digits = next((group for group in found.groups() if group is not None), "")
-        return digits if digits == "\\" else chr(int(digits, 16))
-
-    try:
-        return _in_one_piece(escape.sub(character, octets.decode("utf-8")).encode("utf-8", "surrogatepass"))
-    except (ValueError, OverflowError):
-        raise Flaw(_NO_CHARACTER) from None
-
-
-def _with_escapes(octets: bytes) -> bytes:
-    """Return what is between the quotes of PostgreSQL's E'...' as the text that it stands for."""
-    try:
-        return _in_one_piece(_POSTGRESQL_ESCAPE.sub(_unescaper(_POSTGRESQL_ESCAPED), octets))
-    except (ValueError, OverflowError):
-        raise Flaw(_NO_CHARACTER) from None
-
-
-def _in_one_piece(octets: bytes) -> bytes:
-    """Return *octets* with each pair of surrogates made the one character that it is."""
-    if b"\xed" not in octets:
-        return octets
-    text = octets.decode("utf-8", "surrogatepass")
-    return _SURROGATES.sub(lambda pair: pair[0].encode("utf-16", "surrogatepass").decode("utf-16"), text).encode(
-        "utf-8", "surrogatepass"
-    )
-
-
-def _bytes_of(text: str) -> bytes:
-    """Return the bytes that PostgreSQL's text of a `bytea` stands for, in its hex or its escape form."""
-    if found := _BYTEA.fullmatch(text):
-        return bytes.fromhex(found[1])
-    return _BYTEA_ESCAPE.sub(lambda part: part[2] or bytes([int(part[1], 8)]), text.encode("utf-8"))
