@@ -180,12 +180,12 @@ CSV |= {
 # -- dumps ------------------------------------------------------------------------------------------------------------
 
 
-def file(content: str | bytes, *options: str, pack: Callable[[bytes], bytes] = bytes) -> Case:
+def file(content: str | bytes, pack: Callable[[bytes], bytes] = bytes) -> Case:
     """One file."""
 
     def make(folder: Path) -> Sequence[object]:
         (folder / "dump").write_bytes(pack(content.encode() if isinstance(content, str) else content))
-        return [folder / "dump", *options]
+        return [folder / "dump"]
 
     return Case(make)
 
@@ -239,7 +239,7 @@ DUMPS |= {
     "UTF-16": file(f"{DDL}{INSERT}{VALUES['a broken quote']}", pack=lambda octets: octets.decode().encode("utf-16")),
     "cut xz": file(f"{DDL}{INSERT}{VALUES['a secret']}", pack=lambda octets: lzma.compress(octets)[:-40]),
     "custom format": file(f"PGDMP\x01{SECRET}"),
-    "an SQLite file on the way": file(f"SQLite format 3\0{SECRET}", "--from", "mysqldump"),
+    "an SQLite file on the way": file(f"SQLite format 3\0{SECRET}", pack=gzip.compress),
 }
 
 XML_ROWS = {

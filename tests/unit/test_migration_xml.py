@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from auth_jwt.provisioning.changes import Table
 from auth_jwt_cli.migration.layout import BOTH_TABLES, SourceLayout
-from auth_jwt_cli.migration.sources import SourceError, encodings
-from auth_jwt_cli.migration.sources.dumps import DumpSource
-from tests.migration_sources import as_read, values_of
+from auth_jwt_cli.migration.sources import SourceError, SourceRow, encodings
+from auth_jwt_cli.migration.sources.files import ReadingProgress
+from auth_jwt_cli.migration.sources.xml_dumps import rows_of_xml
 
 XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
 MYSQL_ESCAPES = {"&": b"&amp;", "<": b"&lt;", ">": b"&gt;", '"': b"&quot;"}
@@ -52,19 +52,21 @@ def results(statement: str, *rows: Mapping[str, object]) -> bytes:
     return f'<?xml version="1.0"?>\n\n<resultset statement="{statement}" {XSI}>\n'.encode() + made + b"</resultset>\n"
 
 
-def source_of(folder: Path, octets: bytes, *tables: Table) -> DumpSource:
+def as_read(folder: Path, octets: bytes, *tables: Table) -> list[SourceRow]:
     path = folder / "dump.xml"
     path.write_bytes(octets)
-    return DumpSource(path, SourceLayout(tables=tables or (PROFILES,)))
+    with ReadingProgress().opened(path) as file:
+        assert file.begins_with(b"<")
+        return list(rows_of_xml(file, SourceLayout(tables=tables or (PROFILES,))))
 
 
 def rows_of(folder: Path, octets: bytes) -> list[dict[str, object]]:
-    return values_of(source_of(folder, octets), PROFILES)
+    return [dict(row.values) for row in as_read(folder, octets)]
 
 
 def complaint_of(folder: Path, octets: bytes, *tables: Table) -> str:
     with pytest.raises(SourceError) as caught:
-        as_read(source_of(folder, octets, *tables))
+        as_read(folder, octets, *tables)
     assert "hunter2" not in str(caught.value)
     return str(caught.value)
 
@@ -95,11 +97,11 @@ def test_text_and_bytes_come_back_as_they_went_in_wherever_the_reading_pauses(
 ) -> None:
     """But for bytes that are text, which are text, as in SQL."""
     named = [dict(zip(("tag", "sip_username"), row, strict=True)) for row in rows]
-    source = source_of(tmp_path_factory.mktemp("xml"), dumped(*named))
+    folder = tmp_path_factory.mktemp("xml")
     whole = encodings.Opened.read1
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(encodings.Opened, "read1", lambda file, _size=-1: whole(file, chunk))
-        read = values_of(source, PROFILES)
+        read = rows_of(folder, dumped(*named))
 
     octets = [
         [value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value for value in row] for row in rows
@@ -164,7 +166,7 @@ def test_results_of_several_statements_are_read(tmp_path: Path) -> None:
         "SELECT *\nFROM `opensips`.`jwt_secrets` WHERE secret = 'x'\n", {"id": 1, "secret": "s"}
     )
 
-    rows = as_read(source_of(tmp_path, octets, *BOTH_TABLES))
+    rows = as_read(tmp_path, octets, *BOTH_TABLES)
 
     assert [(row.table, dict(row.values)) for row in rows] == [
         (PROFILES, {"id": "1", "tag": "t1", "sip_username": "alice"}),

@@ -6,15 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from auth_jwt.models import Columns
 from auth_jwt.provisioning.changes import Table
+from auth_jwt_cli.main import app
 from auth_jwt_cli.migration.layout import BOTH_TABLES, SourceLayout
 from auth_jwt_cli.migration.sources import Source, SourceError
 from auth_jwt_cli.migration.sources.csv_files import CsvForm, CsvSource
 from auth_jwt_cli.migration.sources.databases import DatabaseSource
 from auth_jwt_cli.migration.sources.dumps import DumpSource
 from auth_jwt_cli.migration.translation import Translation
+from events.stage import lambda_environment, template
 from tests.e2e.migration.servers import DATABASE, PASSWORD, USER, Server, mariadb, postgresql
 from tests.factories import HMAC_KEY
 from tests.migration_sources import write_sqlite
@@ -290,3 +293,39 @@ def test_an_error_that_quotes_a_value_is_told_by_its_code(
 
     assert HMAC_KEY[:8] not in complaint
     assert code in complaint
+
+
+MARK = "Zk9Qx7Vw3Jf5Tb8Nc2Lm6Rd4"
+MARKED = [
+    (1, "t1", MARK, "1", "2", None),
+    (2, "t1", MARK * 20_000, "1", "2", None),
+    (3, "t1", f"https://{MARK}", MARK, MARK, MARK),
+    (4, "t1", f"-----BEGIN PUBLIC KEY-----\n{MARK}", "1", None, MARK),
+    (5, "t1", f'{{"kty":"{MARK}","k":"{MARK}"}}', "1", "2", MARK),
+    (6, None, MARK, "1", "2", MARK),
+]
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+@pytest.mark.parametrize("kind", ["mysql", "postgres"])
+def test_lint_shows_no_value_of_a_live_table(
+    request: pytest.FixtureRequest, tmp_path: Path, kind: str, form: tuple[str, ...]
+) -> None:
+    server: Server = request.getfixturevalue(kind)
+    columns = "id INT, corresponding_tag VARCHAR(99), secret {}, start_ts VARCHAR(99), end_ts VARCHAR(99), alg TEXT"
+    text = "MEDIUMTEXT" if kind == "mysql" else "TEXT"
+    server.execute(f"CREATE TABLE marked ({columns.format(text)})", rows={"marked": MARKED})
+
+    shown = CliRunner().invoke(
+        app,
+        [
+            *("lint", *form, "--only", "secrets", "--secrets-table", "marked", "--report", str(tmp_path / "report")),
+            *("--password-file", str(server.password_file), server.url),
+        ],
+        env=lambda_environment(template(), {}),
+    )
+
+    server.execute("DROP TABLE marked")
+    assert shown.exit_code == 1
+    assert "bound-not-a-number" in shown.stdout
+    assert MARK[:5].lower() not in f"{shown.output} {(tmp_path / 'report').read_text()} {shown.exception!r}".lower()

@@ -202,12 +202,13 @@ class _Reading:
         self._grammar = _Grammar(form)
 
     def rows(self, file: Opened, given: Sequence[str] | None) -> Iterator[SourceRow]:
-        columns = given
+        columns, bounds = given, self._bounds_in(given or ())
         for number, record in _records(self._path, file, file.encoding or self._form.encoding, self._grammar):
             place = f"line {number}"
             fields = self._grammar.fields_of(record)
             if columns is None:
                 columns = self._header(fields)
+                bounds = self._bounds_in(columns)
             elif given is not None and number == 1 and set(given) <= set(fields or ()):
                 raise SourceError(
                     f"the first line of {self._path} names the columns itself: leave {_option_for(self._table)} out"
@@ -215,22 +216,28 @@ class _Reading:
             elif fields is None:
                 yield SourceRow(self._table, place, flaw="text behind a closing quote")
             elif len(fields) == len(columns):
-                yield self._row(place, dict(zip(columns, fields, strict=True)))
+                yield self._row(place, dict(zip(columns, fields, strict=True)), bounds)
             elif record:
                 yield SourceRow(self._table, place, flaw=f"{len(fields)} fields for {len(columns)} columns")
         if columns is None:
             raise SourceError(f"{self._path} is empty: a header with the names of the columns is wanted")
 
-    def _row(self, place: str, values: dict[str, str | None]) -> SourceRow:
+    def _bounds_in(self, columns: Sequence[str]) -> list[str]:
+        """Return the columns of a window, as they are spelled."""
+        if self._table is not Table.SECRETS:
+            return []
+        bounds = {self._layout.start_ts_column.lower(), self._layout.end_ts_column.lower()}
+        return [name for name in columns if name.lower() in bounds]
+
+    def _row(self, place: str, values: dict[str, str | None], bounds: list[str]) -> SourceRow:
         """Return a row, if its bounds are numbers; where they are not, a secret may stand where the tag should.
 
         So none of such a row is shown, the tag neither, and it is not taken along.
         """
-        if self._table is Table.SECRETS:
-            for name in (self._layout.start_ts_column, self._layout.end_ts_column):
-                if not _NUMBER.fullmatch(_value(values, name) or ""):
-                    flaw = f"no number in its column {name!r}, as if its fields were in another order"
-                    return SourceRow(self._table, place, flaw=flaw)
+        for name in bounds:
+            if not _NUMBER.fullmatch(values[name] or ""):
+                flaw = f"no number in its column {name!r}, as if its fields were in another order"
+                return SourceRow(self._table, place, flaw=flaw)
         return SourceRow(self._table, place, values)
 
     def _header(self, fields: Sequence[str | None] | None) -> list[str]:
