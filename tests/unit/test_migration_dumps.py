@@ -1,5 +1,6 @@
 """Whose SQL a dump is, whether it is whole, and what is done about text that nobody understands."""
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -391,6 +392,24 @@ def test_it_does_not_matter_where_the_reading_pauses(
 
     assert [(row.place, row.values, row.flaw) for row in source.rows()] == at_once
     assert gaps_of(source) == []
+
+
+def test_copy_is_read_in_flat_memory(dump: Path) -> None:
+    """Of 20 MB no more is held than a piece of them."""
+    with dump.open("wb") as file:
+        file.write(b"COPY jwt_profiles (id, tag, note) FROM stdin;\n")
+        file.writelines(b"%d\ttag-%d\t%s\n" % (number, number, b"x" * 1000) for number in range(20_000))
+        file.write(b"\\.\n")
+
+    tracemalloc.start()
+    try:
+        count = sum(1 for _ in DumpSource(dump, PROFILES_ONLY).rows())
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert count == 20_000
+    assert peak < 4_000_000
 
 
 def test_what_postgresql_writes_is_read_as_it_would_read_it(dump: Path) -> None:
