@@ -348,6 +348,89 @@ def test_each_is_read_right_or_named_as_not_whole(
     assert [gap.place for gap in source.gaps] == gaps
 
 
+PHPMYADMIN = rb"""-- phpMyAdmin SQL Dump
+-- version 5.2.1
+-- https://www.phpmyadmin.net/
+--
+-- Host: localhost:3306
+
+SET SQL_MODE = "NO_AUTO_VALUE_ON_ZERO";
+START TRANSACTION;
+SET time_zone = "+00:00";
+
+
+/*!40101 SET @OLD_CHARACTER_SET_CLIENT=@@CHARACTER_SET_CLIENT */;
+/*!40101 SET NAMES utf8mb4 */;
+
+-- --------------------------------------------------------
+
+CREATE TABLE `jwt_profiles` (
+  `id` int(10) UNSIGNED NOT NULL,
+  `tag` char(128) NOT NULL
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+INSERT INTO `jwt_profiles` (`id`, `tag`) VALUES
+(1, 'it''s \\'),
+(2, 'C:\\new\r\n');
+
+ALTER TABLE `jwt_profiles`
+  ADD PRIMARY KEY (`id`);
+
+ALTER TABLE `jwt_profiles`
+  MODIFY `id` int(10) UNSIGNED NOT NULL AUTO_INCREMENT, AUTO_INCREMENT=3;
+COMMIT;
+
+/*!40101 SET CHARACTER_SET_CLIENT=@OLD_CHARACTER_SET_CLIENT */;
+"""
+HEIDISQL = rb"""-- --------------------------------------------------------
+-- Host:                         127.0.0.1
+-- HeidiSQL Version:             12.6.0.6765
+-- --------------------------------------------------------
+
+/*!40101 SET @OLD_CHARACTER_SET_CLIENT=@@CHARACTER_SET_CLIENT */;
+/*!40101 SET NAMES utf8 */;
+/*!50503 SET NAMES utf8mb4 */;
+/*!40101 SET @OLD_SQL_MODE=@@SQL_MODE, SQL_MODE='NO_AUTO_VALUE_ON_ZERO' */;
+
+-- Dumping structure for table opensips.jwt_profiles
+CREATE TABLE IF NOT EXISTS `jwt_profiles` (
+  `id` int(10) unsigned NOT NULL AUTO_INCREMENT,
+  `tag` char(128) NOT NULL,
+  PRIMARY KEY (`id`)
+) ENGINE=InnoDB;
+
+-- Dumping data for table opensips.jwt_profiles: ~2 rows (approximately)
+DELETE FROM `jwt_profiles`;
+INSERT INTO `jwt_profiles` (`id`, `tag`) VALUES
+\t(1, 'it\'s \\'),
+\t(2, 'C:\\new\r\n');
+
+/*!40101 SET SQL_MODE=IFNULL(@OLD_SQL_MODE, '') */;
+/*!40101 SET CHARACTER_SET_CLIENT=@OLD_CHARACTER_SET_CLIENT */;
+""".replace(b"\\t(", b"\t(")
+DBEAVER = b"""INSERT INTO opensips.jwt_profiles (id,tag) VALUES
+\t (1,'it''s'),
+\t (2,'plain');
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "tags"),
+    [
+        (PHPMYADMIN, ["it's \\", "C:\\new\r\n"]),
+        (HEIDISQL, ["it's \\", "C:\\new\r\n"]),
+        (DBEAVER, ["it's", "plain"]),
+    ],
+    ids=["phpMyAdmin", "HeidiSQL", "DBeaver"],
+)
+def test_dumps_of_other_tools_are_read(dump: Path, text: bytes, tags: list[str]) -> None:
+    """As their source and published dumps have them; the tools themselves are not run here."""
+    found, source = read(dump, text)
+
+    assert found == tags
+    assert gaps_of(source) == []
+
+
 # -- wherever the reading pauses --------------------------------------------------------------------------------------
 
 POSTGRES_WHOLE = rb"""--
