@@ -143,7 +143,7 @@ def _install(*command: str | Path, requirements: str) -> None:
             running.stdin.write(requirements)
             running.stdin.close()
             for line in running.stderr:
-                if not line.startswith((" + ", " - ", " ~ ")):
+                if not line.startswith((" + ", " - ", " ~ ", "Using Python")):
                     print(f"  {line}", end="", flush=True)
     if running.returncode:
         raise subprocess.CalledProcessError(running.returncode, command)

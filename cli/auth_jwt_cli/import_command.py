@@ -69,8 +69,12 @@ def import_rows(
     Every secret gets an `alg` that says what it is. Where its text may be something else than an HMAC secret, the
     import names it and stops before it writes anything, unless --hmac or --skip-in-doubt is given.
 
-    Exit codes: 0 the tables hold every row; 1 some rows were refused, or are in doubt; 3 some rows differ; 4 the
-    source or the tables cannot be used; 130 interrupted.
+    A source is read to its end before anything is written. Where rows may be missing of it (a dump without its last
+    line, text that is no statement, a table without a row) the import says so and stops, unless --accept-incomplete
+    is given.
+
+    Exit codes: 0 the tables hold every row; 1 some rows were refused, are in doubt, or may be missing; 3 some rows
+    differ; 4 the source or the tables cannot be used, or the source may not be whole; 130 interrupted.
     """
     if not choice.is_made:
         fail("name a SOURCE; `auth-jwt import --help` says what it may be", USAGE)
@@ -108,14 +112,19 @@ def import_rows(
                 dry_run=dry_run,
                 workers=workers,
             )
-            interrupted, problem = _run(job, record, foresees=not hmac and not skip_in_doubt)
+            interrupted, problem = _run(
+                job, record, for_doubts=not hmac and not skip_in_doubt, accept_incomplete=choice.accept_incomplete
+            )
             summary = ImportSummary(
                 record=record,
                 source=source.name,
+                tables=choice.layout.tables,
+                reading=source.reading,
+                gaps=source.gaps,
                 dry_run=dry_run,
                 interrupted=interrupted,
                 problem=problem,
-                stopped=record.total(Outcome.REFUSED) > 0 and not record.has_begun,
+                stopped=(record.total(Outcome.REFUSED) > 0 or bool(source.gaps)) and not record.has_begun,
                 seconds=time.monotonic() - began,
                 pauses=pauses.pauses,
             )
@@ -127,16 +136,17 @@ def import_rows(
     connection.output.show(summary.as_json(), *map(Text, summary.lines()))
     if summary.problem is not None:
         complain(summary.problem)
-    raise typer.Exit(_code_of(summary))
+    raise typer.Exit(_code_of(summary, accept_incomplete=choice.accept_incomplete))
 
 
-def _run(job: Import, record: ImportRecord, *, foresees: bool) -> tuple[bool, str | None]:
+def _run(job: Import, record: ImportRecord, *, for_doubts: bool, accept_incomplete: bool) -> tuple[bool, str | None]:
     """Run the *job*; say whether somebody interrupted it, and what else ended it."""
+    for_doubts = for_doubts and Table.SECRETS in job.examination.tables
     try:
-        if foresees and Table.SECRETS in job.examination.tables:
-            for finding in job.in_doubt():
+        if for_doubts or not accept_incomplete:
+            for finding in job.look(for_doubts=for_doubts):
                 record.refused(finding)
-        if not record.total(Outcome.REFUSED):
+        if not record.total(Outcome.REFUSED) and (accept_incomplete or not job.source.gaps):
             job.run()
     except KeyboardInterrupt:
         return True, None
@@ -148,15 +158,15 @@ def _run(job: Import, record: ImportRecord, *, foresees: bool) -> tuple[bool, st
 def _entry_of(summary: ImportSummary, actor: str) -> AuditEntry:
     """Return the audit's entry for the whole import."""
     told = summary.as_json()
-    details = {name: told[name] for name in ("source", "complete", "interrupted", "problem", "tables")}
-    return AuditEntry(int(time.time()), actor, "import", "*", details=details)
+    details = {name: told[name] for name in ("source", "complete", "incomplete", "interrupted", "problem", "tables")}
+    return AuditEntry(int(time.time()), actor, "import", "*", outcome=summary.outcome, details=details)
 
 
-def _code_of(summary: ImportSummary) -> int:
+def _code_of(summary: ImportSummary, *, accept_incomplete: bool) -> int:
     if summary.interrupted:
         return _INTERRUPTED
-    if summary.problem is not None:
+    if summary.problem is not None or (summary.gaps and not accept_incomplete):
         return FAULT
-    if summary.record.total(Outcome.REFUSED):
+    if summary.record.total(Outcome.REFUSED) or summary.gaps:
         return REFUSED
     return 0 if summary.record.is_alike else CONFLICT

@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -20,8 +20,8 @@ from auth_jwt_cli.migration.layout import SourceLayout
 from auth_jwt_cli.migration.linting import findings_in, rows_of_source, rows_of_tables
 from auth_jwt_cli.migration.options import Choice, reads_source
 from auth_jwt_cli.migration.progress import PauseTeller, Progress, progress_on
-from auth_jwt_cli.migration.reports import FindingCounts, ReportFile, shown_findings
-from auth_jwt_cli.migration.sources import Source, SourceError
+from auth_jwt_cli.migration.reports import FindingCounts, ReportFile, shown_findings, shown_gaps, shown_reading
+from auth_jwt_cli.migration.sources import Gap, Reading, Source, SourceError
 from auth_jwt_cli.migration.target import Patience, Target, patient_client
 from auth_jwt_cli.migration.translation import Translation
 from auth_jwt_cli.options import reads_tables
@@ -51,7 +51,7 @@ def lint(
     nor anything computed from one.
 
     Exit codes: 0 nothing dangerous; 1 something is (with --strict: anything was found); 4 the source or the tables
-    cannot be used.
+    cannot be used, or rows of the source may be missing (not with --accept-incomplete).
     """
     ignored = _known(ignore or [])
     try:
@@ -75,13 +75,20 @@ def lint(
         except (AuthJwtError, KeyboardInterrupt) as error:
             problem = str(error) or "interrupted"
     if show is not None:
-        show.end(task.rows, counts, problem)
+        show.end(task, counts, problem)
     elif problem is None or task.rows:
         connection.output.show(None, *map(Text, _lines(task, counts)))
-    if problem is not None:
-        fail(f"{problem}; what is above is not all" if task.rows else problem, FAULT)
+    _fail_if_not_all(task, problem, accept_incomplete=choice.accept_incomplete)
     if counts.of(Severity.DANGER) or (strict and counts.counts):
         raise typer.Exit(REFUSED)
+
+
+def _fail_if_not_all(task: "_Lint", problem: str | None, *, accept_incomplete: bool) -> None:
+    """End the command where it did not look at all rows, or cannot know that it did."""
+    if problem is not None:
+        fail(f"{problem}; what is above is not all" if task.rows else problem, FAULT)
+    if task.gaps and not accept_incomplete:
+        fail("rows of the source may be missing; --accept-incomplete goes by those that are there", FAULT)
 
 
 def _known(rules: list[str]) -> frozenset[str]:
@@ -104,6 +111,16 @@ class _Lint:
         self.rows: Counter[str] = Counter()
         settings = connection.settings
         self.name = source.name if source else f"the tables {settings.profiles_table} and {settings.secrets_table}"
+
+    @property
+    def reading(self) -> Reading | None:
+        """How the source was read, where there are several ways."""
+        return self._source.reading if self._source else None
+
+    @property
+    def gaps(self) -> Sequence[Gap]:
+        """Why rows of the source may be missing."""
+        return self._source.gaps if self._source else ()
 
     def findings(self) -> Iterator[Finding]:
         """Give every finding."""
@@ -146,20 +163,28 @@ class _JsonDocument:
         sys.stdout.write(f"{self._separator}{json.dumps(finding)}")
         self._separator = ", "
 
-    def end(self, rows: Counter[str], counts: FindingCounts, problem: str | None) -> None:
+    def end(self, task: _Lint, counts: FindingCounts, problem: str | None) -> None:
         """Write what is known at the end."""
-        severities = {severity.value: counts.of(severity) for severity in Severity}
-        members = {"rows": rows, "rules": counts.as_json(), "severities": severities, "problem": problem}
+        members = {
+            "reading": None if task.reading is None else task.reading.as_json(),
+            "incomplete": [gap.as_json() for gap in task.gaps],
+            "rows": task.rows,
+            "rules": counts.as_json(),
+            "severities": {severity.value: counts.of(severity) for severity in Severity},
+            "problem": problem,
+        }
         sys.stdout.write(f"], {json.dumps(members)[1:]}\n")
 
 
 def _lines(task: _Lint, counts: FindingCounts) -> Iterator[str]:
     looked_at = ", ".join(f"{number} {table}" for table, number in task.rows.items()) or "no rows"
     yield f"Looked at {looked_at} of {task.name}."
+    yield from shown_reading(task.reading)
     yield from shown_findings(counts)
     yield ""
     told = ", ".join(f"{counts.of(severity)} {_plural(severity)}" for severity in Severity if counts.of(severity))
     yield f"Found: {told}." if told else "Found nothing."
+    yield from shown_gaps(task.gaps)
 
 
 def _plural(severity: Severity) -> str:

@@ -603,7 +603,7 @@ def test_rows_that_cannot_be_stored_are_named_and_the_others_taken(tables: Table
         a_source_profile(id=5),
     ]
 
-    told = tables.run("import", tables.sqlite(profiles, []), "--report", tables.folder / "report")
+    told = tables.run("import", tables.sqlite(profiles, []), "--only", "profiles", "--report", tables.folder / "report")
 
     assert told.code == 1
     assert [item["id"] for item in tables.items("jwt_profiles")] == [{"N": "5"}]
@@ -624,7 +624,7 @@ def test_of_two_rows_with_one_key_the_first_counts(tables: Tables) -> None:
         tables.folder, [a_source_profile(), a_source_profile(), a_source_profile(sip_username="bob")], []
     )
 
-    ran = tables.imported(folder)
+    ran = tables.imported(folder, "--only", "profiles")
 
     assert ran.code == 1
     assert ran.counts("profiles") == {"read": 3, "written": 1, "repeated": 1, "refused": 1}
@@ -758,7 +758,7 @@ def test_a_url_with_its_password_is_read_from_a_file_or_standard_input(tables: T
     file = tables.folder / "url"
     file.write_text(f"sqlite:///{tables.sqlite([a_source_profile()], [])}\n")
 
-    assert tables.imported("--url-file", file).code == 0
+    assert tables.imported("--url-file", file, "--only", "profiles").code == 0
 
 
 def test_tables_that_are_not_there_are_a_fault_and_the_answer_is_still_one_document(tables: Tables) -> None:
@@ -782,18 +782,122 @@ def test_a_source_that_breaks_off_leaves_what_it_gave_and_says_so(tables: Tables
     whole = dump.read_bytes()
     dump.write_bytes(whole[: len(whole) * 3 // 4])
 
-    assert tables.imported(dump).code == 4
-    assert tables.items("jwt_profiles") == []  # what is in doubt is looked for first, and it broke off there
-    broken = tables.imported(dump, "--skip-in-doubt")
+    stopped = tables.imported(dump, "--hmac")
+    assert tables.items("jwt_profiles") == []
+    broken = tables.imported(dump, "--accept-incomplete")
     dump.write_bytes(whole)
     mended = tables.imported(dump)
 
-    assert (broken.code, broken.document["complete"]) == (4, False)
-    assert broken.document["problem"]
+    assert (stopped.code, stopped.document["stopped"], stopped.document["tables"]) == (4, True, {})
+    assert (broken.code, broken.document["complete"], broken.document["stopped"]) == (1, False, False)
+    assert broken.document["incomplete"] == stopped.document["incomplete"]
+    assert "the dump ends within" in broken.document["incomplete"][0]["why"]
     assert broken.counts("profiles") == {"read": 300, "written": 300}
     assert mended.code == 0
     assert mended.counts("profiles") == {"read": 300, "unchanged": 300}
     assert len(tables.items("jwt_secrets")) == 300
+
+
+# -- whole, or named --------------------------------------------------------------------------------------------------
+
+DUMPS = ROOT / "tests" / "unit" / "data" / "dumps"
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "places"),
+    [
+        ("adminer.sql", 2, []),
+        ("bom.sql", 3, []),
+        ("pg_dump.sql", 4, []),
+        ("sqlite_dump.sql", 2, []),
+        ("warning_line.sql", 3, ["line 1"]),
+        ("cut.sql", 3, ["line 5"]),
+    ],
+)
+def test_a_dump_is_read_to_its_last_row_or_named_as_not_whole(
+    tables: Tables, name: str, rows: int, places: list[str]
+) -> None:
+    ran = tables.imported(DUMPS / name)
+
+    assert [gap["place"] for gap in ran.document["incomplete"]] == places
+    assert (ran.code, ran.document["complete"], ran.document["stopped"]) == (
+        (4, False, True) if places else (0, True, False)
+    )
+    assert len(tables.items("jwt_profiles") + tables.items("jwt_secrets")) == (0 if places else rows)
+    (told,) = [line for line in tables.audit() if line["audit"] == "import"]
+    assert told["outcome"] == ("stopped" if places else "done")
+    assert told["complete"] is not bool(places)
+
+    if places:
+        accepted = tables.imported(DUMPS / name, "--accept-incomplete")
+
+        assert (accepted.code, accepted.document["complete"]) == (1, False)
+        assert accepted.document["incomplete"] == ran.document["incomplete"]
+        assert len(tables.items("jwt_profiles") + tables.items("jwt_secrets")) == rows
+
+
+def test_what_is_missing_is_told_to_people_and_no_more_is_claimed(tables: Tables) -> None:
+    stopped = tables.run("import", DUMPS / "warning_line.sql")
+    accepted = tables.run("import", DUMPS / "warning_line.sql", "--accept-incomplete")
+    whole = tables.run("import", DUMPS / "pg_dump.sql", "--overwrite")
+    alone = tables.run("import", DUMPS / "pg_dump.sql", "--only", "profiles")
+
+    gap = "\nNot known to be whole:\n  - line 1: text that is no statement of a dump, which is not understood\n"
+    assert gap in stopped.out
+    assert "nothing was written: rows may be missing" in stopped.out
+    assert gap in accepted.out
+    assert "Done, but rows of the dump" in accepted.out
+    assert whole.out.startswith("Read as SQL of PostgreSQL: line 2 has the first line of pg_dump.\n")
+    assert "The tables hold every row of the dump" in whole.out
+    assert "The table of profiles holds every row of the dump" in alone.out
+    assert "every row" not in stopped.out + accepted.out
+
+
+def test_a_backslash_in_nobodys_dump_is_refused_and_read_as_the_command_line_says(tables: Tables) -> None:
+    dump = tables.folder / "dump.sql"
+    secret = HMAC_KEY + "\\n"
+    dump.write_text(
+        "INSERT INTO jwt_secrets (id, corresponding_tag, secret, start_ts, end_ts)"
+        f" VALUES (1, 't1', '{secret}', 1, 4102444800);"
+    )
+
+    refused = tables.imported(dump, "--only", "secrets")
+    assert tables.items("jwt_secrets") == []
+    told = [line for line in tables.audit() if line["audit"] == "import"]
+    read = {}
+    for dialect in ("mysql", "mysql-no-backslash-escapes", "postgresql", "sqlite"):
+        ran = tables.imported(dump, "--only", "secrets", "--dialect", dialect, "--overwrite")
+        assert (ran.code, ran.document["reading"]["because"]) == (0, "--dialect says so")
+        read[dialect] = tables.items("jwt_secrets")[0]["secret"]["S"]
+
+    assert (refused.code, told[0]["outcome"]) == (4, "failed")
+    assert "line 1 of the dump has a backslash in a text" in refused.document["problem"]
+    assert "--dialect mysql, postgresql or sqlite" in refused.document["problem"]
+    assert read == {
+        "mysql": HMAC_KEY + "\n",
+        "mysql-no-backslash-escapes": secret,
+        "postgresql": secret,
+        "sqlite": secret,
+    }
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "csv", "dbtext", "dump"])
+def test_a_table_without_a_row_stops_the_import_of_any_source(tables: Tables, kind: str) -> None:
+    write: dict[str, Callable[[], Path]] = {
+        "sqlite": lambda: tables.sqlite([a_source_profile()], []),
+        "csv": lambda: write_csv(tables.folder, [a_source_profile()], []),
+        "dbtext": lambda: write_dbtext(tables.folder, [a_source_profile()], []),
+        "dump": lambda: write_dump(tables.folder / "dump.sql", [a_source_profile()], []),
+    }
+    source = write[kind]()
+
+    stopped = tables.imported(source)
+    assert tables.items("jwt_profiles") == []
+    alone = tables.imported(source, "--only", "profiles")
+
+    assert stopped.code == 4
+    assert "there is no row of 'jwt_secrets'" in stopped.document["incomplete"][0]["why"]
+    assert (alone.code, alone.document["complete"]) == (0, True)
 
 
 # -- interrupted ------------------------------------------------------------------------------------------------------
@@ -860,7 +964,7 @@ def test_an_interrupted_import_that_is_run_again_ends_as_one_that_was_not(
     content = dump.read_bytes()
     pipe = tables.folder / "pipe.sql"
     os.mkfifo(pipe)
-    process = in_a_process(tables, "--skip-in-doubt", pipe)
+    process = in_a_process(tables, "--skip-in-doubt", "--accept-incomplete", pipe)
     with opened_for(process, pipe) as slow:
         slow.write(content[: len(content) // 2])
         slow.flush()

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from auth_jwt.models import Columns
 from auth_jwt.provisioning.changes import Table
 from auth_jwt_cli.migration.layout import SourceLayout
-from auth_jwt_cli.migration.sources import Source, SourceError, mysqldump
+from auth_jwt_cli.migration.sources import Source, SourceError
 from auth_jwt_cli.migration.sources.csv_files import CsvForm, CsvSource, csv_files_in
 from auth_jwt_cli.migration.sources.databases import DatabaseSource
 from auth_jwt_cli.migration.sources.dbtext import DbTextSource
-from auth_jwt_cli.migration.sources.mysqldump import DumpSource
+from auth_jwt_cli.migration.sources.dumps import DumpSource, tokens
 from auth_jwt_cli.migration.translation import Translation
 from tests.migration_sources import (
     a_source_profile,
@@ -78,14 +78,14 @@ def test_every_way_gives_the_same_items(profiles: list[dict[str, object]], secre
 )
 def test_a_dump_gives_back_what_was_dumped_wherever_the_reading_pauses(rows: list[list[Any]], chunk: int) -> None:
     profiles = [dict(zip(("id", "tag", "sip_username"), row, strict=True)) for row in rows]
-    before = mysqldump._CHUNK
-    mysqldump._CHUNK = chunk  # type: ignore[misc]
+    before = tokens._CHUNK
+    tokens._CHUNK = chunk  # type: ignore[misc]
     try:
         with tempfile.TemporaryDirectory() as name:
             source = DumpSource(write_dump(Path(name, "dump.sql"), profiles, []), LAYOUT)
             found = values_of(source, Table.PROFILES)
     finally:
-        mysqldump._CHUNK = before  # type: ignore[misc]
+        tokens._CHUNK = before  # type: ignore[misc]
 
     expected = [{column: _dumped(value) for column, value in row.items()} for row in profiles]
     assert [{column: _comparable(value) for column, value in row.items()} for row in found] == [

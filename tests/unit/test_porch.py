@@ -2,8 +2,11 @@
 
 import hashlib
 import json
+import os
 import re
+import subprocess
 import sys
+import sysconfig
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -69,6 +72,31 @@ def test_the_classifiers_name_the_pythons_that_ci_runs() -> None:
     assert named == set(
         yaml_of(ROOT / ".github" / "workflows" / "check.yml")["jobs"]["check"]["strategy"]["matrix"]["python"]
     )
+
+
+IMPORT_ALL = """
+import importlib, pkgutil, auth_jwt
+for module in pkgutil.walk_packages(auth_jwt.__path__, "auth_jwt."):
+    try:
+        importlib.import_module(module.name)
+    except ModuleNotFoundError as missing:
+        if missing.name.startswith("auth_jwt"):
+            raise
+"""
+
+
+@pytest.mark.parametrize("minor", ["11", "12", "13"])
+def test_every_python_of_this_machine_imports_the_package(minor: str) -> None:
+    """With the libraries of this environment: what is compiled for another Python cannot be found, and is left out."""
+    found = subprocess.run([ROOT / "tools" / "find-python", minor], check=False, capture_output=True, text=True)
+    if found.returncode:
+        pytest.skip(f"no Python 3.{minor} on this machine; GitHub's workflow runs all tests on it")
+    path = os.pathsep.join([str(ROOT / "layers" / "auth_jwt"), sysconfig.get_path("purelib")])
+    env = {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+
+    imported = subprocess.run([found.stdout.strip(), "-c", IMPORT_ALL], env=env, check=False, capture_output=True)
+
+    assert (imported.returncode, imported.stderr) == (0, b"")
 
 
 @pytest.mark.parametrize("title", ["Add a setting", "Add a reason", "Add a key kind", "Add a frontend"])

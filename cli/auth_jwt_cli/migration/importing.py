@@ -130,8 +130,10 @@ class Import:
     dry_run: bool = False
     workers: int = DEFAULT_WORKERS
 
-    def in_doubt(self) -> Iterator[Finding]:
-        """Give the secrets that may be something else than the HMAC secrets they would be taken for.
+    def look(self, *, for_doubts: bool) -> Iterator[Finding]:
+        """Read the whole source, so that it is known whether it has gaps.
+
+        Give the secrets that may be something else than the HMAC secrets they would be taken for, if that is wanted.
 
         Raises:
             SourceError: the source cannot be read (on).
@@ -144,7 +146,7 @@ class Import:
                     row = ledger.named(self.translation.of(source_row), self.columns)
                 except Unstorable:
                     continue
-                finding = self.examination.in_doubt(row)
+                finding = self.examination.in_doubt(row) if for_doubts else None
                 if finding is not None:
                     yield finding
 

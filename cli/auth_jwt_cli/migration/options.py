@@ -12,11 +12,13 @@ from auth_jwt.provisioning.changes import Table
 from auth_jwt_cli.inputs import secret_text, text_of
 from auth_jwt_cli.migration.layout import BOTH_TABLES, SourceLayout
 from auth_jwt_cli.migration.sources import Source, SourceError
+from auth_jwt_cli.migration.sources.completeness import CheckedSource
 from auth_jwt_cli.migration.sources.csv_files import CsvForm, CsvSource, csv_files_in, csv_members_in
 from auth_jwt_cli.migration.sources.databases import DatabaseSource, holds_password, is_database_url
 from auth_jwt_cli.migration.sources.dbtext import DbTextSource
+from auth_jwt_cli.migration.sources.dumps import DumpSource
+from auth_jwt_cli.migration.sources.dumps.dialects import Dialect
 from auth_jwt_cli.migration.sources.files import STANDARD_INPUT
-from auth_jwt_cli.migration.sources.mysqldump import DumpSource
 from auth_jwt_cli.options import with_options
 from auth_jwt_cli.output import USAGE, fail, is_interactive
 
@@ -30,9 +32,23 @@ class SourceKind(StrEnum):
     """The kinds of sources."""
 
     DATABASE = "database"
-    MYSQLDUMP = "mysqldump"
+    DUMP = "dump"
     CSV = "csv"
     DBTEXT = "dbtext"
+
+
+class DumpDialect(StrEnum):
+    """What the SQL of a dump may be said to be."""
+
+    MYSQL = "mysql"
+    MYSQL_WITHOUT_ESCAPES = "mysql-no-backslash-escapes"
+    POSTGRESQL = "postgresql"
+    SQLITE = "sqlite"
+
+    @property
+    def dialect(self) -> Dialect:
+        """Whose SQL it is."""
+        return Dialect.MYSQL if self is DumpDialect.MYSQL_WITHOUT_ESCAPES else Dialect(self.value)
 
 
 class OnlyTable(StrEnum):
@@ -56,6 +72,8 @@ class Choice:
         form: how they are written.
         columns: the names of the columns of those that do not have them in their first line.
         layout: what tables and columns are called.
+        dialect: whose SQL a dump is, where that is said.
+        accept_incomplete: whether to go on with a source that may not be whole.
     """
 
     named: str | None
@@ -67,6 +85,8 @@ class Choice:
     form: CsvForm
     columns: Mapping[Table, tuple[str, ...]]
     layout: SourceLayout
+    dialect: DumpDialect | None = None
+    accept_incomplete: bool = False
 
     @property
     def is_made(self) -> bool:
@@ -79,6 +99,9 @@ class Choice:
         Raises:
             SourceError: there is none such.
         """
+        return CheckedSource(self._source(), self.layout)
+
+    def _source(self) -> Source:
         if sum((self.named is not None, self.url_file is not None, bool(self.files))) != 1:
             fail("name one source: SOURCE, --url-file, or --profiles-file and --secrets-file", USAGE)
         if self.url_file is not None:
@@ -106,7 +129,16 @@ class Choice:
             if members is not None:
                 return self._csv(dict.fromkeys(members, path), members)
             return self._csv(csv_files_in(path, self.layout))
-        return DumpSource(path, self.layout) if kind is SourceKind.MYSQLDUMP else DbTextSource(path, self.layout)
+        return self._dump(path) if kind is SourceKind.DUMP else DbTextSource(path, self.layout)
+
+    def _dump(self, path: Path) -> Source:
+        said = self.dialect
+        return DumpSource(
+            path,
+            self.layout,
+            None if said is None else said.dialect,
+            backslash_escapes=said is not DumpDialect.MYSQL_WITHOUT_ESCAPES,
+        )
 
     def _database(self, url: str) -> Source:
         password = None
@@ -141,7 +173,7 @@ def _kind_of(named: str, path: Path, layout: SourceLayout) -> SourceKind:
     if is_database_url(named):
         return SourceKind.DATABASE
     if path == STANDARD_INPUT:
-        return SourceKind.MYSQLDUMP
+        return SourceKind.DUMP
     if path.is_dir():
         if (path / "toc.dat").is_file():
             raise SourceError(
@@ -150,12 +182,12 @@ def _kind_of(named: str, path: Path, layout: SourceLayout) -> SourceKind:
         plain = [(path / layout.name_of(table)).is_file() for table in layout.tables]
         return SourceKind.DBTEXT if any(plain) else SourceKind.CSV
     if path.exists() and not path.is_file():
-        return SourceKind.MYSQLDUMP  # a pipe, which must not be looked into beforehand
+        return SourceKind.DUMP  # a pipe, which must not be looked into beforehand
     if csv_members_in(path, layout) is not None:
         return SourceKind.CSV
     try:
         with path.open("rb") as file:
-            return SourceKind.DATABASE if file.read(len(_SQLITE)) == _SQLITE else SourceKind.MYSQLDUMP
+            return SourceKind.DATABASE if file.read(len(_SQLITE)) == _SQLITE else SourceKind.DUMP
     except OSError as error:
         raise SourceError(f"{named} cannot be read: {error.strerror}") from None
 
@@ -177,6 +209,8 @@ def _choice(  # one parameter for each option
     csv_null: list[str] | None,
     csv_encoding: str,
     only: OnlyTable | None,
+    dialect: DumpDialect | None,
+    accept_incomplete: bool,
     number_column: list[str] | None,
     boolean_column: list[str] | None,
     skip_column: list[str] | None,
@@ -215,6 +249,8 @@ def _choice(  # one parameter for each option
             if names is not None and table in layout.tables
         },
         layout=layout,
+        dialect=dialect,
+        accept_incomplete=accept_incomplete,
     )
 
 
@@ -234,7 +270,7 @@ _OPTIONS: Final[dict[str, tuple[Any, object]]] = {
             str | None,
             typer.Argument(
                 metavar="[SOURCE]",
-                help="mysql://USER@HOST/DB, postgres://USER@HOST/DB, an SQLite file, a file of mysqldump (also packed;"
+                help="mysql://USER@HOST/DB, postgres://USER@HOST/DB, an SQLite file, a dump of any (also packed;"
                 " `-` is standard input), a folder or zip archive of CSV, a folder of db_text files.",
             ),
         ],
@@ -245,6 +281,16 @@ _OPTIONS: Final[dict[str, tuple[Any, object]]] = {
         None,
     ),
     "only": (Annotated[OnlyTable | None, typer.Option("--only", help="One of the two tables alone.")], None),
+    "dialect": (
+        Annotated[DumpDialect | None, typer.Option("--dialect", help="Whose SQL a dump is, where it does not tell.")],
+        None,
+    ),
+    "accept_incomplete": (
+        Annotated[
+            bool, typer.Option("--accept-incomplete", help="Go on with a source that may not have all its rows.")
+        ],
+        False,
+    ),
     "url_file": (
         _option(Path | None, "--url-file", "Read the URL, password and all, from a file.", _DATABASE, metavar="FILE"),
         None,

@@ -6,7 +6,7 @@ Nothing here grows with the number of rows. No value of a column is ever shown: 
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +17,8 @@ from auth_jwt.provisioning.changes import Key, Table
 from auth_jwt_cli.migration.findings import RULES, Finding, Severity
 from auth_jwt_cli.migration.importing import Outcome, Taken
 from auth_jwt_cli.migration.progress import Progress
-from auth_jwt_cli.migration.sources import SourceError
+from auth_jwt_cli.migration.sources import Gap, Reading, SourceError
+from auth_jwt_cli.migration.sources.dumps.dialects import Dialect
 from auth_jwt_cli.output import warn
 from auth_jwt_cli.private_files import replaced
 
@@ -204,16 +205,22 @@ class ImportSummary:
     Attributes:
         record: what became of the rows.
         source: where they came from.
+        tables: those that were wanted of it.
+        reading: how it was read, where there are several ways.
+        gaps: why rows of it may be missing.
         dry_run: whether nothing was written.
         interrupted: whether somebody ended it before its time.
         problem: why it ended before its time, if nobody did.
-        stopped: whether secrets in doubt kept it from beginning.
+        stopped: whether gaps or secrets in doubt kept it from beginning.
         seconds: how long it took.
         pauses: how often it had to wait for the tables.
     """
 
     record: ImportRecord
     source: str
+    tables: tuple[Table, ...]
+    reading: Reading | None
+    gaps: Sequence[Gap]
     dry_run: bool
     interrupted: bool
     problem: str | None
@@ -225,12 +232,21 @@ class ImportSummary:
     def is_complete(self) -> bool:
         """Whether the tables hold every row of the source, or would but for a dry run."""
         ended = self.interrupted or self.problem is not None
-        return not ended and not self.record.total(Outcome.REFUSED) and self.record.is_alike
+        return not ended and not self.gaps and not self.record.total(Outcome.REFUSED) and self.record.is_alike
+
+    @property
+    def outcome(self) -> WriteOutcome:
+        """What the audit says of the whole."""
+        if self.stopped:
+            return WriteOutcome.STOPPED
+        return WriteOutcome.FAILED if self.interrupted or self.problem is not None else WriteOutcome.DONE
 
     def as_json(self) -> dict[str, Any]:
         """Return all of it as a JSON object."""
         return {
             "source": self.source,
+            "reading": None if self.reading is None else self.reading.as_json(),
+            "incomplete": [gap.as_json() for gap in self.gaps],
             "dry_run": self.dry_run,
             "complete": self.is_complete,
             "interrupted": self.interrupted,
@@ -246,6 +262,7 @@ class ImportSummary:
     def lines(self) -> Iterable[str]:
         """Give it as lines of text."""
         record = self.record
+        yield from shown_reading(self.reading)
         for table in record.counts:
             counts = self._counts(table)
             parts = [f"{number} {self._word(what)}" for what, number in counts.items() if number or what == _READ]
@@ -259,6 +276,7 @@ class ImportSummary:
                 yield f"  {_place(row.key.table, row.key.tag, row.key.id)}: {', '.join(row.columns)}"
             yield from _more(record.total(Outcome.DIFFERENT), len(record.different))
         yield from _shown("Taken along, but look at them", record.flags)
+        yield from shown_gaps(self.gaps)
         yield ""
         yield self._last_line()
 
@@ -268,6 +286,11 @@ class ImportSummary:
             return f"Interrupted after {took}. Run the same command again: it goes on where this one ended."
         if self.problem is not None:
             return f"Ended after {took}. What was written stays; run the same command again."
+        if self.stopped and self.gaps:
+            return (
+                f"Stopped after {took}, and nothing was written: rows may be missing, as is said above. Take the source"
+                " anew; or, to take along what is there, say --accept-incomplete."
+            )
         if self.stopped:
             return (
                 f"Stopped after {took}, and nothing was written: nobody can tell what the secrets above are."
@@ -276,7 +299,10 @@ class ImportSummary:
         if self.dry_run:
             return f"A dry run: nothing was written. It took {took}."
         if self.is_complete:
-            return f"The tables hold every row of {self.source}. It took {took}."
+            hold = "The tables hold" if len(self.tables) > 1 else f"The table of {self.tables[0].value} holds"
+            return f"{hold} every row of {self.source}. It took {took}."
+        if self.gaps:
+            return f"Done, but rows of {self.source} may be missing, as is said above. It took {took}."
         return f"Done, but not all rows of {self.source} are in the tables. It took {took}."
 
     def _counts(self, table: Table) -> dict[str, int]:
@@ -302,6 +328,22 @@ def shown_findings(counts: FindingCounts) -> Iterable[str]:
             yield f"  - {place}" if alike else f"  - {place}: {finding.why}"
         yield from _more(counts.counts[rule], len(examples))
         yield f"  Remedy: {examples[0].remedy}"
+
+
+def shown_reading(reading: Reading | None) -> Iterable[str]:
+    """Give how a source was read as lines of text."""
+    if reading is not None:
+        whose = "as SQL" if reading.dialect is None else f"as SQL of {Dialect(reading.dialect).label}"
+        yield f"Read {whose}: {reading.because}."
+
+
+def shown_gaps(gaps: Sequence[Gap]) -> Iterable[str]:
+    """Give the reasons why rows may be missing as lines of text."""
+    if gaps:
+        yield ""
+        yield "Not known to be whole:"
+        for gap in gaps:
+            yield f"  - {gap}"
 
 
 def _shown(title: str, counts: FindingCounts) -> Iterable[str]:

@@ -218,6 +218,24 @@ def test_every_dump_of_it_gives_the_same(here: Here, mysql: Server, options: tup
     assert here.imported(dump) == from_mysql(mysql)(here)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("--inserts",),
+        ("--column-inserts", "--rows-per-insert=2", "--on-conflict-do-nothing"),
+        ("--clean", "--if-exists", "--create", "--quote-all-identifiers"),
+    ],
+    ids=lambda options: " ".join(options) or "as it comes",
+)
+def test_every_dump_of_postgresql_gives_what_is_in_it(here: Here, postgres: Server, options: tuple[str, ...]) -> None:
+    dump = here.folder / "dump.sql"
+    connected = ("-h127.0.0.1", f"-p{postgres.port}", f"-U{USER}")
+    dump.write_bytes(postgres.run("pg_dump", *connected, *options, DATABASE))
+
+    assert here.imported(dump) == here.imported(postgres.url, "--password-file", postgres.password_file)
+
+
 def test_a_dump_through_a_pipe_gives_the_same(here: Here, mysql: Server) -> None:
     assert here.imported("-", stdin=dumped(mysql)) == from_mysql(mysql)(here)
 

@@ -15,7 +15,7 @@ from auth_jwt_cli.migration.layout import BOTH_TABLES, SourceLayout
 from auth_jwt_cli.migration.sources import Source, SourceError
 from auth_jwt_cli.migration.sources.csv_files import CsvForm, CsvSource
 from auth_jwt_cli.migration.sources.databases import DatabaseSource
-from auth_jwt_cli.migration.sources.mysqldump import DumpSource
+from auth_jwt_cli.migration.sources.dumps import DumpSource
 from auth_jwt_cli.migration.translation import Translation
 from events.stage import lambda_environment, template
 from tests.e2e.migration.servers import DATABASE, PASSWORD, USER, Server, mariadb, postgresql

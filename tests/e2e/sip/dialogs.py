@@ -172,11 +172,16 @@ def lose(kamailio: Kamailio, client: Client) -> None:
 
 
 def final_answers(client: Client, *, seconds: float = 0.4) -> list[int]:
-    """Return the status of every final response that comes, until nothing has come for some *seconds*."""
-    statuses = []
+    """Return the status of every final response that comes: the first, however late, and those close behind it.
+
+    Args:
+        client: to whom.
+        seconds: how close.
+    """
+    statuses: list[int] = []
     with contextlib.suppress(TimeoutError):
         while True:
-            message = client.receive(seconds)
+            message = client.receive(seconds if statuses else PATIENCE_SECONDS)
             if message.is_final and message.status is not None:
                 statuses.append(message.status)
     return statuses

@@ -9,7 +9,7 @@ import pytest
 from frontends.kamailio.local import Kamailio
 from tests.e2e.sip.clients import Client, answer_to, tcp, websocket
 from tests.e2e.sip.desk import DOMAIN, Desk, User
-from tests.e2e.sip.dialogs import Dialog, begun_by, final_answers, gruu_of, lose, next_request
+from tests.e2e.sip.dialogs import Dialog, begun_by, final_answers, gruu_of, lose, next_request, registered
 from tests.e2e.sip.line import Line
 from tests.e2e.sip.messages import Request, reply_to
 from tests.e2e.sip.stand import OUR_PAGE, Phones, bearer, proxy
@@ -118,6 +118,18 @@ def test_a_gruu_that_is_bound_no_more_leads_to_the_connection_it_had(kamailio: K
         call.say("BYE", 3)
 
         assert next_request(call.moves).method == "BYE"
+
+
+def test_who_is_called_at_a_connection_that_is_gone_is_not_available(kamailio: Kamailio, desk: Desk) -> None:
+    """Which the caller is told at once."""
+    user = desk.user()
+    with tcp(kamailio.tcp) as caller, tcp(kamailio.tcp) as phone:
+        assert registered(phone, user, desk.token(user))
+        lose(kamailio, phone)
+        more = [bearer(desk.token(user))]
+        request = Request(method="MESSAGE", user=user.name, contact=0, call=str(uuid.uuid4()), more=more)
+
+        assert answer_to(caller, bytes(request)).status == 480
 
 
 UNREACHABLE = """

@@ -4,7 +4,7 @@ Values are as natural as the source has them: text as `str`, numbers as `int`, `
 None, and `bytes` for what is not text (or not in the character set it should be in).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -33,6 +33,44 @@ class SourceRow:
     flaw: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A reason to think that a source has not all its rows.
+
+    Attributes:
+        why: the reason, which shows no value.
+        place: where it was found, for people: `line 7`.
+    """
+
+    why: str
+    place: str | None = None
+
+    def __str__(self) -> str:
+        """Return it as a line of text."""
+        return self.why if self.place is None else f"{self.place}: {self.why}"
+
+    def as_json(self) -> dict[str, str]:
+        """Return it as the members of a JSON object."""
+        return {"why": self.why} if self.place is None else {"place": self.place, "why": self.why}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a source was read, where there are several ways.
+
+    Attributes:
+        dialect: whose SQL it is; None: it is read alike, whosever it is.
+        because: what says so.
+    """
+
+    dialect: str | None
+    because: str
+
+    def as_json(self) -> dict[str, str | None]:
+        """Return it as a JSON object."""
+        return {"dialect": self.dialect, "because": self.because}
+
+
 class Source(Protocol):
     """A place that rows come from."""
 
@@ -46,6 +84,16 @@ class Source(Protocol):
         """How much of it has been read, from 0 to 1; None where nobody knows."""
         ...
 
+    @property
+    def reading(self) -> Reading | None:
+        """How it was read the last time, where there are several ways."""
+        return None
+
+    @property
+    def gaps(self) -> Sequence[Gap]:
+        """Why rows may be missing of those that `rows` gave the last time, once it has given all."""
+        return ()
+
     def keep(self) -> None:
         """Have `rows` give all of them again when it is called again, of a pipe, too."""
         ...
@@ -54,6 +102,6 @@ class Source(Protocol):
         """Give every row of the wanted tables, once.
 
         Raises:
-            SourceError: it cannot be read (on), or a wanted table is not in it.
+            SourceError: it cannot be read (on).
         """
         ...

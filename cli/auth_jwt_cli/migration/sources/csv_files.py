@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from auth_jwt.provisioning.changes import Table
 from auth_jwt_cli.migration.layout import BOTH_TABLES, SourceLayout, spelling_in
-from auth_jwt_cli.migration.sources import SourceError, SourceRow
+from auth_jwt_cli.migration.sources import Source, SourceError, SourceRow
 from auth_jwt_cli.migration.sources.encodings import Opened
 from auth_jwt_cli.migration.sources.files import STANDARD_INPUT, ReadingProgress
 from auth_jwt_cli.migration.sources.unpacking import members_of
@@ -74,7 +74,7 @@ def _is_readable(encoding: str) -> bool:
         return False
 
 
-class CsvSource:
+class CsvSource(Source):
     """CSV files, as a `Source`.
 
     Args:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 from auth_jwt.provisioning.changes import Table
 from auth_jwt_cli.migration.layout import SourceLayout, spelling_in
-from auth_jwt_cli.migration.sources import SourceError, SourceRow
+from auth_jwt_cli.migration.sources import Source, SourceError, SourceRow
 from auth_jwt_cli.migration.sources.bits import bits_of_digits, bits_of_octets
 from auth_jwt_cli.migration.sources.files import text_of
 
@@ -79,7 +79,7 @@ def holds_password(url: str) -> bool:
     )
 
 
-class DatabaseSource:
+class DatabaseSource(Source):
     """A database, as a `Source`."""
 
     def __init__(self, url: str, layout: SourceLayout, *, password: str | None = None) -> None:

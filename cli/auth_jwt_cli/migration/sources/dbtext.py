@@ -13,7 +13,7 @@ from typing import Final
 
 from auth_jwt.provisioning.changes import Table
 from auth_jwt_cli.migration.layout import SourceLayout
-from auth_jwt_cli.migration.sources import SourceError, SourceRow
+from auth_jwt_cli.migration.sources import Source, SourceError, SourceRow
 from auth_jwt_cli.migration.sources.files import ReadingProgress, text_of
 
 _COLUMN: Final = re.compile(r"[ ]*([^ (]+)[ ]*\([ ]*([silbdtSILBDT])[^,)]*(?:,[^)]*)?\)[ ]*")
@@ -27,7 +27,7 @@ _LONG: Final = 1000  # int() refuses thousands of digits
 _REAL: Final = re.compile(rb"-?[0-9]+(?:\.[0-9]*)?")
 
 
-class DbTextSource:
+class DbTextSource(Source):
     """A folder of db_text, as a `Source`."""
 
     def __init__(self, folder: Path, layout: SourceLayout) -> None:

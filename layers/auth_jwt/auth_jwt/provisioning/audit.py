@@ -12,6 +12,8 @@ class WriteOutcome(StrEnum):
 
     DONE = "done"
     UNKNOWN = "unknown"  # the tables did not answer: it may have happened
+    STOPPED = "stopped"  # of several writes: none was made
+    FAILED = "failed"  # of several writes: not all were made
 
 
 @dataclass(frozen=True, slots=True)

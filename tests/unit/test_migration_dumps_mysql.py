@@ -10,8 +10,9 @@ import pytest
 
 from auth_jwt.provisioning.changes import Table
 from auth_jwt_cli.migration.layout import SourceLayout
-from auth_jwt_cli.migration.sources import SourceError, mysqldump
-from auth_jwt_cli.migration.sources.mysqldump import DumpSource
+from auth_jwt_cli.migration.sources import SourceError
+from auth_jwt_cli.migration.sources.dumps import DumpSource, tokens
+from auth_jwt_cli.migration.sources.dumps.dialects import Dialect
 from tests.migration_sources import as_read, values_of
 
 PROFILES_ONLY = SourceLayout(tables=(Table.PROFILES,))
@@ -34,7 +35,7 @@ def _dump(tmp_path: Path) -> Path:
 def rows_of(dump: Path, text: bytes, layout: SourceLayout = PROFILES_ONLY) -> list[dict[str, object]]:
     """The values of each profile in a dump of that text."""
     dump.write_bytes(text)
-    return values_of(DumpSource(dump, layout), Table.PROFILES)
+    return values_of(DumpSource(dump, layout, Dialect.MYSQL), Table.PROFILES)
 
 
 def only_value(dump: Path, literal: bytes) -> object:
@@ -74,7 +75,7 @@ def only_value(dump: Path, literal: bytes) -> object:
         (b"X'68656C'", b"hel"),
         (b"x''", b""),
         (b"b'101'", b"\x05"),
-        (rb"_binary 'ab\0c'", "ab\0c"),
+        (rb"_binary 'ab\0c'", b"ab\0c"),
         (b"_binary '\xff'", b"\xff"),
         (b"_binary 0xFF00", b"\xff\x00"),
         (b"_latin1'\xe9'", "é"),
@@ -92,9 +93,9 @@ def test_a_literal_is_read_as_mysql_reads_it(dump: Path, literal: bytes, value: 
 def test_an_expression_is_no_value(dump: Path, literal: bytes) -> None:
     dump.write_bytes(b"INSERT INTO jwt_profiles (v) VALUES (" + literal + b"),('good');")
 
-    bad, good = as_read(DumpSource(dump, PROFILES_ONLY))
+    bad, good = as_read(DumpSource(dump, PROFILES_ONLY, Dialect.MYSQL))
 
-    assert bad.flaw == "a value is neither a literal nor NULL"
+    assert bad.flaw == "a value that is neither a literal nor NULL"
     assert good.values == {"v": "good"}
 
 
@@ -152,10 +153,27 @@ def test_what_triggers_and_routines_insert_is_no_row(dump: Path) -> None:
 
 
 def test_text_is_in_the_character_set_that_the_dump_names(dump: Path) -> None:
-    insert = b"INSERT INTO jwt_profiles (v) VALUES ('%b');"
+    insert = b"CREATE TABLE jwt_profiles (v text); INSERT INTO jwt_profiles (v) VALUES ('%b');"
 
     assert rows_of(dump, b"/*!40101 SET NAMES latin1 */;" + insert % "é€".encode("cp1252")) == [{"v": "é€"}]
     assert rows_of(dump, b"/*!50503 SET NAMES utf8mb4 */;" + insert % "é€".encode()) == [{"v": "é€"}]
+
+
+def test_text_of_latin1_may_be_bytes_where_no_type_is_declared(dump: Path) -> None:
+    dump.write_bytes("SET NAMES latin1; INSERT INTO jwt_profiles (v) VALUES ('é'),('e');".encode("latin-1"))
+
+    bad, good = as_read(DumpSource(dump, PROFILES_ONLY, Dialect.MYSQL))
+
+    assert bad.flaw == "a value that is text or bytes, by a type that the dump does not declare"
+    assert good.values == {"v": "e"}
+
+
+def test_text_that_is_not_utf_8_is_refused_in_a_column_of_text(dump: Path) -> None:
+    dump.write_bytes(b"CREATE TABLE jwt_profiles (a text, b blob); INSERT INTO jwt_profiles VALUES ('\xe9','\xe9');")
+
+    (row,) = as_read(DumpSource(dump, PROFILES_ONLY, Dialect.MYSQL))
+
+    assert row.flaw == "a text that is not UTF-8, and no other character set is named"
 
 
 def test_a_character_set_that_is_not_known_is_refused(dump: Path) -> None:
@@ -167,15 +185,7 @@ def test_a_character_set_that_is_not_known_is_refused(dump: Path) -> None:
     ("text", "complaint"),
     [
         pytest.param(b"INSERT INTO jwt_profiles VALUES (1);", "--complete-insert", id="no names of columns"),
-        pytest.param(b"CREATE TABLE other (a int);", "has no table 'jwt_profiles'", id="no such table"),
-        pytest.param(b"", "has no table 'jwt_profiles'", id="nothing in it"),
         pytest.param(CREATE + CREATE, "twice", id="of two databases"),
-        pytest.param(
-            b"INSERT INTO jwt_profiles (v) VALUES ('open);", "ends within a quoted text", id="a quote left open"
-        ),
-        pytest.param(b"/* open", "ends within", id="a comment left open"),
-        pytest.param(b"INSERT INTO jwt_profiles (v) VALUES ('a',", "middle of a statement", id="cut off"),
-        pytest.param(b"INSERT INTO jwt_profiles (v) SELECT 1;", "without VALUES", id="a query"),
     ],
 )
 def test_a_dump_that_cannot_be_read_is_an_error_that_says_why(dump: Path, text: bytes, complaint: str) -> None:
@@ -214,11 +224,11 @@ def test_a_schema_before_the_table_tells_databases_apart(dump: Path) -> None:
 def test_a_row_of_another_length_is_malformed_and_the_others_are_read(dump: Path) -> None:
     dump.write_bytes(b"INSERT INTO jwt_profiles (a, b) VALUES (1),(1,2),(1,2,3);")
 
-    short, good, long = as_read(DumpSource(dump, PROFILES_ONLY))
+    short, good, long = as_read(DumpSource(dump, PROFILES_ONLY, Dialect.MYSQL))
 
-    assert (short.place, short.flaw) == ("row 1", "1 values for 2 columns")
+    assert (short.place, short.flaw) == ("row 1, line 1", "1 values for 2 columns")
     assert good.values == {"a": 1, "b": 2}
-    assert (long.place, long.flaw) == ("row 3", "3 values for 2 columns")
+    assert (long.place, long.flaw) == ("row 3, line 1", "3 values for 2 columns")
 
 
 def test_a_packed_dump_is_read_as_well(dump: Path) -> None:
@@ -248,7 +258,7 @@ insert into jwt_profiles (id, tag, sip_username) values (4, "d""q", 'end');
 @pytest.mark.parametrize("chunk", range(1, 24))
 def test_it_does_not_matter_where_the_reading_pauses(dump: Path, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
     at_once = rows_of(dump, WHOLE)
-    monkeypatch.setattr(mysqldump, "_CHUNK", chunk)
+    monkeypatch.setattr(tokens, "_CHUNK", chunk)
 
     assert len(at_once) == 4
     assert rows_of(dump, WHOLE) == at_once
@@ -263,7 +273,7 @@ def test_a_statement_of_any_length_is_read_in_flat_memory(dump: Path) -> None:
 
     tracemalloc.start()
     try:
-        count = sum(1 for _ in DumpSource(dump, PROFILES_ONLY).rows())
+        count = sum(1 for _ in DumpSource(dump, PROFILES_ONLY, Dialect.MYSQL).rows())
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -274,7 +284,7 @@ def test_a_statement_of_any_length_is_read_in_flat_memory(dump: Path) -> None:
 
 def test_how_much_has_been_read_is_known(dump: Path) -> None:
     dump.write_bytes(b"INSERT INTO jwt_profiles (a) VALUES (1)" + b",('%s')" % (b"x" * 200_000) * 10 + b";")
-    source = DumpSource(dump, PROFILES_ONLY)
+    source = DumpSource(dump, PROFILES_ONLY, Dialect.MYSQL)
 
     def fractions() -> Iterator[float | None]:
         for _ in source.rows():

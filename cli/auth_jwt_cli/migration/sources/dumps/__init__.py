@@ -1,0 +1,83 @@
+"""Dumps: SQL as the tools of MySQL, MariaDB, PostgreSQL and SQLite write it, each read by its own rules; and XML."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from auth_jwt_cli.migration.layout import SourceLayout
+from auth_jwt_cli.migration.sources import Gap, Reading, Source, SourceRow
+from auth_jwt_cli.migration.sources.dumps.dialects import Dialect, Session
+from auth_jwt_cli.migration.sources.dumps.statements import Statements
+from auth_jwt_cli.migration.sources.files import ReadingProgress
+from auth_jwt_cli.migration.sources.xml_dumps import rows_of_xml
+
+
+class DumpSource(Source):
+    """A dump, as a `Source`.
+
+    Args:
+        path: of the file, `-` for standard input.
+        layout: what the tables are called in it.
+        dialect: whose SQL it is, where that is known.
+        backslash_escapes: whether a backslash escapes in MySQL's texts, while the dump itself does not say.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        layout: SourceLayout,
+        dialect: Dialect | None = None,
+        *,
+        backslash_escapes: bool = True,
+    ) -> None:
+        self._path = path
+        self._layout = layout
+        self._dialect = dialect
+        self._backslash_escapes = backslash_escapes
+        self._progress = ReadingProgress()
+        self._progress.expect(path)
+        self._session: Session | None = None
+        self._gaps: Sequence[Gap] = ()
+
+    @property
+    def name(self) -> str:
+        """See `Source`."""
+        return "the dump on standard input" if str(self._path) == "-" else f"the dump {self._path}"
+
+    @property
+    def fraction(self) -> float | None:
+        """See `Source`."""
+        return self._progress.fraction
+
+    @property
+    def reading(self) -> Reading | None:
+        """See `Source`."""
+        session = self._session
+        if session is None:
+            return None
+        if session.given is not None:
+            return Reading(session.given.value, "--dialect says so")
+        if session.dialect is None:
+            return Reading(None, "nothing in it tells whose SQL it is, and all would read it alike")
+        return Reading(session.dialect.value, "; ".join(session.signs))
+
+    @property
+    def gaps(self) -> Sequence[Gap]:
+        """See `Source`."""
+        return self._gaps
+
+    def keep(self) -> None:
+        """See `Source`."""
+        self._progress.keep()
+
+    def rows(self) -> Iterator[SourceRow]:
+        """See `Source`."""
+        self._gaps = ()
+        self._session = Session(self._dialect, backslash_escapes=self._backslash_escapes)
+        with self._progress.opened(self._path) as file:
+            if file.begins_with(b"<"):
+                self._session = None
+                yield from rows_of_xml(file, self._layout)
+                return
+            statements = Statements(file, self._layout, self._session)
+            yield from statements.rows()
+            self._gaps = statements.gaps.all()

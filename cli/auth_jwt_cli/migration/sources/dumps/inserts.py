@@ -1,0 +1,320 @@
+"""INSERT and REPLACE: the rows of a table, one after another however many a statement has."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+from auth_jwt.provisioning.changes import Table
+from auth_jwt_cli.migration.layout import SourceLayout
+from auth_jwt_cli.migration.sources import SourceError, SourceRow
+from auth_jwt_cli.migration.sources.dumps.columns import UNDETERMINED, Column, Columns, ColumnType
+from auth_jwt_cli.migration.sources.dumps.dialects import ANY, MYSQL, POSTGRESQL, SQLITE, Session
+from auth_jwt_cli.migration.sources.dumps.escapes import Flaw, of_unistr
+from auth_jwt_cli.migration.sources.dumps.literals import Literals
+from auth_jwt_cli.migration.sources.dumps.names import NAMES, Names, name_of
+from auth_jwt_cli.migration.sources.dumps.tokens import NotUnderstood, Token, Tokens
+
+_PRIORITIES: Final = frozenset(("IGNORE", "DELAYED", "LOW_PRIORITY", "HIGH_PRIORITY"))
+_TAILS: Final = frozenset(("ON", "RETURNING", "AS"))
+"""What may come behind the rows; AS gives the new row a name, to which ON DUPLICATE KEY UPDATE then refers."""
+
+
+class TableRows:
+    """Makes rows of the values that a statement gives for some columns of a table.
+
+    Args:
+        table: the table.
+        listed: the columns that values are given for.
+        columns: those that CREATE TABLE declares, None where there was none.
+        layout: says which are left out anyway.
+    """
+
+    def __init__(self, table: Table, listed: Sequence[str], columns: Columns | None, layout: SourceLayout) -> None:
+        self.table = table
+        declared = columns or {}
+        self.columns = [declared.get(name.lower()) or Column(name, None, default=UNDETERMINED) for name in listed]
+        self.columns = [
+            replace(column, default=None) if column.name in layout.skipped_columns else column
+            for column in self.columns
+        ]
+        self._names = list(listed)
+        self._flaw: str | None = None
+        self._others: dict[str, object] = {}
+        given = {name.lower() for name in listed}
+        for key, column in declared.items():
+            if key in given or column.name in layout.skipped_columns or key == layout.id_column.lower():
+                continue
+            if column.default is UNDETERMINED:
+                self._flaw = _lack_of(column)
+            else:
+                self._others[column.name] = column.default
+
+    def kind_of(self, position: int) -> ColumnType | None:
+        """Return the type of the column at that *position*, None if it is not known."""
+        return self.columns[position].type if position < len(self.columns) else None
+
+    def row(self, place: str, values: Sequence[object], flaw: str | None) -> SourceRow:
+        """Return the row of these *values*."""
+        if flaw is None and len(values) != len(self._names):
+            flaw = f"{len(values)} values for {len(self._names)} columns"
+        flaw = flaw or self._flaw
+        if flaw is not None:
+            return SourceRow(self.table, place, flaw=flaw)
+        return SourceRow(self.table, place, {**dict(zip(self._names, values, strict=True)), **self._others})
+
+
+class Inserts:
+    """Reads the rows of INSERT statements.
+
+    Args:
+        tokens: what is read.
+        session: whose it is.
+        literals: read the values.
+        names: read names of tables.
+        layout: what the tables are called.
+    """
+
+    def __init__(
+        self, tokens: Tokens, session: Session, literals: Literals, names: Names, layout: SourceLayout
+    ) -> None:
+        self._tokens = tokens
+        self._session = session
+        self._literals = literals
+        self._names = names
+        self._layout = layout
+
+    def table(self, word: str) -> Table | None:
+        """Read from behind INSERT or REPLACE (the *word*) up to the table's name; return which of the wanted it is."""
+        line = self._tokens.line
+        if word == "REPLACE":
+            self._session.narrow(MYSQL | SQLITE, "a REPLACE statement", line)
+        while (token := self._tokens.next()).word != "INTO":
+            if token.word == "OR":
+                self._session.narrow(SQLITE, "INSERT OR", line)
+                self._tokens.next()
+            elif token.word in _PRIORITIES:
+                self._session.narrow(MYSQL, f"INSERT {token.word}", line)
+            else:
+                self._tokens.put_back(token)  # MySQL may do without INTO
+                break
+        return self._names.table()
+
+    def rows(self, table: Table, columns: Columns | None, place: Callable[[int], str]) -> Iterator[SourceRow]:
+        """Read the rows from behind the table's name to the end of the statement.
+
+        Args:
+            table: the table.
+            columns: those that CREATE TABLE declares, None where there was none.
+            place: says where a row of a line stands.
+
+        Raises:
+            NotUnderstood: it is not as an INSERT is.
+            SourceError: what the columns are is not known.
+        """
+        listed, token = self._head()
+        if token.word == "SET":
+            yield self._assigned(table, columns, place)
+            return
+        if token.word not in ("VALUES", "VALUE"):
+            self._tokens.pass_over()
+            raise NotUnderstood("an INSERT that is not of VALUES")
+        rows = TableRows(table, self._listed(table, listed, columns), columns, self._layout)
+        while True:
+            token = self._tokens.next()
+            if token.word == "ROW":
+                token = self._tokens.next()
+            if token.word != "(":
+                self._tokens.skip_line()
+                raise NotUnderstood("something in place of a row")
+            yield self._row(rows, place(self._tokens.line))
+            token = self._tokens.next()
+            if token.word != ",":
+                break
+        self._tail(token)
+
+    def _head(self) -> tuple[list[str] | None, Token]:
+        """Read what may stand before VALUES; return the names of columns, if they are listed, and what comes then."""
+        listed = None
+        token = self._tokens.next()
+        if token.word == "AS":
+            self._tokens.next()  # PostgreSQL: another name of the table
+            token = self._tokens.next()
+        if token.word == "PARTITION":
+            self._listed_names()
+            token = self._tokens.next()
+        if token.word == "(":
+            self._tokens.put_back(token)
+            listed = self._listed_names()
+            token = self._tokens.next()
+        if token.word == "OVERRIDING":
+            self._session.narrow(POSTGRESQL, "OVERRIDING", self._tokens.line)
+            self._tokens.next(), self._tokens.next()  # SYSTEM VALUE, or USER VALUE
+            token = self._tokens.next()
+        return listed, token
+
+    def _listed(self, table: Table, listed: list[str] | None, columns: Columns | None) -> list[str]:
+        if listed is not None:
+            return listed
+        if columns is None:
+            raise SourceError(
+                f"the dump's INSERTs into {self._layout.name_of(table)!r} name no columns, and no CREATE TABLE came"
+                " before; dump again with the names (mysqldump --complete-insert, pg_dump --column-inserts), or with"
+                " the table's definition"
+            )
+        if self._session.dialects == SQLITE:
+            return [column.name for column in columns.values() if not column.is_generated]
+        return [column.name for column in columns.values()]
+
+    def _listed_names(self) -> list[str]:
+        names: list[str] = []
+        if self._tokens.next().word != "(":
+            raise NotUnderstood("an INSERT without its columns")
+        while True:
+            token = self._tokens.next()
+            if token.word == ")":
+                return names
+            if token.word != ",":
+                if token.kind not in NAMES:
+                    raise NotUnderstood("something in place of a column's name")
+                names.append(name_of(token, self._session))
+
+    def _assigned(self, table: Table, columns: Columns | None, place: Callable[[int], str]) -> SourceRow:
+        """Read MySQL's INSERT ... SET."""
+        self._session.narrow(MYSQL, "INSERT ... SET", self._tokens.line)
+        where = place(self._tokens.line)
+        names: list[str] = []
+        values: list[object] = []
+        while True:
+            names.append(name_of(self._tokens.next(), self._session))
+            if self._tokens.next().word != "=":
+                raise NotUnderstood("an INSERT ... SET without =")
+            column = (columns or {}).get(names[-1].lower())
+            try:
+                values.append(self._value(self._tokens.next(), column))
+            except Flaw as error:
+                raise NotUnderstood(f"an INSERT ... SET with {error}") from None
+            token = self._tokens.next()
+            if token.word != ",":
+                break
+        self._tail(token)
+        return TableRows(table, names, columns, self._layout).row(where, values, None)
+
+    def _row(self, rows: TableRows, place: str) -> SourceRow:
+        """Read the values of a row, up to its closing parenthesis."""
+        values: list[object] = []
+        flaw = None
+        token = self._tokens.next()
+        while token.word != ")" or values:
+            column = rows.columns[len(values)] if len(values) < len(rows.columns) else None
+            value: object = None
+            try:
+                value = self._value(token, column)
+                value, token = self._cast(value, column, self._tokens.next())
+            except Flaw as error:
+                flaw = flaw or str(error)
+                token = self._behind_value()
+            values.append(value)
+            if token.word == ")":
+                break
+            token = self._tokens.next()
+        return rows.row(place, values, flaw)
+
+    def _value(self, token: Token, column: Column | None) -> object:
+        if token.word == "DEFAULT":
+            if column is None:
+                raise Flaw("a DEFAULT of no column")
+            if column.default is UNDETERMINED:
+                raise Flaw(_lack_of(column))
+            return column.default
+        if token.word == "(":
+            self._tokens.put_back(token)
+            raise Flaw("a value that is neither a literal nor NULL")
+        if token.word in ("REPLACE", "UNISTR", "CHAR") and self._session.dialects == SQLITE:
+            return self._computed(token)
+        return self._literals.value_of(token, column.type if column else None, self._tokens.line)
+
+    def _computed(self, token: Token) -> str:
+        """Return what the functions give that SQLite's shell writes a text with line ends by.
+
+        Raises:
+            Flaw: it is another function, or has other arguments.
+        """
+        arguments: list[object] = []
+        function = token.word
+        if self._tokens.next().word != "(":
+            raise Flaw("a value that is neither a literal nor NULL")
+        while True:
+            arguments.append(self._value(self._tokens.next(), None))
+            token = self._tokens.next()
+            if token.word != ",":
+                break
+        if token.word == ")":
+            match function, arguments:
+                case "REPLACE", [str() as text, str() as old, str() as new] if old:
+                    return text.replace(old, new)
+                case "CHAR", [int() as code] if 0 < code <= 0x10FFFF:
+                    return chr(code)
+                case "UNISTR", [str() as text]:
+                    return of_unistr(text)
+                case _:
+                    pass
+        raise Flaw("a value that is neither a literal nor NULL")
+
+    def _cast(self, value: object, column: Column | None, token: Token) -> tuple[object, Token]:
+        """Read a type, if there is one behind `::`; return the value as such, and the comma or parenthesis behind it.
+
+        Raises:
+            Flaw: something else is behind the value.
+        """
+        if token.word in (",", ")"):
+            return self._literals.certain(value, column.type if column else None), token
+        if token.word != "::":
+            self._tokens.put_back(token)
+            raise Flaw("a value that is neither a literal nor NULL")
+        self._session.narrow(POSTGRESQL, "a cast by ::", self._tokens.line)
+        token = self._tokens.next()
+        name = name_of(token, self._session)
+        is_array, depth = False, 0
+        while (token := self._tokens.next()).word not in (",", ")") or depth:
+            if token.is_end:
+                raise Flaw("a value that is neither a literal nor NULL")
+            depth += {"(": 1, ")": -1}.get(token.word, 0)
+            is_array = is_array or token.word == "["
+        return self._literals.cast(value, ColumnType(name, is_array=is_array)), token
+
+    def _behind_value(self) -> Token:
+        """Read on behind a value that is none; return the comma or parenthesis that comes behind it."""
+        depth = 0
+        while (token := self._tokens.next()).word not in (",", ")") or depth:
+            if token.is_end:
+                raise NotUnderstood("a row without an end")
+            depth += {"(": 1, ")": -1}.get(token.word, 0)
+        return token
+
+    def _tail(self, token: Token) -> None:
+        """Read what may come behind the rows: what to do where a row is there, and what to answer."""
+        line = self._tokens.line
+        if token.is_end:
+            return
+        if token.word not in _TAILS:
+            self._tokens.skip_line()
+            raise NotUnderstood("something behind the rows of an INSERT")
+        if token.word == "ON":
+            token = self._tokens.next()
+            if token.word == "DUPLICATE":
+                self._session.narrow(MYSQL, "ON DUPLICATE KEY", line)
+            elif token.word == "CONFLICT":
+                self._session.narrow(ANY - MYSQL, "ON CONFLICT", line)
+            else:
+                self._tokens.skip_line()
+                raise NotUnderstood("something behind the rows of an INSERT")
+        elif token.word == "AS":
+            self._session.narrow(MYSQL, "INSERT ... AS", line)
+        self._tokens.pass_over()
+
+
+def _lack_of(column: Column) -> str:
+    return (
+        f"no value for the column {column.name!r}, which the database sets by itself: leave it out by --skip-column"
+        f" {column.name}, or read the database"
+    )

@@ -1,0 +1,267 @@
+"""What a literal of SQL stands for, by its dialect and by the type of the column that it is for."""
+
+import codecs
+import re
+from decimal import Decimal, InvalidOperation
+from typing import Final
+
+from auth_jwt_cli.migration.sources import SourceError
+from auth_jwt_cli.migration.sources.bits import bits_of_digits, bits_of_octets
+from auth_jwt_cli.migration.sources.dumps import escapes
+from auth_jwt_cli.migration.sources.dumps.columns import ColumnType
+from auth_jwt_cli.migration.sources.dumps.dialects import POSTGRESQL, SQLITE, Dialect, Session
+from auth_jwt_cli.migration.sources.dumps.escapes import Flaw
+from auth_jwt_cli.migration.sources.dumps.tokens import Token
+from auth_jwt_cli.migration.sources.files import text_of
+
+_HEX_DIGITS: Final = re.compile(rb"(?:0x|')([0-9A-Fa-f]*+)'?\Z")
+_TEXT_OR_BYTES: Final = "a value that is text or bytes, by a type that the dump does not declare"
+_LONG: Final = 1000  # int() refuses thousands of digits
+_INTEGER: Final = re.compile(r"[-+]?[0-9]+")
+_NUMBER: Final = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?(?:NaN|Infinity)")
+
+_INTEGERS: Final = frozenset(
+    [
+        *("smallint", "integer", "bigint", "int", "int2", "int4", "int8", "tinyint", "mediumint", "year", "oid"),
+        *("smallserial", "serial", "bigserial"),
+    ]
+)
+_REALS: Final = frozenset(("real", "double", "float", "float4", "float8"))
+"""A number of such a column has many spellings, of which drivers keep none: it is a double."""
+_NUMBERS: Final = _INTEGERS | _REALS | frozenset(("numeric", "decimal", "dec", "fixed"))
+_BINARIES: Final = frozenset(("blob", "tinyblob", "mediumblob", "longblob", "binary", "varbinary"))
+_TEXTS: Final = frozenset(
+    (
+        "char",
+        "character",
+        "varchar",
+        "character varying",
+        "char varying",
+        "text",
+        "tinytext",
+        "mediumtext",
+        "longtext",
+        "enum",
+        "set",
+        "json",
+    )
+)
+_SQLITE_INTEGERS: Final = range(-(2**63), 2**63)
+_BOOLEANS: Final = {"t": True, "true": True, "f": False, "false": False}
+_UTF8: Final = frozenset(("utf8mb4", "utf8mb3", "utf8", "utf-8", "unicode", "ascii", "default"))
+# What MySQL calls latin1 is Windows' code page 1252, and the five bytes that are nothing there are control characters.
+_MYSQL_LATIN1: Final = "".join(bytes([octet]).decode("cp1252", "ignore") or chr(octet) for octet in range(256))
+
+
+class Literals:
+    """Reads literals.
+
+    Args:
+        session: says by which rules.
+        is_utf8: whether all text is UTF-8, whatever the dump says: the file is known to be.
+
+    Attributes:
+        charset: the character set of the dump's texts, by the dump's name of it in lower case.
+    """
+
+    def __init__(self, session: Session, *, is_utf8: bool = False) -> None:
+        self._session = session
+        self._is_utf8 = is_utf8
+        self.charset = "utf8mb4"
+
+    def set_charset(self, name: str) -> None:
+        """Take texts for those of that character set.
+
+        Raises:
+            SourceError: it is not read.
+        """
+        self.charset = "utf8mb4" if self._is_utf8 else name.lower()
+        if self.charset not in _UTF8 and self.charset not in ("latin1", "binary", "sql_ascii"):
+            raise self._unread_charset()
+
+    def value_of(self, token: Token, kind: ColumnType | None, line: int) -> object:
+        """Return what a literal stands for in a column of that *kind* (None: that is not known).
+
+        Raises:
+            Flaw: it is no literal, or what it is cannot be told.
+            SourceError: what it is depends on the dialect or the character set, which cannot be told.
+        """
+        if token.kind == "number":
+            return self._plain_number(token.octets.decode("ascii"), kind, line)
+        if token.kind == "word":
+            return self._word(token.word, line)
+        if token.kind == "hex":
+            return self._typed(self._hex(token.octets, line), kind)
+        if token.kind == "bits":
+            return self._typed(self._bits(token.octets[2:-1], line), kind)
+        octets, charset = self._text(token)
+        return self._typed(self._decoded(octets, charset, kind, line), kind)
+
+    def copied(self, field: bytes, kind: ColumnType | None, line: int) -> object:
+        """Return what a *field* of COPY stands for.
+
+        Raises:
+            Flaw: what it is cannot be told.
+            SourceError: what it is depends on the character set, which is not read.
+        """
+        if field == b"\\N":
+            return None
+        return self.certain(self._typed(self._decoded(escapes.of_copy(field), None, kind, line), kind), kind)
+
+    def certain(self, value: object, kind: ColumnType | None) -> object:
+        """Return a *value* of PostgreSQL, if it is not such as both `text` and `bytea` are written.
+
+        Raises:
+            Flaw: it is, and which of them it is is not known.
+        """
+        if (
+            kind is None
+            and isinstance(value, str)
+            and self._session.dialects == POSTGRESQL
+            and escapes.may_be_bytea(value)
+        ):
+            raise Flaw(_TEXT_OR_BYTES)
+        return value
+
+    def cast(self, value: object, kind: ColumnType) -> object:
+        """Return the *value* as what `::` makes of it.
+
+        Raises:
+            Flaw: it cannot be such.
+        """
+        return self._typed(value, kind) if isinstance(value, str) else value
+
+    def _plain_number(self, text: str, kind: ColumnType | None, line: int) -> object:
+        """Return a number without quotes; what is no integer in 64 bits is a double to SQLite, however many digits."""
+        if kind is not None and kind.name in _REALS:
+            return float(text)
+        number = _number(text)
+        if not self._session.may_be(Dialect.SQLITE) or (isinstance(number, int) and number in _SQLITE_INTEGERS):
+            return number
+        if self._session.dialects == SQLITE:
+            return float(text)
+        if Decimal(repr(float(text))) != number:
+            raise self._session.doubt("a number of many digits", line)
+        return number
+
+    def _word(self, word: str, line: int) -> object:
+        if word == "NULL":
+            return None
+        if word not in ("TRUE", "FALSE"):
+            raise Flaw("a value that is neither a literal nor NULL")
+        if self._session.dialects == POSTGRESQL:
+            return word == "TRUE"
+        if self._session.may_be(Dialect.POSTGRESQL):
+            raise self._session.doubt("TRUE or FALSE", line)
+        return int(word == "TRUE")
+
+    def _hex(self, octets: bytes, line: int) -> bytes | int:
+        found = _HEX_DIGITS.search(octets)
+        digits = found[1].decode("ascii") if found else ""
+        session = self._session
+        if b"'" not in octets and session.dialects.isdisjoint({Dialect.MYSQL}):
+            return int(digits or "0", 16)
+        if session.may_be(Dialect.POSTGRESQL) or (b"'" not in octets and session.may_be(Dialect.SQLITE)):
+            if session.dialects == POSTGRESQL:
+                raise Flaw("a value that is neither a literal nor NULL")
+            raise session.doubt("a number or bytes in hexadecimal digits", line)
+        return bytes.fromhex(digits if len(digits) % 2 == 0 else f"0{digits}")
+
+    def _bits(self, bits: bytes, line: int) -> bytes | str:
+        if self._session.dialects == POSTGRESQL:
+            return bits.decode("ascii")
+        if self._session.may_be(Dialect.POSTGRESQL):
+            raise self._session.doubt("bits", line)
+        return int(bits or b"0", 2).to_bytes((len(bits) + 7) // 8, "big")
+
+    def _text(self, token: Token) -> tuple[bytes, str | None]:
+        """Return the bytes of a text, and the character set that is named before it, if there is one."""
+        session, (kind, octets, _) = self._session, token
+        if kind == "dollar":
+            return octets, None
+        if kind == "prefixed":
+            return self._prefixed(octets), None
+        if kind == "quoted":
+            if session.dialects != frozenset({Dialect.MYSQL}) or session.quotes_names is not False:
+                raise Flaw("a name where a value should be")
+            return self._unescaped(octets[1:-1], b'"'), None
+        if kind != "string":
+            raise Flaw("a value that is neither a literal nor NULL")
+        before, _, quoted = octets.partition(b"'")
+        charset = before.strip(b"_ \t\r\n").decode("ascii").lower() if before.startswith(b"_") else None
+        return self._unescaped(quoted[:-1], b"'"), charset
+
+    def _unescaped(self, octets: bytes, quote: bytes) -> bytes:
+        if self._session.escapes is True and b"\\" in octets:
+            if self._session.dialects == POSTGRESQL:
+                return escapes.of_postgresql(octets)
+            return escapes.of_mysql(octets, quote)
+        return octets.replace(quote * 2, quote)
+
+    def _prefixed(self, octets: bytes) -> bytes:
+        before, _, quoted = octets.partition(b"'")
+        if self.charset not in _UTF8 or not octets.endswith(b"'"):
+            raise Flaw("a value that is neither a literal nor NULL")
+        if before in (b"e", b"E"):
+            return escapes.of_postgresql(quoted[:-1])
+        return escapes.of_unicode(quoted[:-1].replace(b"''", b"'"))
+
+    def _decoded(self, octets: bytes, charset: str | None, kind: ColumnType | None, line: int) -> str | bytes:
+        if charset == "binary" or (kind is not None and kind.name in _BINARIES and not kind.is_array):
+            return octets
+        if octets.isascii():
+            return octets.decode("ascii")
+        charset = "utf8mb4" if self._is_utf8 else charset or self.charset
+        if charset in _UTF8:
+            text = text_of(octets)
+            if isinstance(text, bytes) and kind is not None and kind.name in _TEXTS:
+                raise Flaw("a text that is not UTF-8, and no other character set is named")
+            return text
+        if charset != "latin1":
+            raise self._unread_charset(line)
+        if self._session.dialect is None:
+            raise self._session.doubt("text in latin1", line)
+        if kind is None and charset == self.charset and self._session.may_be(Dialect.MYSQL):
+            raise Flaw(_TEXT_OR_BYTES)
+        if self._session.dialect is Dialect.MYSQL:
+            return codecs.charmap_decode(octets, "strict", _MYSQL_LATIN1)[0]
+        return octets.decode("latin-1")
+
+    def _unread_charset(self, line: int | None = None) -> SourceError:
+        where = f"the dump is in the character set {self.charset!r}, which"
+        if line is not None:
+            where = f"line {line} of the dump has text in a character set that"
+        how = "--encoding=UTF8" if self._session.dialects == POSTGRESQL else "--default-character-set=utf8mb4"
+        return SourceError(f"{where} is not read; dump again with {how}")
+
+    def _typed(self, value: str | bytes | int, kind: ColumnType | None) -> object:
+        """Return what a column of that *kind* makes of a literal that is no number by itself."""
+        is_postgresql = self._session.dialects == POSTGRESQL
+        if kind is None or kind.is_array or isinstance(value, int) or self._session.dialects == SQLITE:
+            return value
+        if kind.name == "bit" and isinstance(value, str) and is_postgresql:
+            return bits_of_digits(value, kind.length or 1)
+        if kind.name == "bit":
+            octets = value.encode("latin-1") if isinstance(value, str) else value
+            return bits_of_octets(octets, kind.length or 1)
+        if isinstance(value, bytes):
+            return int.from_bytes(value, "big") if kind.name in _NUMBERS else value
+        if kind.name in _NUMBERS:
+            return self._counted(value, kind)
+        if kind.name == "bytea":
+            return escapes.of_bytea(value)
+        return _BOOLEANS.get(value, value) if kind.name in ("boolean", "bool") else value
+
+    def _counted(self, value: str, kind: ColumnType) -> object:
+        if _NUMBER.fullmatch(value):
+            return float(value) if kind.name in _REALS else _number(value)
+        if self._session.may_be(Dialect.SQLITE):
+            return value  # whose columns hold anything
+        raise Flaw("a text where a number should be")
+
+
+def _number(text: str) -> int | Decimal:
+    try:
+        return int(text) if _INTEGER.fullmatch(text) and len(text) < _LONG else Decimal(text)
+    except InvalidOperation:
+        raise Flaw("a number beyond all bounds") from None

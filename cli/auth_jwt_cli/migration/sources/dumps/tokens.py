@@ -1,0 +1,351 @@
+"""The text of a dump as tokens, each by the rules of the dialect that it is of at that place.
+
+A statement may be as long as it likes (extended INSERTs are millions of bytes): no more of it is held than a token.
+"""
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from io import BufferedIOBase
+from typing import Final, NamedTuple
+
+from auth_jwt_cli.migration.sources import SourceError
+from auth_jwt_cli.migration.sources.dumps.dialects import MYSQL, POSTGRESQL, SQLITE, Dialect, Session
+
+_CHUNK: Final = 256 * 1024
+_MAX_TOKEN_BYTES: Final = 64 * 1024 * 1024  # far beyond what DynamoDB holds: something else is wrong
+
+_PLAIN: Final = rb"'[^']*+(?:''[^']*+)*+'"
+_ESCAPED: Final = rb"'[^'\\]*+(?:(?:\\.|'')[^'\\]*+)*+'"
+_PLAIN_QUOTED: Final = rb'"[^"]*+(?:""[^"]*+)*+"'
+_ESCAPED_QUOTED: Final = rb'"[^"\\]*+(?:(?:\\.|"")[^"\\]*+)*+"'
+_MYSQL_COMMENT: Final = rb"--(?:[ \t][^\n]*+|(?=\r?(?:\n|\Z)))|\#[^\n]*+"
+_OPENING: Final = (b"'", b'"', b"`", b"[")
+_CONDITIONAL: Final = re.compile(rb"/\*(M?)!([0-9]*+)")
+_SANDBOX: Final = b"999999"  # a version that no server has: https://mariadb.org/mariadb-dump-file-compatibility-change/
+_BEGINNINGS: Final = {"INSERT": ("INTO", "IGNORE", "OR"), "REPLACE": ("INTO",), "CREATE": ("TABLE",)}
+"""What begins a statement where it begins a line, by the word behind it: no other statement goes on like that."""
+_MARK_LENGTH: Final = 12
+_BLOCK_MARK: Final = re.compile(rb"/\*|\*/")
+
+
+class Token(NamedTuple):
+    """A piece of SQL: what kind (a group of the pattern), its bytes, and whether it is the first of its line."""
+
+    kind: str
+    octets: bytes
+    begins_line: bool = False
+
+    @property
+    def word(self) -> str:
+        """A keyword in upper case, or a sign; nothing for anything quoted."""
+        return self.octets.decode("utf-8", "replace").upper() if self.kind in ("word", "sign") else ""
+
+    @property
+    def is_end(self) -> bool:
+        """Whether it ends a statement."""
+        return self.kind == "end"
+
+
+class NotUnderstood(Exception):
+    """Something is not as it may be in a dump. The message says what, and shows no value."""
+
+
+class Unended(NotUnderstood):
+    """A statement has no end before the next one begins."""
+
+
+class CutOff(Exception):
+    """The dump ends where it should go on.
+
+    Attributes:
+        line: where what has no end begins.
+        within: what it ends within.
+    """
+
+    def __init__(self, line: int, within: str) -> None:
+        super().__init__(within)
+        self.line = line
+        self.within = within
+
+
+class Tokens:
+    """The tokens of a file, of which no more is held than the longest of them needs.
+
+    Args:
+        file: the dump.
+        session: says by which rules.
+        on_comment: is told of every comment: its text and its line.
+    """
+
+    def __init__(self, file: BufferedIOBase, session: Session, on_comment: Callable[[bytes, int], None]) -> None:
+        self._file = file
+        self._session = session
+        self._on_comment = on_comment
+        self._buffer = b""
+        self._position = 0
+        self._start = 0
+        self._counted = 0
+        self._line = 1
+        self._at_end = False
+        self._waiting: list[Token] = []
+        self._begins_line = True
+        self._version = -1
+        self._token = self._unended = re.compile(b"")
+
+    @property
+    def line(self) -> int:
+        """The line in which the token that was read last begins."""
+        return self._line_at(self._start)
+
+    def next(self) -> Token:
+        """Return the next token of a statement.
+
+        Raises:
+            CutOff: there is none.
+            Unended: the next statement begins there.
+        """
+        token = self.next_of_body()
+        if token.begins_line and token.word in _BEGINNINGS:
+            following = self.next_of_body()
+            self.put_back(following)
+            if following.word in _BEGINNINGS[token.word]:
+                self.put_back(token)
+                raise Unended("a statement without its end")
+        return token
+
+    def next_of_body(self) -> Token:
+        """Return the next token, where statements may stand within a statement.
+
+        Raises:
+            CutOff: there is none.
+        """
+        token = self.next_or_none()
+        if token is None:
+            raise CutOff(self.line, "a statement")
+        return token
+
+    def pass_over(self) -> None:
+        """Read on to the end of the statement."""
+        while not self.next().is_end:
+            pass
+
+    def put_back(self, token: Token) -> None:
+        """Make *token* the next one again."""
+        self._waiting.append(token)
+
+    def next_or_none(self) -> Token | None:
+        """Return the next token, None at the end.
+
+        Raises:
+            CutOff: the dump ends within a quoted text or a comment.
+            SourceError: what it means depends on the dialect, and that is not known.
+        """
+        if self._waiting:
+            return self._waiting.pop()
+        while (match := self._match()) is not None:
+            kind = str(match.lastgroup)
+            self._start = match.start()
+            if kind == "blank":
+                self._position = match.end()
+                self._begins_line = self._begins_line or b"\n" in match[0]
+            elif kind == "comment":
+                self._take_comment(match[0])
+                self._position = match.end()
+            elif kind == "block":
+                self._skip_block()
+            elif kind == "hash":
+                if not self._begins_line:
+                    raise self._session.doubt("a #", self.line)
+                self._session.narrow(MYSQL, "a comment behind #", self.line)
+            elif kind == "dollar":
+                return self._taken("dollar", self._dollar_quoted(match[0]))
+            elif self._is_read_alike(kind, match[0]):
+                self._position = match.end()
+                return self._taken(kind, match[0])
+        self._start = self._position
+        return None
+
+    def _taken(self, kind: str, octets: bytes) -> Token:
+        begins_line, self._begins_line = self._begins_line, False
+        return Token(kind, octets, begins_line)
+
+    def rest_of_line(self) -> bytes | None:
+        """Return what is left of the line, None at the end of the file; what was put back is forgotten."""
+        self._waiting.clear()
+        self._begins_line = True
+        while (end := self._buffer.find(b"\n", self._position)) < 0:
+            if not self._read_on():
+                rest = self._buffer[self._position :]
+                self._start = self._position
+                self._position = len(self._buffer)
+                return rest or None
+        self._start = self._position
+        rest = self._buffer[self._position : end]
+        self._position = end + 1
+        return rest
+
+    def skip_line(self) -> None:
+        """Go on behind the line in which the token that was read last begins."""
+        self._position = self._start
+        self.rest_of_line()
+
+    def _match(self) -> re.Match[bytes] | None:
+        """Find the next token or blank, None at the end of the file."""
+        while True:
+            if self._version != self._session.version:
+                self._version = self._session.version
+                self._token, self._unended = _patterns_of(
+                    self._session.dialects,
+                    escapes=self._session.escapes is True,
+                    escapes_in_double_quotes=self._session.escapes_in_double_quotes is True,
+                    delimiter=self._session.delimiter,
+                )
+            match = self._token.match(self._buffer, self._position)
+            # What reaches the end of what was read may go on behind it, and what has no end may have it there.
+            unended = (
+                match is not None
+                and match.lastgroup in ("sign", "word")
+                and self._unended.match(self._buffer, self._position) is not None
+            )
+            if (match is None or match.end() == len(self._buffer) or unended) and self._read_on():
+                continue
+            if unended and match is not None and match[0] in _OPENING:
+                raise CutOff(self._line_at(self._position), "a quoted text")
+            return match
+
+    def _is_read_alike(self, kind: str, octets: bytes) -> bool:
+        """Tell whether all dialects left read that token so; if not, fewer are left now, which read it in another way.
+
+        Raises:
+            SourceError: they do not, and all are left.
+        """
+        session = self._session
+        before = session.version
+        if kind == "name":
+            session.narrow(MYSQL | SQLITE, "a ` around a name", self.line)
+        elif kind == "prefixed":
+            session.narrow(POSTGRESQL, "a text with E or U& before it", self.line)
+        elif kind == "string" and octets.startswith(b"_"):
+            session.narrow(MYSQL, "a character set before a text", self.line)
+        if session.version != before:
+            return False
+        escapes = session.escapes_in_double_quotes if kind == "quoted" else session.escapes
+        if escapes is None and kind in ("string", "quoted") and b"\\" in octets:
+            raise session.doubt("a backslash in a text", self.line)
+        return True
+
+    def _take_comment(self, text: bytes) -> None:
+        session = self._session
+        if text.startswith(b"--") and text[2:3].strip() and session.dialect is None and session.may_be(Dialect.MYSQL):
+            raise session.doubt("-- with no blank behind it", self.line)
+        self._on_comment(text, self.line)
+
+    def _skip_block(self) -> None:
+        """Read on behind a comment in slashes; of one whose text MySQL runs, behind its beginning."""
+        while len(self._buffer) - self._position < _MARK_LENGTH and self._read_on():
+            pass
+        self._start = self._position
+        conditional = _CONDITIONAL.match(self._buffer, self._position)
+        if conditional is not None and self._session.may_be(Dialect.MYSQL):
+            self._session.narrow(MYSQL, "a comment that MySQL runs (/*!)", self.line)
+            if conditional[2] != _SANDBOX:
+                self._position = conditional.end()
+                return
+        nests = self._session.dialects == POSTGRESQL
+        while (end := _end_of_block(self._buffer, self._position, nests=nests)) is None:
+            if not self._read_on():
+                raise CutOff(self.line, "a comment")
+        text = self._buffer[self._position : end]
+        if not nests and self._session.may_be(Dialect.POSTGRESQL) and b"/*" in text[2:]:
+            raise self._session.doubt("a comment within a comment", self.line)
+        self._start = self._position
+        self._on_comment(text, self.line)
+        self._begins_line = self._begins_line or b"\n" in text
+        self._position = end
+
+    def _dollar_quoted(self, tag: bytes) -> bytes:
+        """Read a text of PostgreSQL in dollar quotes."""
+        if self._session.dialects != POSTGRESQL:
+            raise self._session.doubt("a $ that may be a quote", self.line)
+        while (end := self._buffer.find(tag, self._position + len(tag))) < 0:
+            if not self._read_on():
+                raise CutOff(self._line_at(self._position), "a quoted text")
+        self._start = self._position
+        text = self._buffer[self._position + len(tag) : end]
+        self._position = end + len(tag)
+        return text
+
+    def _line_at(self, position: int) -> int:
+        if position < self._counted:
+            return self._line - self._buffer.count(b"\n", position, self._counted)
+        self._line += self._buffer.count(b"\n", self._counted, position)
+        self._counted = position
+        return self._line
+
+    def _read_on(self) -> bool:
+        """Read more, as much again as is waiting; tell whether there was any. What is waiting then begins at 0."""
+        if self._at_end:
+            return False
+        waiting = len(self._buffer) - self._position
+        if waiting > _MAX_TOKEN_BYTES:
+            raise SourceError("the dump has a value of more than 64 MB, or a quote that is never closed")
+        more = self._file.read1(max(_CHUNK, waiting))  # as it comes: it may come slowly, from a pipe
+        self._at_end = not more
+        self._line = self._line_at(self._position)
+        self._buffer = self._buffer[self._position :] + more
+        self._position = self._start = self._counted = 0
+        return bool(more)
+
+
+def _end_of_block(buffer: bytes, start: int, *, nests: bool) -> int | None:
+    """Return where the comment that begins at *start* ends, None if that is not in the *buffer*."""
+    if not nests:
+        end = buffer.find(b"*/", start + 2)
+        return None if end < 0 else end + 2
+    depth = 0
+    for mark in _BLOCK_MARK.finditer(buffer, start):
+        depth += 1 if mark[0] == b"/*" else -1
+        if not depth:
+            return mark.end()
+    return None
+
+
+@lru_cache
+def _patterns_of(
+    dialects: frozenset[Dialect], *, escapes: bool, escapes_in_double_quotes: bool, delimiter: bytes
+) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
+    """Return the pattern of a token, and that of the beginning of one whose end was not read yet.
+
+    Of what dialects read otherwise, all that is a token to one of them is one here: whoever takes it checks.
+    """
+    is_mysql, is_postgresql, is_sqlite = (
+        dialect in dialects for dialect in (Dialect.MYSQL, Dialect.POSTGRESQL, Dialect.SQLITE)
+    )
+    alone = len(dialects) == 1
+    text = _ESCAPED if escapes else _PLAIN
+    parts = [
+        rb"(?P<end>%b)" % re.escape(delimiter),
+        rb"(?P<blank>\s++|\xef\xbb\xbf%b)" % (rb"|\*/" if is_mysql and alone else b""),
+        rb"(?P<comment>%b)" % (_MYSQL_COMMENT if is_mysql and alone else rb"--[^\n]*+"),
+        rb"(?P<block>/\*)",
+        rb"(?P<string>%b%b)" % (rb"(?:_[A-Za-z0-9]++\s*+|[nN])?" if is_mysql else b"[nN]?", text),
+        rb"(?P<quoted>%b)" % (_ESCAPED_QUOTED if escapes_in_double_quotes else _PLAIN_QUOTED),
+        rb"(?P<hex>%b(?:0x[0-9A-Fa-f]*+(?![A-Za-z_$])|[xX]'[0-9A-Fa-f]*+'))"
+        % (rb"(?:_[A-Za-z0-9]++\s*+)?" if is_mysql else b""),
+        rb"(?P<bits>[bB]'[01]*+')",
+        rb"(?P<number>[-+]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][-+]?[0-9]++)?(?![A-Za-z_$.]))",
+    ]
+    unended = [rb"""['"`]""", rb"[xXbBnN]'", rb"[-+]?[0-9.]++[eE]?[-+]?\Z"]
+    if is_mysql:
+        parts += [] if alone else [rb"(?P<hash>\#)"]
+        unended.append(rb"_[A-Za-z0-9]++\s*+(?:'|\Z)")
+    if is_mysql or is_sqlite:
+        parts.append(rb"(?P<name>`(?:[^`]|``)*+`%b)" % (rb"|\[[^\]]*+\]" if is_sqlite and alone else b""))
+        unended += [rb"\["] if is_sqlite and alone else []
+    if is_postgresql:
+        parts.append(rb"(?P<prefixed>[eE]%b|[uU]&(?:%b|%b))" % (_ESCAPED, _PLAIN, _PLAIN_QUOTED))
+        parts.append(rb"(?P<dollar>\$(?:[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*+)?\$)")
+        unended.append(rb"[eE]'|[uU]&(?:['\"]|\Z)|[uU]\Z")
+    parts += [rb"(?P<word>[A-Za-z0-9_$\x80-\xff]++)", rb"(?P<sign>::|.)"]
+    return re.compile(b"|".join(parts), re.DOTALL), re.compile(b"|".join(unended))
