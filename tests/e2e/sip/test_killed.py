@@ -20,7 +20,7 @@ from frontends.kamailio.local import HOST
 from tests.e2e.sip.stand import demand_programs
 
 THE_LAST_LINE: Final = "Open the page twice, two tabs will do, log in as alice and as bob, and call bob.\n"
-ENDS_WITHIN_SECONDS: Final = 10
+ENDS_WITHIN_SECONDS: Final = 15
 A_MAKEFILE: Final = "demo:\n\t@exec {python} -m frontends.webrtc --port 0\n"
 """As the project's, without what installs."""
 BEHIND_HAPROXY: Final = """
