@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from auth_jwt.errors import Fault, Unreachable
+from auth_jwt.errors import Fault, Throttled, Unreachable
 from auth_jwt.provisioning.secrets_manager import CURRENT, PENDING, PREVIOUS, SecretsManager, VersionsStore
 from tests.contract.servers import a_dynamodb as a_server
 from tests.contract.servers import an_error
@@ -91,7 +91,7 @@ def test_the_current_version_keeps_its_value(begun: Begun) -> None:
     ("status", "code", "kind"),
     [
         pytest.param(500, "InternalServiceError", Unreachable, id="a failure of AWS's"),
-        pytest.param(400, "ThrottlingException", Unreachable, id="too many calls"),
+        pytest.param(400, "ThrottlingException", Throttled, id="too many calls"),
         pytest.param(400, "AccessDeniedException", Fault, id="no permission"),
         pytest.param(400, "InvalidRequestException", Fault, id="a secret that is being deleted"),
     ],
