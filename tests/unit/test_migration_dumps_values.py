@@ -167,6 +167,8 @@ def test_a_field_of_copy_is_what_its_column_holds(dump: Path, kind: bytes, field
         (b"bit(1)", b"'\x01'", True),
         (b"bit", b"b'1'", True),
         (b"bit(12)", b"0x0105", 261),
+        (b"bit(16)", b"'\xc2\x81'", 49793),
+        (b"bit(16)", b"'\xff\x01'", 65281),
         (b"blob", b"'text'", b"text"),
         (b"int(10) unsigned", b"'12'", 12),
         (b"int", b"0x10", 16),

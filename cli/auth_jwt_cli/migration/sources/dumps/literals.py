@@ -211,6 +211,8 @@ class Literals:
             return octets
         if octets.isascii():
             return octets.decode("ascii")
+        if kind is not None and kind.name == "bit":
+            return octets
         charset = "utf8mb4" if self._is_utf8 else charset or self.charset
         if charset in _UTF8:
             text = text_of(octets)
@@ -242,7 +244,7 @@ class Literals:
         if kind.name == "bit" and isinstance(value, str) and is_postgresql:
             return bits_of_digits(value, kind.length or 1)
         if kind.name == "bit":
-            octets = value.encode("latin-1") if isinstance(value, str) else value
+            octets = value.encode("ascii") if isinstance(value, str) else value
             return bits_of_octets(octets, kind.length or 1)
         if isinstance(value, bytes):
             return int.from_bytes(value, "big") if kind.name in _NUMBERS else value
