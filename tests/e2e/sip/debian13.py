@@ -53,10 +53,13 @@ def unpack(folder: Path) -> bool:
 def _fetch(folder: Path) -> None:
     """Have `mmdebstrap` choose and verify the packages, and keep what Kamailio needs of them, as files of ours."""
     makes = ["mmdebstrap", "--quiet", "--variant=extract", f"--include={PACKAGES.replace(' ', ',')}", SUITE, "-"]
+    # An archive ends before its last blocks, and mmdebstrap fails when nobody reads those. It then hangs up on its
+    # whole process group, which must not be ours.
+    keeps = ["tar", "--extract", "--ignore-zeros", "--directory", folder, *_KEPT]
     with (
         (folder / "log").open("wb") as log,
-        subprocess.Popen(makes, stdout=subprocess.PIPE, stderr=log) as making,
-        subprocess.Popen(["tar", "-x", "-C", folder, *_KEPT], stdin=making.stdout, stderr=log) as keeping,
+        subprocess.Popen(makes, stdout=subprocess.PIPE, stderr=log, start_new_session=True) as making,
+        subprocess.Popen(keeps, stdin=making.stdout, stderr=log) as keeping,
     ):
         assert making.stdout is not None
         making.stdout.close()  # ours: so that it notices when the other one ends
