@@ -15,7 +15,7 @@ from typing import Any, Final
 from auth_jwt.errors import Denied, Reason
 from auth_jwt.http.wire import Ambiguous, NotWellFormed, ascii_lower
 
-REFUSED: Final = '{"status":"fail","msg":"not authorized","code":-1}'
+DENIAL: Final = '{"status":"fail","msg":"not authorized","code":-1}'
 
 _NOBODY: Final = ""  # no profile's username, and no profile's domain
 _REGISTER: Final = "REGISTER"
@@ -95,7 +95,7 @@ class Hook:
         return left if self.seconds is None else floor(min(self.seconds, left))  # a number may be infinite, as 1e999
 
 
-def granted(authorized_json: str, seconds: int | None) -> str:
+def permission(authorized_json: str, seconds: int | None) -> str:
     """Write the answer that admits: the answer of `/authorize`, with what the authenticators look for in front.
 
     Args:
