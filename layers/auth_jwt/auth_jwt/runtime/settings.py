@@ -1,7 +1,7 @@
-"""Every variable of the environment: its default, its unit, what it may be.
+"""Every environment variable: its default, its unit and its valid values.
 
-Read once, at start. A value that cannot be is a `BadSetting` whose message a stranger understands: the variable, the
-value, and what would be right.
+The environment is read once, at start. An invalid value raises `BadSetting`. The message names the variable, the value
+and the values that are accepted, so that an operator can act on it without reading this code.
 """
 
 import difflib
@@ -62,14 +62,14 @@ AUTHORIZER_DEFAULTS: Final[Mapping[str, str]] = {
     "AUTHORIZER_REFUSAL": "unauthorized",
     "TOKEN_SOURCES": "header:authorization",
 }
-"""Those that only API Gateway's authorizer reads, on top of the others."""
+"""The variables that only API Gateway's authorizer reads, in addition to `DEFAULTS`."""
 
 ROTATION_DEFAULTS: Final[Mapping[str, str]] = {
     "ROTATED_TAG": "",
     "ROTATION_OVERLAP_SECONDS": "86400",
     "SECRET_LIFETIME_SECONDS": "8640000",
 }
-"""Those that only the rotation of secrets reads, likewise. The first has to be set."""
+"""The variables that only the rotation of secrets reads, in addition to `DEFAULTS`. `ROTATED_TAG` must be set."""
 
 _MAX_NUMBER: Final = 10**9
 _MAX_DIGITS: Final = 20
@@ -93,7 +93,7 @@ class Database:
 
 
 class DynamoDbClient(StrEnum):
-    """Who asks DynamoDB: the express lane where it serves, or boto3 whatever it costs."""
+    """Which client reads DynamoDB: the express lane wherever it can, or always boto3, which starts more slowly."""
 
     EXPRESS = "express"
     BOTO3 = "boto3"
@@ -101,7 +101,7 @@ class DynamoDbClient(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The environment, read and checked. Durations are seconds."""
+    """The settings of the service, read from the environment and checked. Durations are in seconds."""
 
     database: Database
     profiles_table: str
@@ -118,10 +118,10 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
-        """Read *env*, taking the default of every variable that is not in it.
+        """Read *env*. A variable that is not in it has its default.
 
         Raises:
-            BadSetting: a value cannot be; names the variable, the value and what is accepted.
+            BadSetting: a value is invalid. The message names the variable, the value and what is accepted.
         """
         read = _Reader(env, DEFAULTS)
         return cls(
@@ -141,20 +141,20 @@ class Settings:
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """The tables that are read."""
+        """The names of the tables that logins read."""
         both = (self.profiles_table, self.secrets_table)
         return both if self.revocations_table is None else (*both, self.revocations_table)
 
 
 class AuthorizerResponse(StrEnum):
-    """What HTTP APIs with payload 2.0 are answered; every other form knows IAM policies only."""
+    """The form of the answer to HTTP APIs with payload 2.0. All other APIs take IAM policies only."""
 
     SIMPLE = "simple"
     IAM = "iam"
 
 
 class AuthorizerRefusal(StrEnum):
-    """How an IAM form says no: by an exception, or by a policy that denies."""
+    """How an IAM answer refuses: by an exception, or by a policy that denies."""
 
     UNAUTHORIZED = "unauthorized"
     DENY = "deny"
@@ -170,7 +170,7 @@ class SourceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TokenSource:
-    """A place of a request where a token may be; the name of a header is in lower case."""
+    """A place in a request where a token may be. The name of a header is in lower case."""
 
     kind: SourceKind
     name: str
@@ -178,12 +178,13 @@ class TokenSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizerSettings:
-    """What only API Gateway's authorizer asks of the environment.
+    """The settings that only API Gateway's authorizer reads.
 
     Attributes:
-        response: how HTTP APIs with payload 2.0 are answered.
-        refusal: how an IAM form says no.
-        token_sources: where tokens may be, in order; a TOKEN event has a field of its own instead.
+        response: the form of the answer to HTTP APIs with payload 2.0.
+        refusal: how an IAM answer refuses.
+        token_sources: where to look for tokens, in order. They do not apply to TOKEN events, whose token has its own
+            field.
     """
 
     response: AuthorizerResponse
@@ -192,10 +193,10 @@ class AuthorizerSettings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
-        """Read *env*, taking the default of every variable that is not in it.
+        """Read *env*. A variable that is not in it has its default.
 
         Raises:
-            BadSetting: a value cannot be; names the variable, the value and what is accepted.
+            BadSetting: a value is invalid. The message names the variable, the value and what is accepted.
         """
         read = _Reader(env, AUTHORIZER_DEFAULTS)
         return cls(
@@ -211,12 +212,12 @@ class AuthorizerSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RotationSettings:
-    """What only the rotation of secrets asks of the environment. Durations are seconds.
+    """The settings that only the rotation of secrets reads. Durations are in seconds.
 
     Attributes:
-        tag: whose secret is rotated.
-        overlap: how long a replaced secret goes on verifying.
-        lifetime: how long a new secret does if no other replaces it; longer than the overlap.
+        tag: the tag whose secret is rotated.
+        overlap: how long a replaced secret still verifies tokens.
+        lifetime: how long a new secret verifies tokens when no other replaces it; longer than the overlap.
     """
 
     tag: str
@@ -225,10 +226,10 @@ class RotationSettings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
-        """Read *env*, taking the default of every variable that is not in it; `ROTATED_TAG` has to be.
+        """Read *env*. A variable that is not in it has its default; `ROTATED_TAG` has none and must be set.
 
         Raises:
-            BadSetting: a value cannot be; names the variable, the value and what is accepted.
+            BadSetting: a value is invalid. The message names the variable, the value and what is accepted.
         """
         read = _Reader(env, ROTATION_DEFAULTS)
         tag = read("ROTATED_TAG", _tag, f"the tag whose secret is rotated, 1 to {MAX_TAG_CHARACTERS} characters")
@@ -243,7 +244,7 @@ class RotationSettings:
 
 
 def near_misses(env: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of *env* that nearly spell one of ours, each with the one it nearly spells."""
+    """Return the variables of *env* that nearly spell a setting, each with the setting it nearly spells."""
     known = {**DEFAULTS, **AUTHORIZER_DEFAULTS, **ROTATION_DEFAULTS}
     found = {}
     for name in env:
@@ -258,7 +259,7 @@ def near_misses(env: Mapping[str, str]) -> dict[str, str]:
 
 
 class _Reader:
-    """Reads one variable after another, turning what its parser cannot take into a `BadSetting`."""
+    """Reads variables one by one. A value that its parser does not accept raises `BadSetting`."""
 
     def __init__(self, env: Mapping[str, str], defaults: Mapping[str, str]) -> None:
         self._env = env
@@ -276,7 +277,7 @@ class _Reader:
 
 
 class _Unshowable(ValueError):
-    """The value may hold a password, so the message must not repeat it."""
+    """The value is invalid and may hold a password, so the message must not repeat it."""
 
 
 def _columns(read: _Reader) -> Columns:
@@ -448,7 +449,7 @@ def _authz_server(text: str) -> str | None:
 
 
 def _database(text: str) -> Database:
-    """Read a `DB_URL` (the module's `db_url`, for a database that has no passwords)."""
+    """Read a `DB_URL`: the OpenSIPS module's `db_url`, for a database that takes no passwords."""
     if not text:
         return Database()
     scheme, separator, rest = text.partition("://")
