@@ -63,7 +63,7 @@ def reason_for_boto3(
         if name in _MEANT_FOR_BOTO3 or (value and _MEANT_FOR_BOTO3_IF_NOT_EMPTY.fullmatch(name)):
             return f"{name} is set"
     if endpoint_of(region or env.get("AWS_DEFAULT_REGION", "")) is None:
-        return "the region is not set, or its name does not determine its endpoint"
+        return "no region, or its name does not determine the endpoint"
     if endpoint is None and ("AWS_ACCOUNT_ID" in env or any(table.startswith("arn:") for table in tables)):
         return "the account has an endpoint of its own"
     if identity_of(env) is None:
