@@ -16,7 +16,7 @@ from typing import Any, Final
 from auth_jwt.aws.connections import Connections
 from auth_jwt.aws.failures import Refused
 from auth_jwt.aws.identity import AwsIdentity, identity_of
-from auth_jwt.aws.signature import signed
+from auth_jwt.aws.signature import sign_headers
 from auth_jwt.aws.whole_answers import COST_WANTED, FIRST_ERROR, check_transfer, error_code_of, whole_answer
 from auth_jwt.errors import Fault
 
@@ -131,7 +131,7 @@ class ExpressClient:
             "Content-Type": "application/x-amz-json-1.0",
             "X-Amz-Target": f"{_TARGET}.{operation}",
         }
-        headers = signed(headers, body, credentials=self._identity(), region=self._region, now=self._clock())
+        headers = sign_headers(headers, body, credentials=self._identity(), region=self._region, now=self._clock())
         headers |= {"Content-Length": str(len(body)), "Accept-Encoding": "identity", "User-Agent": "auth_jwt"}
         answer = self._connections.ask("POST", "/", headers, body)
         check_transfer(answer.status, answer.headers, answer.body)
