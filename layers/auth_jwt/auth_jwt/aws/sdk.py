@@ -54,11 +54,11 @@ def own_session() -> boto3.Session:
     """
     made = botocore.session.Session()
     chain: CredentialResolver = made.get_component("credential_provider")
-    made.register_component("credential_provider", CredentialResolver([_Later(chain)]))
+    made.register_component("credential_provider", CredentialResolver([_LazyProvider(chain)]))
     return boto3.Session(botocore_session=made)
 
 
-class _Later(CredentialProvider):
+class _LazyProvider(CredentialProvider):
     """Replaces all providers of a *chain*. Its credentials look into the chain when they are first needed."""
 
     METHOD = "later"
@@ -68,10 +68,10 @@ class _Later(CredentialProvider):
         self._chain = chain
 
     def load(self) -> Credentials:
-        return _LaterCredentials(self._chain.load_credentials)
+        return _LazyCredentials(self._chain.load_credentials)
 
 
-class _LaterCredentials(Credentials):
+class _LazyCredentials(Credentials):
     """Credentials that are looked for when they are first needed.
 
     botocore's `DeferredRefreshableCredentials` cannot be used: it needs a time of expiry, and credentials of the
@@ -82,7 +82,7 @@ class _LaterCredentials(Credentials):
     """
 
     def __init__(self, find: Callable[[], Credentials | None]) -> None:
-        super().__init__("", "", method=_Later.METHOD)
+        super().__init__("", "", method=_LazyProvider.METHOD)
         self._find = find
         self._found: Credentials | None = None
         self._finding = Lock()
