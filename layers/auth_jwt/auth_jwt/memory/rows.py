@@ -220,8 +220,8 @@ class RowMemory:
     def _complete(self, entry: _Entry, read: tuple[Half, ...], began_at: float, failure: Unreachable) -> Recalled:
         """Join the half that was read with the other half as remembered, unless that is too old.
 
-        Without secrets no token can be judged: then the *failure* is raised. Without a profile the rows are returned, and
-        carry the failure.
+        Without secrets no token can be judged: then the *failure* is raised. Without a profile the rows are returned,
+        and carry the failure.
         """
         oldest = began_at - self._ttl - self._stale_for
         rows = entry.recalled.rows
