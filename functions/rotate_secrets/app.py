@@ -87,7 +87,7 @@ def _rotate(request: "Request", wired: "Service", report: Report) -> Trial | Non
     return rotation.do(request.step)
 
 
-# -- what stands between calls ----------------------------------------------------------------------------------------
+# -- what all calls share ---------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

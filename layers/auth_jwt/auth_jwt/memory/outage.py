@@ -77,7 +77,7 @@ class _Evidence:
     """What the reads of some tags say: which failed, how many in a row, and when the next attempt is due."""
 
     def __init__(self) -> None:
-        self._failing: OrderedDict[str, None] = OrderedDict()  # until they are read again
+        self._failing: OrderedDict[str, None] = OrderedDict()  # removed when a table answers about them
         self._failed_in_a_row = 0
         self._retry_at = float("-inf")
 
