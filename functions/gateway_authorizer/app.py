@@ -1,7 +1,7 @@
-"""API Gateway asks this Lambda authorizer who sends a request to another API.
+"""API Gateway calls this Lambda authorizer to learn who sends a request to another API.
 
-Serves REST APIs (`TOKEN` and `REQUEST`), WebSocket APIs (`$connect`) and HTTP APIs (payload 1.0, and 2.0 with simple or
-IAM answers), and answers what only keeps it warm. Translates only; `auth_jwt` decides.
+It serves REST APIs (`TOKEN` and `REQUEST`), WebSocket APIs (`$connect`) and HTTP APIs (payload 1.0, and 2.0 with simple
+or IAM answers). It also answers the pings that keep a process warm. It only translates: `auth_jwt` decides.
 """
 
 import base64
@@ -31,16 +31,16 @@ from auth_jwt.runtime.wiring import Service, service_of
 Event = Mapping[str, Any]
 Json = dict[str, Any]
 
-MAX_WEBSOCKET_BYTES: Final = 8000  # the quota is "8 KB", in whichever sense
-MAX_BYTES: Final = 6_000_000  # REST and HTTP APIs have no quota of their own, but Lambda has: 6 MB
+MAX_WEBSOCKET_BYTES: Final = 8000  # AWS's quota is "8 KB", which may mean 8000 or 8192 bytes
+MAX_BYTES: Final = 6_000_000  # Lambda's quota, 6 MB; REST and HTTP APIs have none of their own
 
 _SCHEME: Final = re.compile(r"\Abearer(?:[ \t]+|\Z)", re.IGNORECASE)
-_SUBPROTOCOLS: Final = "sec-websocket-protocol"  # the one header of a WebSocket that a page can set
-_MAX_EXACT: Final = 2**53 - 1  # the largest integer that every reader of JSON reads as it is
+_SUBPROTOCOLS: Final = "sec-websocket-protocol"  # the only WebSocket header that a web page can set
+_MAX_EXACT: Final = 2**53 - 1  # the largest integer that every JSON reader reads exactly
 
-# Powertools has classes for these events and answers. Importing them takes a sixth longer, and their policies drop the
-# partition of the ARN, so that in China and GovCloud nobody would be let in: docs/decisions/0011.
-# An account is twelve digits; serverless-offline has none and sends a word, `random-account-id` or `undefined`.
+# Powertools has classes for these events and answers. They are not used: importing them takes a sixth longer, and their
+# policies drop the partition of the ARN, so that nobody would be let in in China and GovCloud (docs/decisions/0011).
+# An account is twelve digits. serverless-offline has no account and sends a word, `random-account-id` or `undefined`.
 _METHOD_ARN: Final = re.compile(
     r"(arn:aws[a-z-]{0,32}:execute-api:[a-z0-9-]{1,32}:[A-Za-z0-9_-]{1,64}:[A-Za-z0-9_-]{1,64}"
     r"/(?:\$default|[A-Za-z0-9_-]{1,128}))/(.*)",
@@ -49,26 +49,26 @@ _METHOD_ARN: Final = re.compile(
 
 
 class Unauthorized(Exception):
-    """The refusal that API Gateway answers with 401. It knows it by this text, and does not remember it."""
+    """The refusal that API Gateway answers with 401. API Gateway knows it by this text, and does not cache it."""
 
     def __init__(self) -> None:
         super().__init__("Unauthorized")
 
 
 def lambda_handler(event: object, context: object) -> Json:
-    """Answer an authorizer event with a policy, or with `isAuthorized`, and a warmer with what is neither.
+    """Answer an authorizer event with a policy or with `isAuthorized`, and a ping with a pong.
 
     Raises:
-        Unauthorized: the token is refused or missing, and the form has no better way to say so.
-        Fault: it cannot be decided, so that API Gateway answers 500.
+        Unauthorized: the token is denied or missing, and the answer form says so by an exception.
+        Fault: no decision is possible, so that API Gateway answers 500.
     """
-    answer = answer_or_fault(journal(), context, lambda call: _decided(event, call))
+    answer = answer_or_fault(journal(), context, lambda call: _answer(event, call))
     if answer is None:
         raise Unauthorized
     return answer
 
 
-def _decided(event: object, call: Call) -> dict[str, Any] | None:
+def _answer(event: object, call: Call) -> dict[str, Any] | None:
     authorizer, rules = service().authorizer, settings()
     if is_ping(event):
         service().prepare()
@@ -76,34 +76,34 @@ def _decided(event: object, call: Call) -> dict[str, Any] | None:
         return dict(PONG)
     request = Request.from_event(event, rules.token_sources)
     call.noted |= {**request.gateway_ids, "form": request.form.value}
-    handled = _handled(request, rules, authorizer, call.report)
-    call.noted["dropped"] = handled.dropped
-    call.record(handled.outcome, handled.reason)
-    return handled.answer
+    conclusion = _decide(request, rules, authorizer, call.report)
+    call.noted["dropped"] = conclusion.dropped
+    call.record(conclusion.outcome, conclusion.reason)
+    return conclusion.answer
 
 
 @cache
 def journal() -> Journal:
-    """Return where this function writes what happened."""
+    """Return the journal of this function, made at the first call."""
     return Journal("gateway_authorizer", os.environ)
 
 
 @cache
 def service() -> Service:
-    """Read the environment and wire the service.
+    """Read the environment and wire the service, at the first call.
 
     Raises:
-        BadSetting: a variable cannot be.
+        BadSetting: a variable has an invalid value.
     """
     return service_of(os.environ, journal())
 
 
 @cache
 def settings() -> AuthorizerSettings:
-    """Read the variables that this function alone has.
+    """Read the variables that only this function has, at the first call.
 
     Raises:
-        BadSetting: one cannot be.
+        BadSetting: a variable has an invalid value.
     """
     return AuthorizerSettings.from_env(os.environ)
 
@@ -131,12 +131,12 @@ class Form(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a gateway asks, whatever event it came in.
+    """What a gateway asks, read from any of the event forms.
 
     Attributes:
-        form: of the event.
-        stage: ARN of the API's stage, which answers are for.
-        tokens: the tokens that the request carries, each once.
+        form: the form of the event.
+        stage: ARN of the API's stage. An answer is valid for the whole stage.
+        tokens: the tokens that the request carries, without repetition.
         gateway_ids: the ids that the gateway gave the request, for the log.
     """
 
@@ -147,20 +147,22 @@ class Request:
 
     @classmethod
     def from_event(cls, event: object, sources: tuple[TokenSource, ...]) -> "Request":
-        """Read any of the event forms, looking for tokens in the *sources*; odd parts are read as absent.
+        """Read any of the event forms and take the tokens from the *sources*.
+
+        A part of the wrong type counts as absent.
 
         Raises:
-            UnknownEvent: it is none of the forms.
+            UnknownEvent: the event has none of the forms.
         """
         if not isinstance(event, Mapping):
-            raise UnknownEvent("the event is no object")
+            raise UnknownEvent("the event is not an object")
         kind, version = event.get("type"), event.get("version")
         arn = _METHOD_ARN.fullmatch(str(event.get("routeArn" if version == "2.0" else "methodArn")))
         if kind not in ("TOKEN", "REQUEST") or version not in (None, "1.0", "2.0") or arn is None:
             raise UnknownEvent("the event is no authorizer event of API Gateway: no known type, or no ARN of a method")
         if kind == "TOKEN":
             value = event.get("authorizationToken")
-            return cls(Form.REST_TOKEN, arn[1], _distinct(_without_scheme(_parts([value]))))
+            return cls(Form.REST_TOKEN, arn[1], _distinct(_strip_scheme(_split([value]))))
         if version is not None:
             form = Form.HTTP_2 if version == "2.0" else Form.HTTP_1
         else:
@@ -175,18 +177,18 @@ def _distinct(tokens: Iterator[str]) -> tuple[str, ...]:
 
 def _tokens_at(source: TokenSource, event: Event) -> Iterator[str]:
     if source.kind is SourceKind.HEADER:
-        parts = _parts(_header(event, source.name))
-        return _without_scheme(_behind_bearer(parts) if source.name == _SUBPROTOCOLS else parts)
+        parts = _split(_header(event, source.name))
+        return _strip_scheme(_after_bearer(parts) if source.name == _SUBPROTOCOLS else parts)
     if source.kind is SourceKind.QUERY:
         lists, singles = event.get("multiValueQueryStringParameters"), event.get("queryStringParameters")
-        return _parts(values_of(source.name, lists, singles))
-    return _parts(_cookies(event).get(source.name, []))
+        return _split(values_of(source.name, lists, singles))
+    return _split(_cookies(event).get(source.name, []))
 
 
-def _behind_bearer(offered: Iterator[str]) -> Iterator[str]:
-    """Return what stands behind each `bearer` among the subprotocols *offered*, and all of them where none does.
+def _after_bearer(offered: Iterator[str]) -> Iterator[str]:
+    """Return the item after each `bearer` in the subprotocols *offered*, or all items when there is no `bearer`.
 
-    A page says `new WebSocket(url, ["bearer", token])`, perhaps with subprotocols that it speaks besides.
+    A web page calls `new WebSocket(url, ["bearer", token])`, perhaps with the subprotocols it speaks in the same list.
     """
     items = list(offered)
     return iter([item for word, item in pairwise([*items, ""]) if word.lower() == "bearer"] or items)
@@ -197,7 +199,7 @@ def _header(event: Event, name: str) -> list[str]:
 
 
 def _cookies(event: Event) -> dict[str, list[str]]:
-    """Return the cookies by name, from the list of payload 2.0 and from the header of all others."""
+    """Return the cookies by name, from the list of payload 2.0 and from the header of the other forms."""
     cookies: dict[str, list[str]] = {}
     listed = event.get("cookies")
     for line in [*(listed if isinstance(listed, list) else []), *_header(event, "cookie")]:
@@ -207,12 +209,12 @@ def _cookies(event: Event) -> dict[str, list[str]]:
     return cookies
 
 
-def _parts(values: list[Any]) -> Iterator[str]:
-    """Take *values* apart at their commas: there gateways join what was sent several times, and no token has one."""
+def _split(values: list[Any]) -> Iterator[str]:
+    """Split *values* at their commas. Gateways join repeated fields by commas, and no token contains one."""
     return (part.strip(" \t") for value in values if value is not None for part in str(value).split(","))
 
 
-def _without_scheme(values: Iterator[str]) -> Iterator[str]:
+def _strip_scheme(values: Iterator[str]) -> Iterator[str]:
     return (_SCHEME.sub("", value) for value in values)
 
 
@@ -220,14 +222,14 @@ def _without_scheme(values: Iterator[str]) -> Iterator[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Handled:
-    """A request that came to an end: its answer, and what the log says of it.
+class Conclusion:
+    """How a request ended: its answer, and what the log says of it.
 
     Attributes:
-        answer: for the gateway; None for a refusal that has to be raised.
-        outcome: how it ended.
-        reason: why, in one stable word.
-        dropped: what was left out of the answer to make it fit.
+        answer: the answer for the gateway; None for a refusal that must be raised.
+        outcome: how the request ended.
+        reason: why, as one stable word.
+        dropped: the name of the member that was dropped to make the answer fit; None when nothing was dropped.
     """
 
     answer: Json | None = field(repr=False)
@@ -236,16 +238,16 @@ class Handled:
     dropped: str | None = None
 
 
-def _handled(request: Request, rules: AuthorizerSettings, authorizer: Authorizer, report: Report) -> Handled:
+def _decide(request: Request, rules: AuthorizerSettings, authorizer: Authorizer, report: Report) -> Conclusion:
     refusal = _refusal(request, rules)
     if not request.tokens:
-        return Handled(refusal, Outcome.CHALLENGED)
+        return Conclusion(refusal, Outcome.CHALLENGED)
     if len(request.tokens) > 1:
-        return Handled(refusal, Outcome.REJECTED, "invalid_request")
+        return Conclusion(refusal, Outcome.REJECTED, "invalid_request")
     try:
         authorized = authorizer.authorize(request.tokens[0], report=report)
     except Denied as denied:
-        return Handled(refusal, Outcome.DENIED, denied.reason.value)
+        return Conclusion(refusal, Outcome.DENIED, denied.reason.value)
     context = _context(authorized)
     answer, dropped = _permission(request, rules, context), None
     if _size(answer) > _limit(request.form):
@@ -253,12 +255,12 @@ def _handled(request: Request, rules: AuthorizerSettings, authorizer: Authorizer
         del context[dropped]
         answer = _permission(request, rules, context)
     if _size(answer) > _limit(request.form):
-        # A context with a part missing would be read as a user without it.
+        # No credential is dropped: an integration would take this user for one who does not have it.
         raise TooLarge(
-            f"an answer of {_size(answer)} bytes, without decoded_token, where {_limit(request.form)} may pass:"
-            " LOAD_CREDENTIALS asks for too much"
+            f"the answer has {_size(answer)} bytes without decoded_token, and the gateway accepts at most"
+            f" {_limit(request.form)}: take columns out of LOAD_CREDENTIALS"
         )
-    return Handled(answer, Outcome.AUTHORIZED, dropped=dropped)
+    return Conclusion(answer, Outcome.AUTHORIZED, dropped=dropped)
 
 
 def _permission(request: Request, rules: AuthorizerSettings, context: Json) -> Json:
@@ -278,13 +280,13 @@ def _is_simple(request: Request, rules: AuthorizerSettings) -> bool:
 
 
 def _policy(effect: str, principal: str, stage: str) -> Json:
-    """Write the policy for a whole *stage*: gateways remember it and hold it against the user's next requests, too."""
+    """Return a policy for the whole *stage*: gateways cache it and apply it to the user's next requests, too."""
     statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": [f"{stage}/*"]}
     return {"principalId": principal, "policyDocument": {"Version": "2012-10-17", "Statement": [statement]}}
 
 
 def _context(authorized: Authorized) -> Json:
-    """Write what integrations see; the decoded token in base64url, since JSON breaks in the gateway's memory."""
+    """Return what integrations see. The decoded token is in base64url, since the gateway's cache breaks JSON."""
     decoded = base64.urlsafe_b64encode(authorized.decoded_token.encode("utf-8")).rstrip(b"=")
     return {
         "sip_username": authorized.sip_username,
@@ -295,7 +297,7 @@ def _context(authorized: Authorized) -> Json:
 
 
 def _scalar(value: CredentialValue) -> str | bool | int | float:
-    """Return a number as a number where every reader gets its very digits back, and as their text elsewhere."""
+    """Return a number as a number where every JSON reader gets all its digits back, and as text otherwise."""
     if not isinstance(value, Decimal):
         return value
     if str(value) == str(float(value)):
@@ -308,5 +310,5 @@ def _limit(form: Form) -> int:
 
 
 def _size(answer: Json) -> int:
-    """Return the size of *answer* as the most wasteful of Lambda's runtimes writes it."""
+    """Return the size of *answer* in bytes, in the longest form that one of Lambda's runtimes writes."""
     return len(json.dumps(answer))

@@ -1,8 +1,8 @@
-"""Secrets Manager calls this to give a tag a new secret: create, set, test, finish.
+"""Secrets Manager calls this function to give a tag a new secret: create, set, test, finish.
 
-Each of the four steps may be killed anywhere and called again: it looks at what is there, and does what is missing.
-The issuer reads the secret from Secrets Manager and signs with whatever is current. It never notices, since a secret
-verifies before it is current, and for an overlap after it was.
+Each of the four steps may be killed at any point and called again: it looks at what is done, and does the rest. The
+issuer reads the secret from Secrets Manager and signs with the current one. No rotation makes its tokens fail, since a
+secret verifies before it is current, and for an overlap afterwards.
 """
 
 import json
@@ -38,26 +38,27 @@ from auth_jwt.runtime.settings import RotationSettings, Settings, near_misses
 from auth_jwt.runtime.shell import Call, answer_or_fault
 
 SETTLE_SECONDS: Final = 3
-"""How long a row has been there before anybody signs with its secret.
+"""How long a row is in the table before its secret becomes current, so that every login finds the row.
 
-A reader that looked just before may believe its look for a second, and DynamoDB's copies agree within about one.
+A process that read the tag just before may rely on that read for a second, and DynamoDB's replicas agree within about
+one second.
 """
 
 KEPT_SECONDS: Final = 7 * 86400
-"""How long a row of its own stays in the table after its end, for whoever wonders why a token is refused.
+"""How long a row that a rotation made stays in the table after its end, to explain why a token is denied.
 
-Rows that stayed for good would be read at every look at the tag, and each rotation makes one.
+Then it is removed. Each rotation adds a row, and every read of the tag reads all its rows.
 """
 
 _DAY: Final = 86400
 
 
 def lambda_handler(event: object, context: object) -> None:
-    """Do one step of one rotation.
+    """Do one step of a rotation.
 
     Args:
-        event: `{"Step", "SecretId", "ClientRequestToken"}`; other members are of no interest.
-        context: Lambda's.
+        event: `{"Step", "SecretId", "ClientRequestToken"}`; other members are ignored.
+        context: Lambda's context of the call.
 
     Raises:
         Fault: the step is not done, so that Secrets Manager tries again.
@@ -68,35 +69,35 @@ def lambda_handler(event: object, context: object) -> None:
 def _do_step(event: object, call: Call) -> None:
     request = Request.from_event(event)
     call.noted |= {"step": request.step.value, "managed_secret": request.secret_id}
-    trial = _done(request, service(), call.report)
+    trial = _rotate(request, service(), call.report)
     if trial is None:
         call.record(Outcome.DONE)
         return
-    call.report = trial.report  # of a test, the log says what the service decided
+    call.report = trial.report  # for a test, the log line shows what the service decided
     if trial.refused_because is None:
         call.record(Outcome.AUTHORIZED)
     else:
         call.record(Outcome.DENIED, trial.refused_because.value)
 
 
-def _done(request: "Request", wired: "Service", report: Report) -> Trial | None:
+def _rotate(request: "Request", wired: "Service", report: Report) -> Trial | None:
     managed = wired.versions.describe(request.secret_id)
     provisioning = wired.provisioning(f"secretsmanager:{managed.arn}")
     rotation = Rotation(provisioning, wired.versions, wired.rules, managed, request.version, report, time.sleep)
     return rotation.do(request.step)
 
 
-# -- what stands between calls ----------------------------------------------------------------------------------------
+# -- what all calls share ---------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Made at the first call, kept while the process lives.
+    """What all calls share: made at the first call, kept while the process lives.
 
     Attributes:
-        rules: of rotation.
+        rules: the settings of rotation.
         versions: the secrets in Secrets Manager.
-        provisioning: makes the operations on the tables, for an actor.
+        provisioning: makes the operations on the tables, for the actor that audit lines name.
     """
 
     rules: RotationSettings
@@ -106,16 +107,16 @@ class Service:
 
 @cache
 def journal() -> Journal:
-    """Return where this function writes what happened."""
+    """Return the journal of this function, made at the first call."""
     return Journal("rotate_secrets", os.environ)
 
 
 @cache
 def service() -> Service:
-    """Read the environment and wire the service.
+    """Read the environment and wire the service, at the first call.
 
     Raises:
-        BadSetting: a variable cannot be.
+        BadSetting: a variable has an invalid value.
     """
     settings, rules = Settings.from_env(os.environ), RotationSettings.from_env(os.environ)
     journal().warn_of_near_misses(near_misses(os.environ))
@@ -128,10 +129,10 @@ def service() -> Service:
 
 
 def write_audit(entry: AuditEntry) -> None:
-    """Write the line of a write into the function's log.
+    """Write the audit line of a write into the log of the function.
 
     Raises:
-        NotAudited: it cannot be written. The step is not done then, and Secrets Manager asks for it again.
+        NotAudited: the line cannot be written. Then the step fails, and Secrets Manager calls it again.
     """
     journal().record_write(entry.as_line())
 
@@ -140,7 +141,7 @@ def write_audit(entry: AuditEntry) -> None:
 
 
 class Step(StrEnum):
-    """What Secrets Manager calls for, one after the other; all of it again if one fails."""
+    """The steps of a rotation, in order. When one fails, Secrets Manager begins again with the first."""
 
     CREATE = "createSecret"
     SET = "setSecret"
@@ -150,12 +151,12 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What Secrets Manager calls for.
+    """A call of Secrets Manager.
 
     Attributes:
-        step: of the rotation.
+        step: the step of the rotation.
         secret_id: name or ARN of the secret.
-        version: the version to be: the token by which Secrets Manager tells one rotation from another.
+        version: id of the new version, which tells one rotation from another.
     """
 
     step: Step
@@ -167,14 +168,14 @@ class Request:
         """Read an event.
 
         Raises:
-            UnknownEvent: it is not Secrets Manager's.
+            UnknownEvent: the event is not Secrets Manager's.
         """
         members = event if isinstance(event, dict) else {}
         step, secret_id, version = (members.get(name) for name in ("Step", "SecretId", "ClientRequestToken"))
         if not (isinstance(secret_id, str) and secret_id and isinstance(version, str) and version):
-            raise UnknownEvent("not a rotation event of Secrets Manager: SecretId and ClientRequestToken are not there")
+            raise UnknownEvent("not a rotation event of Secrets Manager: it lacks SecretId or ClientRequestToken")
         if step not in list(Step):
-            raise UnknownEvent(f"not a rotation event of Secrets Manager: its Step is none of {', '.join(Step)}")
+            raise UnknownEvent(f"not a rotation event of Secrets Manager: its Step is not one of {', '.join(Step)}")
         return cls(Step(step), secret_id, version)
 
 
@@ -183,10 +184,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class SigningSecret:
-    """The JSON object that a version holds, as an issuer reads it.
+    """The JSON object in a version of the secret, as an issuer reads it.
 
     Attributes:
-        members: all of them; those that are not known here are kept as they are.
+        members: all members. Those that rotation does not know stay unchanged.
     """
 
     members: Mapping[str, Any] = field(repr=False)
@@ -195,49 +196,50 @@ class SigningSecret:
     def from_text(cls, text: str | None, tag: str) -> "SigningSecret":
         """Read the text of a version.
 
-        Who may put a value there decides what its issuer signs with, and not whose tokens it signs: that is a setting.
+        Whoever may write that text chooses the secret that the issuer signs with. They must not choose the tag: that is
+        a setting, and a text that names another tag is not accepted.
 
         Args:
-            text: of the version, None if it has none.
-            tag: the one that is rotated. The text names it or, before the first rotation, none.
+            text: the text of the version; None when it has none.
+            tag: the tag that is rotated. The text names this tag or, before the first rotation, no tag.
 
         Raises:
-            NotRotated: it is no such object, or it names another tag.
+            NotRotated: the text is not such an object, or it names another tag.
         """
         try:
             members = json.loads(text or "")
         except ValueError:
             members = None
         if not isinstance(members, dict):
-            raise NotRotated("the secret in Secrets Manager holds no JSON object")
+            raise NotRotated("the secret in Secrets Manager is not a JSON object")
         for name in ("tag", "secret", "kid", "alg"):
             if not isinstance(members.get(name, ""), str):
-                raise NotRotated(f'"{name}" of the secret in Secrets Manager is no text')
+                raise NotRotated(f'"{name}" of the secret in Secrets Manager is not text')
         if members.get("tag", tag) != tag:
-            raise NotRotated(f'"tag" of the secret in Secrets Manager is another than ROTATED_TAG={tag!r}')
+            raise NotRotated(f'"tag" of the secret in Secrets Manager differs from ROTATED_TAG={tag!r}')
         return cls(members)
 
     @property
     def value(self) -> str | None:
-        """What signs."""
+        """The secret that the issuer signs with; None before the first rotation."""
         return self.members.get("secret")
 
     @property
     def algorithms(self) -> tuple[str, ...] | None:
-        """What it may sign, where it says so."""
+        """The algorithms that the secret may sign with; None when the object does not say."""
         listed = self.members.get("alg")
         return None if listed is None else tuple(name.strip() for name in listed.split(","))
 
-    def renewed(self, tag: str, value: str, kid: str) -> "SigningSecret":
-        """Return it with another *value* for that *tag*, and another *kid* if issuers are told one."""
+    def renew(self, tag: str, value: str, kid: str) -> "SigningSecret":
+        """Return a copy with the *tag*, a new *value*, and the new *kid* where the object has one."""
         renewed = {**self.members, "tag": tag, "secret": value}
         return SigningSecret({**renewed, "kid": kid} if "kid" in self.members else renewed)
 
     def as_key(self, secret_id: str | None = None, end: int | None = None) -> NewSecret:
-        """Return the key that it is, as a row of that `id` until that *end*.
+        """Return the secret as a new row with the `id` *secret_id*, open until *end* (UNIX seconds).
 
         Raises:
-            NotRotated: there is none, or its issuer would not know for whom to sign.
+            NotRotated: the object lacks the secret, or the tag that the issuer needs to sign.
         """
         for name in ("tag", "secret"):
             if not self.members.get(name):
@@ -250,16 +252,16 @@ class SigningSecret:
 
 
 class Rotation:
-    """One rotation of one secret, of which a step is to be done.
+    """A rotation of one secret.
 
     Args:
-        provisioning: what may be done to the tables.
+        provisioning: the operations on the tables.
         versions: the secrets in Secrets Manager.
-        rules: whose secret it is, and how long secrets live and overlap.
-        managed: the secret, as it is described now.
-        version: the version to be.
-        report: told whose secret it is, for the log.
-        pause: waits for that many seconds.
+        rules: the tag, and how long secrets live and overlap.
+        managed: the secret, as Secrets Manager describes it now.
+        version: id of the new version.
+        report: gets the tag, for the log.
+        pause: waits for so many seconds.
     """
 
     def __init__(
@@ -281,15 +283,15 @@ class Rotation:
         self._version = version
         report.tag = rules.tag
         self._pause = pause
-        # The same name may be another secret's tomorrow, and two secrets may be of one tag: the ARN tells them apart.
+        # The ARN tells secrets apart: a name may be used again for another secret, and two secrets may have one tag.
         self._prefix = f"sm-{managed.arn[-6:]}-"
 
     def do(self, step: Step) -> Trial | None:
-        """Do a step; of the test, return what came out.
+        """Do a step. Return the result of the test step, and None for all others.
 
         Raises:
             NotRotated: the secret, a row or the profile is not as the step needs it.
-            Fault: Secrets Manager or the tables cannot be asked.
+            Fault: Secrets Manager or the tables cannot be used.
         """
         if not self._managed.is_rotated:
             raise NotRotated("rotation of the secret is not switched on")
@@ -297,24 +299,26 @@ class Rotation:
         if stages is None:
             raise NotRotated("the secret has no such version")
         try:
-            if CURRENT in stages:  # done, up to what an interrupted finish left open
+            if CURRENT in stages:  # done, unless the finish was interrupted before it closed the old rows
                 if step is Step.FINISH:
-                    self._signing_secret(self._version)  # of another tag, its old rows would not be found here
+                    self._signing_secret(self._version)  # raises for another tag, whose old rows are not found here
                     self._close_replaced(self._managed.version_at(PREVIOUS))
                 return None
             if PENDING not in stages:
-                raise NotRotated(f"the version is not {PENDING}: the rotation was cancelled, or another came after it")
+                raise NotRotated(
+                    f"the version is not {PENDING}: the rotation was cancelled, or a later one replaced it"
+                )
             return self._steps[step](self)
         except Rejected as rejected:
             raise NotRotated(str(rejected)) from rejected
 
     def _create(self) -> None:
-        """Give the version a value, unless it has one."""
+        """Generate a value for the version, unless it has one."""
         days = self._managed.rotation_days
         if days is not None and self._rules.lifetime <= days * _DAY + self._rules.overlap:
             raise BadSetting(
-                f"SECRET_LIFETIME_SECONDS={self._rules.lifetime} is refused: the secret rotates every {days} days, and"
-                f" would end before; accepted: more than {days * _DAY + self._rules.overlap}, the overlap included"
+                f"SECRET_LIFETIME_SECONDS={self._rules.lifetime} is refused: the secret rotates every {days} days and"
+                f" would end too early; accepted: more than {days * _DAY + self._rules.overlap}, the overlap included"
             )
         if self._versions.value_of(self._managed.arn, self._version) is not None:
             return
@@ -323,9 +327,9 @@ class Rotation:
             raise NotRotated(f"the secret has no version that is {CURRENT}")
         secret = self._signing_secret(current)
         value = self._provisioning.secrets.generate(self._tag, algorithms=secret.algorithms)
-        text = json.dumps(secret.renewed(self._tag, value, self._row_of(self._version)).members)
-        with self._audited("rotation.create"):
-            # Where another attempt was faster, its value stays and ours is forgotten.
+        text = json.dumps(secret.renew(self._tag, value, self._row_of(self._version)).members)
+        with self._audit("rotation.create"):
+            # When another attempt was faster, its value stays and this one is dropped.
             self._versions.put_pending(self._managed.arn, self._version, text)
 
     def _set(self) -> None:
@@ -335,30 +339,31 @@ class Rotation:
         self._provisioning.secrets.add(self._tag, secret.as_key(self._row_of(self._version), end))
 
     def _test(self) -> Trial:
-        """Have a token judged that is signed as the issuer will sign.
+        """Sign a token as the issuer will, and let the service decide about it.
 
-        What comes after the signature is no matter of the secret: that of a disabled profile is rotated all the same.
+        Only the signature must verify. A denial for a later reason is not the secret's fault: the secret of a disabled
+        profile is rotated, too.
         """
         secret = self._signing_secret(self._version)
-        self._opened()
+        self._show_open_row()
         trial = self._provisioning.tokens.tried(self._tag, secret.as_key())
         if trial.report.secret_id != self._row_of(self._version):
             raise NotRotated(f"the new secret does not verify its own token: {trial.refused_because}")
         return trial
 
     def _finish(self) -> None:
-        """Make the new version current, then let those before it end after the overlap.
+        """Make the new version current, then let the rows of earlier versions end after the overlap.
 
-        In this order: if nothing comes after the first half, the old secret goes on verifying, and nobody is refused.
-        The other way round an issuer would be left with a secret that ends.
+        The order matters. If the step is killed in between, the old secret still verifies, and nobody is denied. In the
+        other order, the issuer would go on signing with a secret that ends.
         """
         self._signing_secret(self._version)
-        row = self._opened()
+        row = self._show_open_row()
         age = self._registry.clock() - float(row.start or 0)
         if age < SETTLE_SECONDS:
             self._pause(SETTLE_SECONDS - age)
         replaced = self._managed.version_at(CURRENT)
-        with self._audited("rotation.finish", instead_of=replaced):
+        with self._audit("rotation.finish", instead_of=replaced):
             self._versions.make_current(self._managed.arn, self._version, instead_of=replaced)
         self._close_replaced(replaced)
 
@@ -370,27 +375,28 @@ class Rotation:
     }
 
     def _close_replaced(self, replaced: str | None) -> None:
-        """Let the rows end that earlier rotations made, and those that hold the *replaced* version's value.
+        """Close the rows that earlier rotations made, and those that hold the value of the *replaced* version.
 
-        Those of earlier rotations that ended long ago are taken away. Rows of other operators stay as they are.
+        They end after the overlap. Rows of earlier rotations that ended `KEPT_SECONDS` ago are removed. All other rows,
+        which operators made, stay unchanged.
         """
         secrets, now = self._provisioning.secrets, self._registry.now()
         own = [record for record in secrets.list(self._tag) if record.id.startswith(self._prefix)]
         rows = list(own)
         if replaced is not None and (value := self._value_of(replaced)) is not None:
             rows += secrets.holding(self._tag, value)
-        # Asked after the rows: a rotation whose row was there by then can be seen by now, and its row is kept.
+        # Asked after the rows are read: the stages then include every rotation whose row was read, so its row is kept.
         stages = self._versions.describe(self._managed.arn).stages
         in_use = {version for version, its in stages.items() if its & {PENDING, CURRENT}} - {replaced} | {self._version}
         kept, end = set(map(self._row_of, in_use)), now + self._rules.overlap
         for row in sorted({row.id for row in rows if row.end is not None and row.end > end} - kept):
             secrets.close(self._tag, row, at=end)
         for row in sorted({row.id for row in own if row.end is not None and row.end <= now - KEPT_SECONDS} - kept):
-            with suppress(Conflict, NotFound):  # somebody else is at it
+            with suppress(Conflict, NotFound):  # another call or an operator changed or removed it
                 secrets.remove(self._tag, row)
 
     def _value_of(self, version: str) -> str | None:
-        """Return what an old version signs with, None if it is not such a secret any more."""
+        """Return the secret in an old version; None when its text is no longer a secret of this tag."""
         try:
             return self._signing_secret(version).value
         except NotRotated:
@@ -399,20 +405,25 @@ class Rotation:
     def _signing_secret(self, version: str) -> SigningSecret:
         return SigningSecret.from_text(self._versions.value_of(self._managed.arn, version), self._tag)
 
-    def _opened(self) -> SecretRecord:
-        """Return the row of the new secret, which is open and stays so."""
+    def _show_open_row(self) -> SecretRecord:
+        """Return the row of the new secret.
+
+        Raises:
+            NotRotated: the row is not open, or ends within the overlap.
+        """
         row = self._provisioning.secrets.show(self._tag, self._row_of(self._version))
         if row.state is not SecretState.OPEN:
             raise NotRotated(f"the new secret {row.id!r} is {row.state}{_because(row)}")
         if row.end is None or row.end - self._registry.now() <= self._rules.overlap:
-            raise NotRotated(f"the new secret {row.id!r} ends within the overlap: it was closed, or waited too long")
+            raise NotRotated(f"the new secret {row.id!r} ends within the overlap: it was closed, or is too old")
         return row
 
     def _row_of(self, version: str) -> str:
         return f"{self._prefix}{version}"
 
     @contextmanager
-    def _audited(self, action: str, **details: object) -> Iterator[None]:
+    def _audit(self, action: str, **details: object) -> Iterator[None]:
+        """Write the audit line of what is done within: `done`, or `unknown` when no answer came."""
         outcome: WriteOutcome | None = None
         try:
             yield

@@ -323,7 +323,7 @@ class TestHosts:
         else:
             with pytest.raises(ValueError, match="Unsupported host"):
                 validate(url)
-            assert "nor a host" in fault_of(ContainerIdentity(env))
+            assert "nor of an accepted host" in fault_of(ContainerIdentity(env))
 
     @pytest.mark.parametrize(
         "url",
@@ -333,7 +333,7 @@ class TestHosts:
         ],
     )
     def test_what_is_no_url_is_a_fault(self, url: str) -> None:
-        assert "nor a host" in fault_of(ContainerIdentity({"AWS_CONTAINER_CREDENTIALS_FULL_URI": url}))
+        assert "nor of an accepted host" in fault_of(ContainerIdentity({"AWS_CONTAINER_CREDENTIALS_FULL_URI": url}))
 
     @pytest.mark.parametrize(
         ("relative", "host"),
@@ -355,6 +355,6 @@ class TestHosts:
         env = {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": relative}
 
         if relative:
-            assert "nor a host" in fault_of(ContainerIdentity(env))
+            assert "nor of an accepted host" in fault_of(ContainerIdentity(env))
         else:
             assert identity._endpoint(env)[0].host == "169.254.170.2"

@@ -10,7 +10,7 @@ from botocore.credentials import Credentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auth_jwt.aws.signature import AwsCredentials, signed, signing_key
+from auth_jwt.aws.signature import AwsCredentials, sign_headers, signing_key
 
 REQUESTS = 500
 
@@ -50,7 +50,7 @@ def test_it_equals_botocores_signer(
     headers = {"Host": host, "Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": target}
     body_sent = body.encode()
 
-    ours = signed(headers, body_sent, credentials=who, region=region, now=now)
+    ours = sign_headers(headers, body_sent, credentials=who, region=region, now=now)
 
     assert ours == signed_by_botocore(host, headers, body_sent, who, region, now)
 
@@ -65,7 +65,7 @@ def test_it_equals_botocores_signer(
 def test_the_date_is_that_of_the_whole_second(now: float, date: str) -> None:
     who = AwsCredentials("a", "b")
 
-    headers = signed({"Host": "h"}, b"", credentials=who, region="eu-central-1", now=now)
+    headers = sign_headers({"Host": "h"}, b"", credentials=who, region="eu-central-1", now=now)
 
     assert headers["X-Amz-Date"] == date
     assert f"Credential=a/{date[:8]}/eu-central-1/dynamodb/aws4_request" in headers["Authorization"]

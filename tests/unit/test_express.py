@@ -16,7 +16,7 @@ import pytest
 from botocore.endpoint_provider import EndpointProvider
 
 from auth_jwt.aws.client import SdkClient
-from auth_jwt.aws.express import ExpressClient, endpoint_of, express_client, why_not
+from auth_jwt.aws.express import ExpressClient, endpoint_of, express_client, reason_for_boto3
 from auth_jwt.errors import Fault
 from auth_jwt.runtime.observability import Journal
 from auth_jwt.runtime.settings import Settings
@@ -71,7 +71,7 @@ def reason(
     endpoint: str | None = None,
     tables: tuple[str, ...] = ("a", "b"),
 ) -> str | None:
-    return why_not(env, region=region, endpoint=endpoint, tables=tables)
+    return reason_for_boto3(env, region=region, endpoint=endpoint, tables=tables)
 
 
 @pytest.mark.parametrize(
@@ -283,12 +283,12 @@ def test_a_first_read_loads_no_sdk(home: Path) -> None:
         from auth_jwt.ports import Deadline
         from auth_jwt.runtime.settings import Settings
         from auth_jwt.aws.dynamodb import DynamoDbStore
-        from auth_jwt.aws.express import express_client, why_not
+        from auth_jwt.aws.express import express_client, reason_for_boto3
 
         env = {dict(LAMBDA, HOME=str(home))!r}
         settings = Settings.from_env(env | {{"DB_URL": "dynamodb+https://127.0.0.1:1"}})
         endpoint = settings.database.endpoint
-        assert why_not(env, region=None, endpoint=endpoint, tables=("a", "b")) is None
+        assert reason_for_boto3(env, region=None, endpoint=endpoint, tables=("a", "b")) is None
         client = express_client(env, region=None, endpoint=endpoint, timeout_seconds=1)
         store = DynamoDbStore(lambda: client, profiles_table="a", secrets_table="b", columns=Columns())
         try:

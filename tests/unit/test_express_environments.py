@@ -19,7 +19,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HTTPHeaders
 from botocore.credentials import ContainerMetadataFetcher
 
 from auth_jwt.aws.client import dynamodb_client
-from auth_jwt.aws.express import why_not
+from auth_jwt.aws.express import reason_for_boto3
 from auth_jwt.aws.failures import Refused
 from tests.unit.test_express import LAMBDA, SNAP_START
 
@@ -106,7 +106,7 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def why(env: Mapping[str, str]) -> str | None:
-    return why_not(env, region=None, endpoint=None, tables=("a", "b"))
+    return reason_for_boto3(env, region=None, endpoint=None, tables=("a", "b"))
 
 
 @pytest.mark.parametrize("name", sorted(MEANT_FOR_BOTO3))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from auth_jwt.errors import Denied, Reason
-from auth_jwt.http.jambonz import Hook, granted
+from auth_jwt.http.jambonz import Hook, permission
 from auth_jwt.http.wire import Ambiguous, NotWellFormed
 
 SECOND = 1_750_000_000
@@ -217,5 +217,5 @@ def test_where_nothing_is_registered_no_time_is_granted(members: dict[str, Any])
 def test_the_answer_is_that_of_authorize_with_two_members_in_front() -> None:
     answer = '{"code":1,"expires_at":7}'
 
-    assert json.loads(granted(answer, 60)) == {"status": "ok", "expires": 60, "code": 1, "expires_at": 7}
-    assert json.loads(granted(answer, None)) == {"status": "ok", "code": 1, "expires_at": 7}
+    assert json.loads(permission(answer, 60)) == {"status": "ok", "expires": 60, "code": 1, "expires_at": 7}
+    assert json.loads(permission(answer, None)) == {"status": "ok", "code": 1, "expires_at": 7}

@@ -81,8 +81,8 @@ def test_the_line_has_the_fields_that_powertools_gives_its_two(
         logger.info(outcome.value, outcome=outcome.value, reason=reason, **observability._fields(report, SEEN))
         metrics = Metrics(service=service, namespace="AuthJwt")
         for name, count in {
-            observability._metric(outcome): 1,
-            **observability._unusable_rows(report),
+            observability._metric_of(outcome): 1,
+            **observability._count_unusable(report),
         }.items():
             metrics.add_metric(name=name, unit="Count", value=count)
         if reason is not None:
@@ -305,7 +305,7 @@ def test_a_level_above_a_line_leaves_only_its_metrics(level: str, shows_warnings
 
     assert [line["message"] for line in lines if line.get("level") == "WARNING"] == (
         [
-            "DynamoDB is asked by boto3, not by the express lane: a proxy is set",
+            "boto3 reads DynamoDB instead of the express lane: a proxy is set",
             "TAG_CLAIN is ignored: no such variable; did you mean TAG_CLAIM?",
         ]
         if shows_warnings

@@ -516,6 +516,6 @@ class TestRevocations:
 def test_what_is_noted_of_failing_tags_is_bounded() -> None:
     outage = Outage()
     for number in range(2 * MAX_FAILING_TAGS):
-        outage.failed(f"tag-{number}", number, remembered=True)
+        outage.note_failure(Unreachable("no answer"), f"tag-{number}", number, remembered=True)
 
     assert len(outage._all._failing) == len(outage._remembered._failing) == MAX_FAILING_TAGS

@@ -170,11 +170,11 @@ def test_the_algorithms_of_an_issuer_bind_its_secret(scene: Scene) -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        pytest.param("not JSON " + HMAC_KEY, "no JSON object", id="no JSON"),
-        pytest.param(json.dumps([HMAC_KEY]), "no JSON object", id="a list"),
-        pytest.param(json.dumps({"tag": HMAC_KEY}), f"another than ROTATED_TAG='{TAG}'", id="another tag"),
-        pytest.param(json.dumps({"tag": "", "secret": HMAC_KEY}), "another than", id="an empty tag"),
-        pytest.param(json.dumps({"tag": TAG.upper(), "secret": HMAC_KEY}), "another than", id="a tag in capitals"),
+        pytest.param("not JSON " + HMAC_KEY, "not a JSON object", id="no JSON"),
+        pytest.param(json.dumps([HMAC_KEY]), "not a JSON object", id="a list"),
+        pytest.param(json.dumps({"tag": HMAC_KEY}), f"differs from ROTATED_TAG='{TAG}'", id="another tag"),
+        pytest.param(json.dumps({"tag": "", "secret": HMAC_KEY}), "differs from", id="an empty tag"),
+        pytest.param(json.dumps({"tag": TAG.upper(), "secret": HMAC_KEY}), "differs from", id="a tag in capitals"),
         pytest.param(json.dumps({"tag": 1, "secret": HMAC_KEY}), '"tag"', id="a tag that is a number"),
         pytest.param(json.dumps({"tag": None, "secret": HMAC_KEY}), '"tag"', id="a tag that is null"),
         pytest.param(json.dumps({"tag": TAG, "secret": [HMAC_KEY]}), '"secret"', id="a secret that is no text"),
@@ -549,7 +549,7 @@ def test_a_value_put_there_for_another_tag_gets_nobody_in(scene: Scene, step: st
 
     refusal = scene.refusal(step)
 
-    assert "another than ROTATED_TAG" in refusal
+    assert "differs from ROTATED_TAG" in refusal
     assert "admin" not in refusal
     assert (scene.rows, scene.versions.stages) == (rows, stages)
     assert scene.office.verdict(a_token(key=OTHER_KEY, tag="admin", jti="a")) is Reason.UNKNOWN_TAG
@@ -890,5 +890,5 @@ def test_an_error_of_others_is_not_shown(scene: Scene, ask: Ask, monkeypatch: py
 def test_no_value_is_in_a_representation(scene: Scene) -> None:
     secret = app.SigningSecret.from_text(scene.versions.values["one"], TAG)
 
-    assert HMAC_KEY not in repr(secret) + repr(secret.renewed(TAG, OTHER_KEY, "k")) + repr(secret.as_key())
-    assert OTHER_KEY not in repr(secret.renewed(TAG, OTHER_KEY, "k"))
+    assert HMAC_KEY not in repr(secret) + repr(secret.renew(TAG, OTHER_KEY, "k")) + repr(secret.as_key())
+    assert OTHER_KEY not in repr(secret.renew(TAG, OTHER_KEY, "k"))

@@ -331,9 +331,9 @@ class TestAuthorizer:
             ("TOKEN_SOURCES", "header:authorization,", "an item is empty"),
             ("TOKEN_SOURCES", "authorization", "header:NAME"),
             ("TOKEN_SOURCES", "header:", "header:NAME"),
-            ("TOKEN_SOURCES", "body:token", "'body:token' is none of them"),
-            ("TOKEN_SOURCES", "header:my token", "'header:my token' is none of them"),
-            ("TOKEN_SOURCES", "cookie:a=b", "'cookie:a=b' is none of them"),
+            ("TOKEN_SOURCES", "body:token", "'body:token' is not one of them"),
+            ("TOKEN_SOURCES", "header:my token", "'header:my token' is not one of them"),
+            ("TOKEN_SOURCES", "cookie:a=b", "'cookie:a=b' is not one of them"),
             ("TOKEN_SOURCES", "header:Authorization,header:authorization", "one is given twice"),
         ],
     )

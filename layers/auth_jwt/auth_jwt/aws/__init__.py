@@ -1,1 +1,1 @@
-"""All that asks AWS, and all that reads its errors."""
+"""Everything that calls AWS, and everything that reads its errors."""

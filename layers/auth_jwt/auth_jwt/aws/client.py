@@ -1,4 +1,4 @@
-"""The two calls of DynamoDB by which logins read: as a protocol, and by boto3. `express` has the other way."""
+"""The two DynamoDB calls that logins make: the protocol, and its implementation by boto3. `express` has the other."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 class Client(Protocol):
     """Two calls of DynamoDB, with the arguments and the answers of its API.
 
-    Both return whole answers only, see `auth_jwt.aws.whole_answers`. They raise `Refused` for an answer that is an
-    error, `Unreachable` when no whole answer came, and `Fault` when asking is of no use: no credentials, say. The
-    messages do not say of which table.
+    Both return whole answers only, see `auth_jwt.aws.whole_answers`. They raise `Refused` when the answer is an error,
+    `Unreachable` when no whole answer came, and `Fault` when no request can be sent, for lack of credentials, say. The
+    messages do not name the table.
     """
 
     def get_item(self, **question: Any) -> Mapping[str, Any]:  # noqa: ANN401 - DynamoDB's own
@@ -27,7 +27,7 @@ class Client(Protocol):
 
 
 class SdkClient:
-    """boto3's client, guarded, with its errors told in the words of `Client`."""
+    """boto3's client, guarded by `sdk_guard.guard`. It raises the errors that `Client` names."""
 
     def __init__(self, client: "DynamoDBClient") -> None:
         from auth_jwt.aws.sdk_guard import guard
@@ -36,27 +36,27 @@ class SdkClient:
         self._client = client
 
     def get_item(self, **question: Any) -> Mapping[str, Any]:  # noqa: ANN401
-        """Ask DynamoDB's GetItem; see `Client`."""
+        """Call DynamoDB's GetItem; see `Client`."""
         with sdk_errors():
             return self._client.get_item(**question)
 
     def query(self, **question: Any) -> Mapping[str, Any]:  # noqa: ANN401
-        """Ask DynamoDB's Query; see `Client`."""
+        """Call DynamoDB's Query; see `Client`."""
         with sdk_errors():
             return self._client.query(**question)
 
 
 def dynamodb_client(*, region: str | None, endpoint: str | None, timeout_seconds: float) -> SdkClient:
-    """Make a client by boto3 that never outlasts a request by much. It has no connection and no credentials yet.
+    """Make a boto3 client with short time limits and no retries. It has no connection and no credentials yet.
 
     Args:
         region: AWS region; None leaves it to the SDK.
         endpoint: URL of the endpoint; None leaves it to the SDK.
-        timeout_seconds: what a request may spend. Connecting may take all of it, and so may waiting for an answer:
-            whoever waits for both waits no longer, see `auth_jwt.aws.dynamodb`.
+        timeout_seconds: how long a request may take. Connecting may take all of it, and so may each wait for the
+            answer. `auth_jwt.aws.dynamodb` sees that the request itself waits no longer.
 
     Raises:
-        Fault: the SDK refuses its own configuration: no region, say.
+        Fault: the SDK rejects its configuration: it has no region, say.
     """
     from botocore.config import Config
 
@@ -65,7 +65,7 @@ def dynamodb_client(*, region: str | None, endpoint: str | None, timeout_seconds
     config = Config(
         connect_timeout=timeout_seconds,
         read_timeout=timeout_seconds,
-        retries={"mode": "standard", "total_max_attempts": 1},  # its pauses know nothing of our deadline
+        retries={"mode": "standard", "total_max_attempts": 1},  # botocore's retries ignore our deadline
         tcp_keepalive=True,
     )
     return SdkClient(sdk_client("dynamodb", config, region=region, endpoint=endpoint))

@@ -1,7 +1,7 @@
-"""HTTP/1.1 over connections that are kept: one question, one answer, in bounded time and size.
+"""HTTP/1.1 over connections that are kept open: one request, one answer, in bounded time and size.
 
-The standard library parses the answers. What it lacks is here: connections that outlive a request and a frozen
-sandbox, a limit for answers that come drop by drop, and errors that quote nothing of what was sent or received.
+The standard library parses the answers. This module adds what it lacks: connections that outlive a request and a frozen
+sandbox, a time limit for answers that arrive byte by byte, and errors that quote nothing of what was sent or received.
 """
 
 import io
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
-"""A page of a Query is at most 1 MB of items; as JSON it may be several times that, but never this."""
+"""More than any answer of DynamoDB: a page of a Query has at most 1 MB of items, and as JSON a few times that."""
 
 MAX_IDLE_SECONDS: Final = 60
-"""Whatever stands between may have forgotten a connection that was silent for longer, without telling either end."""
+"""A network device in between may drop a connection that was idle for longer, without telling either end."""
 
 _LOST_AFTER: Final = 1 / 3
-"""The part of a wait after which a connection counts as dead when the other machine acknowledges no byte."""
+"""After which part of a wait a connection counts as dead when the server's machine acknowledges no byte."""
 
 _PORTS: Final = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """What was answered. A redirect is an answer like any other: nobody follows it."""
+    """An HTTP answer. A redirect is an answer like any other: it is not followed."""
 
     status: int
     headers: Message = field(repr=False)
@@ -44,33 +44,33 @@ class HttpAnswer:
 
 
 class LastUse:
-    """When something was last used: now, when this is made.
+    """The time of a last use, which is when this object is made.
 
-    By two clocks, since the one that never goes back may stand still while a sandbox is frozen.
+    It takes the time of two clocks, since the monotonic one may stand still while a sandbox is frozen.
     """
 
     def __init__(self) -> None:
         self._clocks = time.monotonic(), time.time()
 
     def is_long_ago(self) -> bool:
-        """Tell whether more than `MAX_IDLE_SECONDS` have gone by."""
+        """Tell whether more than `MAX_IDLE_SECONDS` have passed, by either clock."""
         now = time.monotonic(), time.time()
         return max(later - earlier for later, earlier in zip(now, self._clocks, strict=True)) > MAX_IDLE_SECONDS
 
 
 class Connections:
-    """Connections to one server: made when they are needed, kept for the next question, safe under threads.
+    """Connections to one server: made when they are needed, kept for the next request, safe to use from many threads.
 
-    A kept one is not trusted when it has stood idle for long, nor after another one fell silent.
+    A kept connection is closed when it was idle for long. All are closed when one of them times out.
 
     Args:
-        url: scheme, host and port of the server; more of it is not looked at.
+        url: scheme, host and port of the server; the rest of the URL is ignored.
         wait_seconds: how long connecting may take, and each wait for more of an answer.
-        answer_seconds: how long everything may take from the question to the end of the answer, connecting included.
-        tls: how the server of an https URL is known to be the right one; None is `tls_context()`.
+        answer_seconds: how long a request may take in all, from connecting to the end of the answer.
+        tls: how the server of an https URL is authenticated; None takes `tls_context()`.
 
     Attributes:
-        host: the server as a `Host` header names it.
+        host: the value of the `Host` header.
     """
 
     def __init__(
@@ -91,20 +91,20 @@ class Connections:
         self._forget()
 
     def ask(self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> HttpAnswer:
-        """Return what the server answers.
+        """Send a request and return the server's answer.
 
-        A connection that was kept may have been closed meanwhile. Where that shows before a byte of the answer came,
-        a new one takes its place, once; so only what may be asked twice may be asked here.
+        The server may have closed a kept connection. When that shows before the first byte of the answer, the request
+        is sent again over a new connection, once. So send only requests here that may be carried out twice.
 
         Args:
-            method: of HTTP.
+            method: the HTTP method.
             target: path and query string.
-            headers: ASCII without line breaks; complete, since none is added.
+            headers: all headers, since none is added; ASCII without line breaks.
             body: the body.
 
         Raises:
-            Unreachable: no whole answer came, or not from who was asked; the message is a word for the cause.
-            Fault: the answer is beyond all measure.
+            Unreachable: no whole answer came, or the server is not the right one. The message is a word for the cause.
+            Fault: the answer is larger than `MAX_ANSWER_BYTES`.
         """
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         question = f"{method} {target} HTTP/1.1\r\n{lines}\r\n".encode("ascii") + body
@@ -123,12 +123,12 @@ class Connections:
                 connection, last_use = self._kept.pop()
             except IndexError:
                 return None
-            if not (last_use.is_long_ago() or _has_something_to_say(connection)):
+            if not (last_use.is_long_ago() or _has_waiting_bytes(connection)):
                 return connection
             connection.close()
 
     def _forget(self) -> None:
-        """Close what is kept."""
+        """Close all kept connections."""
         while True:
             try:
                 connection, _ = self._kept.pop()
@@ -137,14 +137,14 @@ class Connections:
             connection.close()
 
     def _new_connection(self, wait: "_Wait") -> socket.socket:
-        # As bytes: a host's name as text would load the tables for names in other scripts.
+        # As bytes: for a host name as text, Python would load the tables for names in other scripts.
         name = self._name.encode("ascii")
         plain = None
         try:
-            plain = self._connected(name, wait)
+            plain = self._connect(name, wait)
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux's
+            if hasattr(socket, "TCP_USER_TIMEOUT"):  # on Linux
                 plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(1000 * self._wait * _LOST_AFTER))
             plain.settimeout(wait.seconds())
             return plain if self._tls is None else self._tls.wrap_socket(plain, server_hostname=name)
@@ -152,10 +152,11 @@ class Connections:
             cause = type(error).__name__
         if plain is not None:
             plain.close()
-        raise Unreachable(cause)  # here, so that no other error hangs on to it, whose text may quote what came
+        # Raised outside `except`: another error, whose text may quote what came, would become its context.
+        raise Unreachable(cause)
 
-    def _connected(self, name: bytes, wait: "_Wait") -> socket.socket:
-        """Connect to the first address of *name* that takes us; none may use up the time of those after it."""
+    def _connect(self, name: bytes, wait: "_Wait") -> socket.socket:
+        """Connect to the first address of *name* that accepts. Each address gets an equal share of the time left."""
         places = [place for *_, place in socket.getaddrinfo(name, self._port, type=socket.SOCK_STREAM)]
         failure: OSError = OSError("no address")
         for number, (host, port, *_) in enumerate(places):
@@ -178,7 +179,7 @@ class Connections:
                 body = response.read(MAX_ANSWER_BYTES + 1)
             if len(body) > MAX_ANSWER_BYTES:
                 raise Fault(f"the answer is more than {MAX_ANSWER_BYTES} bytes")
-            # An answer of no stated length ends where the connection does, for whatever reason: nobody can tell.
+            # An answer without a stated length ends with the connection: whether it is whole, nobody can tell.
             if response.chunked or response.length == 0:
                 keep = not response.will_close
                 return HttpAnswer(response.status, response.headers, body)
@@ -188,7 +189,8 @@ class Connections:
             is_silent = isinstance(error, TimeoutError)
             if is_silent:
                 self._forget()
-            # Silence may be a slow answer, but not where TCP gave up: then there is a number.
+            # A timeout may mean a slow answer, so the request is not sent again. But an error number means that TCP
+            # gave up, and the connection is dead.
             if not incoming.has_begun and not (is_silent and cast("TimeoutError", error).errno is None):
                 failure = _ClosedMeanwhile
         finally:
@@ -200,21 +202,21 @@ class Connections:
 
 
 class _ClosedMeanwhile(Unreachable):
-    """The connection was closed, or turned out to be dead, before a byte of the answer came."""
+    """The connection was closed or dead before the first byte of the answer came."""
 
 
 class _Wait:
-    """How long to wait, for one thing at most and for everything together."""
+    """The time limits of one request: for each single wait, and for all of it."""
 
     def __init__(self, once: float, whole: float) -> None:
         self._once = once
         self._ends_at = time.monotonic() + whole
 
     def seconds(self) -> float:
-        """Return how long the next wait may take.
+        """Return how many seconds the next wait may take.
 
         Raises:
-            TimeoutError: there is no time left.
+            TimeoutError: no time is left.
         """
         left = self._ends_at - time.monotonic()
         if left <= 0:
@@ -223,7 +225,7 @@ class _Wait:
 
 
 class _Incoming(io.RawIOBase):
-    """The bytes of one answer, in bounded time: what `HTTPResponse` takes for a socket."""
+    """Reads the bytes of one answer, in bounded time and size. `HTTPResponse` takes it for a socket."""
 
     def __init__(self, connection: socket.socket, wait: _Wait) -> None:
         self._connection = connection
@@ -240,7 +242,7 @@ class _Incoming(io.RawIOBase):
         self._connection.settimeout(self._wait.seconds())
         count = self._connection.recv_into(buffer)
         self._bytes += count
-        if self._bytes > 2 * MAX_ANSWER_BYTES:  # whatever the library asks for: it takes chunks of negative size
+        if self._bytes > 2 * MAX_ANSWER_BYTES:  # a second limit: the library accepts chunks of negative size
             raise OSError("too much")
         return count
 
@@ -249,24 +251,24 @@ class _Incoming(io.RawIOBase):
         return self._bytes > 0
 
 
-def _has_something_to_say(connection: socket.socket) -> bool:
-    """Tell whether bytes are waiting though nothing was asked: the server's good-bye, or what no answer begins with."""
+def _has_waiting_bytes(connection: socket.socket) -> bool:
+    """Tell whether bytes wait though nothing was asked: the server has closed the connection, or broke the protocol."""
     waiting = select.poll()
     waiting.register(connection, select.POLLIN)
     return bool(waiting.poll(0)) or (isinstance(connection, ssl.SSLSocket) and connection.pending() > 0)
 
 
 def tls_context() -> ssl.SSLContext:
-    """Return how servers are recognised: by certificate and name, from TLS 1.2 on, by the roots that botocore trusts.
+    """Return a context that checks certificate and host name, from TLS 1.2 on, with the roots that botocore trusts.
 
     Raises:
-        Fault: there are no such roots.
+        Fault: neither certifi nor botocore is installed, so there are no roots.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     for package in ("certifi", "botocore"):
-        spec = find_spec(package)  # which does not load it
+        spec = find_spec(package)  # finds the package without loading it
         if spec is not None and spec.submodule_search_locations:
             context.load_verify_locations(cafile=f"{spec.submodule_search_locations[0]}/cacert.pem")
             return context
-    raise Fault("neither certifi nor botocore is installed, so nobody's certificate can be checked")
+    raise Fault("neither certifi nor botocore is installed, so no server's certificate can be checked")

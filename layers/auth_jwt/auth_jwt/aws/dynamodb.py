@@ -1,7 +1,7 @@
 """The tables in DynamoDB: their columns and rows, the deadline of a request, and its one retry.
 
-Profiles and secrets are read at the same time. Column names always travel as placeholders, so any name an operator
-chose is only ever a name; the tag is only ever a value.
+The profile and the secrets of a tag are read at the same time. Column names are always sent as placeholders and tags as
+values, so DynamoDB never reads a column name or a tag as a part of an expression.
 """
 
 import time
@@ -28,11 +28,11 @@ class DynamoDbStore:
     """The port `RowsStore` over DynamoDB.
 
     Args:
-        client: makes the client, on first use.
+        client: returns the client; called for each read.
         profiles_table: name of the table of profiles.
         secrets_table: name of the table of secrets.
-        columns: what the columns are called.
-        credentials: the profile columns wanted beyond those of the decision.
+        columns: the names of the columns.
+        credentials: the profile columns to read besides those that the decision needs.
     """
 
     def __init__(
@@ -66,13 +66,13 @@ class DynamoDbStore:
     def read(self, tag: str, *, consistent: bool, deadline: Deadline) -> TagRows:
         """Read the profile and all secrets of *tag*; see `auth_jwt.ports.RowsStore`."""
         client = self._client()
-        deadline.seconds_left()  # from here on it runs
-        profile = _Reading(self._readers, deadline, lambda: self._read_profile(client, tag, consistent, deadline))
-        secrets = _Reading(self._readers, deadline, lambda: self._read_secrets(client, tag, consistent, deadline))
-        return _joined(profile.outcome(deadline), secrets.outcome(deadline))
+        deadline.seconds_left()  # starts the deadline, after the client is made
+        profile = _ThreadedRead(self._readers, deadline, lambda: self._read_profile(client, tag, consistent, deadline))
+        secrets = _ThreadedRead(self._readers, deadline, lambda: self._read_secrets(client, tag, consistent, deadline))
+        return _join(profile.result_or_fault(deadline), secrets.result_or_fault(deadline))
 
     def _read_profile(self, client: Client, tag: str, consistent: bool, deadline: Deadline) -> Profile | None:
-        answer = _asked(
+        answer = _ask_with_retry(
             f"dynamodb:GetItem on table {self._profiles_table!r}",
             deadline,
             lambda: client.get_item(
@@ -98,35 +98,40 @@ class DynamoDbStore:
         }
         secrets: list[Secret] = []
         while True:
-            answer = _asked(action, deadline, lambda: client.query(**question))
+            answer = _ask_with_retry(action, deadline, lambda: client.query(**question))
             secrets.extend(Secret.from_row(row_of(item), self._columns) for item in answer["Items"])
             if "LastEvaluatedKey" not in answer:
                 return tuple(secrets)
             if not deadline.seconds_left():
-                raise Unreachable(f"{action}: more pages than STORE_TIMEOUT_MS allows")
+                raise Unreachable(f"{action}: not all pages were read in time (STORE_TIMEOUT_MS)")
             question["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
 
-def _joined(profile: Profile | Fault | None, secrets: tuple[Secret, ...] | Fault) -> TagRows:
-    """Join what was read of both tables, or raise what failed."""
+def _join(profile: Profile | Fault | None, secrets: tuple[Secret, ...] | Fault) -> TagRows:
+    """Return the rows of both tables.
+
+    Raises:
+        HalfRead: only one table was read.
+        Fault: neither table was read.
+    """
     if not isinstance(profile, Fault):
         if not isinstance(secrets, Fault):
             return TagRows(profile, secrets)
         raise HalfRead(Half.PROFILE, TagRows(profile), secrets)
     if not isinstance(secrets, Fault):
         raise HalfRead(Half.SECRETS, TagRows(secrets=secrets), profile)
-    # What only an operator can mend comes before what may pass.
+    # A fault that an operator must fix is raised rather than an outage that may pass by itself.
     raise secrets if isinstance(profile, Unreachable) and not isinstance(secrets, Unreachable) else profile
 
 
 class DynamoDbRevocations:
     """The port `RevocationsStore` over DynamoDB.
 
-    The row is asked for by its whole key, strongly consistent: what was revoked is refused as soon as the write is
-    acknowledged, unless the absence of the row is remembered. Of the row only the key is read.
+    A read is strongly consistent and has the whole key. So a revoked token is denied as soon as the write is
+    acknowledged, unless the absence of its row is remembered. Only the key of the row is read.
 
     Args:
-        client: makes the client, on first use.
+        client: returns the client; called for each read.
         table: name of the table.
     """
 
@@ -139,11 +144,12 @@ class DynamoDbRevocations:
     def is_revoked(self, tag: str, jti: str, *, deadline: Deadline) -> bool:
         """Tell whether there is a row for this token; see `auth_jwt.ports.RevocationsStore`."""
         client = self._client()
-        deadline.seconds_left()  # from here on it runs
-        return _Reading(self._readers, deadline, lambda: self._has_row(client, tag, jti, deadline)).result(deadline)
+        deadline.seconds_left()  # starts the deadline, after the client is made
+        read = _ThreadedRead(self._readers, deadline, lambda: self._has_row(client, tag, jti, deadline))
+        return read.result(deadline)
 
     def _has_row(self, client: Client, tag: str, jti: str, deadline: Deadline) -> bool:
-        answer = _asked(
+        answer = _ask_with_retry(
             f"dynamodb:GetItem on table {self._table!r}",
             deadline,
             lambda: client.get_item(
@@ -157,11 +163,11 @@ class DynamoDbRevocations:
         return "Item" in answer
 
 
-class _Reading(Generic[_T]):
-    """A read in a thread of its own, so that who waits for it waits no longer than the deadline.
+class _ThreadedRead(Generic[_T]):
+    """A read in a thread of its own, so that the request never waits for it longer than the deadline.
 
-    Threads that were given up end by their clients' time limits. (`concurrent.futures` would do as well, but loads
-    logging at every cold start.)
+    A thread that nobody waits for any more ends by the time limits of its client. (`concurrent.futures` could do the
+    same, but it loads logging at every cold start.)
     """
 
     def __init__(self, readers: Semaphore, deadline: Deadline, read: Callable[[], _T]) -> None:
@@ -179,15 +185,21 @@ class _Reading(Generic[_T]):
             self._error = Unreachable("no thread can be started to read the tables")
             self._error.__cause__ = error
 
-    def outcome(self, deadline: Deadline) -> _T | Fault:
-        """Return what was read, or why it was not."""
+    def result_or_fault(self, deadline: Deadline) -> _T | Fault:
+        """Return what was read, or the fault for which it was not."""
         try:
             return self.result(deadline)
         except Fault as failure:
             return failure
 
     def result(self, deadline: Deadline) -> _T:
-        if self._thread.ident is not None:  # it was started
+        """Return what was read.
+
+        Raises:
+            Unreachable: the read did not end in time.
+            Fault: the read failed.
+        """
+        if self._thread.ident is not None:  # the thread was started
             self._thread.join(deadline.seconds_left())
         if self._thread.is_alive():
             raise Unreachable("the tables did not answer in time (STORE_TIMEOUT_MS)")
@@ -198,17 +210,25 @@ class _Reading(Generic[_T]):
     def _run(self) -> None:
         try:
             self._result = self._read()
-        except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
+        except BaseException as error:  # noqa: BLE001 - `result` raises it
             self._error = error
         finally:
             self._readers.release()
 
 
-def _asked(action: str, deadline: Deadline, ask: Callable[[], _T]) -> _T:
-    """Return what *ask* returns, asking once more after an outage if that can end in time; *action* is in its errors.
+def _ask_with_retry(action: str, deadline: Deadline, ask: Callable[[], _T]) -> _T:
+    """Return what *ask* returns. When it is unreachable, ask once more if enough time is left.
 
-    The first attempt may take all the time there is, so the second one follows what failed sooner: a connection that
-    was refused or broke off, an error, half an answer.
+    The first attempt may take all the time. A second one follows only when the first failed early: by a refused or
+    broken connection, an error, or half an answer.
+
+    Args:
+        action: what is asked, for the messages of errors.
+        deadline: when to give up.
+        ask: asks once.
+
+    Raises:
+        Fault: the last attempt failed.
     """
     try:
         with translated_errors(action):
@@ -222,7 +242,7 @@ def _asked(action: str, deadline: Deadline, ask: Callable[[], _T]) -> _T:
 
 
 def _placeholders(columns: list[str]) -> dict[str, str]:
-    """Give each distinct column a placeholder, as `ExpressionAttributeNames` wants them."""
+    """Return a placeholder for each distinct column, in the form of `ExpressionAttributeNames`."""
     return {f"#c{number}": column for number, column in enumerate(dict.fromkeys(columns))}
 
 
@@ -236,7 +256,7 @@ def row_of(item: Mapping[str, Any]) -> Row:
 
 
 def _value(typed: Mapping[str, Any]) -> object:
-    """Turn an attribute value into text, Decimal (every digit kept), boolean or None; others stay as they are."""
+    """Turn an attribute value into text, Decimal (with all digits), boolean or None. Other types stay unchanged."""
     ((kind, value),) = typed.items()
     if kind == "N":
         return Decimal(value)

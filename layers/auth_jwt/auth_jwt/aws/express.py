@@ -1,8 +1,8 @@
-"""The express lane: DynamoDB's GetItem and Query by the standard library, for a fast cold start.
+"""The express lane: DynamoDB's GetItem and Query with the standard library alone, for a fast cold start.
 
-boto3 costs a cold start more than everything else together. This client answers the same two calls with the same
-plain data, for the usual case: one region of AWS or an endpoint of one's own, credentials from the environment or the
-container endpoint, no proxy, no configuration files. Whatever else boto3 knows, boto3 does: `why_not` tells.
+Loading boto3 takes more of a cold start than everything else together. This client has the same two calls, which return
+the same plain data, for the usual case: one region of AWS or a configured endpoint, credentials from the environment or
+the container endpoint, no proxy, no configuration files. In every other case boto3 is used: `reason_for_boto3` tells.
 """
 
 import json
@@ -16,7 +16,7 @@ from typing import Any, Final
 from auth_jwt.aws.connections import Connections
 from auth_jwt.aws.failures import Refused
 from auth_jwt.aws.identity import AwsIdentity, identity_of
-from auth_jwt.aws.signature import signed
+from auth_jwt.aws.signature import sign_headers
 from auth_jwt.aws.whole_answers import COST_WANTED, FIRST_ERROR, check_transfer, error_code_of, whole_answer
 from auth_jwt.errors import Fault
 
@@ -24,7 +24,7 @@ _SUFFIXES: Final = {
     re.compile(r"(?:us|eu|ap|sa|ca|me|af|il|mx)-[a-z]+-[0-9]+"): "amazonaws.com",
     re.compile(r"cn-[a-z]+-[0-9]+"): "amazonaws.com.cn",
 }
-"""The regions whose endpoints follow from their names, as botocore's partitions have them."""
+"""The regions whose names determine their endpoints, as in botocore's partitions."""
 
 _MEANT_FOR_BOTO3: Final = frozenset(
     {
@@ -36,9 +36,10 @@ _MEANT_FOR_BOTO3: Final = frozenset(
         *("AWS_CREDENTIAL_EXPIRATION", "AWS_CREDENTIAL_FILE"),
     }
 )
-"""The variables `AWS_...` that change how boto3 would ask, besides those that are looked at here.
+"""The `AWS_...` variables that change what boto3 does and that this module does not implement.
 
-All others are harmless: of an extension, say, or of another service. A test goes through what botocore reads.
+All others are harmless: they belong to an extension or to another service, say. A test goes through all variables that
+botocore reads.
 """
 _MEANT_FOR_BOTO3_IF_NOT_EMPTY: Final = re.compile(
     r"(?:HTTPS?|ALL)_PROXY|REQUESTS_CA_BUNDLE|SSLKEYLOGFILE|BOTO.*", re.IGNORECASE
@@ -47,20 +48,22 @@ _MEANT_FOR_BOTO3_IF_NOT_EMPTY: Final = re.compile(
 _TARGET: Final = "DynamoDB_20120810"
 
 
-def why_not(env: Mapping[str, str], *, region: str | None, endpoint: str | None, tables: tuple[str, ...]) -> str | None:
-    """Return why boto3 has to be asked instead, in a few words; None when the express lane serves.
+def reason_for_boto3(
+    env: Mapping[str, str], *, region: str | None, endpoint: str | None, tables: tuple[str, ...]
+) -> str | None:
+    """Return in a few words why boto3 must be used instead; None when the express lane can be used.
 
     Args:
         env: the environment. Nothing of it is kept.
-        region: of the settings; None leaves it to the environment.
-        endpoint: of the settings; None is the region's own.
-        tables: what the tables are called.
+        region: the region of the settings; None takes the environment's.
+        endpoint: the endpoint URL of the settings; None takes the region's.
+        tables: the names of the tables.
     """
     for name, value in env.items():
         if name in _MEANT_FOR_BOTO3 or (value and _MEANT_FOR_BOTO3_IF_NOT_EMPTY.fullmatch(name)):
             return f"{name} is set"
     if endpoint_of(region or env.get("AWS_DEFAULT_REGION", "")) is None:
-        return "no region, or one whose endpoint does not follow from its name"
+        return "no region, or its name does not determine the endpoint"
     if endpoint is None and ("AWS_ACCOUNT_ID" in env or any(table.startswith("arn:") for table in tables)):
         return "the account has an endpoint of its own"
     if identity_of(env) is None:
@@ -71,16 +74,16 @@ def why_not(env: Mapping[str, str], *, region: str | None, endpoint: str | None,
 def express_client(
     env: Mapping[str, str], *, region: str | None, endpoint: str | None, timeout_seconds: float
 ) -> "ExpressClient":
-    """Make a client for what `why_not` says nothing against. It opens no connection and reads no credentials yet.
+    """Make a client, where `reason_for_boto3` returns None. It opens no connection and reads no credentials yet.
 
     Args:
-        env: the environment; credentials are taken from it when they are needed.
+        env: the environment; credentials are read from it when they are needed.
         region: AWS region; None takes the environment's.
-        endpoint: URL of the endpoint; None is the region's.
-        timeout_seconds: what a request may spend, and so what one question may: connecting and the whole answer.
+        endpoint: URL of the endpoint; None takes the region's.
+        timeout_seconds: how long one call may take, from connecting to the end of the answer.
 
     Raises:
-        Fault: it cannot be made.
+        Fault: the region or the credentials are missing.
     """
     region = region or env.get("AWS_DEFAULT_REGION", "")
     url, identity = endpoint or endpoint_of(region), identity_of(env)
@@ -91,12 +94,12 @@ def express_client(
 
 
 class ExpressClient:
-    """Two of the calls of boto3's client, with the same arguments and the same answers, less `ResponseMetadata`.
+    """Two calls of boto3's client, with the same arguments and the same answers, but without `ResponseMetadata`.
 
     Args:
-        identity: gives the credentials, at each request.
-        region: whom requests are signed for.
-        connections: to DynamoDB.
+        identity: returns the credentials; called for each request.
+        region: the region that requests are signed for.
+        connections: the connections to DynamoDB.
         clock: UNIX seconds, for the signatures.
     """
 
@@ -114,21 +117,21 @@ class ExpressClient:
         self._clock = clock
 
     def get_item(self, **question: Any) -> Mapping[str, Any]:  # noqa: ANN401 - DynamoDB's own
-        """Ask DynamoDB's GetItem; see `auth_jwt.aws.client.Client`."""
-        return self._asked("GetItem", question)
+        """Call DynamoDB's GetItem; see `auth_jwt.aws.client.Client`."""
+        return self._call("GetItem", question)
 
     def query(self, **question: Any) -> Mapping[str, Any]:  # noqa: ANN401
-        """Ask DynamoDB's Query; see `auth_jwt.aws.client.Client`."""
-        return self._asked("Query", question)
+        """Call DynamoDB's Query; see `auth_jwt.aws.client.Client`."""
+        return self._call("Query", question)
 
-    def _asked(self, operation: str, question: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _call(self, operation: str, question: Mapping[str, Any]) -> Mapping[str, Any]:
         body = json.dumps({**question, **COST_WANTED}).encode("ascii")
         headers = {
             "Host": self._connections.host,
             "Content-Type": "application/x-amz-json-1.0",
             "X-Amz-Target": f"{_TARGET}.{operation}",
         }
-        headers = signed(headers, body, credentials=self._identity(), region=self._region, now=self._clock())
+        headers = sign_headers(headers, body, credentials=self._identity(), region=self._region, now=self._clock())
         headers |= {"Content-Length": str(len(body)), "Accept-Encoding": "identity", "User-Agent": "auth_jwt"}
         answer = self._connections.ask("POST", "/", headers, body)
         check_transfer(answer.status, answer.headers, answer.body)
@@ -138,7 +141,7 @@ class ExpressClient:
 
 
 def endpoint_of(region: str) -> str | None:
-    """Return the URL of DynamoDB in *region*; None when that does not follow from the region's name."""
+    """Return the URL of DynamoDB in *region*; None when the name of the region does not determine it."""
     for pattern, suffix in _SUFFIXES.items():
         if pattern.fullmatch(region):
             return f"https://dynamodb.{region}.{suffix}"
@@ -146,7 +149,7 @@ def endpoint_of(region: str) -> str | None:
 
 
 def _configuration_files(env: Mapping[str, str]) -> list[str]:
-    """Return what botocore would read."""
+    """Return the paths of the configuration files and folders that botocore would read."""
     home = env.get("HOME") or expanduser("~")
     return [
         env.get("AWS_CONFIG_FILE", f"{home}/.aws/config"),
@@ -156,12 +159,12 @@ def _configuration_files(env: Mapping[str, str]) -> list[str]:
 
 
 def _has_content(path: str) -> bool:
-    """Tell whether there is a file that is not empty, or what cannot be read just so.
+    """Tell whether *path* is a file that is not empty, or is something that cannot be read as a plain file.
 
     Raises:
-        OSError: no descriptor is left to look, which says nothing of the file.
+        OSError: no file descriptor is left, so nothing is known of the file.
     """
-    if "~" in path or "$" in path:  # botocore would put something in their place
+    if "~" in path or "$" in path:  # botocore would expand them
         return True
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - no need to load pathlib

@@ -1,7 +1,7 @@
-"""What AWS's errors mean, whoever was told: the only module that reads botocore's.
+"""What AWS's errors mean, whichever client got them. The only module that reads botocore's errors.
 
-Each client tells of a failure in one of three words: `Refused`, an answer that is an error; `Unreachable`, no whole
-answer; and `Fault`, asking is of no use. None of them says what was asked: `translated_errors` adds that.
+Each client reports a failure as one of three errors: `Refused`, the answer is an error; `Unreachable`, no whole answer
+came; `Fault`, no request can be sent. Their messages do not say what was asked: `translated_errors` adds that.
 """
 
 import re
@@ -18,12 +18,12 @@ _SERVER_ERROR: Final = 500
 
 
 class Refused(Exception):
-    """A service answered with an error, or something on the way did.
+    """The answer is an error of the service, or of a proxy on the way.
 
     Attributes:
-        status: of HTTP.
-        code: the service's word for it, or the status as text.
-        reasons: of a transaction that was cancelled, for each of its actions; empty otherwise.
+        status: the HTTP status.
+        code: the service's code for the error, or the status as text.
+        reasons: why a transaction was cancelled, for each of its actions; empty for other errors.
     """
 
     def __init__(self, status: int, code: str, reasons: Sequence[Mapping[str, Any]] = ()) -> None:
@@ -35,7 +35,12 @@ class Refused(Exception):
 
 @contextmanager
 def translated_errors(action: str) -> Iterator[None]:
-    """Turn a client's errors into ours: unreachable for now, or unusable until an operator acts."""
+    """Turn a client's errors into ours, and put the *action* into their messages.
+
+    Raises:
+        Unreachable: the service does not answer now; the same request may succeed later.
+        Fault: the service cannot be used until an operator acts.
+    """
     try:
         yield
     except Refused as error:
@@ -47,7 +52,7 @@ def translated_errors(action: str) -> Iterator[None]:
 
 
 def failure_of(action: str, status: int, code: str) -> Fault:
-    """Return what an error of AWS means: HTTP *status* and *code*, whichever client was told."""
+    """Return the fault that an AWS error means, by its HTTP *status* and its *code*."""
     if status == _TOO_MANY_REQUESTS or _THROTTLED.search(code):
         return Throttled(f"{action} is throttled ({code})")
     if status >= _SERVER_ERROR or status == _REQUEST_TIMEOUT:
@@ -59,7 +64,7 @@ def failure_of(action: str, status: int, code: str) -> Fault:
 def sdk_errors() -> Iterator[None]:
     """Turn botocore's errors into `Refused`, `Unreachable` and `Fault`.
 
-    Their messages may quote what was asked, so only the names of their types go on.
+    The messages of botocore's errors may quote the request, so only the names of their types are kept.
     """
     from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
     from botocore.exceptions import ConnectionError as BotoConnectionError

@@ -1,7 +1,7 @@
-"""In whose name AWS is asked: credentials from the environment, or from the endpoint that containers have.
+"""The credentials for AWS: from the environment, or from the container endpoint.
 
 Nothing is read or fetched before the first request, so that no snapshot holds credentials. Lambda's SnapStart gives
-them by the container endpoint. The rules are those of botocore's `EnvProvider`, `ContainerProvider`,
+credentials by the container endpoint. The rules are those of botocore's `EnvProvider`, `ContainerProvider`,
 `ContainerMetadataFetcher` and `RefreshableCredentials`.
 """
 
@@ -20,9 +20,9 @@ from auth_jwt.aws.signature import AwsCredentials
 from auth_jwt.errors import Fault, Unreachable
 
 RENEW_SECONDS: Final = 15 * 60
-"""So long before they expire, credentials are renewed; when that fails, the old ones go on."""
+"""How long before they expire credentials are renewed. When renewal fails, the old ones stay in use."""
 RENEW_OR_FAIL_SECONDS: Final = 10 * 60
-"""So long before they expire, they are not used any more."""
+"""How long before they expire credentials are no longer used."""
 
 _HOST_OF_RELATIVE_URIS: Final = "http://169.254.170.2"
 _HOSTS: Final = frozenset({"169.254.170.2", "169.254.170.23", "fd00:ec2::23", "localhost"})
@@ -37,7 +37,10 @@ AwsIdentity = Callable[[], AwsCredentials]
 
 
 def identity_of(env: Mapping[str, str]) -> AwsIdentity | None:
-    """Return what gives the credentials that *env* holds or says where to fetch; None for any other way to get some."""
+    """Return the source of credentials that *env* names: *env* itself or the container endpoint.
+
+    Return None when *env* names neither; then only boto3 can find credentials.
+    """
     if env.get("AWS_ACCESS_KEY_ID"):
         return EnvironmentIdentity(env) if env.get("AWS_SECRET_ACCESS_KEY") else None
     if "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI" in env or "AWS_CONTAINER_CREDENTIALS_FULL_URI" in env:
@@ -46,16 +49,16 @@ def identity_of(env: Mapping[str, str]) -> AwsIdentity | None:
 
 
 class EnvironmentIdentity:
-    """The credentials in the environment *env*, which last as long as the process."""
+    """Gives the credentials in the environment *env*. They are valid as long as the process lives."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = env
 
     def __call__(self) -> AwsCredentials:
-        """Return them.
+        """Return the credentials.
 
         Raises:
-            Fault: they are no credentials.
+            Fault: a part is missing or cannot be sent in a header.
         """
         env = self._env
         token = env.get("AWS_SECURITY_TOKEN") or env.get("AWS_SESSION_TOKEN")
@@ -63,12 +66,12 @@ class EnvironmentIdentity:
 
 
 class ContainerIdentity:
-    """Credentials from the container endpoint, renewed before they expire, by one thread at a time.
+    """Gives credentials from the container endpoint. One thread at a time renews them before they expire.
 
     Args:
-        env: says where the endpoint is.
+        env: the environment, which says where the endpoint is.
         clock: UNIX seconds.
-        pause_seconds: between two attempts to fetch.
+        pause_seconds: the pause between two attempts to fetch.
     """
 
     def __init__(
@@ -81,18 +84,18 @@ class ContainerIdentity:
         self._renewing = Lock()
 
     def __call__(self) -> AwsCredentials:
-        """Return credentials that are good for some time.
+        """Return credentials that are valid for `RENEW_OR_FAIL_SECONDS` or longer, unless new ones expire sooner.
 
         Raises:
-            Fault: there are none, and none can be had.
+            Fault: no usable credentials are held, and none can be fetched.
         """
-        held = self._good_for(RENEW_SECONDS)
+        held = self._valid_for(RENEW_SECONDS)
         if held is None:
-            usable = self._good_for(RENEW_OR_FAIL_SECONDS)
-            # Nobody waits for another's renewal while the old ones are good.
+            usable = self._valid_for(RENEW_OR_FAIL_SECONDS)
+            # While the old credentials are usable, no thread waits for another that renews them.
             if self._renewing.acquire(blocking=usable is None):
                 try:
-                    held = self._renewed(usable)
+                    held = self._renew(usable)
                 finally:
                     self._renewing.release()
             else:
@@ -101,23 +104,30 @@ class ContainerIdentity:
             raise Fault("the container's credentials are expired")
         return held
 
-    def _good_for(self, seconds: float) -> AwsCredentials | None:
+    def _valid_for(self, seconds: float) -> AwsCredentials | None:
+        """Return the held credentials if they are valid for so many *seconds*, otherwise None."""
         held = self._held
         return held[0] if held is not None and held[1] - self._clock() >= seconds else None
 
-    def _renewed(self, usable: AwsCredentials | None) -> AwsCredentials | None:
-        others = self._good_for(RENEW_SECONDS if usable else RENEW_OR_FAIL_SECONDS)
-        if others is not None:  # another thread's, while this one waited
+    def _renew(self, usable: AwsCredentials | None) -> AwsCredentials | None:
+        """Fetch new credentials and return them, or return the *usable* old ones when that fails."""
+        others = self._valid_for(RENEW_SECONDS if usable else RENEW_OR_FAIL_SECONDS)
+        if others is not None:  # another thread renewed them while this one waited
             return others
         try:
-            self._held = self._fetched()
+            self._held = self._fetch()
         except Fault:
             if usable is None:
                 raise
             return usable
-        return self._good_for(0)
+        return self._valid_for(0)
 
-    def _fetched(self) -> tuple[AwsCredentials, float]:
+    def _fetch(self) -> tuple[AwsCredentials, float]:
+        """Return credentials from the endpoint, and when they expire, in UNIX seconds.
+
+        Raises:
+            Fault: no attempt gave any.
+        """
         server, target = _endpoint(self._env)
         cause = ""
         for attempt in range(_ATTEMPTS):
@@ -136,7 +146,11 @@ class ContainerIdentity:
 
 
 def _endpoint(env: Mapping[str, str]) -> tuple[Connections, str]:
-    """Return the server that *env* says, and what to ask it for."""
+    """Return the server of the endpoint that *env* names, and the path and query string to ask for.
+
+    Raises:
+        Fault: the URL is neither https nor of a host that may give credentials.
+    """
     relative = env.get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
     url = env["AWS_CONTAINER_CREDENTIALS_FULL_URI"] if relative is None else _HOST_OF_RELATIVE_URIS + relative
     try:
@@ -146,7 +160,7 @@ def _endpoint(env: Mapping[str, str]) -> tuple[Connections, str]:
     except ValueError:
         allowed = False
     if not allowed:
-        raise Fault("the container's credentials are not fetched: neither https nor a host that may give them")
+        raise Fault("the container's credentials are not fetched: the URL is neither https nor of an accepted host")
     return server, f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
 
 
@@ -162,7 +176,7 @@ def _headers(env: Mapping[str, str]) -> dict[str, str]:
             raise Fault(f"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE cannot be read ({type(error).__name__})") from None
     if token is not None:
         if not _HEADER_VALUE.fullmatch(token):
-            raise Fault("the container's authorization token cannot stand in a header")
+            raise Fault("the container's authorization token cannot be sent in a header")
         headers["Authorization"] = token
     return headers
 
@@ -174,12 +188,12 @@ def _read(answer: object) -> tuple[AwsCredentials, float]:
         expires = datetime.fromisoformat(given["Expiration"])
         credentials = _credentials(given["AccessKeyId"], given["SecretAccessKey"], given["Token"])
     except (KeyError, TypeError, ValueError):
-        raise Fault("the container's credentials lack something, or do not say when they expire") from None
+        raise Fault("the container's credentials lack a part, or do not say when they expire") from None
     return credentials, (expires if expires.tzinfo else expires.replace(tzinfo=UTC)).timestamp()
 
 
 def _credentials(access_key: object, secret_key: object, token: object) -> AwsCredentials:
     parts = [part for part in (access_key, secret_key, token or "") if isinstance(part, str)]
     if len(parts) < 3 or not access_key or not secret_key or not all(map(_HEADER_VALUE.fullmatch, parts)):
-        raise Fault("the AWS credentials cannot be sent: a part is missing, or is no printable ASCII text")
+        raise Fault("the AWS credentials cannot be sent: a part is missing, or is not printable ASCII text")
     return AwsCredentials(*parts)

@@ -1,7 +1,8 @@
-"""boto3's clients, made so that one can be made before a snapshot: it looks for credentials at the first request.
+"""boto3 clients that look for credentials at their first request, so that one can be made before a snapshot.
 
-Left to itself, boto3 looks for them as soon as a client is made. They would be in the snapshot, the same ones for every
-process that goes on from it, and be expired some day. What is found is botocore's own, and renews itself if it can.
+By default boto3 looks for credentials as soon as a client is made. They would be part of the snapshot: every process
+that starts from it would have the same ones, and one day they would be expired. The credentials that are found are
+botocore's own objects, which renew themselves where they can.
 """
 
 import logging
@@ -26,19 +27,19 @@ def sdk_client(
     region: str | None = None,
     endpoint: str | None = None,
 ) -> Any:  # noqa: ANN401 - of any service
-    """Make boto3's client for a *service*. From here on botocore's log begins at INFO.
+    """Make boto3's client for a *service*. This sets the log level of botocore to INFO.
 
     Args:
-        service: what boto3 calls it.
-        config: time limits, retries.
-        session: whose credentials count; None takes the SDK's own, which are looked for at the first call.
+        service: boto3's name of the service.
+        config: time limits and retries.
+        session: the session that gives the credentials; None makes one that looks for them at the first call.
         region: AWS region; None leaves it to the SDK.
         endpoint: URL of the endpoint; None leaves it to the SDK.
 
     Raises:
-        Fault: the SDK refuses its own configuration: no region, say.
+        Fault: the SDK rejects its configuration: it has no region, say.
     """
-    logging.getLogger("botocore").setLevel(logging.INFO)  # at DEBUG it logs questions and answers: secrets and all
+    logging.getLogger("botocore").setLevel(logging.INFO)  # at DEBUG it logs requests and answers, secrets included
     try:
         made = session or own_session()
         return made.client(service, region_name=region, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]
@@ -47,15 +48,18 @@ def sdk_client(
 
 
 def own_session() -> boto3.Session:
-    """Make a session of its own: nobody else's defaults, and safe to make in a thread."""
+    """Make a session that looks for credentials at the first request.
+
+    It is not boto3's default session: it has no defaults that other code has set, and any thread may make it.
+    """
     made = botocore.session.Session()
     chain: CredentialResolver = made.get_component("credential_provider")
-    made.register_component("credential_provider", CredentialResolver([_Later(chain)]))
+    made.register_component("credential_provider", CredentialResolver([_LazyProvider(chain)]))
     return boto3.Session(botocore_session=made)
 
 
-class _Later(CredentialProvider):
-    """Stands for all providers of a *chain*, and gives what looks for credentials in it when they are needed."""
+class _LazyProvider(CredentialProvider):
+    """Replaces all providers of a *chain*. Its credentials look into the chain when they are first needed."""
 
     METHOD = "later"
 
@@ -64,21 +68,21 @@ class _Later(CredentialProvider):
         self._chain = chain
 
     def load(self) -> Credentials:
-        return _LaterCredentials(self._chain.load_credentials)
+        return _LazyCredentials(self._chain.load_credentials)
 
 
-class _LaterCredentials(Credentials):
-    """Credentials that nobody has looked for yet.
+class _LazyCredentials(Credentials):
+    """Credentials that are looked for when they are first needed.
 
-    botocore's `DeferredRefreshableCredentials` would have to know when what it is given expires, which those of the
-    environment do not tell.
+    botocore's `DeferredRefreshableCredentials` cannot be used: it needs a time of expiry, and credentials of the
+    environment have none.
 
     Args:
-        find: looks for them; None when there are none.
+        find: looks for the credentials; returns None when there are none.
     """
 
     def __init__(self, find: Callable[[], Credentials | None]) -> None:
-        super().__init__("", "", method=_Later.METHOD)
+        super().__init__("", "", method=_LazyProvider.METHOD)
         self._find = find
         self._found: Credentials | None = None
         self._finding = Lock()
@@ -93,7 +97,7 @@ class _LaterCredentials(Credentials):
         return found_property
 
     def _credentials(self) -> Credentials:
-        with self._finding:  # by one thread, for all that wait
+        with self._finding:  # one thread looks for them, the others wait
             if self._found is None:
                 self._found = self._find()
             if self._found is None:

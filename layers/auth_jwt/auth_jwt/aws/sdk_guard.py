@@ -1,8 +1,8 @@
-"""What boto3 does not do by itself: it takes half an answer for an empty one, and any connection for a live one.
+"""Two checks that boto3 lacks: it takes half an answer for an empty one, and an idle connection for a live one.
 
-botocore's parser takes what is no JSON, a page of HTML for one, for an answer without members. Its `standard` retries
-look at the sum of an answer only to ask again: the last attempt's counts, whatever its sum is, and a client that asks
-once compares none. All of this is mended by handlers of the client's own events.
+botocore's parser reads a body that is not JSON, an HTML page, say, as an answer without members. Its `standard` retries
+compare the checksum of an answer only to decide whether to ask again: the last answer counts whatever its checksum, and
+a client that asks once compares none. Handlers of the client's events add the checks.
 """
 
 import json
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 _PAUSE_SECONDS: Final = 0.1
 _CAUSE: Final = "auth_jwt.no_whole_answer"
-"""Where the parsed answer says why it is none, from the parser's event to those of the retries and the call."""
+"""The member of a parsed answer that says why it is not whole. The events of retries and of the call read it."""
 
 
 def guard(client: "DynamoDBClient") -> None:
-    """Let boto3's *client* believe whole answers only, and trust no connection that stood idle.
+    """Make boto3's *client* accept whole answers only, and close connections that were idle for long.
 
-    What is no whole answer is asked for again as often as the client's retries say, with the same token where the
-    question has one, and then raises `NoWholeAnswer`. To guard a client twice changes nothing.
+    When an answer is not whole, the client asks again as often as its retries say, with the same client token where
+    the request has one. Then it raises `NoWholeAnswer`. Guarding a client twice changes nothing.
     """
     config: Any = client.meta.config
     attempts = (config.retries or {}).get("total_max_attempts", 1)
@@ -41,7 +41,7 @@ def guard(client: "DynamoDBClient") -> None:
         "before-call": freshness.check,
         "after-call-error": freshness.forget,
         "before-parse": _check_answer,
-        "needs-retry": _Again(attempts).pause,
+        "needs-retry": _Retries(attempts).pause,
         "after-call": _raise_if_not_whole,
     }
     for event, handler in handlers.items():
@@ -58,7 +58,7 @@ def _check_answer(
     customized_response_dict: dict[str, Any],
     **_: object,
 ) -> None:
-    """Note why an answer is not whole, before botocore's parser makes of it what it can."""
+    """Note why an answer is not whole, before botocore's parser reads it."""
     status, body = response_dict["status_code"], response_dict["body"]
     try:
         check_transfer(status, response_dict["headers"], body)
@@ -66,26 +66,26 @@ def _check_answer(
             whole_answer(operation_model.name, status, body)
     except NoWholeAnswer as error:
         customized_response_dict[_CAUSE] = str(error)
-        response_dict["headers"].pop("x-amz-crc32", None)  # botocore fails on one that is no number
-    if _CAUSE in customized_response_dict or not _is_an_object(body):
-        response_dict["body"] = b"{}"  # the parser fails on other JSON, and on what is no UTF-8
+        response_dict["headers"].pop("x-amz-crc32", None)  # botocore fails when it is not a number
+    if _CAUSE in customized_response_dict or not _is_json_object(body):
+        response_dict["body"] = b"{}"  # the parser fails on other JSON values and on invalid UTF-8
 
 
-def _is_an_object(body: bytes) -> bool:
+def _is_json_object(body: bytes) -> bool:
     try:
         return isinstance(json.loads(body.decode()), dict)
     except (ValueError, RecursionError):
         return False
 
 
-class _Again:
-    """Lets an answer that is not whole be asked for again."""
+class _Retries:
+    """Makes the client ask again when an answer is not whole."""
 
     def __init__(self, attempts: int) -> None:
         self._attempts = attempts
 
     def pause(self, response: tuple[object, dict[str, Any]] | None, attempts: int, **_: object) -> float | None:
-        """Return how long to wait before the next attempt; None leaves it to others."""
+        """Return how many seconds to wait before the next attempt; None leaves the decision to other handlers."""
         if response is None or _CAUSE not in response[1] or attempts >= self._attempts:
             return None
         return _PAUSE_SECONDS * attempts
@@ -97,7 +97,7 @@ def _raise_if_not_whole(parsed: dict[str, Any], **_: object) -> None:
 
 
 class _Freshness:
-    """Closes a client's connections when they stood idle for too long, or one fell silent: it goes on with new ones."""
+    """Closes a client's connections when they were idle for too long or one timed out. The client opens new ones."""
 
     def __init__(self, client: "DynamoDBClient") -> None:
         self._client = client
@@ -105,7 +105,7 @@ class _Freshness:
         self._lock = Lock()
 
     def check(self, **_: object) -> None:
-        with self._lock:  # or another thread would be given a pool that is being closed
+        with self._lock:  # otherwise another thread could get a pool that is being closed
             if self._last_use.is_long_ago():
                 self._client.close()
             self._last_use = LastUse()

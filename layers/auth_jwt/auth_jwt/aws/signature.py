@@ -1,7 +1,7 @@
-"""AWS Signature Version 4 for what the express lane sends: one POST of JSON to the root of an endpoint.
+"""AWS Signature Version 4 for the requests of the express lane: a POST of JSON to the root of an endpoint.
 
-The canonical request is fixed by that: no path, no query string, every header signed. It is byte for byte what
-botocore's signer makes of the same request; a property test holds the two together.
+So the canonical request has the path `/` and no query string, and every header is signed. It is byte for byte the
+canonical request that botocore's signer makes; a property test compares the two.
 """
 
 import hmac
@@ -17,23 +17,23 @@ _ALGORITHM: Final = "AWS4-HMAC-SHA256"
 
 @dataclass(frozen=True, slots=True)
 class AwsCredentials:
-    """In whose name requests are signed; none of it is ever shown."""
+    """The credentials that requests are signed with. No part is ever shown."""
 
     access_key: str = field(repr=False)
     secret_key: str = field(repr=False)
     token: str | None = field(default=None, repr=False)
 
 
-def signed(
+def sign_headers(
     headers: Mapping[str, str], body: bytes, *, credentials: AwsCredentials, region: str, now: float
 ) -> dict[str, str]:
-    """Return *headers* with those that sign them and the *body*.
+    """Return *headers* and the further headers that sign them and the *body*.
 
     Args:
-        headers: what is sent, `Host` included; a name occurs once, in whatever case.
-        body: what is sent.
-        credentials: in whose name.
-        region: of the endpoint.
+        headers: the headers to send, `Host` included. Each name occurs once, in any case.
+        body: the body to send.
+        credentials: the credentials to sign with.
+        region: the region of the endpoint.
         now: UNIX seconds.
     """
     timestamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))

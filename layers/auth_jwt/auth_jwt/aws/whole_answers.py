@@ -1,8 +1,8 @@
-"""What a whole answer of DynamoDB holds, whichever client got it: less is no answer, and no empty table either.
+"""What a whole answer of DynamoDB holds, whichever client got it. Anything less counts as no answer, never as no rows.
 
-Half an answer looks like an empty one: a client that takes it for the latter refuses users who are in the table. So
-each question asks for something that every whole answer holds, what it cost, and whatever comes without it is an
-outage. DynamoDB gives a sum over the bytes that it sends besides.
+Half an answer can look like an empty one, and a client that takes it for one denies users who are in the table. So each
+request asks for the consumed capacity, which every whole answer then holds. An answer without it counts as an outage.
+DynamoDB also sends a checksum of the bytes, which is compared.
 """
 
 import binascii
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from email.message import Message
 
 COST_WANTED: Final = {"ReturnConsumedCapacity": "TOTAL"}
-"""What makes an answer say what it cost; it needs no permission."""
+"""Makes an answer hold the consumed capacity. It needs no permission."""
 
 FIRST_ERROR: Final = 300
-"""The first status of HTTP that botocore takes for an error."""
+"""The lowest HTTP status that botocore takes for an error."""
 
 _OK: Final = 200
 _BAD_REQUEST: Final = 400
-"""The status of DynamoDB's own errors, but for those on its side."""
+"""The HTTP status of all DynamoDB errors that are not on the side of the service."""
 _ERROR_CODE: Final = re.compile(r"\w{1,100}", re.ASCII)
 _COST: Final = "ConsumedCapacity"
 _NEEDED: Final[Mapping[str, Mapping[str, type]]] = {
@@ -38,33 +38,33 @@ _NEEDED: Final[Mapping[str, Mapping[str, type]]] = {
     "DescribeContinuousBackups": {"ContinuousBackupsDescription": dict},
     "DescribeTimeToLive": {"TimeToLiveDescription": dict},
 }
-"""What a whole answer has, for each operation that anything of ours asks for: members and their types in JSON."""
+"""The members of a whole answer and their JSON types, for each operation that our code calls."""
 
 
 class NoWholeAnswer(Unreachable):
-    """An answer came, but not all of it, or not from DynamoDB: whatever was asked may have happened."""
+    """An answer came, but not all of it, or not from DynamoDB. A write that was asked for may have happened."""
 
 
 def known_operations() -> frozenset[str]:
-    """Return the operations of which it is known what a whole answer holds."""
+    """Return the operations whose whole answers are known."""
     return frozenset(_NEEDED)
 
 
 def says_its_cost(operation: str) -> bool:
-    """Tell whether an answer can be asked to say what it cost."""
+    """Tell whether the answer to an *operation* can hold the consumed capacity."""
     return _COST in _NEEDED.get(operation, {})
 
 
 def check_transfer(status: int, headers: "Message | Mapping[str, str]", body: bytes) -> None:
-    """See that an answer of any *status* arrived as it was sent.
+    """Check that an answer arrived as it was sent.
 
     Args:
-        status: of HTTP.
-        headers: names in any case.
-        body: as it was sent, undone of nothing.
+        status: the HTTP status, any.
+        headers: the headers; names in any case.
+        body: the body as it was sent, not decoded in any way.
 
     Raises:
-        NoWholeAnswer: it has not the length or the sum that it states, or it is half an error.
+        NoWholeAnswer: the body does not have the stated length or checksum, or the answer is half an error.
     """
     length, total = headers.get("content-length"), headers.get("x-amz-crc32")
     if length is not None and length.strip() != str(len(body)):
@@ -77,7 +77,7 @@ def check_transfer(status: int, headers: "Message | Mapping[str, str]", body: by
 
 
 def error_code_of(body: bytes) -> str | None:
-    """Return DynamoDB's word for an error, as botocore's parser finds it; None when *body* has none."""
+    """Return DynamoDB's code for an error, as botocore's parser finds it; None when *body* has none."""
     try:
         kind = json.loads(body.decode())["__type"]
         code = kind.split(":")[0].rpartition("#")[2]
@@ -87,15 +87,15 @@ def error_code_of(body: bytes) -> str | None:
 
 
 def whole_answer(operation: str, status: int, body: bytes) -> Mapping[str, Any]:
-    """Return what *body* says in answer to an *operation*: JSON, with bytes where attribute values are binary.
+    """Return the answer in *body*: JSON, with bytes for binary attribute values.
 
     Args:
-        operation: as DynamoDB calls it.
-        status: of HTTP, none that stands for an error.
-        body: as it was sent, undone of nothing.
+        operation: DynamoDB's name of the operation.
+        status: the HTTP status, which is not an error.
+        body: the body as it was sent, not decoded in any way.
 
     Raises:
-        NoWholeAnswer: it is not a whole answer of DynamoDB's.
+        NoWholeAnswer: the body is not a whole answer of DynamoDB.
     """
     answer: Any
     try:
@@ -104,12 +104,12 @@ def whole_answer(operation: str, status: int, body: bytes) -> Mapping[str, Any]:
         answer = None
     if status == _OK and _is_whole(operation, answer):
         return answer  # type: ignore[no-any-return]
-    # Here, so that no other error hangs on to it, whose text may quote the answer.
+    # Raised outside `except`: another error, whose text may quote the answer, would become its context.
     raise NoWholeAnswer("what came is not DynamoDB's, or not all of it")
 
 
 def _is_whole(operation: str, answer: object) -> bool:
-    """Tell whether an *answer* has all its members, and items where items belong: attribute values of one type each."""
+    """Tell whether an *answer* has all its members, and each item is an object whose values have one type each."""
     if not isinstance(answer, dict):
         return False
     if not all(isinstance(answer.get(member), kind) for member, kind in _NEEDED.get(operation, {}).items()):
@@ -129,7 +129,10 @@ def _is_whole(operation: str, answer: object) -> bool:
 
 
 def _with_binary_values(value: dict[str, Any]) -> dict[str, Any]:
-    """Turn the base64 text of a binary attribute value into bytes. An attribute called B or BS holds an object."""
+    """Turn the base64 text of a binary attribute value into bytes.
+
+    An attribute whose name is B or BS holds an object, so it is not mistaken for one.
+    """
     if len(value) == 1:
         if isinstance(text := value.get("B"), str):
             return {"B": binascii.a2b_base64(text)}

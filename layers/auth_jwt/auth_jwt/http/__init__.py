@@ -1,1 +1,1 @@
-"""HTTP as text, whoever carries it."""
+"""HTTP as text, independent of what carries it."""

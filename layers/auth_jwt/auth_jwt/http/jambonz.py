@@ -1,9 +1,10 @@
-"""What the HTTP authenticators of jambonz and drachtio post, and what they take for an answer.
+"""What the HTTP authenticators of jambonz and drachtio post, and what answers they accept.
 
-All of them post the parts of a SIP request's Digest credentials as JSON, and go by the body of a 200: `status` is `ok`
-or it is not (docs.jambonz.org, "Client Authentication"; npm: `@jambonz/digest-utils`, `@jambonz/http-authenticator`,
-`drachtio-http-authenticator`). They know no Bearer, so a token has two ways in: as `jwt_token`, a member of our own
-that `frontends/jambonz/bearer.js` posts, or in the place of the Digest `username`, which a stock jambonz hands on.
+All of them post the parts of a SIP request's Digest credentials as JSON, and read the body of a 200: `status` is `ok`
+or something else (docs.jambonz.org, "Client Authentication"; npm: `@jambonz/digest-utils`,
+`@jambonz/http-authenticator`, `drachtio-http-authenticator`). They have no Bearer scheme, so a token comes in one of
+two members: `jwt_token`, our own, which `frontends/jambonz/bearer.js` posts; or the Digest `username`, which an
+unchanged jambonz passes on.
 """
 
 import re
@@ -15,13 +16,13 @@ from typing import Any, Final
 from auth_jwt.errors import Denied, Reason
 from auth_jwt.http.wire import Ambiguous, NotWellFormed, ascii_lower
 
-REFUSED: Final = '{"status":"fail","msg":"not authorized","code":-1}'
+DENIAL: Final = '{"status":"fail","msg":"not authorized","code":-1}'
 
-_NOBODY: Final = ""  # no profile's username, and no profile's domain
+_NOBODY: Final = ""  # equals no profile's username and no profile's domain
 _REGISTER: Final = "REGISTER"
 
-# The value of From or To (RFC 3261, section 20.10), and far less than it may be: whatever two readers could read as two
-# users is nobody's. So there are no brackets or `@` but those of the one URI, and no password.
+# The value of From or To (RFC 3261, section 20.10), but only its plain forms: a value that two readers could read as
+# two users is nobody's. So brackets and `@` stand only where the one URI has them, and a password is not accepted.
 _URI: Final = r"sips?:(?P<user>[^\s:@<>\"\\]+)@(?P<host>[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::\d+)?"
 _BRACKETED: Final = re.compile(rf"[^<>@]*<{_URI}(?:[;?][^\s<>@]*)?>\s*(?:;[^<>@,]*)?", re.ASCII | re.IGNORECASE)
 _BARE: Final = re.compile(rf"{_URI}(?:;[^<>@,?]*)?", re.ASCII | re.IGNORECASE)
@@ -29,15 +30,15 @@ _BARE: Final = re.compile(rf"{_URI}(?:;[^<>@,?]*)?", re.ASCII | re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """What an authenticator asks.
+    """The request of an authenticator.
 
     Attributes:
         token: the token; None when there is none.
-        user: the SIP user that the request acts as; empty, so nobody's, when it names several.
-        domain: likewise the domain, in small letters; None when it names none.
-        call_id: the request's Call-ID, as it was given: for the log.
-        registers: whether a registration is asked for, and not its end.
-        seconds: how long it is to last; None when the request does not say.
+        user: the SIP user that the request acts as; empty, which is no user, when the request names several.
+        domain: the SIP domain, in lower case; empty when the request names several, None when it names none.
+        call_id: the Call-ID of the request, unchanged, for the log.
+        registers: whether the request asks for a registration, and not for its end.
+        seconds: how long the registration is to last; None when the request does not say.
     """
 
     token: str | None = field(repr=False)
@@ -49,12 +50,12 @@ class Hook:
 
     @classmethod
     def from_members(cls, members: Mapping[str, Any]) -> "Hook":
-        """Read the *members* of a body; all that it says of user and domain must be the same user and domain.
+        """Read the *members* of a body. All members that name a user or a domain must name the same.
 
-        In a REGISTER, To says it as From does, since To is what is registered; otherwise From alone.
+        In a REGISTER, both From and To name the user, since To is what is registered. In other requests From does.
 
         Raises:
-            NotWellFormed: a member has the wrong type, or nothing says which SIP user the request acts as.
+            NotWellFormed: a member has the wrong type, or no member names the SIP user that the request acts as.
         """
         method, seconds = _text(members, "method"), _seconds(members)
         if method is None:
@@ -82,10 +83,13 @@ class Hook:
         )
 
     def seconds_granted(self, expires_at: int, now: float) -> int | None:
-        """Return how long the registration may last, at most as long as was asked; None where none is asked for.
+        """Return for how many seconds the registration is granted, at most as long as requested.
+
+        Return None when no registration is requested.
 
         Raises:
-            Denied: `token_expired` when not a second is left. Zero would not do: jambonz grants what was asked instead.
+            Denied: `token_expired` when less than a second is left. Zero cannot be granted: jambonz would then grant
+                what was requested.
         """
         if not self.registers:
             return None
@@ -95,12 +99,12 @@ class Hook:
         return left if self.seconds is None else floor(min(self.seconds, left))  # a number may be infinite, as 1e999
 
 
-def granted(authorized_json: str, seconds: int | None) -> str:
-    """Write the answer that admits: the answer of `/authorize`, with what the authenticators look for in front.
+def permission(authorized_json: str, seconds: int | None) -> str:
+    """Return the answer that admits: the answer of `/authorize`, preceded by the members that authenticators read.
 
     Args:
-        authorized_json: that answer, a JSON object.
-        seconds: how long a registration may last; None when none is asked for.
+        authorized_json: the answer of `/authorize`, a JSON object.
+        seconds: for how many seconds a registration is granted; None when none is requested.
     """
     expires = "" if seconds is None else f'"expires":{seconds},'
     return f'{{"status":"ok",{expires}{authorized_json.removeprefix("{")}'
@@ -114,7 +118,7 @@ def _text(members: Mapping[str, Any], name: str) -> str | None:
 
 
 def _seconds(members: Mapping[str, Any]) -> float | None:
-    """Return `expires`, which is null in a request that registers nothing."""
+    """Return the member `expires`. It is null in a request that does not register."""
     value = members.get("expires")
     if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
         raise NotWellFormed("expires is neither a number nor null")
@@ -122,7 +126,7 @@ def _seconds(members: Mapping[str, Any]) -> float | None:
 
 
 def _headers(members: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the header fields of the SIP request, names in small letters as drachtio has them; empty without any."""
+    """Return the header fields of the SIP request, with names in lower case as drachtio has them; empty without any."""
     if "headers" not in members:
         return {}
     headers = members["headers"]
@@ -134,6 +138,6 @@ def _headers(members: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _party(value: str) -> tuple[str, str]:
-    """Return user and domain of a From or To; nobody's when it is not of the plain form that all read alike."""
+    """Return user and domain of a From or To. Both are empty when it has none of the forms that all read alike."""
     found = _BRACKETED.fullmatch(value.strip()) or _BARE.fullmatch(value.strip())
     return (found["user"], ascii_lower(found["host"])) if found else (_NOBODY, _NOBODY)

@@ -1,4 +1,4 @@
-"""HTTP as it stands on the wire, whoever carries it: bearer tokens, challenges, bodies, problems.
+"""HTTP as text, independent of what carries it: bearer tokens, challenges, bodies, problems.
 
 RFC 6750 and RFC 8898 (bearer tokens, in SIP too), RFC 9110 (`Authorization`), RFC 9457 (problems), RFC 8259 (JSON),
 and the WHATWG's URL standard (forms).
@@ -15,8 +15,8 @@ from urllib.parse import quote, unquote_to_bytes
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 
-# RFC 9110, section 11.4: a credential is a scheme, then blanks, then what is its own; a parameter is `name=value`.
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+("|\\?\Z)', re.DOTALL)  # closed, or to the end
+# RFC 9110, section 11.4: a credential is a scheme, then blanks, then a token or parameters (`name=value`).
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+("|\\?\Z)', re.DOTALL)  # up to the closing quote, or to the end
 _SCHEME = re.compile(r"\s*[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:[ \t]+[^\s=]|\s*\Z)")
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
@@ -24,28 +24,28 @@ _TO_SMALL = {capital: capital + 32 for capital in range(ord("A"), ord("Z") + 1)}
 
 _BYTE_ORDER_MARK: Final = "\ufeff"
 _MAX_INTEGER_DIGITS: Final = 20
-_MAX_LEVELS: Final = 256  # for the decoder, which recurses
-# Unclosed strings run to the end, or hostile text could have it search on from every quote.
+_MAX_LEVELS: Final = 256  # of nesting, since the decoder recurses
+# An unclosed string matches to the end. Otherwise a hostile text could start a new search at every quote.
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[][{}]', re.DOTALL)
 
 
 class NotWellFormed(ValueError):
-    """The request is not one of ours; the message tells a frontend's developer why and quotes no value."""
+    """The request is malformed. The message tells the developer of a frontend why, and quotes no value."""
 
 
 class BodyTooLarge(Exception):
-    """The body is longer than any that is read."""
+    """The body is longer than allowed."""
 
 
 class Ambiguous(dict[str, Any]):
-    """A JSON object that names a member twice; two readers may read it differently, so no member of it counts."""
+    """A JSON object that names a member twice. Two readers may read it differently, so none of its members counts."""
 
 
 def bearer_token(values: Sequence[str]) -> str | None:
     """Return the Bearer token in the `Authorization` *values* of a request.
 
     Returns:
-        None when there is none, or a scheme other than Bearer; empty text when the scheme stands alone.
+        The token; empty text when nothing follows the scheme. None when there is no value, or its scheme is not Bearer.
 
     Raises:
         NotWellFormed: there is more than one value, or values are joined by commas.
@@ -62,13 +62,13 @@ def values_of(name: str, lists: object, singles: object, *, fold: Callable[[str]
     """Return the values of a field that a gateway gives as a list of values, as a single value, or as both.
 
     Args:
-        name: of the field, folded.
-        lists: a dict of names to lists; anything else is none.
-        singles: a dict of names to values, asked when the *lists* have no such name; anything else is none.
-        fold: what makes two names one.
+        name: the name of the field, folded.
+        lists: a dict of names to lists; anything else counts as empty.
+        singles: a dict of names to values, read when *lists* does not have the name; anything else counts as empty.
+        fold: maps names that count as equal to the same text.
     """
     values: list[str] = []
-    size = len(name)  # most names differ by it, and nothing tells so sooner
+    size = len(name)  # the fastest test: most names differ in length
     if isinstance(lists, dict):
         for other in [other for other in lists if len(other) == size]:
             if fold(other) == name and isinstance(lists[other], list):
@@ -83,12 +83,12 @@ def values_of(name: str, lists: object, singles: object, *, fold: Callable[[str]
 
 
 def challenge(realm: str, *, authz_server: str | None = None, error: str | None = None) -> str:
-    """Write the value of a `WWW-Authenticate` header field.
+    """Return the value of a `WWW-Authenticate` header field.
 
     Args:
         realm: shown to the user; any printable ASCII.
-        authz_server: where a token can be had (RFC 8898, section 4).
-        error: RFC 6750's error code; None when no token was presented.
+        authz_server: URL of the server that issues tokens (RFC 8898, section 4).
+        error: RFC 6750's error code; None when the request has no token.
     """
     quoted = realm.replace("\\", "\\\\").replace('"', '\\"')
     parts = [f'realm="{quoted}"']
@@ -100,14 +100,14 @@ def challenge(realm: str, *, authz_server: str | None = None, error: str | None 
 
 
 def body_members(body: bytes, content_type: str) -> dict[str, Any]:
-    """Read the members of a JSON or form *body*; an empty one has none.
+    """Return the members of a JSON or form *body*. An empty body has none.
 
-    A form is read as the WHATWG's URL standard has it. JSON is that of RFC 8259, behind a byte order mark or not: what
-    a token may not hold, a member may (U+0000, half of a surrogate pair, any number, any depth). An object within, when
-    it names a member twice, is `Ambiguous`.
+    Forms are read by the WHATWG's URL standard. JSON is that of RFC 8259, with or without a byte order mark. A member
+    may hold what a token may not: U+0000, half of a surrogate pair, any number, any depth. A nested object that names
+    a member twice is `Ambiguous`.
 
     Raises:
-        NotWellFormed: it is neither, not an object, or names a member twice.
+        NotWellFormed: the body is neither JSON nor a form, or is not an object, or names a member twice.
     """
     if not body:
         return {}
@@ -128,12 +128,12 @@ def body_members(body: bytes, content_type: str) -> dict[str, Any]:
 
 
 def ascii_lower(text: str) -> str:
-    """Fold the capitals A to Z in *text*, and nothing else: U+212A is a Kelvin sign, and no `k`."""
+    """Turn A to Z in *text* into lower case, and no other character: U+212A, the Kelvin sign, does not become `k`."""
     return text.lower() if text.isascii() else text.translate(_TO_SMALL)
 
 
 def problem(status: HTTPStatus, name: str, request_id: str, **members: object) -> str:
-    """Write an RFC 9457 problem. Only a denial has a member `code`."""
+    """Return an RFC 9457 problem as JSON. Only a denial has a member `code`."""
     return compact_json(
         {
             "type": f"urn:auth-jwt:problem:{name}",
@@ -146,16 +146,16 @@ def problem(status: HTTPStatus, name: str, request_id: str, **members: object) -
 
 
 def compact_json(value: object) -> str:
-    """Write *value* as JSON without blanks, in UTF-8."""
+    """Return *value* as JSON without blanks. Characters outside ASCII are not escaped."""
     if type(value) is str:
         return encode_basestring(value)
-    if type(value) in (int, float):  # the encoder would take ten times as long for one
+    if type(value) in (int, float):  # the encoder takes ten times as long
         return repr(value)
     return _ENCODER.encode(value)
 
 
 def _is_several(value: str) -> bool:
-    """Tell whether *value* joins several credentials, and not just the parameters of one (Digest, AWS4)."""
+    """Tell whether *value* joins several credentials. Digest and AWS4 have commas between the parameters of one."""
     if re.match(r"\s*bearer(?:[ \t,]|\Z)", value, re.IGNORECASE):
         return "," in value
     parts = _QUOTED.sub(lambda quoted: '""' if quoted[1] == '"' else quoted[0], value).split(",")
@@ -181,19 +181,19 @@ def _form_text(octets: bytes) -> str:
 
 
 def _json_value(text: str) -> Any:  # noqa: ANN401 - any JSON value
-    # Counting takes a microsecond, and a text that is short enough need not be counted.
+    # Counting takes a microsecond. A text that is too short for that many levels is not counted.
     if len(text) > 2 * _MAX_LEVELS and text.count("{") + text.count("[") > _MAX_LEVELS:
-        text = _without_depths(text)
+        text = _replace_depths(text)
     return _DECODER.decode(text)
 
 
-def _without_depths(text: str) -> str:
-    """Write null for what stands more than `_MAX_LEVELS` levels deep in a JSON *text*, once it was found to be JSON.
+def _replace_depths(text: str) -> str:
+    """Replace the parts of a JSON *text* that are more than `_MAX_LEVELS` levels deep by null, after checking them.
 
-    It is read from the inside out, a few levels at a time: so no text has the decoder recurse without end.
+    The parts are decoded from the inside out, at most that many levels at a time, so the recursion is bounded.
 
     Raises:
-        ValueError: some of it is not JSON.
+        ValueError: a part is not JSON.
     """
     depth = done = 0
     open_texts: list[list[str]] = [[]]
@@ -223,12 +223,12 @@ def _object_of(members: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _number_of(digits: str) -> int | float:
-    return int(digits) if len(digits) <= _MAX_INTEGER_DIGITS else float(digits)  # many digits would take long
+    return int(digits) if len(digits) <= _MAX_INTEGER_DIGITS else float(digits)  # `int` takes long for many digits
 
 
-def _no_number(name: str) -> NoReturn:
+def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
 _TWICE: Final = "the body names a member twice"
-_DECODER = json.JSONDecoder(object_pairs_hook=_object_of, parse_int=_number_of, parse_constant=_no_number)
+_DECODER = json.JSONDecoder(object_pairs_hook=_object_of, parse_int=_number_of, parse_constant=_refuse_constant)

@@ -1,1 +1,1 @@
-"""What is remembered of the tables: bounded, one read for a burst, stale rows while the tables are away."""
+"""What is remembered of the tables: within bounds, with one read for a burst, and stale rows during an outage."""

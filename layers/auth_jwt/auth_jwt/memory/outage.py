@@ -1,11 +1,11 @@
 """Whether the tables are away, judged by the reads of all tags together (docs/decisions/0005).
 
-That one tag cannot be read says nothing about the others: its partition may be broken. The tables are away when
-several tags failed one after another and no read of any tag succeeded in between. While that is believed, one request
-a second tries, and all others are spared the wait. The first success ends it for everybody.
+A failed read of one tag says nothing about other tags: its partition may be broken. The tables count as away when
+several tags failed one after another and no read of any tag succeeded in between. During such an outage one request a
+second tries to read, and all others go without and do not wait. The first success ends the outage for all.
 
-Callers choose the tags of the tokens they send. So tags that are not remembered, which anybody can make up, are no
-evidence against those that are, and do not take their attempts.
+Callers choose the tags of the tokens they send, and anybody can invent tags. So failures of tags that are not
+remembered do not count against remembered tags, and do not use up their attempts.
 """
 
 from collections import OrderedDict
@@ -15,14 +15,14 @@ from auth_jwt.errors import Fault, Throttled, Unreachable
 
 SECONDS_BETWEEN_ATTEMPTS: Final = 1
 TAGS_OF_AN_OUTAGE: Final = 3
-"""So many tags fail in a row before the tables count as away: two broken ones may meet by chance."""
+"""How many tags must fail in a row before the tables count as away. Two broken tags may follow each other by chance."""
 MAX_FAILING_TAGS: Final = 4096
 
 
 class Outage:
-    """What is known of the tables of a memory. It has no lock: the memory's own guards it.
+    """What a memory knows about an outage of its tables. It has no lock of its own: the memory's lock guards it.
 
-    All times are seconds of the memory's timer.
+    All times are in seconds of the memory's timer.
     """
 
     def __init__(self) -> None:
@@ -30,73 +30,80 @@ class Outage:
         self._all = _Evidence()
 
     def admits(self, tag: str, now: float, *, remembered: bool, seconds: float) -> bool:
-        """Tell whether a request may ask the tables about *tag* now, or has to do without.
+        """Tell whether a request may read *tag* from the tables now.
 
-        Whoever is told so in an outage makes the one attempt, and tells its outcome.
+        During an outage, a request that is admitted makes the one attempt of that second. It must report the result.
 
         Args:
-            tag: whose rows.
-            now: the time.
+            tag: the tag to read.
+            now: the current time.
             remembered: whether rows of the tag are remembered that may still serve.
-            seconds: how long an attempt may take.
+            seconds: how long the attempt may take.
         """
         return (self._remembered if remembered else self._all).admits(tag, now, seconds)
 
-    def end(self, tag: str) -> None:
-        """Note that a table answered about *tag*."""
-        self._remembered.end(tag)
-        self._all.end(tag)
+    def note_answer(self, tag: str) -> None:
+        """Note that a table answered a read of *tag*. This ends an outage."""
+        self._remembered.note_answer(tag)
+        self._all.note_answer(tag)
 
-    def failed(self, tag: str, now: float, *, remembered: bool) -> None:
-        """Note that no table could be reached about *tag*."""
-        if remembered:
-            self._remembered.failed(tag, now)
-        self._all.failed(tag, now)
+    def note_failure(self, error: BaseException, tag: str, now: float, *, remembered: bool) -> None:
+        """Note what the *error* of a read of *tag* says about the other tags.
 
-    def note(self, problem: BaseException, tag: str, now: float, *, remembered: bool) -> None:
-        """Note what the *problem* of a read of *tag* says about the other tags."""
-        if isinstance(problem, Throttled) or not isinstance(problem, Fault):
-            self.pause(now)  # one throttled tag says nothing about the others, and neither does a bug
-        elif isinstance(problem, Unreachable):
-            self.failed(tag, now, remembered=remembered)
+        Args:
+            error: why the read failed.
+            tag: the tag that was read.
+            now: the current time.
+            remembered: whether rows of the tag are remembered that may still serve.
+        """
+        if isinstance(error, Throttled) or not isinstance(error, Fault):
+            self._note_nothing(now)  # a throttled tag or a bug says nothing about other tags
+        elif isinstance(error, Unreachable):
+            self._note_silence(tag, now, remembered=remembered)
         else:
-            self.end(tag)  # a missing table or permission is no outage
+            self.note_answer(tag)  # a missing table or permission is no outage
 
-    def pause(self, now: float) -> None:
-        """Note that an attempt ended and says nothing about other tags."""
-        self._remembered.pause(now)
-        self._all.pause(now)
+    def _note_silence(self, tag: str, now: float, *, remembered: bool) -> None:
+        if remembered:
+            self._remembered.note_silence(tag, now)
+        self._all.note_silence(tag, now)
+
+    def _note_nothing(self, now: float) -> None:
+        self._remembered.note_nothing(now)
+        self._all.note_nothing(now)
 
 
 class _Evidence:
+    """What the reads of some tags say: which failed, how many in a row, and when the next attempt is due."""
+
     def __init__(self) -> None:
-        self._failing: OrderedDict[str, None] = OrderedDict()  # until they are read again
+        self._failing: OrderedDict[str, None] = OrderedDict()  # removed when a table answers about them
         self._failed_in_a_row = 0
         self._retry_at = float("-inf")
 
     def admits(self, tag: str, now: float, seconds: float) -> bool:
         if self._failed_in_a_row < TAGS_OF_AN_OUTAGE:
             return True
-        # A tag that has failed itself leaves the first second to those that have not: if a few broken tags only look
-        # like an outage, their requests, however many, do not keep the others from finding out.
+        # A few broken tags can look like an outage. A tag that has failed waits a second longer than one that has not:
+        # so the requests for broken tags, however many, cannot take the attempts that would end the outage.
         patience = SECONDS_BETWEEN_ATTEMPTS if tag in self._failing else 0
         if now < self._retry_at + patience:
             return False
-        self._retry_at = now + seconds + SECONDS_BETWEEN_ATTEMPTS  # or earlier, by its outcome
+        self._retry_at = now + seconds + SECONDS_BETWEEN_ATTEMPTS  # the result of the attempt may set an earlier time
         return True
 
-    def end(self, tag: str) -> None:
+    def note_answer(self, tag: str) -> None:
         self._failing.pop(tag, None)
         self._failed_in_a_row = 0
 
-    def failed(self, tag: str, now: float) -> None:
+    def note_silence(self, tag: str, now: float) -> None:
         self._retry_at = now + SECONDS_BETWEEN_ATTEMPTS
-        if tag in self._failing:  # no news: since then others may have been read, and it was not
+        if tag in self._failing:  # counted before; other tags may have been read since then
             return
         self._failing[tag] = None
         self._failed_in_a_row += 1
         if len(self._failing) > MAX_FAILING_TAGS:
             self._failing.popitem(last=False)
 
-    def pause(self, now: float) -> None:
+    def note_nothing(self, now: float) -> None:
         self._retry_at = min(self._retry_at, now + SECONDS_BETWEEN_ATTEMPTS)

@@ -1,4 +1,4 @@
-"""One read for a burst: of the requests that want the same rows one reads, and the others wait for what it gets."""
+"""One read for a burst: when several requests want the same rows, one of them reads and the others wait for it."""
 
 from threading import Event
 from typing import Generic, TypeVar
@@ -11,27 +11,42 @@ _F = TypeVar("_F", bound=Fault)
 
 
 class Reading(Generic[_T]):
-    """One read, for the request that does it and for all who wait for its outcome."""
+    """One read that several requests share: one does it, and the others wait for it.
+
+    Attributes:
+        began_at: when the read began, in seconds of the memory's timer.
+        ended: set when the read has ended, with or without success.
+        found: what was read; only there when the read has ended without a failure.
+        failure: why the read failed; None when it has not failed.
+    """
 
     __slots__ = ("began_at", "ended", "failure", "found")
-    found: _T  # when it has ended without a failure
+    found: _T
 
     def __init__(self, began_at: float) -> None:
         self.began_at = began_at
         self.failure: BaseException | None = None
         self.ended = Event()
 
-    def outcome(self, deadline: Deadline) -> _T:
-        """Return what somebody else reads or has read, waiting until *deadline* at most."""
+    def wait(self, deadline: Deadline) -> _T:
+        """Return what the other request reads. Wait until *deadline* at most.
+
+        Raises:
+            Unreachable: the read did not end in time.
+            Fault: the read failed. The error is a copy of the other request's.
+        """
         if not self.ended.wait(deadline.seconds_left()):
-            raise Unreachable("another request's reading of the tables did not end in time (STORE_TIMEOUT_MS)")
+            raise Unreachable("another request's read of the tables did not end in time (STORE_TIMEOUT_MS)")
         if isinstance(self.failure, Fault):
             raise copy_of(self.failure) from self.failure
         if self.failure is not None:
-            raise Fault("another request's reading of the tables broke off") from self.failure
+            raise Fault("another request's read of the tables failed with an unforeseen error") from self.failure
         return self.found
 
 
 def copy_of(failure: _F) -> _F:
-    """Return another error that says the same: one exception raised in two threads is a mess."""
+    """Return a new error of the same type and message.
+
+    Two threads must not raise the same exception: each would change its traceback and its context.
+    """
     return type(failure)(*failure.args)

@@ -1,4 +1,4 @@
-"""Whether tokens are revoked, remembered as rows are."""
+"""Whether tokens are revoked. The answers are remembered in the same way as rows."""
 
 import sys
 import time
@@ -18,10 +18,10 @@ MAX_REVOCATION_BYTES = 16 * 1024 * 1024
 _NEVER: Final = float("-inf")
 
 _Token = tuple[str, str]
-"""A tag, and the `jti` of one of its tokens."""
+"""A tag, and the `jti` of a token of that tag."""
 
 _FINDING_BYTES: Final = 320
-"""About what it takes to remember a token, besides its two texts; rather more than fewer."""
+"""How many bytes of memory a remembered token takes beside its two texts: an estimate on the high side."""
 
 
 @dataclass(slots=True)
@@ -33,19 +33,18 @@ class _Finding:
 
 
 class RevocationMemory:
-    """Whether a token stands in the table of revoked ones, remembered as rows are.
+    """Tells whether a token is in the table of revoked tokens, and remembers the answer.
 
-    What is remembered is that a row is there or is not, by tag and `jti`: for *ttl* seconds, and for *stale_for* more
-    while the store is unreachable. A token that is not remembered is looked up, and when that fails, the answer is a
-    fault. Only tokens whose signature and claims hold are ever asked about; a user who has many of them pushes out
-    what was not asked for longest.
+    For each tag and `jti` it remembers whether the table has a row: for *ttl* seconds, and for *stale_for* more while
+    the store is unreachable. A token that is not remembered is looked up, and a failed look-up is a fault. Only tokens
+    with a valid signature and valid claims are looked up. When memory is full, the least recently used tokens go first.
 
     Args:
         store: where revocations are read.
-        ttl: seconds; 0 remembers no token at all, and shares nothing.
-        stale_for: seconds beyond *ttl*.
+        ttl: in seconds; 0 remembers no token and shares no read.
+        stale_for: in seconds, beyond *ttl*.
         timer: a clock that never goes back, in seconds.
-        max_bytes: what all that is remembered may weigh together.
+        max_bytes: the most memory that all remembered tokens may take together.
     """
 
     def __init__(
@@ -69,12 +68,12 @@ class RevocationMemory:
         self._lock = Lock()
 
     def is_revoked(self, tag: str, jti: str, deadline: Deadline) -> bool:
-        """Tell whether the token is revoked, from memory when that is fresh enough, otherwise read by *deadline*.
+        """Tell whether the token is revoked: from memory when that is fresh enough, otherwise by a read.
 
-        A request that arrives while another one reads about the same token waits for that.
+        A request that arrives during a read of the same token waits for that read.
 
         Raises:
-            Fault: the read failed, and memory has nothing that may serve in its place.
+            Fault: the read failed or did not end by *deadline*, and memory has nothing that may serve instead.
         """
         token = (tag, jti)
         with self._lock:
@@ -90,7 +89,7 @@ class RevocationMemory:
             if not self._outage.admits(tag, asked_at, remembered=stale is not None, seconds=deadline.seconds):
                 if stale is None:
                     raise Unreachable(
-                        "the table of revoked tokens does not answer: another request tries once a second"
+                        "the table of revoked tokens does not answer; one request a second tries to read it"
                     )
                 return stale.is_revoked
             reading = self._under_way.get(token)
@@ -98,22 +97,23 @@ class RevocationMemory:
             if reading is None or not joins:
                 reading = self._under_way[token] = Reading(asked_at)
         try:
-            return reading.outcome(deadline) if joins else self._carried_out(reading, token, deadline)
+            return reading.wait(deadline) if joins else self._carry_out(reading, token, deadline)
         except Unreachable:
             with self._lock:
-                stale = self._usable_when_stale(self._findings.get(token), asked_at)  # as another may have read it
+                # Another request may have read the token meanwhile.
+                stale = self._usable_when_stale(self._findings.get(token), asked_at)
             if stale is None:
                 raise
             return stale.is_revoked
 
-    def _carried_out(self, reading: Reading[bool], token: _Token, deadline: Deadline) -> bool:
-        """Read and remember; whatever happens, nobody is left waiting."""
+    def _carry_out(self, reading: Reading[bool], token: _Token, deadline: Deadline) -> bool:
+        """Read and remember. Whatever happens, the requests that wait for the reading go on."""
         try:
             reading.found = self._store.is_revoked(*token, deadline=deadline)
             self._keep(token, reading)
         except BaseException as failure:
             reading.failure = failure
-            self._note(failure, token)
+            self._note_failure(failure, token)
             raise
         finally:
             with self._lock:
@@ -127,26 +127,26 @@ class RevocationMemory:
             return None
         return finding
 
-    def _note(self, problem: BaseException, token: _Token) -> None:
-        """Note what a read that failed says about the token and about all tags."""
+    def _note_failure(self, error: BaseException, token: _Token) -> None:
+        """Note what the *error* of a read says about the token and about all tags."""
         with self._lock:
             now = self._timer()
             finding = self._findings.get(token)
-            if finding is not None and isinstance(problem, Unreachable):
+            if finding is not None and isinstance(error, Unreachable):
                 finding.retry_at = now + SECONDS_BETWEEN_ATTEMPTS
             remembered = self._usable_when_stale(finding, now) is not None
-            self._outage.note(problem, token[0], now, remembered=remembered)
+            self._outage.note_failure(error, token[0], now, remembered=remembered)
 
     def _keep(self, token: _Token, reading: Reading[bool]) -> None:
         weight = _FINDING_BYTES + sum(map(sys.getsizeof, token))
         with self._lock:
-            self._outage.end(token[0])
+            self._outage.note_answer(token[0])
             if self._ttl <= 0:
                 return
             older = self._findings.get(token)
             if older is not None:
                 if older.read_at > reading.began_at:
-                    return  # a slow read came back after a later one
+                    return  # a later read ended before this slow one
                 self._forget(token)
             self._findings[token] = _Finding(reading.found, weight, reading.began_at)
             self._bytes += weight

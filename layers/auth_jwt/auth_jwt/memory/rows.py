@@ -1,9 +1,10 @@
-"""The rows of tags, remembered for a while, and never more than fits.
+"""The rows of tags, remembered for a limited time and within a limited size.
 
-Callers choose the tags. So everything here is bounded, and unknown tags live apart from known ones: a flood of invented
-tags pushes out no real user. Windows, claims and signatures are judged anew at every request; no verdict is remembered.
+Callers choose the tags. So everything here is bounded, and unknown tags are kept apart from known ones: a flood of
+invented tags pushes out no real user. Only rows are remembered, never a verdict: windows, claims and signatures are
+judged at every request.
 
-One lock guards all of a memory, and nobody holds it while reading.
+One lock guards a memory. No thread holds it during a read of the tables.
 """
 
 import time
@@ -24,10 +25,11 @@ MAX_UNKNOWN_TAGS = 4096
 UNKNOWN_TAG_SECONDS = 5
 
 _UNKNOWN: Final = TagRows()
-"""That a tag has no secrets is all there is to know about it."""
+"""What is remembered of a tag without secrets: nothing but that it has none."""
 
 _BOTH: Final = tuple(Half)
 _NEVER: Final = float("-inf")
+_OUTAGE: Final = "no table answers; one request a second tries to read them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +37,11 @@ class Recalled:
     """Rows, and where they came from.
 
     Attributes:
-        rows: the newest that is known of each half; a half that is not known at all is empty.
-        origin: `memory`, `stale` when some were remembered because they could not be read, or the `table` just now.
-        read: the halves that were read for this request. The others may have been overtaken by a write.
-        failure: why only one half was read, if so.
+        rows: the newest known rows of each half; a half of which nothing is known is empty.
+        origin: `table` for rows read just now, `memory` for fresh remembered rows, `stale` when some rows are older
+            remembered ones that could not be read anew.
+        read: the halves that were read for this request. A write may have changed the other half since it was read.
+        failure: why only one half was read; None otherwise.
     """
 
     rows: TagRows
@@ -49,7 +52,7 @@ class Recalled:
 
 @dataclass(slots=True)
 class _Entry:
-    recalled: Recalled  # as it is given out, made once
+    recalled: Recalled  # made once, returned to every request
     weight: int
     profile_read_at: float
     secrets_read_at: float
@@ -58,18 +61,18 @@ class _Entry:
 
 
 class RowMemory:
-    """The rows of a tag, remembered for *ttl* seconds, and for *stale_for* more while they cannot be read.
+    """Remembers the rows of a tag for *ttl* seconds, and for *stale_for* more while they cannot be read.
 
-    A tag's profile and its secrets are read from two tables, and each half is remembered with a time of its own. When
-    only one could be read, that one counts, beside what is remembered of the other. While no table answers anybody,
-    one request a second asks, and the others do without (`auth_jwt.memory.outage`).
+    The profile of a tag and its secrets are in two tables. Memory keeps the time of each half's last read. When only
+    one half could be read, it is joined with the other half as remembered. During an outage one request a second reads,
+    and all others go without (`auth_jwt.memory.outage`).
 
     Args:
         store: where rows are read.
-        ttl: seconds; 0 remembers no rows at all, for any purpose, and shares none.
-        stale_for: seconds beyond *ttl*.
+        ttl: in seconds; 0 remembers no rows, for any purpose, and shares no read.
+        stale_for: in seconds, beyond *ttl*.
         timer: a clock that never goes back, in seconds.
-        max_bytes: what the remembered rows may weigh together.
+        max_bytes: the most memory that the remembered rows may take together.
     """
 
     def __init__(
@@ -90,19 +93,19 @@ class RowMemory:
         self._unknown: OrderedDict[str, _Entry] = OrderedDict()
         self._bytes = 0
         self._under_way: dict[str, Reading[Recalled]] = {}
-        # Those of the last second: as many as one second can read.
+        # The renewals of the last second. Their number is bounded by what one second can read.
         self._renewals: OrderedDict[str, Reading[Recalled]] = OrderedDict()
         self._outage = Outage()
         self._lock = Lock()
 
     def recall(self, tag: str, deadline: Deadline) -> Recalled:
-        """Return the rows of *tag*, from memory when it is fresh enough, otherwise read by *deadline*.
+        """Return the rows of *tag*: from memory when they are fresh enough, otherwise by a read.
 
-        A request that arrives while another one reads them waits for that, and gets them as remembered: that reading
-        began before, so a write may have overtaken it.
+        A request that arrives during a read of the tag waits for that read. Its rows count as remembered: the read
+        began before the request, so it may have missed a write.
 
         Raises:
-            Fault: the read failed, and memory has nothing that may serve in its place.
+            Fault: the read failed or did not end by *deadline*, and memory has nothing that may serve instead.
         """
         with self._lock:
             asked_at = self._timer()
@@ -116,7 +119,7 @@ class RowMemory:
                 return _stale(stale)
             if not self._outage.admits(tag, asked_at, remembered=stale is not None, seconds=deadline.seconds):
                 if stale is None:
-                    raise Unreachable("no table answers: another request tries once a second")
+                    raise Unreachable(_OUTAGE)
                 return _stale(stale)
             reading = self._under_way.get(tag)
             joins = reading is not None and asked_at < reading.began_at + self._ttl
@@ -124,61 +127,61 @@ class RowMemory:
                 reading = self._under_way[tag] = Reading(asked_at)
         try:
             if not joins:
-                return self._carried_out(reading, tag, deadline, consistent=False)
-            found = reading.outcome(deadline)
+                return self._carry_out(reading, tag, deadline, consistent=False)
+            found = reading.wait(deadline)
             return Recalled(found.rows, "memory" if found.failure is None else "stale")
         except Unreachable:
             with self._lock:
-                entry = self._known.get(tag)  # others may have read a half of it meanwhile
+                entry = self._known.get(tag)  # another request may have read a half meanwhile
             if not self._may_serve(entry, asked_at):
                 raise
             return _stale(entry)
 
     def renew(self, tag: str, deadline: Deadline, *, instead_of: TagRows | None = None) -> Recalled | None:
-        """Return the rows of *tag* read anew, strongly consistent, at most once a second.
+        """Read the rows of *tag* anew, strongly consistent, at most once a second.
 
-        Within that second everybody shares the outcome of the one read, rows or failure, waiting for it if need be.
-        Nothing that a `recall` reads will do, since that may lag behind a write.
+        All requests within that second share the one read, its rows or its failure, and wait for it where necessary.
+        They do not share the read of a `recall`, which is eventually consistent and may miss a write.
 
         Args:
-            tag: whose rows.
+            tag: the tag to read.
             deadline: when to give up.
-            instead_of: the rows that were found wanting; None when that is not said.
+            instead_of: the rows that denied the token, when the caller has them.
 
         Returns:
-            The rows; None when there is nothing new to look at: they are *instead_of* itself, or, where that is not
-            said, the read had ended before.
+            The rows; None when there is nothing new to judge: they are *instead_of* itself or, without *instead_of*,
+            the read had ended before.
 
         Raises:
-            Fault: they could not be read, now or at the attempt within the last second.
+            Fault: the rows could not be read, by this request or by the attempt within the last second.
         """
         with self._lock:
             asked_at = self._timer()
             entry = self._entry_of(tag)
             if entry is not None and asked_at < entry.retry_at:
-                raise Unreachable("the rows of this tag could not be read a moment ago")
+                raise Unreachable("the rows of this tag could not be read within the last second")
             self._forget_renewals(asked_at)
             renewal = self._renewals.get(tag)
             had_ended = renewal is not None and renewal.ended.is_set()
             if not had_ended and not self._outage.admits(
                 tag, asked_at, remembered=self._may_serve(entry, asked_at), seconds=deadline.seconds
             ):
-                raise Unreachable("no table answers: another request tries once a second")
+                raise Unreachable(_OUTAGE)
             joins = renewal is not None
             if renewal is None:
                 renewal = Reading(asked_at)
                 if self._ttl > 0:
                     self._renewals[tag] = renewal
         if not joins:
-            return self._carried_out(renewal, tag, deadline, consistent=True)
-        renewed = renewal.outcome(deadline)
+            return self._carry_out(renewal, tag, deadline, consistent=True)
+        renewed = renewal.wait(deadline)
         if renewed.failure is not None:
             return replace(renewed, failure=copy_of(renewed.failure))
         nothing_new = renewed.rows is instead_of or (instead_of is None and had_ended)
         return None if nothing_new else renewed
 
-    def _carried_out(self, reading: Reading[Recalled], tag: str, deadline: Deadline, *, consistent: bool) -> Recalled:
-        """Read and remember; whatever happens, nobody is left waiting."""
+    def _carry_out(self, reading: Reading[Recalled], tag: str, deadline: Deadline, *, consistent: bool) -> Recalled:
+        """Read and remember. Whatever happens, the requests that wait for the reading go on."""
         try:
             reading.found = self._read(tag, reading.began_at, deadline, consistent=consistent)
         except BaseException as failure:
@@ -199,12 +202,12 @@ class RowMemory:
             rows, read, failure = half.rows, (half.half,), half.failure
             if Half.SECRETS in read and not rows.secrets and isinstance(failure, Unreachable):
                 read, failure = _BOTH, None  # a tag without secrets is unknown, whatever its profile
-        except BaseException as problem:
-            self._note(problem, tag)
+        except BaseException as error:
+            self._note_failure(error, tag)
             raise
-        rows = self._with_parsed_keys(tag, rows)
+        rows = self._reuse_parsed_keys(tag, rows)
         with self._lock:
-            self._outage.end(tag)
+            self._outage.note_answer(tag)
             entry = self._keep(tag, rows, read, began_at)
             if isinstance(failure, Unreachable):
                 entry.retry_at = self._timer() + SECONDS_BETWEEN_ATTEMPTS
@@ -212,29 +215,33 @@ class RowMemory:
             return Recalled(entry.recalled.rows, "table", read)
         if not isinstance(failure, Unreachable):
             raise failure
-        return self._completed(entry, read, began_at, failure)
+        return self._complete(entry, read, began_at, failure)
 
-    def _completed(self, entry: _Entry, read: tuple[Half, ...], began_at: float, failure: Unreachable) -> Recalled:
-        """Complete the half that was read by what is remembered of the other, unless that is too old."""
+    def _complete(self, entry: _Entry, read: tuple[Half, ...], began_at: float, failure: Unreachable) -> Recalled:
+        """Join the half that was read with the other half as remembered, unless that is too old.
+
+        Without secrets no token can be judged: then the *failure* is raised. Without a profile the rows are returned,
+        and carry the failure.
+        """
         oldest = began_at - self._ttl - self._stale_for
         rows = entry.recalled.rows
         if entry.secrets_read_at <= oldest:
-            raise failure  # nothing can be decided without secrets
+            raise failure
         if entry.profile_read_at <= oldest:
             return Recalled(TagRows(None, rows.secrets), "table", read, failure)
         return Recalled(rows, "stale", read, failure)
 
-    def _note(self, problem: BaseException, tag: str) -> None:
-        """Note what a read that failed says about the tag and about all of them."""
+    def _note_failure(self, error: BaseException, tag: str) -> None:
+        """Note what the *error* of a read says about the tag and about all tags."""
         with self._lock:
             now = self._timer()
             entry = self._known.get(tag)
-            if entry is not None and isinstance(problem, Unreachable):
+            if entry is not None and isinstance(error, Unreachable):
                 entry.retry_at = now + SECONDS_BETWEEN_ATTEMPTS
-            self._outage.note(problem, tag, now, remembered=self._may_serve(entry, now))
+            self._outage.note_failure(error, tag, now, remembered=self._may_serve(entry, now))
 
-    def _with_parsed_keys(self, tag: str, rows: TagRows) -> TagRows:
-        """Put remembered secrets in the place of those that read the same: their keys are parsed already."""
+    def _reuse_parsed_keys(self, tag: str, rows: TagRows) -> TagRows:
+        """Replace each secret that has not changed by the remembered one, whose keys are parsed already."""
         with self._lock:
             entry = self._known.get(tag)
         if entry is None:
@@ -249,6 +256,7 @@ class RowMemory:
             self._renewals.popitem(last=False)
 
     def _entry_of(self, tag: str) -> _Entry | None:
+        """Return what is remembered of *tag*, and mark it as the most recently used."""
         shelf = self._known
         entry = shelf.get(tag)
         if entry is None:
@@ -259,26 +267,27 @@ class RowMemory:
         return entry
 
     def _may_serve(self, entry: _Entry | None, now: float) -> TypeGuard[_Entry]:
-        """Tell whether *entry* may serve while the rows cannot be read: both halves are known, and neither too old."""
+        """Tell whether *entry* may serve while its rows cannot be read: both halves are known and not too old."""
         if entry is None or not entry.recalled.rows.secrets:
             return False
         return now < min(entry.profile_read_at, entry.secrets_read_at) + self._ttl + self._stale_for
 
     def _keep(self, tag: str, rows: TagRows, read: tuple[Half, ...], began_at: float) -> _Entry:
-        """Remember what was read, and return the newest that is known of each half."""
-        entry = self._newest(tag, rows, read, began_at)
+        """Remember what was read, and return the newest known rows of each half."""
+        entry = self._merge(tag, rows, read, began_at)
         if self._ttl <= 0:
             return entry
         unknown = self._unknown.get(tag)
         if unknown is not None and unknown.secrets_read_at > began_at:
-            return entry  # a slow read came back after a later one
-        if Half.SECRETS in read or tag in self._known:  # a profile alone makes no tag known: nobody could use it
+            return entry  # a later read ended before this slow one
+        if Half.SECRETS in read or tag in self._known:  # a profile without secrets lets nobody in: it is not kept
             self._unknown.pop(tag, None)
             self._forget(tag)
             self._put(tag, entry)
         return entry
 
-    def _newest(self, tag: str, rows: TagRows, read: tuple[Half, ...], began_at: float) -> _Entry:
+    def _merge(self, tag: str, rows: TagRows, read: tuple[Half, ...], began_at: float) -> _Entry:
+        """Join the halves that were read with what is remembered, and take the newer of each half."""
         profile: Profile | None = None
         secrets: tuple[Secret, ...] = ()
         profile_read_at = secrets_read_at = _NEVER

@@ -1,11 +1,12 @@
 """Log and metrics: one structured line per request, and what may be in it.
 
-A tag, a row's `id`, an algorithm, a reason: yes. A token, a secret, a credential's value: never. Foreign exceptions
-are logged as their types and their places in the code, since their texts may quote what they were given; only our
-own messages, which hold no values, are shown.
+A line may hold a tag, a row's `id`, an algorithm and a reason. It never holds a token, a secret or a credential's
+value. Exceptions of other packages are logged by type and place in the code, since their messages may quote their
+input. Our own messages hold no values and are logged.
 
-Each line is log record and embedded metrics in one (docs/decisions/0018). Nothing is imported to write it: a fault may
-be that no file can be opened any more. A line that cannot be written changes no answer, but for a line of audit.
+Each line is a log record and embedded metrics in one (docs/decisions/0018). Writing a line imports nothing, since the
+fault may be that no file can be opened any more. A line that cannot be written changes no answer; an audit line is the
+exception.
 """
 
 import re
@@ -40,13 +41,13 @@ METRICS_NAMESPACE: Final = "AuthJwt"
 UNUSABLE_SECRET: Final = "UnusableSecret"  # noqa: S105 - a metric's name
 UNUSABLE_CREDENTIAL: Final = "UnusableCredential"
 MAX_NAMED_SECRETS: Final = 20  # of one tag, in one line
-_BEYOND_LIMIT: Final = Unusable(Flaw.BEYOND_LIMIT, "as many as MAX_SECRETS_PER_TAG allows opened later")
+_BEYOND_LIMIT: Final = Unusable(Flaw.BEYOND_LIMIT, "as many secrets as MAX_SECRETS_PER_TAG allows opened later")
 BOTO3_FALLBACK: Final = "Boto3Fallback"
 _INFO, _WARNING, _ERROR, _CRITICAL = "INFO", "WARNING", "ERROR", "CRITICAL"
 _RANKS: Final = {_INFO: 1, "WARN": 2, _WARNING: 2, _ERROR: 3, _CRITICAL: 4, "FATAL": 4}  # Lambda has its own words
 _RENDERERS: Final[Mapping[type, Callable[[Any], str]]] = {str: encode_basestring, int: repr, float: repr}
 _NO_COUNTS: Final[Mapping[str, int]] = MappingProxyType({})
-_CANNOT_WRITE: Final = (OSError, ValueError, MemoryError)  # full, closed, no room for the text
+_CANNOT_WRITE: Final = (OSError, ValueError, MemoryError)  # the device is full, the stream closed, the memory used up
 _MAX_CAUSES: Final = 8
 _MAX_PLACES: Final = 4
 _NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]")
@@ -58,20 +59,20 @@ class Outcome(StrEnum):
     AUTHORIZED = "authorized"
     DENIED = "denied"
     CHALLENGED = "challenged"  # no token at all
-    REJECTED = "rejected"  # not a request of ours: its form, path or method
+    REJECTED = "rejected"  # malformed, or an unknown path or method
     FAULT = "fault"
     VALIDATED = "validated"  # /script-authorize: 1
     NOT_VALIDATED = "not_validated"  # /script-authorize: -1 and -2
-    DONE = "done"  # the admin API: as asked
-    PING = "ping"  # an event that keeps a process warm: nobody asked anything
+    DONE = "done"  # the admin API and rotation: the operation is complete
+    PING = "ping"  # an event that only keeps a process warm
 
 
 class Journal:
-    """Writes what happened: to the log for people, to CloudWatch's embedded metrics for alarms.
+    """Writes what happened: to the log for people, and to CloudWatch's embedded metrics for alarms.
 
     Args:
-        service: the name both carry, unless `POWERTOOLS_SERVICE_NAME` says another.
-        env: the process's variables, which Lambda goes on to change: the trace is in one.
+        service: the name that log and metrics carry, unless `POWERTOOLS_SERVICE_NAME` is set.
+        env: the process's environment. It is not copied: Lambda puts the trace id of each request into it.
     """
 
     def __init__(self, service: str, env: Mapping[str, str]) -> None:
@@ -83,56 +84,54 @@ class Journal:
         self._frame = lru_cache(partial(_frame, self._namespace, self._service, least))
 
     def warn_of_near_misses(self, near_misses: Mapping[str, str]) -> None:
-        """Say which variables are ignored, but nearly spell one of ours."""
+        """Warn of each variable that is ignored and nearly spells a setting."""
         for variable, meant in near_misses.items():
             message = f"{variable} is ignored: no such variable; did you mean {meant}?"
             self._write(_WARNING, message, None, {"variable": variable, "meant": meant}, _NO_COUNTS)
 
     def warn_of_boto3(self, reason: str) -> None:
-        """Say why boto3 reads the tables, though the express lane was asked for, and count it: it is slower."""
-        message = f"DynamoDB is asked by boto3, not by the express lane: {reason}"
+        """Warn that boto3 reads the tables instead of the express lane, say why, and count it: boto3 is slower."""
+        message = f"boto3 reads DynamoDB instead of the express lane: {reason}"
         self._write(_WARNING, message, None, {}, {BOTO3_FALLBACK: 1})
 
     def record(self, outcome: Outcome, report: Report, *, reason: str | None = None, **fields: object) -> None:
-        """Write the one line of a request that was answered, which counts it, too.
+        """Write the one line of a request that was answered. The line counts the request in the metrics, too.
 
         Args:
-            outcome: how it ended.
-            report: what was seen on the way.
-            reason: why, in one stable word.
-            fields: what else the handler knows; None is left out.
+            outcome: how the request ended.
+            report: what the decision saw.
+            reason: why, as one stable word.
+            fields: what else the handler knows; a None is left out.
         """
-        self._write(_INFO, outcome, reason, _fields(report, fields), _unusable_rows(report))
+        self._write(_INFO, outcome, reason, _fields(report, fields), _count_unusable(report))
 
     def record_fault(self, error: BaseException, report: Report, **fields: object) -> None:
-        """Write the line of a request that we failed, with the chain of causes, which counts it, too."""
+        """Write the line of a request that failed, with the chain of causes. The line counts the fault, too."""
         members = {**_fields(report, fields), "causes": _causes(error)}
-        self._write(_ERROR, Outcome.FAULT, _fault_reason(error), members, _unusable_rows(report))
+        self._write(_ERROR, Outcome.FAULT, _fault_reason(error), members, _count_unusable(report))
 
     def record_write(self, line: str) -> None:
-        """Write a *line* of audit, whatever the log level: who may not miss a request may not miss a write.
+        """Write an audit *line*, at every log level: no level may hide a write to the tables.
 
         Raises:
-            NotAudited: it cannot be written. The write to the tables is not undone.
+            NotAudited: the line cannot be written. The write to the tables is not undone.
         """
         try:
             _put(f"{line}\n")
         except _CANNOT_WRITE as error:
-            raise NotAudited(
-                "the tables were changed, or may have been, and the line of audit is not written"
-            ) from error
+            raise NotAudited("the audit line cannot be written; the tables were changed, or may have been") from error
 
     def _write(
         self, level: str, message: str, reason: str | None, members: Mapping[str, Any], counts: Mapping[str, int]
     ) -> None:
-        """Write a line, or nothing where that cannot be done.
+        """Write a line. When it cannot be written, do nothing.
 
         Args:
-            level: of the line; below the level of the log, only the metrics are written.
-            message: for people; an `Outcome` is a metric as well, counted once.
-            reason: why; with the service, it is a dimension of the metrics.
-            members: what else is shown; None is left out.
-            counts: metrics besides.
+            level: the level of the line; a line below the log's level has its metrics only.
+            message: the text for people; an `Outcome` is also a metric, counted once.
+            reason: why; a dimension of the metrics, beside the service.
+            members: what else the line shows; a None is left out.
+            counts: further metrics, by name.
         """
         try:
             head, metrics, is_shown = self._frame(level, message, reason, tuple(counts) if counts else ())
@@ -150,18 +149,18 @@ class Journal:
                 ]
                 if trace:
                     texts.append(f',"xray_trace_id":{compact_json(trace.partition(";")[0].removeprefix("Root="))}')
-                shown = f',"timestamp":"{_second(second)}.{millisecond:03}+00:00"{"".join(texts)}'
+                shown = f',"timestamp":"{_format_second(second)}.{millisecond:03}+00:00"{"".join(texts)}'
             if metrics:
                 counted = f',"_aws":{{"Timestamp":{now},{metrics}'
                 for name, count in counts.items():
                     counted += f',"{name}":{count}'
             _put(f"{{{head}{shown}{counted}}}\n")
         except _CANNOT_WRITE:
-            return  # there is nowhere to say so, and the answer stands
+            return  # there is no other place to report this, and the answer stays the same
 
 
 def request_id_of(context: object) -> str:
-    """Return Lambda's id of the request whose *context* this is, or one of our own."""
+    """Return Lambda's request id from the *context*, or a random id where the context has none."""
     given = getattr(context, "aws_request_id", None)
     if given:
         return str(given)
@@ -169,9 +168,9 @@ def request_id_of(context: object) -> str:
 
 
 def gateway_ids_of(about: object) -> dict[str, str | None]:
-    """Return, for the log, the ids that a gateway gave a request; *about* is its event's `requestContext`.
+    """Return the ids that a gateway gave a request, for the log; *about* is the `requestContext` of its event.
 
-    Callers may choose the first one (by a header), and not the extended one, which REST APIs have.
+    A caller may choose the first id by a header. No caller can choose the extended one, which only REST APIs have.
     """
     given = about if isinstance(about, dict) else {}
     first, extended = given.get("requestId"), given.get("extendedRequestId")
@@ -182,47 +181,47 @@ def gateway_ids_of(about: object) -> dict[str, str | None]:
 
 
 def milliseconds_since(started: float) -> float:
-    """Return the time passed since `time.perf_counter()` was *started*, as log lines show it."""
+    """Return the milliseconds since `time.perf_counter()` returned *started*, rounded to 3 digits for log lines."""
     return round((time.perf_counter() - started) * 1000, 3)
 
 
 def _put(line: str) -> None:
-    if sys.stdout is None:  # it was closed when Python started
+    if sys.stdout is None:  # as when it was closed before Python started
         raise OSError("no standard output")
-    if not line.isascii() or "\x7f" in line:  # nearly no line, and found out in no time
-        line = f"{_visible(line[:-1])}\n"
+    if not line.isascii() or "\x7f" in line:  # rare, and this test is cheap
+        line = f"{_escape_unprintable(line[:-1])}\n"
     try:
         sys.stdout.write(line)
-    except UnicodeEncodeError:  # a terminal that does not know all characters
-        sys.stdout.write(_NOT_ASCII.sub(_escape, line))
+    except UnicodeEncodeError:  # a terminal that cannot show all characters
+        sys.stdout.write(_NOT_ASCII.sub(_escape_match, line))
     sys.stdout.flush()
 
 
-def _visible(line: str) -> str:
-    """Return a *line* of JSON with escapes for whatever is not printable.
+def _escape_unprintable(line: str) -> str:
+    """Return a *line* of JSON with escapes for all characters that are not printable.
 
-    Such are the control characters (JSON has escaped those below U+0020), those that end a line or turn the direction
-    of a text around, and half a surrogate pair: in a tag, say, they would show people another log than machines read.
+    These are control characters (JSON has escaped those below U+0020), characters that end a line or reverse the
+    direction of text, and halves of surrogate pairs. In a tag, they could show people another log than machines read.
     """
-    return "".join([character if character.isprintable() else _escape_of(character) for character in line])
+    return "".join([character if character.isprintable() else _escape(character) for character in line])
 
 
-def _escape(found: re.Match[str]) -> str:
-    return _escape_of(found[0])
+def _escape_match(found: re.Match[str]) -> str:
+    return _escape(found[0])
 
 
-def _escape_of(character: str) -> str:
+def _escape(character: str) -> str:
     units = character.encode("utf-16-be", "surrogatepass").hex()
     return "".join(f"\\u{units[start : start + 4]}" for start in range(0, len(units), 4))
 
 
 @lru_cache(maxsize=1)
-def _second(second: int) -> str:
+def _format_second(second: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
-def _unusable_rows(report: Report) -> Mapping[str, int]:
-    """Return how many rows a request could not use, by the name of the metric; mostly nothing."""
+def _count_unusable(report: Report) -> Mapping[str, int]:
+    """Return how many secrets and credentials a request could not use, by metric. Mostly there are none."""
     if not (report.unusable_secrets or report.left_out or report.unusable_credentials):
         return _NO_COUNTS
     counts = {}
@@ -233,15 +232,15 @@ def _unusable_rows(report: Report) -> Mapping[str, int]:
     return counts
 
 
-def _named(report: Report) -> Mapping[str, str]:
-    """Return why secrets are unusable, by their ids: of many only some, since the metric counts them all."""
+def _why_unusable(report: Report) -> Mapping[str, str]:
+    """Return why secrets are unusable, by their ids: at most `MAX_NAMED_SECRETS`, since the metric counts them all."""
     if not report.left_out and len(report.unusable_secrets) <= MAX_NAMED_SECRETS:
         return report.unusable_secrets
     beyond = dict.fromkeys(report.left_out[:MAX_NAMED_SECRETS], str(_BEYOND_LIMIT))
     return dict(islice({**report.unusable_secrets, **beyond}.items(), MAX_NAMED_SECRETS))
 
 
-def _metric(outcome: Outcome) -> str:
+def _metric_of(outcome: Outcome) -> str:
     return outcome.value.title().replace("_", "")
 
 
@@ -254,10 +253,10 @@ def _frame(
     reason: str | None,
     more_metrics: tuple[str, ...],
 ) -> tuple[str, str, bool]:
-    """Write what all lines of a kind share: how they begin, which of their members are metrics, and if they are shown.
+    """Return what all lines of a kind share: their first members, their metrics, and whether the log shows them.
 
-    The metrics are CloudWatch's embedded format, up to the counts that differ. It counts a metric once under each set
-    of dimensions, and the sets are for different questions: how many in all, and how many for that reason.
+    The metrics are in CloudWatch's embedded format, without the counts that differ from line to line. CloudWatch counts
+    a metric once for each set of dimensions. There are two sets: one counts all, the other counts by reason.
     """
     outcome = message.value if isinstance(message, Outcome) else None
     first = {"level": level, "message": str(message), "service": service, "outcome": outcome, "reason": reason}
@@ -265,7 +264,7 @@ def _frame(
     is_shown = _RANKS[level] >= least
     if not is_shown:
         head = {name: head[name] for name in ("service", "reason") if name in head}
-    own = (_metric(message),) if isinstance(message, Outcome) else ()
+    own = (_metric_of(message),) if isinstance(message, Outcome) else ()
     directive = {
         "Namespace": namespace,
         "Dimensions": [["service"], ["service", "reason"]] if reason is not None else [["service"]],
@@ -288,7 +287,7 @@ def _fields(report: Report, fields: Mapping[str, object]) -> dict[str, Any]:
     if report.call_id_altered:
         members["call_id_altered"] = True
     if report.unusable_secrets or report.left_out:
-        members["unusable_secrets"] = _named(report)
+        members["unusable_secrets"] = _why_unusable(report)
     if report.unusable_credentials:
         members["unusable_credentials"] = report.unusable_credentials
     return members
@@ -311,7 +310,7 @@ def _fault_reason(error: BaseException) -> str:
 
 
 def _causes(error: BaseException | None) -> list[dict[str, str]]:
-    """Return the chain of *error* and its causes, each as its type, its place and, when it is ours, its message."""
+    """Return *error* and its causes, each with its type, its place and, when it is our own error, its message."""
     causes: list[dict[str, str]] = []
     while error is not None and len(causes) < _MAX_CAUSES:
         cause = {"type": f"{type(error).__module__}.{type(error).__qualname__}"}
@@ -325,7 +324,7 @@ def _causes(error: BaseException | None) -> list[dict[str, str]]:
 
 
 def _places(trace: TracebackType | None) -> list[str]:
-    """Return the last places of a *trace*. `traceback` would open the files of the code, too."""
+    """Return the last places of a *trace*. The module `traceback` is not used: it opens the files of the code."""
     places: deque[str] = deque(maxlen=_MAX_PLACES)
     while trace is not None:
         code = trace.tb_frame.f_code

@@ -1,7 +1,7 @@
-"""Every variable of the environment: its default, its unit, what it may be.
+"""Every environment variable: its default, its unit and its valid values.
 
-Read once, at start. A value that cannot be is a `BadSetting` whose message a stranger understands: the variable, the
-value, and what would be right.
+The environment is read once, at start. An invalid value raises `BadSetting`. The message names the variable, the value
+and the values that are accepted, so that an operator can act on it without reading this code.
 """
 
 import difflib
@@ -62,14 +62,14 @@ AUTHORIZER_DEFAULTS: Final[Mapping[str, str]] = {
     "AUTHORIZER_REFUSAL": "unauthorized",
     "TOKEN_SOURCES": "header:authorization",
 }
-"""Those that only API Gateway's authorizer reads, on top of the others."""
+"""The variables that only API Gateway's authorizer reads, in addition to `DEFAULTS`."""
 
 ROTATION_DEFAULTS: Final[Mapping[str, str]] = {
     "ROTATED_TAG": "",
     "ROTATION_OVERLAP_SECONDS": "86400",
     "SECRET_LIFETIME_SECONDS": "8640000",
 }
-"""Those that only the rotation of secrets reads, likewise. The first has to be set."""
+"""The variables that only the rotation of secrets reads, in addition to `DEFAULTS`. `ROTATED_TAG` must be set."""
 
 _MAX_NUMBER: Final = 10**9
 _MAX_DIGITS: Final = 20
@@ -93,7 +93,7 @@ class Database:
 
 
 class DynamoDbClient(StrEnum):
-    """Who asks DynamoDB: the express lane where it serves, or boto3 whatever it costs."""
+    """Which client reads DynamoDB: the express lane wherever it can, or always boto3, which starts more slowly."""
 
     EXPRESS = "express"
     BOTO3 = "boto3"
@@ -101,7 +101,7 @@ class DynamoDbClient(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The environment, read and checked. Durations are seconds."""
+    """The settings of the service, read from the environment and checked. Durations are in seconds."""
 
     database: Database
     profiles_table: str
@@ -118,43 +118,43 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
-        """Read *env*, taking the default of every variable that is not in it.
+        """Read *env*. A variable that is not in it has its default.
 
         Raises:
-            BadSetting: a value cannot be; names the variable, the value and what is accepted.
+            BadSetting: a value is invalid. The message names the variable, the value and what is accepted.
         """
         read = _Reader(env, DEFAULTS)
         return cls(
-            database=read("DB_URL", _database, _DB_URL_FORMS),
-            profiles_table=read("PROFILES_TABLE", _table, _TABLE_WORDS),
-            secrets_table=read("SECRETS_TABLE", _table, _TABLE_WORDS),
-            revocations_table=read("REVOCATIONS_TABLE", _table_or_empty, f"empty, or {_TABLE_WORDS}"),
-            columns=_columns(read),
-            policy=_policy(read),
+            database=read("DB_URL", _parse_database, _DB_URL_FORMS),
+            profiles_table=read("PROFILES_TABLE", _parse_table, _TABLE_WORDS),
+            secrets_table=read("SECRETS_TABLE", _parse_table, _TABLE_WORDS),
+            revocations_table=read("REVOCATIONS_TABLE", _parse_table_or_empty, f"empty, or {_TABLE_WORDS}"),
+            columns=_read_columns(read),
+            policy=_read_policy(read),
             cache_ttl=read("CACHE_TTL_SECONDS", *_number(0)),
             stale_if_error=read("STALE_IF_ERROR_SECONDS", *_number(0)),
             store_timeout=read("STORE_TIMEOUT_MS", *_number(1)) / 1000,
             dynamodb_client=read("DYNAMODB_CLIENT", *_one_of(DynamoDbClient)),
-            challenge_realm=read("CHALLENGE_REALM", _realm, "printable ASCII text, not empty"),
-            authz_server=read("AUTHZ_SERVER", _authz_server, "empty, or an absolute https URL"),
+            challenge_realm=read("CHALLENGE_REALM", _parse_realm, "printable ASCII text, not empty"),
+            authz_server=read("AUTHZ_SERVER", _parse_authz_server, "empty, or an absolute https URL"),
         )
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """The tables that are read."""
+        """The names of the tables that logins read."""
         both = (self.profiles_table, self.secrets_table)
         return both if self.revocations_table is None else (*both, self.revocations_table)
 
 
 class AuthorizerResponse(StrEnum):
-    """What HTTP APIs with payload 2.0 are answered; every other form knows IAM policies only."""
+    """The form of the answer to HTTP APIs with payload 2.0. All other APIs take IAM policies only."""
 
     SIMPLE = "simple"
     IAM = "iam"
 
 
 class AuthorizerRefusal(StrEnum):
-    """How an IAM form says no: by an exception, or by a policy that denies."""
+    """How an IAM answer refuses: by an exception, or by a policy that denies."""
 
     UNAUTHORIZED = "unauthorized"
     DENY = "deny"
@@ -170,7 +170,7 @@ class SourceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TokenSource:
-    """A place of a request where a token may be; the name of a header is in lower case."""
+    """A place in a request where a token may be. The name of a header is in lower case."""
 
     kind: SourceKind
     name: str
@@ -178,12 +178,13 @@ class TokenSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizerSettings:
-    """What only API Gateway's authorizer asks of the environment.
+    """The settings that only API Gateway's authorizer reads.
 
     Attributes:
-        response: how HTTP APIs with payload 2.0 are answered.
-        refusal: how an IAM form says no.
-        token_sources: where tokens may be, in order; a TOKEN event has a field of its own instead.
+        response: the form of the answer to HTTP APIs with payload 2.0.
+        refusal: how an IAM answer refuses.
+        token_sources: where to look for tokens, in order. They do not apply to TOKEN events, whose token has its own
+            field.
     """
 
     response: AuthorizerResponse
@@ -192,10 +193,10 @@ class AuthorizerSettings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
-        """Read *env*, taking the default of every variable that is not in it.
+        """Read *env*. A variable that is not in it has its default.
 
         Raises:
-            BadSetting: a value cannot be; names the variable, the value and what is accepted.
+            BadSetting: a value is invalid. The message names the variable, the value and what is accepted.
         """
         read = _Reader(env, AUTHORIZER_DEFAULTS)
         return cls(
@@ -203,7 +204,7 @@ class AuthorizerSettings:
             refusal=read("AUTHORIZER_REFUSAL", *_one_of(AuthorizerRefusal)),
             token_sources=read(
                 "TOKEN_SOURCES",
-                _token_sources,
+                _parse_token_sources,
                 "a comma list of header:NAME, query:NAME and cookie:NAME, each once, at least one",
             ),
         )
@@ -211,12 +212,12 @@ class AuthorizerSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RotationSettings:
-    """What only the rotation of secrets asks of the environment. Durations are seconds.
+    """The settings that only the rotation of secrets reads. Durations are in seconds.
 
     Attributes:
-        tag: whose secret is rotated.
-        overlap: how long a replaced secret goes on verifying.
-        lifetime: how long a new secret does if no other replaces it; longer than the overlap.
+        tag: the tag whose secret is rotated.
+        overlap: how long a replaced secret still verifies tokens.
+        lifetime: how long a new secret verifies tokens when no other replaces it; longer than the overlap.
     """
 
     tag: str
@@ -225,13 +226,13 @@ class RotationSettings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
-        """Read *env*, taking the default of every variable that is not in it; `ROTATED_TAG` has to be.
+        """Read *env*. A variable that is not in it has its default; `ROTATED_TAG` has none and must be set.
 
         Raises:
-            BadSetting: a value cannot be; names the variable, the value and what is accepted.
+            BadSetting: a value is invalid. The message names the variable, the value and what is accepted.
         """
         read = _Reader(env, ROTATION_DEFAULTS)
-        tag = read("ROTATED_TAG", _tag, f"the tag whose secret is rotated, 1 to {MAX_TAG_CHARACTERS} characters")
+        tag = read("ROTATED_TAG", _parse_tag, f"the tag whose secret is rotated, 1 to {MAX_TAG_CHARACTERS} characters")
         overlap = read("ROTATION_OVERLAP_SECONDS", *_number(1))
         lifetime = read("SECRET_LIFETIME_SECONDS", *_number(1))
         if lifetime <= overlap:
@@ -243,7 +244,7 @@ class RotationSettings:
 
 
 def near_misses(env: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of *env* that nearly spell one of ours, each with the one it nearly spells."""
+    """Return the variables of *env* that nearly spell a setting, each with the setting it nearly spells."""
     known = {**DEFAULTS, **AUTHORIZER_DEFAULTS, **ROTATION_DEFAULTS}
     found = {}
     for name in env:
@@ -258,7 +259,7 @@ def near_misses(env: Mapping[str, str]) -> dict[str, str]:
 
 
 class _Reader:
-    """Reads one variable after another, turning what its parser cannot take into a `BadSetting`."""
+    """Reads variables one by one. A value that its parser does not accept raises `BadSetting`."""
 
     def __init__(self, env: Mapping[str, str], defaults: Mapping[str, str]) -> None:
         self._env = env
@@ -276,10 +277,10 @@ class _Reader:
 
 
 class _Unshowable(ValueError):
-    """The value may hold a password, so the message must not repeat it."""
+    """The value is invalid and may hold a password, so the message must not repeat it."""
 
 
-def _columns(read: _Reader) -> Columns:
+def _read_columns(read: _Reader) -> Columns:
     variables = {
         "tag": "TAG_COLUMN",
         "username": "USERNAME_COLUMN",
@@ -294,23 +295,23 @@ def _columns(read: _Reader) -> Columns:
         "kid": "KID_COLUMN",
     }
     accepted = f"the name of a column, 1 to {_MAX_COLUMN_BYTES} bytes"
-    names = {field: read(variable, _column, accepted) for field, variable in variables.items()}
-    return Columns(**names, requires_alg=read("REQUIRE_ALG_COLUMN", _boolean, "true or false"))
+    names = {field: read(variable, _parse_column, accepted) for field, variable in variables.items()}
+    return Columns(**names, requires_alg=read("REQUIRE_ALG_COLUMN", _parse_boolean, "true or false"))
 
 
-def _policy(read: _Reader) -> Policy:
+def _read_policy(read: _Reader) -> Policy:
     return Policy(
         max_token_bytes=read("MAX_TOKEN_BYTES", *_number(1)),
         header=HeaderRules(
-            algorithms=read("ALLOWED_ALGORITHMS", _algorithms, f"a comma list of {', '.join(ALGORITHMS)}"),
-            types=read("ACCEPTED_TYPES", _types, "a comma list of `typ` values, at least one"),
+            algorithms=read("ALLOWED_ALGORITHMS", _parse_algorithms, f"a comma list of {', '.join(ALGORITHMS)}"),
+            types=read("ACCEPTED_TYPES", _parse_types, "a comma list of `typ` values, at least one"),
         ),
-        tag_claim=read("TAG_CLAIM", _claim, "the name of a claim"),
-        enforce_time_claims=read("ENFORCE_TIME_CLAIMS", _boolean, "true or false"),
+        tag_claim=read("TAG_CLAIM", _parse_claim, "the name of a claim"),
+        enforce_time_claims=read("ENFORCE_TIME_CLAIMS", _parse_boolean, "true or false"),
         leeway_seconds=read("LEEWAY_SECONDS", *_number(0)),
-        required_claims=read("REQUIRED_CLAIMS", _list, "empty, or a comma list of claims"),
-        issuers=read("ISSUER", _list, "empty, or a comma list of issuers"),
-        audiences=read("AUDIENCE", _list, "empty, or a comma list of audiences"),
+        required_claims=read("REQUIRED_CLAIMS", _parse_list, "empty, or a comma list of claims"),
+        issuers=read("ISSUER", _parse_list, "empty, or a comma list of issuers"),
+        audiences=read("AUDIENCE", _parse_list, "empty, or a comma list of audiences"),
         max_token_age_seconds=read("MAX_TOKEN_AGE_SECONDS", *_number_or_empty(0)),
         min_hmac_key_bytes=read("MIN_HMAC_KEY_BYTES", *_number_or_empty(1)),
         max_secrets_per_tag=read("MAX_SECRETS_PER_TAG", *_number(1)),
@@ -340,7 +341,7 @@ def _number_or_empty(least: int) -> tuple[Callable[[str], int | None], str]:
     return lambda text: parse(text) if text.strip() else None, f"empty, or {accepted}"
 
 
-def _boolean(text: str) -> bool:
+def _parse_boolean(text: str) -> bool:
     value = {"true": True, "false": False}.get(text.strip().lower())
     if value is None:
         raise ValueError
@@ -357,8 +358,8 @@ def _one_of(words: type[_E]) -> tuple[Callable[[str], _E], str]:
     return parse, " or ".join(words)
 
 
-def _token_sources(text: str) -> tuple[TokenSource, ...]:
-    sources = tuple(map(_token_source, _list(text)))
+def _parse_token_sources(text: str) -> tuple[TokenSource, ...]:
+    sources = tuple(map(_parse_token_source, _parse_list(text)))
     if not sources:
         raise ValueError("at least one is needed")
     if len(set(sources)) != len(sources):
@@ -366,14 +367,14 @@ def _token_sources(text: str) -> tuple[TokenSource, ...]:
     return sources
 
 
-def _token_source(item: str) -> TokenSource:
+def _parse_token_source(item: str) -> TokenSource:
     word, _, name = (part.strip() for part in item.partition(":"))
     if word not in list(SourceKind) or not name or (word != SourceKind.QUERY and not _FIELD_NAME.fullmatch(name)):
-        raise ValueError(f"{item!r} is none of them")
+        raise ValueError(f"{item!r} is not one of them")
     return TokenSource(SourceKind(word), name.lower() if word == SourceKind.HEADER else name)
 
 
-def _list(text: str) -> tuple[str, ...]:
+def _parse_list(text: str) -> tuple[str, ...]:
     if not text.strip():
         return ()
     items = tuple(item.strip() for item in text.split(","))
@@ -382,8 +383,8 @@ def _list(text: str) -> tuple[str, ...]:
     return items
 
 
-def _algorithms(text: str) -> frozenset[str]:
-    names = _list(text)
+def _parse_algorithms(text: str) -> frozenset[str]:
+    names = _parse_list(text)
     for name in names:
         if name not in ALGORITHMS:
             raise ValueError(f"{name!r} is not one of them; names are case-sensitive")
@@ -392,26 +393,26 @@ def _algorithms(text: str) -> frozenset[str]:
     return frozenset(names)
 
 
-def _types(text: str) -> frozenset[str]:
-    types = _list(text)
+def _parse_types(text: str) -> frozenset[str]:
+    types = _parse_list(text)
     if not types:
         raise ValueError("at least one is needed")
     return frozenset(item.lower() for item in types)
 
 
-def _claim(text: str) -> str:
+def _parse_claim(text: str) -> str:
     if not text.strip():
         raise ValueError
     return text
 
 
-def _tag(text: str) -> str:
+def _parse_tag(text: str) -> str:
     if not 0 < len(text) <= MAX_TAG_CHARACTERS:
         raise ValueError
     return text
 
 
-def _column(text: str) -> str:
+def _parse_column(text: str) -> str:
     if not text.strip() or len(text.encode("utf-8", "surrogatepass")) > _MAX_COLUMN_BYTES:
         raise ValueError
     return text
@@ -420,23 +421,23 @@ def _column(text: str) -> str:
 _TABLE_WORDS: Final = "the name or ARN of a table, 3 to 255 letters, digits, `_`, `-` or `.`"
 
 
-def _table(text: str) -> str:
+def _parse_table(text: str) -> str:
     if not _TABLE.fullmatch(text):
         raise ValueError
     return text
 
 
-def _table_or_empty(text: str) -> str | None:
-    return _table(text) if text.strip() else None
+def _parse_table_or_empty(text: str) -> str | None:
+    return _parse_table(text) if text.strip() else None
 
 
-def _realm(text: str) -> str:
+def _parse_realm(text: str) -> str:
     if not text or not text.isascii() or not text.isprintable():
         raise ValueError
     return text
 
 
-def _authz_server(text: str) -> str | None:
+def _parse_authz_server(text: str) -> str | None:
     if not text:
         return None
     parts = urlsplit(text)
@@ -447,8 +448,8 @@ def _authz_server(text: str) -> str | None:
     return text
 
 
-def _database(text: str) -> Database:
-    """Read a `DB_URL` (the module's `db_url`, for a database that has no passwords)."""
+def _parse_database(text: str) -> Database:
+    """Read a `DB_URL`: the OpenSIPS module's `db_url`, for a database that takes no passwords."""
     if not text:
         return Database()
     scheme, separator, rest = text.partition("://")
@@ -456,7 +457,7 @@ def _database(text: str) -> Database:
         raise _Unshowable("DynamoDB takes no user or password; give the function IAM permissions instead")
     scheme = scheme.lower()
     if scheme == "dynamodb" and separator:
-        return Database(region=_region(rest))
+        return Database(region=_parse_region(rest))
     transport = {"dynamodb+http": "http", "dynamodb+https": "https"}.get(scheme)
     if transport is None:
         raise ValueError
@@ -467,7 +468,7 @@ def _database(text: str) -> Database:
         raise ValueError("host and port are needed")
     if transport == "http" and not insecure and not _is_loopback(host[1].strip("[]")):
         raise ValueError("plain http beyond this machine needs `?insecure=true` at the end")
-    return Database(region=_region(region), endpoint=f"{transport}://{address}")
+    return Database(region=_parse_region(region), endpoint=f"{transport}://{address}")
 
 
 def _is_loopback(host: str) -> bool:
@@ -477,7 +478,7 @@ def _is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-def _region(text: str) -> str | None:
+def _parse_region(text: str) -> str | None:
     if text and not _REGION.fullmatch(text):
-        raise ValueError(f"{text!r} is no region")
+        raise ValueError(f"{text!r} is not a region")
     return text or None

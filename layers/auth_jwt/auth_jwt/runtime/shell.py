@@ -1,4 +1,4 @@
-"""Around what a function does for one event: its time, its one line in the log, and faults that leak nothing."""
+"""What every handler does around one event: time it, write its one log line, and raise faults that leak nothing."""
 
 import time
 from collections.abc import Callable
@@ -12,11 +12,11 @@ _T = TypeVar("_T")
 
 
 class Call:
-    """One event that a function was called for, and what the log will say of it.
+    """One call of a function, and what its log line will show.
 
     Attributes:
         report: what the decision saw.
-        noted: what else the line shows; whoever learns something adds it.
+        noted: further members of the line. Handlers add to it as they learn more.
     """
 
     __slots__ = ("_journal", "_started", "noted", "report")
@@ -29,31 +29,31 @@ class Call:
 
     @property
     def request_id(self) -> str:
-        """Lambda's id of the request, which the answer and the log carry."""
+        """The request id that the answer and the log carry: Lambda's, or a random one where Lambda gave none."""
         return str(self.noted["request_id"])
 
     def record(self, outcome: Outcome, reason: str | None = None) -> None:
-        """Write the line of a call that came to an end."""
+        """Write the log line of a call that was answered."""
         duration = milliseconds_since(self._started)
         self._journal.record(outcome, self.report, reason=reason, duration_ms=duration, **self.noted)
 
     def record_fault(self, error: BaseException) -> None:
-        """Write the line of a call that we failed."""
+        """Write the log line of a call that failed."""
         duration = milliseconds_since(self._started)
         self._journal.record_fault(error, self.report, duration_ms=duration, **self.noted)
 
 
 def answer_or_fault(journal: Journal, context: object, do: Callable[[Call], _T]) -> _T:
-    """Return what *do* returns for an event whose sender hears of failures by Lambda alone.
+    """Return what *do* returns. Handlers use it whose callers learn of failures from Lambda alone.
 
     Raises:
-        Fault: for whatever *do* raises. It is in the log by then; an error of others may quote its input, and Lambda
-            would show that to the caller.
+        Fault: *do* raised an error, which is in the log by then. Lambda shows the raised error to the caller, and the
+            message of another package's error may quote its input: so such an error never leaves here.
     """
     call = Call(journal, context)
     try:
         return do(call)
-    except Exception as error:  # noqa: BLE001 - the last line: whatever it is, it is no answer
+    except Exception as error:  # noqa: BLE001 - the outermost handler: every error becomes a fault
         call.record_fault(error)
         fault = error if isinstance(error, Fault) else Fault("unforeseen error: its cause is in the log")
-    raise fault  # out here, it drags no other error along
+    raise fault  # outside `except`, so that no other error is attached as its context

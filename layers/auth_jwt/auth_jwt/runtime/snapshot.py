@@ -1,8 +1,8 @@
-"""What comes before and after Lambda's SnapStart takes a snapshot of a process.
+"""What happens before and after Lambda's SnapStart takes a snapshot of a process.
 
-Many processes go on from one snapshot, with its memory. What a first answer needs is loaded before, so that none of
-them spends time on it; what must not be alike in any two of them is made anew after. docs/decisions/0017 tells what
-a snapshot holds.
+Many processes start from one snapshot and its memory. Before the snapshot, the process loads what its first answer
+needs, so that no restored process spends time on it. After the snapshot, each process renews what must differ between
+processes. docs/decisions/0017 says what a snapshot holds.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,21 +15,22 @@ _SEED_BYTES: Final = 48  # of OpenSSL's generator: 256 bits of entropy, and 128 
 
 
 def prepare_for_snapshots(env: Mapping[str, str], prepare: Callable[[], object]) -> None:
-    """Have *prepare* called before a snapshot of this process is taken, where *env* says that one will be.
+    """Register *prepare* to run before a snapshot, when *env* says that Lambda will take one of this process.
 
-    A `Fault` of it is left to the requests, which report it each; any other error makes the snapshot fail, and with it
-    the deployment. In every process that goes on from the snapshot, random numbers begin anew.
+    When *prepare* raises a `Fault`, the snapshot goes ahead: each request meets the same fault and reports it. Any
+    other error fails the snapshot, and with it the deployment. Each process that starts from the snapshot seeds its
+    random numbers anew.
 
     Args:
-        env: the process's variables.
-        prepare: does what any first answer would; makes nothing that is unique, or true for a while only.
+        env: the process's environment.
+        prepare: loads what any first answer needs. It must make nothing that is unique or that expires.
     """
     if env.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "snap-start":
         return
     import random
     import ssl
 
-    # Lambda's runtime has it, nobody else.
+    # Only Lambda's runtime has this package.
     from snapshot_restore_py import (  # type: ignore[import-not-found]
         register_after_restore,
         register_before_snapshot,
@@ -40,7 +41,7 @@ def prepare_for_snapshots(env: Mapping[str, str], prepare: Callable[[], object])
             prepare()
 
     def after_restore() -> None:
-        # OpenSSL would go on from the state in the snapshot: the same keys for TLS in every process.
+        # Otherwise OpenSSL continues from the state in the snapshot, and every process has the same TLS keys.
         ssl.RAND_add(random.SystemRandom().randbytes(_SEED_BYTES), _SEED_BYTES)
         random.seed()
 

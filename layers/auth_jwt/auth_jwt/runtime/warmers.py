@@ -1,14 +1,14 @@
-"""Events that ask nothing and only keep a process warm."""
+"""Pings: events that only keep a process warm."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
 PONG: Final[Mapping[str, str]] = {"ping": "pong"}
-"""What they are answered. It is no answer to any question: neither a `code` nor a policy is in it."""
+"""The answer to a ping. It holds neither a `code` nor a policy, so nobody can take it for a decision."""
 
 _SCHEDULERS: Final = ("aws.events", "aws.scheduler")
 _PLUGIN: Final = "serverless-plugin-warmup"
-# What requests are known by. Gateways write these members themselves, and a direct invocation has its token in one.
+# The members that mark a request: gateways write them, and a direct invocation has its token in one of them.
 _OF_REQUESTS: Final = frozenset(
     {"requestContext", "httpMethod", "headers", "body", "type", "methodArn", "routeArn", "authorizationToken"}
     | {"identitySource", "jwt_token", "from_user", "from_domain", "call_id"}
@@ -16,11 +16,11 @@ _OF_REQUESTS: Final = frozenset(
 
 
 def is_ping(event: object) -> bool:
-    """Tell whether an *event* is a warmer's, and can be nothing else.
+    """Tell whether an *event* is a ping and nothing else.
 
-    Known are `{"warmer": true}`, as `lambda-warmer` sends it and schedules usually do; what EventBridge's rules and
-    EventBridge Scheduler send by themselves; and the event of `serverless-plugin-warmup`. Whatever has a member of a
-    request is a request.
+    The known pings are `{"warmer": true}`, which `lambda-warmer` and most schedules send; the default events of
+    EventBridge rules and EventBridge Scheduler; and the event of `serverless-plugin-warmup`. An event that has any
+    member of a request is a request.
     """
     if not isinstance(event, dict) or not _OF_REQUESTS.isdisjoint(event):
         return False

@@ -7,7 +7,7 @@ from functools import cache
 from auth_jwt.authorizer import Authorizer
 from auth_jwt.aws.client import Client, dynamodb_client
 from auth_jwt.aws.dynamodb import DynamoDbRevocations, DynamoDbStore
-from auth_jwt.aws.express import express_client, why_not
+from auth_jwt.aws.express import express_client, reason_for_boto3
 from auth_jwt.memory.revocations import RevocationMemory
 from auth_jwt.memory.rows import RowMemory
 from auth_jwt.runtime.observability import Journal
@@ -16,20 +16,20 @@ from auth_jwt.runtime.settings import DynamoDbClient, Settings, near_misses
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What stands between requests: made at the first, kept while the process lives.
+    """What all requests share: made at the first request, kept while the process lives.
 
     Attributes:
         settings: the environment, read and checked.
-        authorizer: decides.
-        make_client: makes what reads the tables, which has no connection and no credentials yet.
+        authorizer: decides about tokens.
+        make_client: makes the client that reads the tables. The client has no connection and no credentials yet.
     """
 
     settings: Settings
     authorizer: Authorizer
-    make_client: Callable[[], object] = object  # which does nothing
+    make_client: Callable[[], object] = object  # does nothing
 
     def prepare(self) -> None:
-        """Load what a first answer needs and every answer alike, asking nobody and reading no clock.
+        """Load what the first answer needs. Nothing is asked over the network, and no clock is read.
 
         Raises:
             Fault: no client for the tables can be made.
@@ -43,10 +43,11 @@ class Service:
 def service_of(env: Mapping[str, str], journal: Journal) -> Service:
     """Wire the service as *env* says.
 
-    The *journal* is told of variables that nearly spell a setting, and where the express lane has to stand aside.
+    The *journal* gets a warning for each variable that nearly spells a setting, and one when boto3 has to replace the
+    express lane.
 
     Raises:
-        BadSetting: a variable cannot be.
+        BadSetting: a variable has an invalid value.
     """
     settings = Settings.from_env(env)
     journal.warn_of_near_misses(near_misses(env))
@@ -60,21 +61,21 @@ def service_of(env: Mapping[str, str], journal: Journal) -> Service:
         return _client(settings, env, why_boto3())
 
     @cache
-    def client_to_read_by() -> Client:
+    def client_with_warning() -> Client:
         made, reason = client(), why_boto3()
         if reason is not None and settings.dynamodb_client is DynamoDbClient.EXPRESS:
-            journal.warn_of_boto3(reason)  # not before a snapshot: each process that goes on from it is counted
+            journal.warn_of_boto3(reason)  # at the first read: so each process that starts from a snapshot is counted
         return made
 
-    return Service(settings, authorizer_of(settings, client_to_read_by), client)
+    return Service(settings, authorizer_of(settings, client_with_warning), client)
 
 
 def authorizer_of(settings: Settings, client: Callable[[], Client]) -> Authorizer:
     """Wire an authorizer over DynamoDB as the *settings* say.
 
     Args:
-        settings: the service's.
-        client: makes the client, and is called when a table is first read.
+        settings: the settings of the service.
+        client: makes the client; called at every read of the tables, so it must keep what it made.
     """
     store = DynamoDbStore(
         client,
@@ -94,10 +95,10 @@ def authorizer_of(settings: Settings, client: Callable[[], Client]) -> Authorize
 
 
 def client_of(settings: Settings, env: Mapping[str, str]) -> Client:
-    """Make the client for DynamoDB: the express lane where it is wanted and serves, otherwise boto3.
+    """Make the client for DynamoDB: the express lane where the settings and the environment permit it, else boto3.
 
     Raises:
-        Fault: none can be made.
+        Fault: no client can be made.
     """
     return _client(settings, env, _why_boto3(settings, env))
 
@@ -113,4 +114,4 @@ def _why_boto3(settings: Settings, env: Mapping[str, str]) -> str | None:
     if settings.dynamodb_client is DynamoDbClient.BOTO3:
         return "a setting says so"
     region, endpoint = settings.database.region, settings.database.endpoint
-    return why_not(env, region=region, endpoint=endpoint, tables=settings.tables)
+    return reason_for_boto3(env, region=region, endpoint=endpoint, tables=settings.tables)
