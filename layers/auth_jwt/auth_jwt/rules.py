@@ -1,6 +1,6 @@
 """Every rule about rows and claims, once: which secrets count, what claims must hold, which profiles may be used.
 
-*Not this secret* and *signed, but refused* are different answers. One secret's failure says nothing about the token:
+*Not this secret* and *signed, but denied* are different answers. One secret's failure says nothing about the token:
 only when all secrets have failed is the signature bad. No claim is checked before a secret has verified the token.
 """
 
@@ -11,7 +11,7 @@ from typing import Any, Final, TypeGuard
 
 from auth_jwt.errors import Denied, Flaw, Reason
 from auth_jwt.http.wire import ascii_lower
-from auth_jwt.jose.signatures import differ, fits, is_signed_by, is_too_short
+from auth_jwt.jose.signatures import fits, is_signed_by, is_too_short, kids_differ
 from auth_jwt.jose.tokens import UnverifiedJws
 from auth_jwt.models import MAX_JTI_BYTES, Policy, Profile, Report, Secret, TagRows, Unusable
 
@@ -60,7 +60,7 @@ def signing_secret(
     report.unusable_secrets = unusable
     algorithm, kid = jws.algorithm, jws.kid
     for secret in secrets:
-        if secret.unusable is not None or differ(kid, secret.kid):
+        if secret.unusable is not None or kids_differ(kid, secret.kid):
             continue
         if is_signed_by(jws, secret.keys, min_hmac_key_bytes):
             return secret
