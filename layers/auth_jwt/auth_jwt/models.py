@@ -14,7 +14,7 @@ from typing import Self
 
 from auth_jwt.credentials import Credential, CredentialValue
 from auth_jwt.errors import Flaw, InvalidKey
-from auth_jwt.jose.keys import HMAC_ALGORITHMS, VerificationKey, unpublished, verification_keys
+from auth_jwt.jose.keys import HMAC_ALGORITHMS, VerificationKey, refuse_published, verification_keys
 from auth_jwt.jose.tokens import ALGORITHMS, EDDSA_BY_CURVE, MAX_TOKEN_BYTES, HeaderRules
 
 Row = Mapping[str, object]
@@ -146,7 +146,7 @@ class Secret:
     @cached_property
     def _parsed(self) -> tuple[tuple[VerificationKey, ...], Unusable | None]:
         try:
-            return unpublished(verification_keys(self.stored, declared=self.algorithms)), None
+            return refuse_published(verification_keys(self.stored, declared=self.algorithms)), None
         except InvalidKey as problem:
             return (), Unusable(problem.flaw, str(problem))
 
