@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from itertools import chain, pairwise
 from typing import Any, Final
 
-from auth_jwt.jose.structures import DER, POINT, SSH, identify, is_on_curve, is_point, places_of_marks, structures_at
+from auth_jwt.jose.structures import DER, POINT, SSH, find_marks, find_structures, identify, is_on_curve, is_point
 
 MAX_CHARACTERS: Final = 1024
 MAX_OCTETS: Final = 200
@@ -135,13 +135,13 @@ class _Search:
             self.seen.add(octets)
         if found := identify(octets):
             yield found
-        marked = places_of_marks(octets)
+        marked = find_marks(octets)
         unmarked = range(0, len(octets) - 63, step) if self.points and len(octets) <= MAX_OCTETS else ()
         self.effort -= len(octets) + _A_LOOK * (len(marked) + len(unmarked))
         if self.effort < 0:
             yield _UNCLEAR
             return
-        yield from structures_at(octets, marked)
+        yield from find_structures(octets, marked)
         if any(is_point(octets, at) for at in unmarked):
             yield POINT
         if times:
