@@ -76,7 +76,7 @@ class Authorizer:
             report: records what the decision saw, for logs and metrics.
 
         Raises:
-            Denied: the token is refused, or it speaks for another user.
+            Denied: the token is denied, or it speaks for another user.
             Fault: no decision is possible.
         """
         report = Report() if report is None else report
@@ -134,7 +134,7 @@ class Authorizer:
             renewed = self.memory.renew(tag, deadline, instead_of=recalled.rows)
             if renewed is None:
                 raise
-        report.begin_anew(renewed.origin)
+        report.start_over(renewed.origin)
         try:
             return self._decide_from_rows(renewed.rows, jws, claims, now, report)
         except Denied as denied:

@@ -135,7 +135,7 @@ class Secret:
 
     @cached_property
     def keys(self) -> tuple[VerificationKey, ...]:
-        """The keys in this secret, parsed on first use. Empty when they cannot be used: `unusable` then says why."""
+        """The keys in this secret, parsed on first use. If it holds no usable key, `unusable` says why."""
         return self._parsed[0]
 
     @cached_property
@@ -278,7 +278,7 @@ class Report:
             text = "".join(filter(str.isprintable, text[:_MAX_EXAMINED]))[:MAX_CALL_ID_CHARACTERS]
         self.call_id, self.call_id_altered = text or None, text != given
 
-    def begin_anew(self, rows: str) -> None:
+    def start_over(self, rows: str) -> None:
         """Forget what the first rows showed, and record where the second *rows* came from."""
         self.rows, self.secret_id, self.unusable_secrets, self.left_out = rows, None, _NONE, ()
 

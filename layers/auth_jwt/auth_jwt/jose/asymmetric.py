@@ -176,9 +176,9 @@ def public_pem(key: PublicKey) -> str:
 
 
 def verifies(key: PublicKey, algorithm: str, signing_input: bytes, signature: bytes) -> bool:
-    """Tell whether *key* made *signature* over *signing_input*. A signature of another shape is simply not one."""
-    # RFC 8017, section 8.1.2: the length must be right. OpenSSL also accepts RSASSA-PSS without leading zeros, which
-    # would give one signature two spellings.
+    """Tell whether *key* made *signature* over *signing_input*. A malformed signature raises nothing: it is not one."""
+    # RFC 8017, section 8.1.2. OpenSSL accepts an RSASSA-PSS signature without its leading zeros, too: a second spelling
+    # of the same signature.
     if isinstance(key, RSAPublicKey) and len(signature) != (key.key_size + 7) // 8:
         return False
     try:

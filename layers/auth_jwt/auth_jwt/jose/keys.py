@@ -118,7 +118,7 @@ def _read_keys(secret: str, declared: frozenset[str] | None) -> tuple[Verificati
 
 
 def _refuse_lookalikes(text: str, declared: frozenset[str] | None) -> None:
-    """Refuse *text* that is no HMAC secret. Unless the row's `alg` says HMAC, refuse text that may be anything else."""
+    """Refuse *text* that is no HMAC secret. Unless the row's `alg` says HMAC, also refuse text that may be none."""
     if declared is not None and declared.isdisjoint(HMAC_ALGORITHMS):
         raise InvalidKey(
             Flaw.ALG_DISAGREES, "the row's `alg` names no HMAC algorithm, and the text is not a public key"
@@ -215,7 +215,7 @@ def _read_jwk(entry: object) -> VerificationKey:
         raise InvalidKey(Flaw.NOT_FOR_VERIFYING, "a JWK whose `use` is not `sig`")
     operations = jwk.get("key_ops", ["verify"])
     if not isinstance(operations, list) or "verify" not in operations:
-        raise InvalidKey(Flaw.NOT_FOR_VERIFYING, "a JWK whose `key_ops` lack `verify`")
+        raise InvalidKey(Flaw.NOT_FOR_VERIFYING, "a JWK whose `key_ops` does not include `verify`")
     algorithms, material = _read_jwk_material(jwk)
     if "alg" in jwk:
         algorithms = allowed_algorithms(algorithms, frozenset({jwk["alg"]}))

@@ -122,13 +122,13 @@ class _Search:
     def _search_characters(self, text: str) -> Iterator[str]:
         """Find what the characters of *text* are as octets. Their words were looked for before."""
         octets = text.encode("latin-1", "replace")
-        binary = len(octets.translate(None, _NO_CONTROL)) * 16 > len(octets)  # of random octets, one in four
+        binary = len(octets.translate(None, _NO_CONTROL)) * 16 > len(octets)  # one in four random octets is a control
         if binary and len(octets) > MAX_OCTETS:
             yield _MUCH
         yield from self.search_octets(octets, 1 if binary else len(octets), 0)
 
     def search_octets(self, octets: bytes, step: int = 1, times: int = _TIMES_ENCODED) -> Iterator[str]:
-        """Find what *octets* hold, and what the texts in them hold.
+        """Find what *octets* hold and, unless *times* is 0, what the texts in them hold.
 
         Structures with a mark are found at any place, those without one at every *step*-th place.
         """

@@ -68,7 +68,7 @@ def kids_differ(token_kid: str | None, own_kid: str | None) -> bool:
 
 
 def is_too_short(key: VerificationKey, algorithm: str, min_hmac_key_bytes: int | None) -> bool:
-    """Tell whether *key* is an HMAC key below *min_hmac_key_bytes*; if that is None, below RFC 7518's least size."""
+    """Tell whether *key* is an HMAC key below *min_hmac_key_bytes* (if None, below RFC 7518's size for *algorithm*)."""
     if not isinstance(key.material, bytes):
         return False
     return len(key.material) < (min_hmac_key_bytes or _HASHES[algorithm][1])

@@ -135,9 +135,9 @@ def unverified_jws(
 def unverified_object(text: bytes) -> dict[str, Any]:
     """Read *text* as one strict JSON object.
 
-    It denies what parsers read differently: invalid UTF-8, a BOM, anything after the value, a member name given
-    twice at any level, `NaN` and `Infinity`, integers outside signed 64 bit, numbers that overflow a double, lone
-    surrogates, U+0000, and more than 64 levels.
+    Text that parsers may read differently is denied: invalid UTF-8, a BOM, anything after the value, a member name
+    given twice at any level, `NaN` and `Infinity`, integers outside signed 64 bit, numbers that overflow a double,
+    lone surrogates, U+0000, and more than 64 levels.
 
     Raises:
         Denied: `malformed_token`.
