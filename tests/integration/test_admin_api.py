@@ -278,7 +278,7 @@ def test_text_in_doubt_is_a_secret_only_if_the_request_says_what_it_is(operator:
 
     for answer in (refused, rotated):
         assert (answer.status, kind_of(answer)) == (400, "invalid-value")
-        assert "not surely an HMAC secret" in answer.body["detail"]
+        assert "might not be an HMAC secret" in answer.body["detail"]
         assert "`algorithms`" in answer.body["detail"]
         assert "c0ffee" not in answer.body["detail"]
     assert (added.status, added.body["algorithms"]) == (201, ["HS256"])

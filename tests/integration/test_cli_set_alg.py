@@ -193,7 +193,7 @@ def test_text_in_doubt_is_refused_with_the_option_that_ends_it(auth_jwt: Command
     file = auth_jwt.file(DOUBTFUL)
 
     said = auth_jwt(*command, "--secret-file", file, exit_code=1).stderr
-    assert "not surely an HMAC secret" in said
+    assert "might not be an HMAC secret" in said
     assert "`--alg HS256`" in said
     assert "c0ffee" not in said
     auth_jwt(*command, "--secret-file", file, "--alg", "HS256")

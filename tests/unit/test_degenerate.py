@@ -513,8 +513,8 @@ def test_a_look_at_a_key_costs_microseconds_and_a_signature_none(name: str, monk
     assert (time.perf_counter() - start) / 200 < 0.001  # some 5 microseconds
 
     looks: list[object] = []
-    original = asymmetric._weakness_of
-    monkeypatch.setattr(asymmetric, "_weakness_of", lambda key: looks.append(key) or original(key))  # type: ignore[func-returns-value]
+    original = asymmetric._find_weakness
+    monkeypatch.setattr(asymmetric, "_find_weakness", lambda key: looks.append(key) or original(key))  # type: ignore[func-returns-value]
     authorizer = an_authorizer(a_secret(public_pem(name)), ttl=60)
     for _ in range(3):
         authorizer.authorize(a_token(key=a_private_key(name), alg=alg))

@@ -90,7 +90,11 @@ def test_a_set_of_keys_tells_of_each() -> None:
     ("columns", "policy", "flaw", "why"),
     [
         pytest.param(
-            {"alg": "RS256"}, Policy(), "alg_disagrees", "`alg` names no HMAC, and the text is no public key", id="alg"
+            {"alg": "RS256"},
+            Policy(),
+            "alg_disagrees",
+            "`alg` names no HMAC algorithm, and the text is not a public key",
+            id="alg",
         ),
         pytest.param({"alg": "nonsense"}, Policy(), "malformed_alg", "names no algorithm", id="alg of no meaning"),
         pytest.param({"kid": 7}, Policy(), "malformed_kid", "'kid' is not text", id="kid of no meaning"),

@@ -294,17 +294,16 @@ def test_a_jwk_that_is_not_meant_or_not_able_to_verify_is_unusable(case: str) ->
 @pytest.mark.parametrize(
     ("jwk", "why"),
     [
-        (a_jwk("p256", x=segment(bytes(31))), "a JWK whose `x` has 31 octets, and P-256 needs 32"),
-        (a_jwk("p256", y=segment(bytes(33))), "a JWK whose `y` has 33 octets, and P-256 needs 32"),
-        (a_jwk("ed25519", x=segment(bytes(31))), "a JWK whose `x` has 31 octets, and Ed25519 needs 32"),
-        (a_jwk(n=str(a_jwk()["n"]) + "=="), "a JWK whose `n` is padded: `auth-jwt key mend` writes it right"),
+        (a_jwk("p256", x=segment(bytes(31))), "a JWK whose `x` has 31 octets, but P-256 needs 32"),
+        (a_jwk("p256", y=segment(bytes(33))), "a JWK whose `y` has 33 octets, but P-256 needs 32"),
+        (a_jwk("ed25519", x=segment(bytes(31))), "a JWK whose `x` has 31 octets, but Ed25519 needs 32"),
+        (a_jwk(n=str(a_jwk()["n"]) + "=="), "a JWK whose `n` is padded: `auth-jwt key mend` corrects it"),
         (
             a_jwk(n=str(a_jwk()["n"]).replace("-", "+").replace("_", "/")),
-            "a JWK whose `n` is in the standard base64 alphabet, not in base64url's: "
-            "`auth-jwt key mend` writes it right",
+            "a JWK whose `n` is in the standard base64 alphabet, not in base64url's: `auth-jwt key mend` corrects it",
         ),
         (a_jwk(n="with blanks"), "a JWK whose `n` is not base64url"),
-        ({"kty": "EC", "crv": "P-256", "x": segment(bytes(32))}, "a JWK whose `y` is missing, or no string"),
+        ({"kty": "EC", "crv": "P-256", "x": segment(bytes(32))}, "a JWK whose `y` is missing or not a string"),
     ],
     ids=["short", "long", "short OKP", "padded", "standard alphabet", "nonsense", "missing"],
 )

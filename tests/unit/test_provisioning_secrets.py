@@ -96,7 +96,7 @@ def test_whatever_kind_of_key_may_be_given(value: str, kind: str, algorithms: tu
         pytest.param(NewSecret(value="x" * 100_001), "100000 bytes", id="too large"),
         pytest.param(
             NewSecret(value=public_pem(), algorithms=("HS256",)),
-            "names none of what its key verifies: PS256",
+            "names no algorithm that its key verifies: PS256",
             id="alg of another kind",
         ),
         pytest.param(NewSecret(value=HMAC_KEY, algorithms=("none",)), "no such algorithm: none", id="unknown alg"),

@@ -168,7 +168,7 @@ def test_where_alg_is_required_what_is_added_verifies() -> None:
 
 
 def test_text_in_doubt_is_refused_with_what_ends_it_unless_somebody_says_what_it_is(office: Office) -> None:
-    with pytest.raises(Invalid, match="not surely an HMAC secret") as refused:
+    with pytest.raises(Invalid, match="might not be an HMAC secret") as refused:
         office.provisioning.secrets.add(TAG, NewSecret(value=DOUBTFUL))
     assert "`--alg HS256`" in str(refused.value)
     assert "`algorithms` in the admin API" in str(refused.value)

@@ -204,11 +204,11 @@ def test_a_header_with_a_member_missing_or_of_the_wrong_type_is_malformed(header
 def test_only_headers_of_usual_size_are_remembered(octets: int, characters: int, kept: int) -> None:
     """Whoever sends headers chooses them, and what they say takes more room than its text."""
     header = segment(b'{"alg":"HS256"}'.ljust(octets))
-    tokens._remembered_header.cache_clear()
+    tokens._recall_header.cache_clear()
 
     assert unverified_jws(f"{header}.e30.e30").algorithm == "HS256"
     assert len(header) == characters
-    assert tokens._remembered_header.cache_info().currsize == kept
+    assert tokens._recall_header.cache_info().currsize == kept
 
 
 @pytest.mark.parametrize("kind", ["JWT", "jwt", "Jwt"])

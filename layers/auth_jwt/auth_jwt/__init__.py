@@ -1,7 +1,7 @@
-"""Whose token is it?
+"""Which SIP user does a token speak for?
 
-A token names a *tag*; the tag has a *profile* and *secrets*; if a secret whose window is open signed the token, and
-its claims hold, the token speaks for the profile's SIP username. `auth_jwt.authorizer` is where to start reading.
+A token names a *tag*, and the tag has a *profile* and *secrets*. If a secret whose window is open signed the token, and
+the token's claims hold, the token speaks for the profile's SIP username. Start reading at `auth_jwt.authorizer`.
 """
 
 from auth_jwt.errors import (
@@ -34,7 +34,7 @@ __all__ = [
 def extract_pub_key_from_cert(certificate: str) -> str:
     """Return the public key of the first certificate in the PEM text *certificate*, as PEM.
 
-    The module's `extract_pub_key_from_cert()`. Dates, chain and key size are not checked.
+    This is the module's `extract_pub_key_from_cert()`. It does not check dates, chain or key size.
 
     Raises:
         InvalidKey: there is no certificate, or its key cannot be read.
@@ -47,12 +47,12 @@ def extract_pub_key_from_cert(certificate: str) -> str:
 def extract_pub_key_from_exp_mod(e: str, n: str) -> str:
     """Return the RSA public key of exponent *e* and modulus *n* (unpadded base64url, as in a JWK), as PEM.
 
-    The module's `extract_pub_key_from_exp_mod()`; a dangling last character, which carries no whole byte, is ignored
-    as the module does. Unlike the module, numbers that make no usable key are refused: *e* even or below 3, *n* below
-    512 bits.
+    This is the module's `extract_pub_key_from_exp_mod()`. Like the module, it ignores a dangling last character, which
+    carries no whole byte. Unlike the module, it refuses numbers that make no usable key: *e* even or below 3, *n*
+    below 512 bits.
 
     Raises:
-        InvalidKey: anything else than two such numbers.
+        InvalidKey: *e* or *n* is not such a number.
     """
     from auth_jwt.jose import asymmetric
 

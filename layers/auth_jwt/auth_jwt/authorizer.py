@@ -33,22 +33,24 @@ WORTH_A_SECOND_LOOK: Final[Mapping[Reason, Half]] = {
     Reason.UNKNOWN_PROFILE: Half.PROFILE,
     Reason.INCOMPLETE_PROFILE: Half.PROFILE,
 }
-"""Refusals that a write since the rows were read could have turned, and which rows they rest on: a new secret must
-work at once."""
+"""The reasons to read rows again before a denial, and the table each reason rests on.
+
+An operator may have written since the remembered rows were read, and a new secret must work at once.
+"""
 
 MAX_SCRIPT_KEYS: Final = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authorizer:
-    """Decides whose token it is.
+    """Decides which SIP user a token speaks for.
 
     Attributes:
-        memory: the rows, remembered.
-        policy: the rules an operator set.
-        store_seconds: how long the tables may take in one request, all reads and retries together.
-        revocations: the table of revoked tokens, remembered; None when there is none.
-        clock: UNIX seconds, for windows and claims.
+        memory: the profiles and secrets, as the process remembers them.
+        policy: the rules that an operator set.
+        store_seconds: the total time that the tables may take in one request, retries included.
+        revocations: the table of revoked tokens, as the process remembers it; None without such a table.
+        clock: returns the time in UNIX seconds. Windows and claims are judged by this one clock.
     """
 
     memory: RowMemory
@@ -65,21 +67,21 @@ class Authorizer:
         from_domain: str | None = None,
         report: Report | None = None,
     ) -> Authorized:
-        """Return whom *token* speaks for.
+        """Return the SIP user that *token* speaks for.
 
         Args:
             token: a JWT in compact serialization.
-            from_user: the SIP user the request acts as; must be the profile's username, exactly.
-            from_domain: its SIP domain; must be the profile's, without regard to the case of A to Z.
-            report: filled with what was seen on the way.
+            from_user: the SIP user the request acts as. It must equal the profile's username exactly.
+            from_domain: the SIP domain of that user. It must equal the profile's domain; the case of A to Z is ignored.
+            report: records what the decision saw, for logs and metrics.
 
         Raises:
-            Denied: the token is refused, or speaks for somebody else.
-            Fault: it cannot be decided.
+            Denied: the token is denied, or it speaks for another user.
+            Fault: no decision is possible.
         """
         report = Report() if report is None else report
         now = self.clock()
-        jws, claims = self._unverified(token)
+        jws, claims = self._read_unverified(token)
         report.algorithm = jws.algorithm
         report.tag = unverified_tag(claims, self.policy.tag_claim)
         deadline = Deadline(self.store_seconds)
@@ -93,37 +95,38 @@ class Authorizer:
         return answer
 
     def script_authorize(self, token: object, key: str) -> tuple[int, str | None]:
-        """Validate *token* by the *key* given, as the module's `jwt_script_authorize()`; claims are not checked.
+        """Validate *token* with *key*, as the module's `jwt_script_authorize()` does. Claims are not checked.
 
         Args:
             token: a JWT in compact serialization.
-            key: text as a secret may hold it, at most 16 candidate keys; a reference is not followed.
+            key: the text of a secret, with at most 16 candidate keys. A reference is never followed.
 
         Returns:
-            1 and the decoded token when validated, -1 and the decoded token when not, -2 and None when it is no token.
+            1 and the decoded token if the key signed it; -1 and the decoded token if not; -2 and None if the token is
+            malformed or its header is not accepted.
         """
         try:
-            jws, claims = self._unverified(token)
+            jws, claims = self._read_unverified(token)
         except Denied:
             return -2, None
-        valid = is_signed_by(jws, _script_keys(key), self.policy.min_hmac_key_bytes)
+        valid = is_signed_by(jws, _read_script_keys(key), self.policy.min_hmac_key_bytes)
         return (1 if valid else -1), decoded_token(jws.header, claims)
 
-    def _unverified(self, token: object) -> tuple[UnverifiedJws, dict[str, Any]]:
+    def _read_unverified(self, token: object) -> tuple[UnverifiedJws, dict[str, Any]]:
         jws = unverified_jws(token, self.policy.header, max_bytes=self.policy.max_token_bytes)
         return jws, unverified_object(jws.payload)
 
     def _decide(
         self, tag: str, jws: UnverifiedJws, claims: dict[str, Any], now: float, deadline: Deadline, report: Report
     ) -> tuple[Authorized, Profile]:
-        """Decide by remembered rows, and once more by fresh ones where those could decide otherwise.
+        """Decide from remembered rows. Before a denial that fresh rows could reverse, read them and decide again.
 
-        A refusal stands only by rows that were read for it. Where those cannot be read, it is a fault.
+        Such a denial stands only on rows that were read for this request. If they cannot be read, it is a fault.
         """
         recalled = self.memory.recall(tag, deadline)
         report.rows = recalled.origin
         try:
-            return self._decide_by(recalled.rows, jws, claims, now, report)
+            return self._decide_from_rows(recalled.rows, jws, claims, now, report)
         except Denied as denied:
             half = WORTH_A_SECOND_LOOK.get(denied.reason)
             if half is None or half in recalled.read:
@@ -131,16 +134,16 @@ class Authorizer:
             renewed = self.memory.renew(tag, deadline, instead_of=recalled.rows)
             if renewed is None:
                 raise
-        report.begin_anew(renewed.origin)
+        report.start_over(renewed.origin)
         try:
-            return self._decide_by(renewed.rows, jws, claims, now, report)
+            return self._decide_from_rows(renewed.rows, jws, claims, now, report)
         except Denied as denied:
             half = WORTH_A_SECOND_LOOK.get(denied.reason)
             if renewed.failure is None or half is None or half in renewed.read:
                 raise
             raise renewed.failure from denied
 
-    def _decide_by(
+    def _decide_from_rows(
         self, rows: TagRows, jws: UnverifiedJws, claims: dict[str, Any], now: float, report: Report
     ) -> tuple[Authorized, Profile]:
         secrets = open_secrets(rows, now, self.policy.max_secrets_per_tag, report)
@@ -154,7 +157,7 @@ class Authorizer:
         return Authorized(username, decoded_token(jws.header, claims), credentials, until), profile
 
 
-def _script_keys(key: str) -> tuple[VerificationKey, ...]:
+def _read_script_keys(key: str) -> tuple[VerificationKey, ...]:
     try:
         keys = verification_keys(key)
     except InvalidKey:

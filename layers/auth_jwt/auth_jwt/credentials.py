@@ -1,9 +1,9 @@
-"""The `LOAD_CREDENTIALS` grammar, and picking what it names from a profile.
+"""Reads `LOAD_CREDENTIALS`, and takes the credentials that it names from a profile.
 
     credentials = credential *( ";" credential )
     credential  = "$avp(" NAME ")" "=" column  /  column        ; the second form: NAME = column
 
-Blanks around any part are ignored, as the module's `load_credentials` does.
+Blanks around any part are ignored, as the module's `load_credentials` ignores them.
 """
 
 import re
@@ -16,7 +16,7 @@ CredentialValue = str | bool | Decimal
 RESERVED_NAMES = frozenset(
     {"sip_username", "decoded_token", "expires_at", "claims", "principalId", "integrationLatency"}
 )
-"""Names that mean something else in an answer or in API Gateway's authorizer context."""
+"""Names with another meaning in an answer, or in the context of API Gateway's authorizers."""
 
 _WORD = r"[^\s;=$()]+"
 _CREDENTIAL = re.compile(rf"\s*(?:\$avp\(\s*(?P<name>{_WORD})\s*\)\s*=\s*)?(?P<column>{_WORD})\s*")
@@ -24,17 +24,17 @@ _CREDENTIAL = re.compile(rf"\s*(?:\$avp\(\s*(?P<name>{_WORD})\s*\)\s*=\s*)?(?P<c
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """One credential asked for: the profile's *column*, answered under *name*."""
+    """One credential: the value of the profile's *column*, which the answer gives under *name*."""
 
     name: str
     column: str
 
 
 def parse_credentials(text: str) -> tuple[Credential, ...]:
-    """Read a `LOAD_CREDENTIALS` value; empty or blank text asks for none.
+    """Read a value of `LOAD_CREDENTIALS`. Empty or blank text names no credentials.
 
     Raises:
-        ValueError: the text is malformed, or a name is empty, reserved or given twice; the message says which.
+        ValueError: the text is malformed, or a name is empty, reserved or given twice. The message says which.
     """
     if not text.strip():
         return ()
@@ -55,11 +55,11 @@ def parse_credentials(text: str) -> tuple[Credential, ...]:
 def load_credentials(
     asked: tuple[Credential, ...], attributes: Mapping[str, object]
 ) -> tuple[dict[str, CredentialValue], tuple[str, ...]]:
-    """Pick what is *asked* from a profile's *attributes*.
+    """Take the credentials *asked* for from a profile's *attributes*.
 
     Returns:
-        The credentials by name (missing, NULL and empty text left out), and the names of those left out because
-        their attribute is neither text, a number nor a boolean.
+        The credentials by name, without those whose attribute is missing, NULL or empty text; and the names of those
+        left out because their attribute is not text, a number or a boolean.
     """
     loaded: dict[str, CredentialValue] = {}
     unusable: tuple[str, ...] = ()

@@ -1,30 +1,30 @@
-"""What can go wrong, in branches that must never be confused.
+"""The errors of this package. Its branches must never be confused.
 
     AuthJwtError
-    ├── Denied           the caller's token is refused: a normal answer, counted by reason
-    ├── InvalidKey       text that holds no usable key, for callers of the key helpers
-    ├── Rejected         an operator asked for what cannot be done; the message tells the operator why
-    │   ├── Invalid      what was given would not work
+    ├── Denied           the token is denied: a normal answer, counted by reason
+    ├── InvalidKey       the text given holds no usable key
+    ├── Rejected         an operator's request is rejected; the message says why
+    │   ├── Invalid      the request holds something that would not work
     │   ├── NotFound     there is no such profile, secret or revocation
-    │   └── Conflict     the tables hold something else than the request supposes
-    │       └── Stale    ... than the version that the request names
-    └── Fault            ours: an alarm, never a "no"
-        ├── BadSetting   a variable that cannot be; names it, its value and what would be right
-        ├── UnknownEvent the function was given an event of no form it knows
-        ├── TooLarge     the answer would not pass the gateway
-        ├── NotAudited   the tables were changed, or may have been, and the line of audit is not written
-        ├── NotRotated   a rotation cannot go on: a secret, a row or a profile is not as it needs
-        └── Unreachable  the tables cannot be reached right now; remembered rows may serve
-            └── Throttled  ... for this tag's partition only
+    │   └── Conflict     the tables do not hold what the request expects
+    │       └── Stale    the row is not at the version that the request names
+    └── Fault            the service failed: an alarm, never a "no"
+        ├── BadSetting   a setting has an invalid value
+        ├── UnknownEvent the function received an event in a form it does not know
+        ├── TooLarge     the answer is too large for the gateway
+        ├── NotAudited   the tables changed, or may have, and the audit line was not written
+        ├── NotRotated   a rotation cannot continue
+        └── Unreachable  the tables cannot be reached now; remembered rows may serve
+            └── Throttled  DynamoDB throttles this tag's partition only
 
-No message of any of these holds a token, a key or a credential value.
+No message of these errors holds a token, a key or a credential value.
 """
 
 from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why a token is refused. Stable: logs, metrics and recipes rely on the words; callers never see them."""
+    """Why a token is denied. The values are stable: logs, metrics and recipes use them. Callers never see them."""
 
     MALFORMED_TOKEN = "malformed_token"  # noqa: S105 - a reason, not a password
     UNSUPPORTED_ALGORITHM = "unsupported_algorithm"
@@ -50,9 +50,9 @@ class Reason(StrEnum):
 
 
 class Flaw(StrEnum):
-    """Why a row of secrets can verify nothing. Stable: logs, `lint` and scripts rely on these names.
+    """Why a row of the secrets table can verify nothing. The values are stable: logs, `lint` and scripts use them.
 
-    The sentences that go with them may change. docs/operations.md says what each means and what to do.
+    The messages that go with them may change. docs/operations.md says what each flaw means and what to do.
     """
 
     NOT_TEXT = "not_text"
@@ -80,11 +80,14 @@ class Flaw(StrEnum):
 
 
 class AuthJwtError(Exception):
-    """The root of everything this package raises on purpose."""
+    """The base class of every error that this package raises on purpose."""
 
 
 class Denied(AuthJwtError):
-    """The token is refused. A normal answer: INFO, counted by *reason*, one uniform face to callers."""
+    """The token is denied: a normal answer, logged at INFO and counted by *reason*.
+
+    Callers never learn the reason, since it would tell an attacker what to try next.
+    """
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason.value)
@@ -92,7 +95,7 @@ class Denied(AuthJwtError):
 
 
 class InvalidKey(AuthJwtError):
-    """The text given holds no usable key. The message says why and never holds the text; *flaw* names the reason."""
+    """The text given holds no usable key. *flaw* is the reason; the message explains it and never holds the text."""
 
     def __init__(self, flaw: Flaw, message: str) -> None:
         super().__init__(message)
@@ -100,11 +103,11 @@ class InvalidKey(AuthJwtError):
 
 
 class Rejected(AuthJwtError):
-    """An operator asked for what cannot be done, and nothing was written. The message says why, and holds no key."""
+    """An operator's request is rejected, and nothing was written. The message says why and holds no key."""
 
 
 class Invalid(Rejected):
-    """What was given would not work: a secret that could never verify, a tag that no token can name."""
+    """The request holds something that would not work: a secret that can never verify, a tag that no token can name."""
 
 
 class NotFound(Rejected):
@@ -112,40 +115,43 @@ class NotFound(Rejected):
 
 
 class Conflict(Rejected):
-    """The tables hold something else than the request supposes: it exists already, or somebody else was faster."""
+    """The tables do not hold what the request expects: the row exists already, or somebody else changed it first."""
 
 
 class Stale(Conflict):
-    """The row was changed since the version that the request names."""
+    """The row has changed since the version that the request names."""
 
 
 class Fault(AuthJwtError):
-    """Something of ours is wrong: ERROR, alarmed, answered as a fault and never as a refusal."""
+    """The service failed: logged at ERROR and alarmed. The caller gets a fault, never a denial."""
 
 
 class BadSetting(Fault):
-    """A variable of the environment cannot be; the message names it, its value and what is accepted."""
+    """An environment variable has an invalid value. The message names the variable, its value and what is accepted."""
 
 
 class UnknownEvent(Fault):
-    """The function was given an event of no form it knows: it is attached to something it is not made for."""
+    """The function received an event in a form it does not know: something that it does not serve invokes it."""
 
 
 class TooLarge(Fault):
-    """The answer is larger than what it has to pass lets through; the message says by how much."""
+    """The answer is larger than the gateway lets through. The message gives its size and the limit."""
 
 
 class NotAudited(Fault):
-    """A write to the tables was done, or may have been, and its line of audit is not written."""
+    """The tables changed, or may have changed, and the audit line for that write was not written."""
 
 
 class NotRotated(Fault):
-    """A rotation cannot go on; the message says what is not as it needs, and holds no key. Nobody is locked out."""
+    """A rotation cannot continue, and locks nobody out.
+
+    The message says which secret, row or profile is not as the rotation needs it, and holds no key.
+    """
 
 
 class Unreachable(Fault):
-    """DynamoDB did not answer in time, or answered that it cannot: timeout, connection error or 5xx."""
+    """DynamoDB cannot be reached: a timeout, a connection error or a 5xx answer."""
 
 
 class Throttled(Unreachable):
-    """DynamoDB throttles this tag's partition; other tags may be fine."""
+    """DynamoDB throttles this tag's partition. Other tags may be fine."""

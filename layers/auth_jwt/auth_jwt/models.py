@@ -1,7 +1,7 @@
-"""The nouns: what is asked, what the tables hold, and what is answered.
+"""The nouns of a decision: the policy, the rows of the tables, the answer and the report.
 
-Rows come as mappings of column to natural Python values: text as `str`, numbers as `Decimal`, booleans as `bool`,
-NULL as None, anything else as whatever it is. `from_row` is where a row becomes a noun, for every store alike.
+A store gives each row as a mapping of column to Python value: text as `str`, numbers as `Decimal`, booleans as `bool`,
+NULL as None, any other type as it is. `from_row` makes a noun of such a row, whichever store it comes from.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from typing import Self
 
 from auth_jwt.credentials import Credential, CredentialValue
 from auth_jwt.errors import Flaw, InvalidKey
-from auth_jwt.jose.keys import HMAC_ALGORITHMS, VerificationKey, unpublished, verification_keys
+from auth_jwt.jose.keys import HMAC_ALGORITHMS, VerificationKey, refuse_published, verification_keys
 from auth_jwt.jose.tokens import ALGORITHMS, EDDSA_BY_CURVE, MAX_TOKEN_BYTES, HeaderRules
 
 Row = Mapping[str, object]
@@ -24,13 +24,13 @@ SECRET_ID = "id"  # noqa: S105 - the sort key of the secrets table, the SQL sche
 REVOCATION_TAG = "tag"  # the keys of the table of revoked tokens
 REVOCATION_JTI = "jti"
 MAX_JTI_BYTES = 1024
-"""The longest `jti` that can be revoked, in UTF-8: DynamoDB takes no longer sort key."""
+"""The longest `jti` that can be revoked, in bytes of UTF-8. DynamoDB accepts no longer sort key."""
 
 MAX_CALL_ID_CHARACTERS = 128
-"""The most of a Call-ID that the log has."""
+"""How many characters of a Call-ID the log keeps."""
 
 MAX_SECRETS_PER_TAG = 100
-"""So many open secrets of a tag are tried, unless a setting says otherwise."""
+"""How many open secrets of a tag are tried, unless a setting says otherwise."""
 
 _MAX_EXAMINED = 4096  # characters of a Call-ID
 _NONE: Mapping[str, str] = MappingProxyType({})
@@ -38,7 +38,11 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
-    """What the columns of profiles and secrets are called; `requires_alg`: a secret without `alg` is unusable."""
+    """The names of the columns of profiles and secrets.
+
+    Attributes:
+        requires_alg: whether a secret is unusable unless its `alg` says what its key is.
+    """
 
     tag: str = "tag"
     username: str = "sip_username"
@@ -56,7 +60,7 @@ class Columns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """Every rule of a decision that an operator can set. Durations are seconds, sizes bytes."""
+    """Every rule of a decision that an operator can set. Durations are in seconds, sizes in bytes."""
 
     max_token_bytes: int = MAX_TOKEN_BYTES
     header: HeaderRules = field(default_factory=HeaderRules)
@@ -74,11 +78,11 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """Why a row of secrets can verify nothing.
+    """Why a row of the secrets table can verify nothing.
 
     Attributes:
-        flaw: the reason, by its stable name.
-        because: the same for people, without anything the row holds.
+        flaw: the stable name of the reason.
+        because: the explanation for people. It holds nothing of the row's values.
     """
 
     flaw: Flaw
@@ -94,12 +98,12 @@ class Secret:
 
     Attributes:
         id: the row's sort key, fit for logs.
-        stored: the text that the secret column holds; never shown. None when it holds none.
-        start: first second of the window, None when the row has no numeric one.
-        end: first second after the window, likewise.
-        algorithms: the algorithms the row's `alg` names, None when it has none.
-        kid: the row's key id.
-        flaw: why the row verifies nothing whatever its key, if so.
+        stored: the text in the secret column, which is never shown. None when the column holds no text.
+        start: the first second of the window, in UNIX seconds. None when the row has no number there.
+        end: the first second after the window, likewise.
+        algorithms: the algorithms that the row's `alg` names. None when the row has no such text.
+        kid: the row's key id. None when the row has no such text.
+        flaw: why the row verifies nothing, whatever its key is. None when only the key decides.
     """
 
     id: str
@@ -112,48 +116,51 @@ class Secret:
 
     @classmethod
     def from_row(cls, row: Row, columns: Columns) -> Self:
-        """Make a secret of a *row*, however odd: an unusable row is a secret that verifies nothing."""
+        """Make a secret of any *row*. A malformed row becomes a secret that verifies nothing."""
         alg, kid, stored = row.get(columns.alg), row.get(columns.kid), row.get(columns.secret)
         algorithms = frozenset(name.strip() for name in alg.split(",")) if isinstance(alg, str) else None
         return cls(
             id=str(row.get(SECRET_ID, "")),
-            stored=stored if isinstance(stored, str) else None,  # nothing else is worth remembering
-            start=_instant(row.get(columns.start)),
-            end=_instant(row.get(columns.end)),
+            stored=stored if isinstance(stored, str) else None,  # other types verify nothing: memory need not hold them
+            start=_read_bound(row.get(columns.start)),
+            end=_read_bound(row.get(columns.end)),
             algorithms=algorithms,
             kid=kid if isinstance(kid, str) else None,
-            flaw=_flaw_of(row, columns, algorithms),
+            flaw=_find_flaw(row, columns, algorithms),
         )
 
     def is_open(self, now: float) -> bool:
-        """Tell whether *now* lies in the window `start <= now < end`; a missing bound is never open."""
+        """Tell whether *now* lies in the window `start <= now < end`. A window without a bound is never open."""
         return self.start is not None and self.end is not None and self.start <= now < self.end
 
     @cached_property
     def keys(self) -> tuple[VerificationKey, ...]:
-        """The keys in this secret, parsed once; none when `unusable` says why."""
-        return self._reading[0]
+        """The keys in this secret, parsed on first use. If it holds no usable key, `unusable` says why."""
+        return self._parsed[0]
 
     @cached_property
     def unusable(self) -> Unusable | None:
         """Why this secret can verify nothing, or None when it can."""
-        return self.flaw or self._reading[1]
+        return self.flaw or self._parsed[1]
 
     @cached_property
-    def _reading(self) -> tuple[tuple[VerificationKey, ...], Unusable | None]:
+    def _parsed(self) -> tuple[tuple[VerificationKey, ...], Unusable | None]:
         try:
-            return unpublished(verification_keys(self.stored, declared=self.algorithms)), None
+            return refuse_published(verification_keys(self.stored, declared=self.algorithms)), None
         except InvalidKey as problem:
             return (), Unusable(problem.flaw, str(problem))
 
 
 def disables(value: object) -> bool:
-    """Tell whether a *value* of the column for disabled profiles disables: anything but false and 0, failing closed."""
+    """Tell whether *value*, from a profile's disabled column, disables the profile.
+
+    The rule fails closed: every value but false and 0 disables it.
+    """
     return not (isinstance(value, bool | Decimal) and value == 0)
 
 
 def says_what_it_is(algorithms: frozenset[str] | None) -> bool:
-    """Tell whether the *algorithms* of a row's `alg` say what its key is: HMAC, or a public key, and not both."""
+    """Tell whether the *algorithms* in a row's `alg` say what its key is: all are for HMAC, or none is."""
     return algorithms is not None and (algorithms <= HMAC_ALGORITHMS or algorithms.isdisjoint(HMAC_ALGORITHMS))
 
 
@@ -162,12 +169,12 @@ class Profile:
     """A row of the profiles table.
 
     Attributes:
-        username: the SIP username; None when the row has no non-empty text there.
-        domain: the SIP domain of the username; None when the row has none.
-        disabled: whether the profile may not be used at all.
-        valid_after: what the row says about tokens issued earlier; None when it says nothing, and anything that is
-            not a number revokes every token.
-        attributes: the columns that credentials are picked from.
+        username: the SIP username. None when the column holds no text, or empty text.
+        domain: the SIP domain of the username. None when the row has none.
+        disabled: whether every token of the profile is denied.
+        valid_after: the UNIX second before which issued tokens are revoked. None when the row has no such column. A
+            value that is not a number revokes every token.
+        attributes: the columns from which credentials are taken.
     """
 
     username: str | None
@@ -178,14 +185,14 @@ class Profile:
 
     @classmethod
     def from_row(cls, row: Row, columns: Columns, credentials: tuple[Credential, ...]) -> Self:
-        """Make a profile of a *row*, keeping what the decision and the *credentials* need."""
+        """Make a profile of a *row*. Keep only the columns that the decision and the *credentials* need."""
         disabled = row.get(columns.disabled, False)
         valid_after = row.get(columns.valid_after, _ABSENT)
         if valid_after is None:
             valid_after = "NULL"  # present, and not a number
         return cls(
-            username=_text(row.get(columns.username)),
-            domain=_text(row.get(columns.domain)),
+            username=_read_text(row.get(columns.username)),
+            domain=_read_text(row.get(columns.domain)),
             disabled=disables(disabled),
             valid_after=None if valid_after is _ABSENT else valid_after,
             attributes={item.column: row[item.column] for item in credentials if item.column in row},
@@ -193,7 +200,7 @@ class Profile:
 
 
 class Half(Enum):
-    """The two tables that hold a tag's rows, and so the halves of a reading."""
+    """One of the two tables that hold a tag's rows. Reading a tag reads both."""
 
     PROFILE = "profile"
     SECRETS = "secrets"
@@ -201,30 +208,30 @@ class Half(Enum):
 
 @dataclass(frozen=True, slots=True)
 class TagRows:
-    """All that the tables hold about one tag."""
+    """The profile and the secrets of one tag."""
 
     profile: Profile | None = None
     secrets: tuple[Secret, ...] = ()
 
     @property
     def weight(self) -> int:
-        """About how many bytes these rows occupy when remembered, parsed keys included; rather more than fewer.
+        """An upper estimate of the bytes that these rows occupy in memory, with their parsed keys.
 
-        Of the kinds of text that a secret may be, a key set takes most room for its length: a key, in an object.
+        A JWK or JWKS weighs more for each character than other text, since every key in it becomes an object.
         """
         attributes = sum(len(str(value)) for value in self.profile.attributes.values()) if self.profile else 0
-        return 1280 + sum(1024 + _text_weight(secret.stored or "") for secret in self.secrets) + 4 * attributes
+        return 1280 + sum(1024 + _estimate_bytes(secret.stored or "") for secret in self.secrets) + 4 * attributes
 
 
 @dataclass(slots=True)  # not frozen: one is made for every request, and that would take four times as long
 class Authorized:
-    """The answer to a token that is good.
+    """The answer to a token that is authorized.
 
     Attributes:
-        sip_username: whom the token speaks for.
-        decoded_token: header and payload as the OpenSIPS module renders them.
-        credentials: the credentials asked for, by name.
-        expires_at: UNIX seconds; no registration should outlive it.
+        sip_username: the SIP user that the token speaks for.
+        decoded_token: the header and payload, as the OpenSIPS module renders them.
+        credentials: the credentials that `LOAD_CREDENTIALS` names, by name.
+        expires_at: when the authorization ends, in UNIX seconds. No registration should outlive it.
     """
 
     sip_username: str
@@ -235,18 +242,18 @@ class Authorized:
 
 @dataclass(slots=True)
 class Report:
-    """What was seen on the way to a decision: for logs and metrics, never for callers.
+    """What a decision saw, for logs and metrics. Callers never see it.
 
     Attributes:
-        tag: the tag looked up, as the token names it.
+        tag: the tag that the token names.
         algorithm: the token's `alg`.
         rows: where the rows came from: `memory`, `stale` memory in an outage, or the `table`.
-        secret_id: the secret that verified the token.
-        unusable_secrets: `id` and `flaw: reason` of each open secret passed over because it can verify nothing.
-        left_out: `id` of each open secret that was not looked at, since the tag has too many.
-        unusable_credentials: names of credentials left out because of their attribute's type.
-        call_id: of the SIP Call-ID that the frontend gave along, what a log may have.
-        call_id_altered: whether the frontend gave another.
+        secret_id: the `id` of the secret that verified the token.
+        unusable_secrets: for the `id` of each open secret that can verify nothing, its `flaw: reason`.
+        left_out: the `id` of each open secret that was not tried, because the tag has too many.
+        unusable_credentials: the names of credentials that were left out because of their attribute's type.
+        call_id: the SIP Call-ID from the frontend, cleaned for the log.
+        call_id_altered: whether the frontend's Call-ID was another text.
     """
 
     tag: str | None = None
@@ -260,9 +267,9 @@ class Report:
     call_id_altered: bool = False
 
     def note_call_id(self, given: object) -> None:
-        """Keep the printable characters of a Call-ID, at most 128, whatever a frontend has *given* as one.
+        """Keep at most 128 printable characters of the Call-ID that a frontend has *given*.
 
-        It is good for nothing but the log, so none is a reason to refuse a request.
+        Only the log uses the Call-ID, so no value of it, of any type, makes a request fail.
         """
         if given is None:
             return
@@ -271,8 +278,8 @@ class Report:
             text = "".join(filter(str.isprintable, text[:_MAX_EXAMINED]))[:MAX_CALL_ID_CHARACTERS]
         self.call_id, self.call_id_altered = text or None, text != given
 
-    def begin_anew(self, rows: str) -> None:
-        """Forget what a first look at the rows showed, before a second one at others."""
+    def start_over(self, rows: str) -> None:
+        """Forget what the first rows showed, and record where the second *rows* came from."""
         self.rows, self.secret_id, self.unusable_secrets, self.left_out = rows, None, _NONE, ()
 
 
@@ -281,7 +288,7 @@ _ALL_NAMES = frozenset(ALGORITHMS) | EDDSA_BY_CURVE
 _FAR_AWAY = 2**63
 
 
-def _flaw_of(row: Row, columns: Columns, algorithms: frozenset[str] | None) -> Unusable | None:
+def _find_flaw(row: Row, columns: Columns, algorithms: frozenset[str] | None) -> Unusable | None:
     if columns.kid in row and not isinstance(row[columns.kid], str):
         return Unusable(Flaw.MALFORMED_KID, f"its {columns.kid!r} is not text")
     if columns.alg in row and algorithms is None:
@@ -291,21 +298,24 @@ def _flaw_of(row: Row, columns: Columns, algorithms: frozenset[str] | None) -> U
     if columns.requires_alg and not says_what_it_is(algorithms):
         what = "names HMAC and public-key algorithms" if columns.alg in row else "is missing"
         return Unusable(
-            Flaw.NO_ALG, f"its {columns.alg!r} {what}, and REQUIRE_ALG_COLUMN wants it to say what the key is"
+            Flaw.NO_ALG, f"its {columns.alg!r} {what}, but REQUIRE_ALG_COLUMN requires it to say what the key is"
         )
     return None
 
 
-def _text_weight(text: str) -> int:
+def _estimate_bytes(text: str) -> int:
     return (32 if text.lstrip().startswith("{") else 8) * len(text)
 
 
-def _instant(value: object) -> int | Decimal | None:
-    """Return a bound of a window; a whole number of seconds, as nearly all are, compares ten times faster as `int`."""
+def _read_bound(value: object) -> int | Decimal | None:
+    """Return a bound of a window, or None if *value* is no number.
+
+    Nearly all bounds are whole seconds. They become `int`, which compares ten times faster than `Decimal`.
+    """
     if not isinstance(value, Decimal):
         return None
     return int(value) if abs(value) < _FAR_AWAY and value == value.to_integral_value() else value
 
 
-def _text(value: object) -> str | None:
+def _read_text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None

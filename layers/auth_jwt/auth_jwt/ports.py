@@ -1,4 +1,4 @@
-"""What the decision asks of the world."""
+"""What the decision needs from outside: the stores that hold the rows, and the deadline for reading them."""
 
 import time
 from collections.abc import Callable
@@ -11,14 +11,14 @@ from auth_jwt.models import Half, TagRows
 
 @dataclass(slots=True)
 class Deadline:
-    """How long the tables may take in one request, all reads and retries together.
+    """Limits the total time that the tables may take in one request, reads and retries together.
 
-    It begins to run when it is first asked, so that what a store does once and for all (loading its SDK) does not
-    count.
+    The time runs from the first call of `seconds_left`, so that what a store does only once, such as loading its SDK,
+    does not count.
 
     Attributes:
-        seconds: from then on.
-        timer: a clock that never goes back, in seconds.
+        seconds: the time from that call to the deadline.
+        timer: returns the time in seconds, by a monotonic clock.
     """
 
     seconds: float
@@ -26,7 +26,7 @@ class Deadline:
     _ends_at: float | None = field(default=None, init=False)
 
     def seconds_left(self) -> float:
-        """Return what is left, 0 when nothing is."""
+        """Return the seconds left until the deadline, or 0 after it. The first call starts the time."""
         now = self.timer()
         if self._ends_at is None:
             self._ends_at = now + self.seconds
@@ -34,12 +34,12 @@ class Deadline:
 
 
 class HalfRead(Exception):
-    """Of a tag's two tables one was read and the other was not. What was read counts.
+    """One of a tag's two tables was read, and the other was not. The rows that were read count.
 
     Attributes:
-        half: which was read.
-        rows: what it holds; the other half of these is empty.
-        failure: why the other was not read.
+        half: the table that was read.
+        rows: the rows that it holds. The other half of these is empty.
+        failure: why the other table was not read.
     """
 
     def __init__(self, half: Half, rows: TagRows, failure: Fault) -> None:
@@ -50,37 +50,37 @@ class HalfRead(Exception):
 
 
 class RowsStore(Protocol):
-    """Where profiles and secrets are kept."""
+    """Reads profiles and secrets."""
 
     def read(self, tag: str, *, consistent: bool, deadline: Deadline) -> TagRows:
-        """Read the profile and all secrets of *tag*, compared exactly.
+        """Return the profile and all secrets of *tag*.
 
         Args:
-            tag: the partition key in both tables.
-            consistent: whether every write that was acknowledged must be seen.
+            tag: the partition key in both tables, compared exactly.
+            consistent: whether the read must see every acknowledged write.
             deadline: when to give up.
 
         Raises:
-            HalfRead: one of the tables was read, the other was not.
-            Unreachable: neither table answered by then, or they answered that they cannot.
-            Fault: the tables cannot be used at all: missing, or not permitted.
+            HalfRead: one of the tables was read, and the other was not.
+            Unreachable: neither table could be reached before the deadline.
+            Fault: the tables cannot be used at all: they are missing, or access is not permitted.
         """
         ...
 
 
 class RevocationsStore(Protocol):
-    """Where the table of revoked tokens is kept."""
+    """Reads the table of revoked tokens."""
 
     def is_revoked(self, tag: str, jti: str, *, deadline: Deadline) -> bool:
-        """Tell whether there is a row for this token, whatever it holds; every acknowledged write is seen.
+        """Tell whether the table has a row for this token, whatever the row holds. See every acknowledged write.
 
         Args:
             tag: the partition key, compared exactly.
-            jti: the sort key, likewise; 1 to `auth_jwt.models.MAX_JTI_BYTES` bytes of UTF-8.
+            jti: the sort key, compared exactly; 1 to `auth_jwt.models.MAX_JTI_BYTES` bytes of UTF-8.
             deadline: when to give up.
 
         Raises:
-            Unreachable: the table did not answer by then, or answered that it cannot.
-            Fault: the table cannot be used at all: missing, or not permitted.
+            Unreachable: the table could not be reached before the deadline.
+            Fault: the table cannot be used at all: it is missing, or access is not permitted.
         """
         ...

@@ -1,7 +1,7 @@
 """Every rule about rows and claims, once: which secrets count, what claims must hold, which profiles may be used.
 
-*Not this secret* and *signed, but refused* are different answers: no secret's failure says anything about the token
-until all have been tried, and no claim is looked at before one has verified.
+*Not this secret* and *signed, but denied* are different answers. One secret's failure says nothing about the token:
+only when all secrets have failed is the signature bad. No claim is checked before a secret has verified the token.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,22 +11,22 @@ from typing import Any, Final, TypeGuard
 
 from auth_jwt.errors import Denied, Flaw, Reason
 from auth_jwt.http.wire import ascii_lower
-from auth_jwt.jose.signatures import differ, fits, is_signed_by, is_too_short
+from auth_jwt.jose.signatures import fits, is_signed_by, is_too_short, kids_differ
 from auth_jwt.jose.tokens import UnverifiedJws
 from auth_jwt.models import MAX_JTI_BYTES, Policy, Profile, Report, Secret, TagRows, Unusable
 
 _TIME_CLAIMS: Final = ("exp", "nbf", "iat")
-_NUMBERS: Final = (int, float)  # as JSON is read, and no subclass, which `bool` would be
+_NUMBERS: Final = (int, float)  # exact types: `bool` is a subclass of `int`, and JSON's booleans are not numbers
 
 
 def open_secrets(rows: TagRows, now: float, most: int, report: Report) -> list[Secret]:
-    """Return the secrets among *rows* whose window is open at the instant *now*.
+    """Return the secrets in *rows* whose window is open at *now*, in UNIX seconds.
 
-    Of more than *most* those that opened last are returned, in the order of `newest_first`; the *report* tells of the
-    others.
+    If more than *most* are open, return the *most* that opened last, in the order of `newest_first`, and list the
+    others in *report*.
 
     Raises:
-        Denied: `unknown_tag` or `no_active_secret`.
+        Denied: `unknown_tag` when the tag has no secrets, `no_active_secret` when none is open.
     """
     if not rows.secrets:
         raise Denied(Reason.UNKNOWN_TAG)
@@ -41,26 +41,26 @@ def open_secrets(rows: TagRows, now: float, most: int, report: Report) -> list[S
 
 
 def newest_first(secrets: Iterable[Secret]) -> list[Secret]:
-    """Return *secrets* in order: the latest start first, of the same start the highest id."""
+    """Sort *secrets*: the latest start first, and for equal starts the highest id first."""
     return sorted(secrets, key=lambda secret: (secret.start or 0, secret.id), reverse=True)
 
 
 def signing_secret(
     jws: UnverifiedJws, secrets: Sequence[Secret], min_hmac_key_bytes: int | None, report: Report
 ) -> Secret:
-    """Return the first of *secrets* that signed *jws*.
+    """Return the first of *secrets* that signed *jws*, and list the unusable ones in *report*.
 
-    A secret is passed over when both it and the token have a `kid` and they differ, when it is unusable, or when none
-    of its keys fits the token's algorithm.
+    A secret is skipped if it is unusable, if it and the token both have a `kid` and the two differ, or if none of its
+    keys fits the token's algorithm.
 
     Raises:
-        Denied: `bad_signature`: none of them did.
+        Denied: `bad_signature` when no secret signed it.
     """
     unusable = {secret.id: str(secret.unusable) for secret in secrets if secret.unusable is not None}
     report.unusable_secrets = unusable
     algorithm, kid = jws.algorithm, jws.kid
     for secret in secrets:
-        if secret.unusable is not None or differ(kid, secret.kid):
+        if secret.unusable is not None or kids_differ(kid, secret.kid):
             continue
         if is_signed_by(jws, secret.keys, min_hmac_key_bytes):
             return secret
@@ -70,10 +70,10 @@ def signing_secret(
 
 
 def check_claims(claims: Mapping[str, Any], policy: Policy, now: float) -> None:
-    """Hold *claims* against the *policy* at the instant *now* (RFC 7519, section 4.1).
+    """Check *claims* against *policy* at *now*, in UNIX seconds (RFC 7519, section 4.1).
 
     Raises:
-        Denied: with the reason of the first rule that fails.
+        Denied: the first rule that fails gives the reason.
     """
     for name in policy.required_claims:
         if name not in claims:
@@ -81,22 +81,22 @@ def check_claims(claims: Mapping[str, Any], policy: Policy, now: float) -> None:
     if policy.enforce_time_claims:
         _check_times(claims, policy.leeway_seconds, now)
     if policy.max_token_age_seconds is not None:
-        issued = _needed(claims, "iat")
+        issued = _require_claim(claims, "iat")
         if not is_number(issued):
             raise Denied(Reason.MALFORMED_CLAIM)
         if now - issued > policy.max_token_age_seconds + policy.leeway_seconds:
             raise Denied(Reason.TOKEN_TOO_OLD)
     if policy.issuers:
-        _check_issuer(_needed(claims, "iss"), policy.issuers)
+        _check_issuer(_require_claim(claims, "iss"), policy.issuers)
     if policy.audiences:
-        _check_audience(_needed(claims, "aud"), policy.audiences)
+        _check_audience(_require_claim(claims, "aud"), policy.audiences)
 
 
 def usable_profile(rows: TagRows) -> tuple[Profile, str]:
-    """Return the profile among *rows* and its username.
+    """Return the profile in *rows* and its username.
 
     Raises:
-        Denied: `unknown_profile`, `incomplete_profile` or `disabled_profile`.
+        Denied: `unknown_profile` without a profile, `incomplete_profile` without a username, or `disabled_profile`.
     """
     if rows.profile is None:
         raise Denied(Reason.UNKNOWN_PROFILE)
@@ -108,7 +108,9 @@ def usable_profile(rows: TagRows) -> tuple[Profile, str]:
 
 
 def check_time_of_issue(profile: Profile, claims: dict[str, Any]) -> None:
-    """Refuse tokens issued before `tokens_valid_after`, and, failing closed, all whose time of issue is unknown.
+    """Deny a token that was issued before the profile's `tokens_valid_after`.
+
+    The rule fails closed: it also denies the token if the column is not a number, or if the token has no numeric `iat`.
 
     Raises:
         Denied: `revoked_token`.
@@ -121,11 +123,11 @@ def check_time_of_issue(profile: Profile, claims: dict[str, Any]) -> None:
 
 
 def token_id(claims: dict[str, Any]) -> str:
-    """Return the claim that tells this token from others of its tag.
+    """Return the token's `jti`, which tells it from other tokens of its tag.
 
     Raises:
-        Denied: `missing_claim` without one; `malformed_claim` for one that the table could never list, since nobody
-            could revoke that token.
+        Denied: `missing_claim` unless it is a non-empty string; `malformed_claim` if it is too long for the table of
+            revoked tokens, because nobody could revoke that token.
     """
     jti = claims.get("jti")
     if not isinstance(jti, str) or not jti:
@@ -136,15 +138,15 @@ def token_id(claims: dict[str, Any]) -> str:
 
 
 def same_domain(asked: str, own: str | None) -> bool:
-    """Tell whether a SIP domain is the profile's own; ASCII case does not count (RFC 3261, section 19.1.4)."""
+    """Tell whether the SIP domain *asked* is the profile's *own*. ASCII case is ignored (RFC 3261, section 19.1.4)."""
     return own is not None and ascii_lower(asked) == ascii_lower(own)
 
 
 def expires_at(claims: Mapping[str, Any], secret: Secret, policy: Policy) -> int:
-    """Return the instant, in UNIX seconds, that nothing founded on the token may outlive, rounded down.
+    """Return the UNIX second at which the authorization ends, rounded down. No registration should outlive it.
 
-    It is the earliest of `exp`, of the greatest age that the *policy* allows, and of the end of the *secret* that
-    signed.
+    It is the earliest of three: the token's `exp`, the greatest age that *policy* allows, and the end of the window of
+    the *secret* that signed. The first two include the leeway, and count only if the policy enforces them.
     """
     ends: list[Decimal | int | float] = [] if secret.end is None else [secret.end]
     if policy.enforce_time_claims and "exp" in claims:
@@ -155,11 +157,11 @@ def expires_at(claims: Mapping[str, Any], secret: Secret, policy: Policy) -> int
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
-    """Tell whether a claim's *value* is a number; JSON's booleans are not."""
+    """Tell whether a claim's *value* is a number. A boolean is not one."""
     return type(value) in _NUMBERS
 
 
-def _needed(claims: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - any JSON value
+def _require_claim(claims: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - any JSON value
     if name not in claims:
         raise Denied(Reason.MISSING_CLAIM)
     return claims[name]

@@ -1,1 +1,1 @@
-"""Unverified text in, verified signature out. Knows tokens and keys, and neither rows nor settings."""
+"""Reads unverified tokens and the keys in secrets, and verifies signatures. Knows neither rows nor settings."""

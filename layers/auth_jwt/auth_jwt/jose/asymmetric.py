@@ -1,7 +1,7 @@
-"""Public keys: reading them, what they may verify, and verifying. The only module that loads `cryptography`.
+"""Reads public keys, tells what they may verify, and verifies with them. Only this module loads `cryptography`.
 
-It is imported when a secret first needs it, since it costs more than everything else on the path of an HMAC token.
-The cryptography itself is done by PyJWT's algorithm objects.
+It is imported when a secret first needs it: loading it takes longer than all else that an HMAC token needs. PyJWT's
+algorithm objects do the cryptography itself.
 """
 
 import hashlib
@@ -64,7 +64,7 @@ _JWK_READERS: Final[dict[str, type[RSAAlgorithm | ECAlgorithm | OKPAlgorithm]]] 
 }
 _JWK_NUMBERS: Final = {"RSA": ("n", "e"), "EC": ("x", "y"), "OKP": ("x",)}
 _JWK_OCTETS: Final = {"P-256": 32, "P-384": 48, "P-521": 66, "Ed25519": 32, "Ed448": 57}
-"""How many octets a coordinate has by its `crv` (RFC 7518, section 6.2.1.2; RFC 8032, sections 5.1.2 and 5.2.2)."""
+"""The number of octets of a coordinate, by `crv` (RFC 7518, section 6.2.1.2; RFC 8032, sections 5.1.2 and 5.2.2)."""
 
 _BLOCK = re.compile(r"-----BEGIN ((?:RSA )?PUBLIC KEY|(?:X509 )?CERTIFICATE)-----")
 _BEGIN = re.compile(r"(?=-----BEGIN )")
@@ -73,15 +73,15 @@ _ANY_BASE64 = re.compile(r"[A-Za-z0-9_+/-]+={0,2}")
 
 
 def load_the_rest() -> None:
-    """Load what `cryptography` itself loads only at the first signature by an elliptic curve."""
+    """Load what `cryptography` would otherwise load only at the first signature by an elliptic curve."""
     ECDSA(SHA256())
 
 
 def public_keys_in_pem(text: str) -> list[PublicKey]:
     """Return the public key of each readable block of *text*: `PUBLIC KEY`, `RSA PUBLIC KEY`, `CERTIFICATE`.
 
-    Other blocks, private keys among them, are passed over. A certificate's dates and chain are not looked at: the
-    window of the secret decides.
+    Other blocks, such as private keys, are ignored. A certificate's dates and chain are not checked: the window of the
+    secret decides.
     """
     keys = []
     for block in _BEGIN.split(text):
@@ -89,8 +89,10 @@ def public_keys_in_pem(text: str) -> list[PublicKey]:
         if label is None:
             continue
         try:
-            key = _certified_key(block) if "CERTIFICATE" in label[1] else load_pem_public_key(_octets(block))
-        except Exception:  # noqa: BLE001, S112 - hostile text in a foreign parser: whatever it is, it is no key
+            key = (
+                _read_certified_key(block) if "CERTIFICATE" in label[1] else load_pem_public_key(block.encode("utf-8"))
+            )
+        except Exception:  # noqa: BLE001, S112 - a foreign parser may raise anything at hostile text: it is no key
             continue
         if isinstance(key, PublicKey):
             keys.append(key)
@@ -98,7 +100,11 @@ def public_keys_in_pem(text: str) -> list[PublicKey]:
 
 
 def public_key_of_jwk(jwk: dict[str, Any]) -> PublicKey:
-    """Return the public key that *jwk* holds, whatever else it holds; InvalidKey when there is none."""
+    """Return the public key that *jwk* holds, whatever other members it has.
+
+    Raises:
+        InvalidKey: it holds no public key that can be read.
+    """
     kind = jwk.get("kty")
     reader = _JWK_READERS.get(str(kind))
     if reader is None:
@@ -109,19 +115,19 @@ def public_key_of_jwk(jwk: dict[str, Any]) -> PublicKey:
     try:
         key = reader.from_jwk({name: jwk[name] for name in ("kty", "crv", *numbers) if name in jwk})
     except Exception:  # noqa: BLE001 - as above
-        raise InvalidKey(Flaw.UNREADABLE_KEY, "a JWK whose numbers make no key") from None
+        raise InvalidKey(Flaw.UNREADABLE_KEY, "a JWK whose numbers are not a valid key") from None
     if not isinstance(key, PublicKey):
         raise InvalidKey(Flaw.UNSUPPORTED_KEY, "a JWK of a curve that is not accepted")
     return key
 
 
 def algorithms_of(key: PublicKey) -> frozenset[str]:
-    """Return what *key* may verify (RFC 7518, sections 3.3 to 3.5; RFC 8037; RFC 9864).
+    """Return the algorithms that *key* may verify (RFC 7518, sections 3.3 to 3.5; RFC 8037; RFC 9864).
 
     Raises:
-        InvalidKey: nothing, since it is small, odd or degenerate.
+        InvalidKey: it may verify none, because its size or curve is not accepted, or because it is degenerate.
     """
-    weakness = _weakness_of(key)
+    weakness = _find_weakness(key)
     if weakness is not None:
         raise InvalidKey(Flaw.DEGENERATE_KEY, weakness)
     if isinstance(key, RSAPublicKey):
@@ -138,12 +144,12 @@ def algorithms_of(key: PublicKey) -> frozenset[str]:
 
 
 def slow_weakness_of(key: PublicKey) -> str | None:
-    """Say why *key* can be broken at once, where that takes up to a second to see; None when nothing shows."""
+    """Say why *key* can be broken at once, or return None. The check takes up to a second: too long for a login."""
     return weakness_of_modulus(key.public_numbers().n) if isinstance(key, RSAPublicKey) else None
 
 
 def kind_of(key: PublicKey) -> str:
-    """Name the kind of *key*, for people: `RSA 2048`, `EC P-256`, `Ed25519`."""
+    """Return the kind of *key*, for people: `RSA 2048`, `EC P-256`, `Ed25519`."""
     if isinstance(key, RSAPublicKey):
         return f"RSA {key.key_size}"
     if isinstance(key, EllipticCurvePublicKey):
@@ -165,13 +171,14 @@ def thumbprint(key: PublicKey) -> str:
 
 
 def public_pem(key: PublicKey) -> str:
-    """Return *key* as a `PUBLIC KEY` block, the form that a secret should have."""
-    return _pem(key)
+    """Return *key* as a PEM block `PUBLIC KEY`, the form that a secret should have."""
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode("ascii")
 
 
 def verifies(key: PublicKey, algorithm: str, signing_input: bytes, signature: bytes) -> bool:
-    """Tell whether *signature* is *key*'s over *signing_input*; a signature of any other shape is not."""
-    # RFC 8017, section 8.1.2: OpenSSL takes an RSASSA-PSS signature without its leading zeros for a second spelling.
+    """Tell whether *key* made *signature* over *signing_input*. A malformed signature raises nothing: it is not one."""
+    # RFC 8017, section 8.1.2. OpenSSL accepts an RSASSA-PSS signature without its leading zeros, too: a second spelling
+    # of the same signature.
     if isinstance(key, RSAPublicKey) and len(signature) != (key.key_size + 7) // 8:
         return False
     try:
@@ -181,25 +188,25 @@ def verifies(key: PublicKey, algorithm: str, signing_input: bytes, signature: by
 
 
 def extract_pub_key_from_cert(certificate: str) -> str:
-    """Do `auth_jwt.extract_pub_key_from_cert`."""
+    """Implement `auth_jwt.extract_pub_key_from_cert`."""
     try:
-        return _pem(_certified_key(certificate))
+        return public_pem(_read_certified_key(certificate))
     except Exception:  # noqa: BLE001 - as above
         raise InvalidKey(Flaw.UNREADABLE_KEY, "no certificate with a readable public key") from None
 
 
 def extract_pub_key_from_exp_mod(e: str, n: str) -> str:
-    """Do `auth_jwt.extract_pub_key_from_exp_mod`."""
-    numbers = RSAPublicNumbers(_lenient_number(e), _lenient_number(n))
+    """Implement `auth_jwt.extract_pub_key_from_exp_mod`."""
+    numbers = RSAPublicNumbers(_read_lenient_number(e), _read_lenient_number(n))
     if numbers.n.bit_length() < _MIN_EXTRACTED_RSA_BITS:
         raise InvalidKey(Flaw.UNSUPPORTED_KEY, "a modulus below 512 bits")
     try:
-        return _pem(numbers.public_key())
+        return public_pem(numbers.public_key())
     except Exception:  # noqa: BLE001 - as above
-        raise InvalidKey(Flaw.UNREADABLE_KEY, "numbers that make no RSA key") from None
+        raise InvalidKey(Flaw.UNREADABLE_KEY, "numbers that are not a valid RSA key") from None
 
 
-def _weakness_of(key: PublicKey) -> str | None:
+def _find_weakness(key: PublicKey) -> str | None:
     if isinstance(key, RSAPublicKey):
         numbers = key.public_numbers()
         return weakness_of_rsa(numbers.n, numbers.e)
@@ -208,42 +215,33 @@ def _weakness_of(key: PublicKey) -> str | None:
     return weakness_of_edwards_point(kind_of(key), key.public_bytes_raw())
 
 
-def _certified_key(pem: str) -> Any:  # noqa: ANN401 - whatever kind of key was certified
+def _read_certified_key(pem: str) -> Any:  # noqa: ANN401 - whatever kind of key was certified
     with warnings.catch_warnings():
-        # Odd serial numbers and the like are deprecated there, and no matter here: only the key is used.
+        # `cryptography` warns of odd serial numbers and the like. Here only the key matters.
         warnings.simplefilter("ignore")
-        return x509.load_pem_x509_certificate(_octets(pem)).public_key()
-
-
-def _pem(key: Any) -> str:  # noqa: ANN401 - any public key object of cryptography
-    octets: bytes = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    return octets.decode("ascii")
-
-
-def _octets(text: str) -> bytes:
-    return text.encode("utf-8")
+        return x509.load_pem_x509_certificate(pem.encode("utf-8")).public_key()
 
 
 def _check_number(jwk: Mapping[str, Any], name: str) -> None:
-    """Refuse a number of a JWK that two readers could read as two; `auth-jwt key mend` knows what was meant."""
+    """Refuse a number of a JWK that two readers could read differently. `auth-jwt key mend` can correct such a JWK."""
     text = jwk.get(name)
     if not isinstance(text, str):
-        raise InvalidKey(Flaw.MALFORMED_JWK, f"a JWK whose `{name}` is missing, or no string")
+        raise InvalidKey(Flaw.MALFORMED_JWK, f"a JWK whose `{name}` is missing or not a string")
     if not _BASE64URL.fullmatch(text):
         what = "not base64url"
         if _ANY_BASE64.fullmatch(text):
             what = "padded" if text.endswith("=") else "in the standard base64 alphabet, not in base64url's"
-            what += ": `auth-jwt key mend` writes it right"
+            what += ": `auth-jwt key mend` corrects it"
         raise InvalidKey(Flaw.MALFORMED_JWK, f"a JWK whose `{name}` is {what}")
     needed = _JWK_OCTETS.get(str(jwk.get("crv")))
     octets = len(text) * 3 // 4
     if jwk.get("kty") != "RSA" and needed is not None and octets != needed:
         raise InvalidKey(
-            Flaw.MALFORMED_JWK, f"a JWK whose `{name}` has {octets} octets, and {jwk['crv']} needs {needed}"
+            Flaw.MALFORMED_JWK, f"a JWK whose `{name}` has {octets} octets, but {jwk['crv']} needs {needed}"
         )
 
 
-def _lenient_number(text: object) -> int:
+def _read_lenient_number(text: object) -> int:
     if not isinstance(text, str) or not _BASE64URL.fullmatch(text):
         raise InvalidKey(Flaw.UNREADABLE_KEY, "not unpadded base64url")
     whole = text[:-1] if len(text) % 4 == 1 else text

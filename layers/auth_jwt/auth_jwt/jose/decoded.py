@@ -1,7 +1,8 @@
-"""The decoded token as the OpenSIPS module renders it, byte for byte (libjwt 1.x over jansson).
+"""Renders a decoded token as the OpenSIPS module does, byte for byte (libjwt 1.x over jansson).
 
-`HEADER.PAYLOAD`: two compact JSON texts joined by a dot. Keys are sorted by their UTF-8 bytes, which is the order of
-Python's strings too; text stays raw UTF-8; reals are C's `%.17g`, made to look like reals.
+A decoded token is `HEADER.PAYLOAD`, two compact JSON texts joined by a dot. Keys are sorted by their UTF-8 bytes, which
+is also the order of Python's strings. Text stays raw UTF-8. Reals are C's `%.17g`, and get `.0` if they lack both `.`
+and `e`.
 """
 
 import re
@@ -15,48 +16,48 @@ _CONTROL = re.compile(r"\\u00([0-9a-f]{2})|\\\\")
 
 
 def decoded_token(header: UnverifiedHeader, claims: Mapping[str, Any]) -> str:
-    """Render *header* and *claims* as the module does; `typ` is shown as `JWT` when absent or any case of JWT."""
+    """Render *header* and *claims* as the module does. A `typ` that is absent, or JWT in any case, becomes `JWT`."""
     if header.rendered is None:
         members = header.members
         if str(members.get("typ", "JWT")).upper() == "JWT":
             members = {**members, "typ": "JWT"}
-        header.rendered = _object(members)
-    return f"{header.rendered}.{_object(claims)}"
+        header.rendered = _render_object(members)
+    return f"{header.rendered}.{_render_object(claims)}"
 
 
-def _text(value: str) -> str:
-    # The standard library escapes what the module does, but for the case of the digits in \u00XX.
+def _render_text(value: str) -> str:
+    # The standard library escapes as the module does, except that it writes the digits in \u00XX in lower case.
     text = encode_basestring(value)
-    return _CONTROL.sub(_with_upper_case_digits, text) if "\\u00" in text else text
+    return _CONTROL.sub(_upper_case_digits, text) if "\\u00" in text else text
 
 
-def _with_upper_case_digits(escape: re.Match[str]) -> str:
+def _upper_case_digits(escape: re.Match[str]) -> str:
     return f"\\u00{escape[1].upper()}" if escape[1] else escape[0]
 
 
-def _real(value: float) -> str:
+def _render_real(value: float) -> str:
     digits, exponent_mark, exponent = f"{value:.17g}".partition("e")
     if exponent_mark:
         return f"{digits}e{int(exponent)}"
     return digits if "." in digits else f"{digits}.0"
 
 
-def _array(value: list[Any]) -> str:
+def _render_array(value: list[Any]) -> str:
     return f"[{','.join([_RENDERERS[type(item)](item) for item in value])}]"
 
 
-def _object(value: Mapping[str, Any]) -> str:
-    members = [f"{_text(name)}:{_RENDERERS[type(value[name])](value[name])}" for name in sorted(value)]
+def _render_object(value: Mapping[str, Any]) -> str:
+    members = [f"{_render_text(name)}:{_RENDERERS[type(value[name])](value[name])}" for name in sorted(value)]
     return f"{{{','.join(members)}}}"
 
 
 _RENDERERS: Final[Mapping[type, Callable[[Any], str]]] = {
-    str: _text,
+    str: _render_text,
     int: str,
-    float: _real,
+    float: _render_real,
     bool: {True: "true", False: "false"}.__getitem__,
     type(None): lambda _: "null",
-    list: _array,
-    dict: _object,
+    list: _render_array,
+    dict: _render_object,
 }
-"""How each type that JSON is read as is written."""
+"""The function that renders each Python type that JSON is read as."""

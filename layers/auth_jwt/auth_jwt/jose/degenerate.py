@@ -1,7 +1,8 @@
-"""Numbers that make a key in form only: whoever knows them, and all do, can sign by it.
+"""Finds public keys that protect nothing, because anybody can sign for them.
 
-Small-order points and generators (RFC 8032; RFC 7748, section 7; SEC 2), and moduli of RSA that need no factoring.
-What takes microseconds is asked whenever a key is read, what takes a second only where keys are written and by `lint`.
+They are points of small order and generators (RFC 8032; RFC 7748, section 7; SEC 2), and RSA moduli that give the
+private key away. A check that takes microseconds runs whenever a key is read. A check that takes up to a second runs
+only where keys are written, and in `lint`.
 """
 
 from functools import cache, lru_cache
@@ -39,9 +40,9 @@ _EDWARDS: Final[dict[str, tuple[int, frozenset[int]]]] = {
         ),
     ),
 }
-"""By curve its field, and the y of each point of small order and of each sum of one and the generator.
+"""For each curve its prime, and the y of each point of small order and of each sum of such a point and the generator.
 
-Of a y and its negative one is here, since both have them all, and the sign of x makes no difference.
+Of each y and its negative only one is listed: if one is weak, so is the other. The sign of x makes no difference.
 """
 
 _GENERATORS: Final = {
@@ -53,29 +54,29 @@ _GENERATORS: Final = {
         16,
     ),
 }
-"""By curve the x of its generator, which is its negative's, too: the public keys of the private keys 1 and n - 1."""
+"""For each curve the x of its generator and of its negative: the public keys of the private keys 1 and n - 1."""
 
 MAX_EXAMINED_BITS: Final = 4096
 _FERMAT_STEPS: Final = 100
 
 
 def weakness_of_point(curve: str, x: int) -> str | None:
-    """Say what is wrong with a public key of the elliptic *curve* whose point has this *x*; None when nothing is."""
+    """Say why the point with this *x* is a weak public key of the elliptic *curve*, or return None."""
     return "the generator of its curve, whose private key everybody knows" if x == _GENERATORS.get(curve) else None
 
 
 def weakness_of_edwards_point(curve: str, octets: bytes) -> str | None:
-    """Say what is wrong with a public key of Ed25519 or Ed448, in whatever encoding; None when nothing is."""
+    """Say why *octets* are a weak public key of Ed25519 or Ed448, even in a non-canonical encoding, or return None."""
     prime, weak = _EDWARDS[curve]
     sign_of_x = 1 << (8 * len(octets) - 1)
-    y = (int.from_bytes(octets, "little") & (sign_of_x - 1)) % prime  # it may be written as y + prime, too
+    y = (int.from_bytes(octets, "little") & (sign_of_x - 1)) % prime  # an encoding may also hold y + prime
     if y in weak or prime - y in weak:
-        return "a point by which anybody can sign (of small order, or the generator)"
+        return "a point for which anybody can sign (it has small order, or comes from the generator)"
     return None
 
 
 def weakness_of_rsa(modulus: int, exponent: int) -> str | None:
-    """Say what is wrong with an RSA key at first sight; None when nothing is."""
+    """Say which quick check an RSA key fails, or return None."""
     if exponent < 3 or exponent % 2 == 0:
         return "an RSA key whose exponent is even or below 3"
     return "an RSA key whose modulus is even" if modulus % 2 == 0 else None
@@ -83,13 +84,13 @@ def weakness_of_rsa(modulus: int, exponent: int) -> str | None:
 
 @lru_cache(maxsize=1024)
 def weakness_of_modulus(modulus: int) -> str | None:
-    """Say why a *modulus* of RSA can be factored at once; None when nothing shows, or it has over 4096 bits.
+    """Say why a *modulus* of RSA can be factored at once, or return None. One of more than 4096 bits is not examined.
 
-    It takes up to half a second: too long for a login. A table of many rows has few keys: what was seen is remembered.
+    This takes up to half a second, too long for a login. Results are remembered, since many rows may hold few keys.
     """
     if modulus.bit_length() > MAX_EXAMINED_BITS:
         return None
-    if gcd(modulus, _small_primes()) > 1:
+    if gcd(modulus, _multiply_small_primes()) > 1:
         return "an RSA key whose modulus has a small factor"
     root = isqrt(modulus)
     if root * root == modulus:
@@ -98,11 +99,11 @@ def weakness_of_modulus(modulus: int) -> str | None:
         rest = (root + step) ** 2 - modulus
         if isqrt(rest) ** 2 == rest:
             return "an RSA key whose two primes lie next to each other"
-    if gcd(pow(2, modulus, modulus) - 2, modulus) > 1:  # Fermat's little theorem, for each prime in it
+    if gcd(pow(2, modulus, modulus) - 2, modulus) > 1:  # by Fermat's little theorem, for each prime factor
         return "an RSA key whose modulus is a prime, or a power of one"
     return None
 
 
 @cache
-def _small_primes() -> int:
+def _multiply_small_primes() -> int:
     return prod(n for n in range(3, 2000, 2) if all(n % m for m in range(3, isqrt(n) + 1, 2)))

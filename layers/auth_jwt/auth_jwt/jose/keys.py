@@ -1,8 +1,8 @@
-"""Secret text -> typed verification keys.
+"""Reads the text of a secret, and makes typed verification keys of it.
 
-What a secret holds decides what it may verify, never the token: public keys, certificates and JWKs verify their own
-algorithms. Text is an HMAC key where its row says so, or where it can be nothing else: a public key that is taken for
-HMAC text lets in whoever knows it (CVE-2022-29217 and its many relatives; `auth_jwt.jose.lookalikes`).
+The secret decides what it may verify, and the token never does: public keys, certificates and JWKs verify their own
+algorithms. Text is an HMAC key only if its row says so, or if it can be nothing else. A public key that is used as an
+HMAC key lets in everybody who knows it (CVE-2022-29217 and its many relatives; see `auth_jwt.jose.lookalikes`).
 """
 
 import json
@@ -24,29 +24,29 @@ if TYPE_CHECKING:
 
 HMAC_ALGORITHMS: Final = frozenset({"HS256", "HS384", "HS512"})
 _PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
-_NOTHING: Final[tuple[object, ...]] = (None, "", [])
-"""What a server prints for a member that its key does not have."""
+_ABSENT_VALUES: Final[tuple[object, ...]] = (None, "", [])
+"""What a server may write for a member that its key does not have."""
 
-# Whatever a person may take for nothing, zero-width characters and NUL among it.
+# Every character that a person cannot see, zero-width characters and NUL included.
 _BLANK = r"[\s\ufeff\u180e\u200b-\u200d\u2060\0]"
 _BLANKS = re.compile(f"{_BLANK}+")
 _REFERENCE = re.compile(f"{_BLANK}*(?:arn:|https://)", re.IGNORECASE)
 _PEM = re.compile(r"-----BEGIN", re.IGNORECASE)
 _PRIVATE_PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{0,32}PRIVATE KEY", re.IGNORECASE)
 _LITERAL_BREAK = re.compile(r"-----BEGIN [A-Z0-9 ]{0,32}-----\\+[nr]", re.IGNORECASE)
-# Every repetition below is bounded: a key may come with a request, and no text may make the search slow.
+# Every repetition below is bounded: a request may bring a key, and no text may make the search slow.
 _KTY = re.compile(r"""["']kty\\{0,8}["']\s{0,64}:""")
 _STRICT_BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
 
 
-@dataclass(frozen=True)  # no slots: cached_property keeps what was prepared in the instance
+@dataclass(frozen=True)  # no slots: cached_property keeps the prepared key in the instance
 class VerificationKey:
-    """One candidate: what it may verify, and the key itself, which no `repr` shows.
+    """One candidate key, and what it may verify. Its `repr` never shows the key.
 
     Attributes:
-        algorithms: the `alg` values this key may verify.
-        material: HMAC key bytes, or a public key object.
-        kid: the key's own id, when it has one.
+        algorithms: the `alg` values that this key may verify.
+        material: the bytes of an HMAC key, or a public key object.
+        kid: the key's own id; None when it has none.
     """
 
     algorithms: frozenset[str]
@@ -55,60 +55,60 @@ class VerificationKey:
 
     @cached_property
     def prepared(self) -> "dict[str, HMAC]":
-        """An HMAC key as `hmac` has taken it in, under the algorithm last asked for (RFC 2104, section 4)."""
+        """The HMAC object with this key prepared, by the algorithm used last (RFC 2104, section 4)."""
         return {}
 
 
 def verification_keys(secret: object, *, declared: frozenset[str] | None = None) -> tuple[VerificationKey, ...]:
-    """Read what a *secret* holds; every key returned can verify at least one algorithm.
+    """Return the keys in a *secret*. Each of them can verify at least one algorithm.
 
     Args:
-        secret: what the row or the caller gives.
-        declared: the algorithms that the row's `alg` names; None when nothing says what the key is for. What is read
-            has to agree, and text is an HMAC key only if `alg` says so, or if it can be nothing else.
+        secret: the value from the row or the caller.
+        declared: the algorithms that the row's `alg` names; None when the row has no `alg`. The keys must agree with
+            it. Text is an HMAC key only if `alg` names HMAC algorithms alone, or if the text can be nothing else.
 
     Raises:
-        InvalidKey: nothing in it may ever verify; the message says why, without the text.
+        InvalidKey: nothing in the secret may ever verify. The message says why and never holds the text.
     """
     if not isinstance(secret, str):
         raise InvalidKey(Flaw.NOT_TEXT, "not text")
-    # A secret that reads as empty in C (the module stops at a NUL) is longer here: the whole text counts.
+    # The module stops at a NUL, as C does. Here the whole text counts, so a secret that begins with NUL is not empty.
     if not secret:
         raise InvalidKey(Flaw.EMPTY, "empty")
     if _REFERENCE.match(secret):
         raise InvalidKey(Flaw.REFERENCE, "a reference, which this version does not resolve")
-    return _agreeing(_keys_in(secret, declared), declared)
+    return _narrow_keys(_read_keys(secret, declared), declared)
 
 
-def unpublished(keys: tuple[VerificationKey, ...]) -> tuple[VerificationKey, ...]:
-    """Return those of a row's *keys* that not everybody has: none that is blank, or printed in an RFC, say.
+def refuse_published(keys: tuple[VerificationKey, ...]) -> tuple[VerificationKey, ...]:
+    """Return a row's *keys* without those that everybody has: blank keys, and keys printed in an RFC, for example.
 
     Raises:
-        InvalidKey: there are none.
+        InvalidKey: no key is left.
     """
-    flaws = [_known_to_all(key) for key in keys]
+    flaws = [_find_disclosure(key) for key in keys]
     unknown = tuple(key for key, flaw in zip(keys, flaws, strict=True) if flaw is None)
     if not unknown:
         raise next(flaw for flaw in flaws if flaw is not None)
     return unknown
 
 
-def agreed(algorithms: frozenset[str], named: frozenset[str]) -> frozenset[str]:
-    """Return which of a key's *algorithms* remain where only those *named* may be verified.
+def allowed_algorithms(algorithms: frozenset[str], named: frozenset[str]) -> frozenset[str]:
+    """Return those of a key's *algorithms* that are also *named*.
 
-    `EdDSA` and the name of the curve are two names of one algorithm (RFC 9864, section 2.2): either of them names both.
+    `EdDSA` and the name of the curve are two names of one algorithm (RFC 9864, section 2.2), so either names both.
     """
     common = algorithms & named
     return algorithms if common and EDDSA in algorithms else common
 
 
-def _keys_in(secret: str, declared: frozenset[str] | None) -> tuple[VerificationKey, ...]:
+def _read_keys(secret: str, declared: frozenset[str] | None) -> tuple[VerificationKey, ...]:
     if _PEM.search(secret):
-        return _from_pem(secret)
-    document = _json_document(secret)
+        return _read_pem(secret)
+    document = _read_json(secret)
     if isinstance(document, dict) and ("kty" in document or "keys" in document):
-        return _from_jwk_text(document)
-    if _KTY.search(secret) or _names_kty(document):
+        return _read_jwk_document(document)
+    if _KTY.search(secret) or _holds_kty(document):
         raise InvalidKey(Flaw.KEY_MATERIAL, "JSON with a `kty` that is neither a JWK nor a JWKS")
     _refuse_lookalikes(secret, declared)
     try:
@@ -118,9 +118,11 @@ def _keys_in(secret: str, declared: frozenset[str] | None) -> tuple[Verification
 
 
 def _refuse_lookalikes(text: str, declared: frozenset[str] | None) -> None:
-    """Refuse *text* that is no HMAC secret, or, where the row's `alg` does not say that it is one, that may be none."""
+    """Refuse *text* that is no HMAC secret. Unless the row's `alg` says HMAC, also refuse text that may be none."""
     if declared is not None and declared.isdisjoint(HMAC_ALGORITHMS):
-        raise InvalidKey(Flaw.ALG_DISAGREES, "the row's `alg` names no HMAC, and the text is no public key")
+        raise InvalidKey(
+            Flaw.ALG_DISAGREES, "the row's `alg` names no HMAC algorithm, and the text is not a public key"
+        )
     is_stated = declared is not None and declared <= HMAC_ALGORITHMS
     doubt = None if is_stated else what_else(text)
     if (is_stated or doubt) and is_key_material(text):
@@ -130,34 +132,34 @@ def _refuse_lookalikes(text: str, declared: frozenset[str] | None) -> None:
     if doubt:
         raise InvalidKey(
             Flaw.IN_DOUBT,
-            f"not surely an HMAC secret ({doubt}): if it is one, let the row's `alg` say so, as HS256 does",
+            f"might not be an HMAC secret ({doubt}): if it is one, set the row's `alg` to HS256, HS384 or HS512",
         )
 
 
-def _agreeing(keys: tuple[VerificationKey, ...], declared: frozenset[str] | None) -> tuple[VerificationKey, ...]:
+def _narrow_keys(keys: tuple[VerificationKey, ...], declared: frozenset[str] | None) -> tuple[VerificationKey, ...]:
     if declared is None:
         return keys
-    narrowed = [replace(key, algorithms=common) for key in keys if (common := agreed(key.algorithms, declared))]
+    narrowed = [
+        replace(key, algorithms=common) for key in keys if (common := allowed_algorithms(key.algorithms, declared))
+    ]
     if not narrowed:
         possible = sorted(frozenset[str]().union(*(key.algorithms for key in keys)))
         raise InvalidKey(
-            Flaw.ALG_DISAGREES, f"the row's `alg` names none of what its key verifies: {', '.join(possible)}"
+            Flaw.ALG_DISAGREES, f"the row's `alg` names no algorithm that its key verifies: {', '.join(possible)}"
         )
     return tuple(narrowed)
 
 
-def _known_to_all(key: VerificationKey) -> InvalidKey | None:
+def _find_disclosure(key: VerificationKey) -> InvalidKey | None:
     material = key.material
     if isinstance(material, bytes) and is_blank(material):
         return InvalidKey(Flaw.BLANK_KEY, "an HMAC key of nothing but blanks, NULs or zero-width characters")
     if is_published(material):
-        return InvalidKey(
-            Flaw.PUBLISHED_KEY, "a key that is printed in an RFC or on a well-known page: everybody has it"
-        )
+        return InvalidKey(Flaw.PUBLISHED_KEY, "a key printed in an RFC or on a well-known page: everybody has it")
     return None
 
 
-def _from_pem(text: str) -> tuple[VerificationKey, ...]:
+def _read_pem(text: str) -> tuple[VerificationKey, ...]:
     from auth_jwt.jose import asymmetric
 
     keys, flaws = [], []
@@ -168,11 +170,11 @@ def _from_pem(text: str) -> tuple[VerificationKey, ...]:
             flaws.append(flaw)
     if keys:
         return tuple(keys)
-    raise flaws[0] if flaws else _unreadable_pem(text)
+    raise flaws[0] if flaws else _explain_unreadable_pem(text)
 
 
-def _unreadable_pem(text: str) -> InvalidKey:
-    """Say why there is no public key in *text*, and what makes one of it."""
+def _explain_unreadable_pem(text: str) -> InvalidKey:
+    """Say why *text* holds no public key, and how to get one from it."""
     if _LITERAL_BREAK.search(text):
         what = "a JSON map of key ids to PEM" if text.lstrip().startswith("{") else "PEM with `\\n` for line breaks"
         return InvalidKey(Flaw.UNREADABLE_KEY, f"{what}: `auth-jwt key mend` writes the keys in it as PEM")
@@ -185,15 +187,15 @@ def _unreadable_pem(text: str) -> InvalidKey:
     )
 
 
-def _from_jwk_text(document: dict[str, Any]) -> tuple[VerificationKey, ...]:
+def _read_jwk_document(document: dict[str, Any]) -> tuple[VerificationKey, ...]:
     entries = [document] if document.get("kty") is not None else document.get("keys")
     if not isinstance(entries, list):
         raise InvalidKey(Flaw.MALFORMED_JWK, "a JWK without `kty`, or a JWKS whose `keys` is not a list")
     keys, problems = [], []
     for entry in entries:
         try:
-            keys.append(_from_jwk(entry))
-        except InvalidKey as problem:  # one bad key of a set does not spoil the others
+            keys.append(_read_jwk(entry))
+        except InvalidKey as problem:  # one bad key of a set must not spoil the others
             problems.append(problem)
     if not keys:
         words = "; ".join(dict.fromkeys(map(str, problems)))
@@ -201,8 +203,8 @@ def _from_jwk_text(document: dict[str, Any]) -> tuple[VerificationKey, ...]:
     return tuple(keys)
 
 
-def _from_jwk(entry: object) -> VerificationKey:
-    """Read one JWK (RFC 7517; RFC 7518, section 6; RFC 8037). A member that is null is absent."""
+def _read_jwk(entry: object) -> VerificationKey:
+    """Read one JWK (RFC 7517; RFC 7518, section 6; RFC 8037). A member that is null counts as absent."""
     if not isinstance(entry, dict):
         raise InvalidKey(Flaw.MALFORMED_JWK, "a JWK that is not an object")
     jwk = {name: value for name, value in entry.items() if value is not None}
@@ -213,22 +215,22 @@ def _from_jwk(entry: object) -> VerificationKey:
         raise InvalidKey(Flaw.NOT_FOR_VERIFYING, "a JWK whose `use` is not `sig`")
     operations = jwk.get("key_ops", ["verify"])
     if not isinstance(operations, list) or "verify" not in operations:
-        raise InvalidKey(Flaw.NOT_FOR_VERIFYING, "a JWK whose `key_ops` lack `verify`")
-    algorithms, material = _jwk_material(jwk)
+        raise InvalidKey(Flaw.NOT_FOR_VERIFYING, "a JWK whose `key_ops` does not include `verify`")
+    algorithms, material = _read_jwk_material(jwk)
     if "alg" in jwk:
-        algorithms = agreed(algorithms, frozenset({jwk["alg"]}))
+        algorithms = allowed_algorithms(algorithms, frozenset({jwk["alg"]}))
         if not algorithms:
-            raise InvalidKey(Flaw.ALG_DISAGREES, "a JWK whose own `alg` names nothing that its key verifies")
+            raise InvalidKey(Flaw.ALG_DISAGREES, "a JWK whose own `alg` names no algorithm that its key verifies")
     return VerificationKey(algorithms, material, jwk.get("kid"))
 
 
-def _jwk_material(jwk: dict[str, Any]) -> "tuple[frozenset[str], bytes | PublicKey]":
+def _read_jwk_material(jwk: dict[str, Any]) -> "tuple[frozenset[str], bytes | PublicKey]":
     if jwk.get("kty") == "oct":
-        octets = _octets(jwk.get("k"))
+        octets = _read_octets(jwk.get("k"))
         if holds := what_octets_are(octets):
             raise InvalidKey(Flaw.KEY_MATERIAL, f"an `oct` JWK that may hold another key ({holds})")
         return HMAC_ALGORITHMS, octets
-    if any(jwk.get(member) not in _NOTHING for member in _PRIVATE_MEMBERS):
+    if any(jwk.get(member) not in _ABSENT_VALUES for member in _PRIVATE_MEMBERS):
         raise InvalidKey(
             Flaw.PRIVATE_KEY, "a private JWK, which only its owner may have: `auth-jwt key mend` writes its public key"
         )
@@ -238,14 +240,14 @@ def _jwk_material(jwk: dict[str, Any]) -> "tuple[frozenset[str], bytes | PublicK
     return asymmetric.algorithms_of(key), key
 
 
-def _octets(k: object) -> bytes:
+def _read_octets(k: object) -> bytes:
     if not isinstance(k, str) or not _STRICT_BASE64URL.fullmatch(k) or len(k) % 4 == 1:
         raise InvalidKey(Flaw.MALFORMED_JWK, "an `oct` JWK whose `k` is not unpadded base64url")
     return b64decode(k + "=" * (-len(k) % 4), altchars=b"-_")
 
 
-def _json_document(text: str) -> Any:  # noqa: ANN401 - any JSON value, None when it is none
-    """Return what *text* holds as JSON; a JWK is read strictly, or two readers could see two keys in it."""
+def _read_json(text: str) -> Any:  # noqa: ANN401 - any JSON value, None when it is none
+    """Return the JSON value in *text*. A JWK is read strictly, or two readers could see two keys in it."""
     try:
         return strict_json_object(text)
     except (ValueError, RecursionError):
@@ -254,10 +256,10 @@ def _json_document(text: str) -> Any:  # noqa: ANN401 - any JSON value, None whe
         document = json.loads(_BLANKS.sub(" ", text))
     except (ValueError, RecursionError):
         return None
-    return [document]  # readable, but not strictly an object: whatever is in it is not a JWK
+    return [document]  # valid JSON, but not a strict object: in a list it is never taken for a JWK
 
 
-def _names_kty(document: object) -> bool:
+def _holds_kty(document: object) -> bool:
     waiting = [document]
     while waiting:
         item = waiting.pop()

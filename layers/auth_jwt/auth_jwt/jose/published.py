@@ -1,4 +1,4 @@
-"""Keys that everybody has: blank ones, and those printed in RFCs or on pages that everybody copies from."""
+"""Recognizes keys that everybody has: blank keys, and keys printed in RFCs or on pages that people copy from."""
 
 from base64 import urlsafe_b64encode
 from hashlib import sha256
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from auth_jwt.jose.asymmetric import PublicKey
 
 _FINGERPRINT_CHARACTERS: Final = 12
-"""72 bits. Nobody gains by a collision, since it refuses a key; a random key is refused once in 10^18."""
+"""72 bits. Nobody gains by a collision, since it only refuses a key. It refuses one random key in 10^18."""
 
 FINGERPRINTS: Final = (
     "-4G8eQTIkZnD -hYx8MKhI4uY -ugd1qGIdtPr 0Eqyp-TW9QKq 0J8n5Z0A3YPA 0ZcOCORZNYy- 0dpo8CluUicR 0qnDu3JVEgKn "
@@ -72,10 +72,11 @@ FINGERPRINTS: Final = (
     "ydQXMtvbsOsZ yhhBwl6zUGtk z0aTagFiVYrX zD6Ku27DiffK zFHVsM9dc4Ol zQstisLFDWZb zR0SQvI5ZIpu zXLn_6m13BON "
     "zfXrx_pt9CVv znMwdvH6kyfd "
 )
-"""Of HMAC keys SHA-256, of public keys the thumbprint (RFC 7638): the beginning, in base64url, with blanks between.
+"""The fingerprints of published keys, separated by blanks: the beginning, in base64url, of a longer value.
 
-The keys themselves are tests/keys/published.json, and a test holds the two together. A text and not a set: to build one
-would cost every cold start more than all the searches of a process.
+For an HMAC key that value is the SHA-256, for a public key the thumbprint (RFC 7638). The keys themselves stand in
+tests/keys/published.json, and a test compares the two. This is one text and not a set, because building a set would
+cost every cold start more than all the searches of a process.
 """
 
 _BLANKS_AROUND: Final = b"\0\t\n\r "
@@ -86,22 +87,22 @@ _UNSEEN: Final = (
     *("\uffa0\uffa0", "\ufff0\ufffb", "\U00013430\U0001343f", "\U00013441\U00013442", "\U00016fe4\U00016fe4"),
     *("\U0001bca0\U0001bca3", "\U0001d159\U0001d159", "\U0001d173\U0001d17a", "\U000e0000\U000e0fff"),
 )
-"""First and last of each range of what shows nothing, beside blanks: formats, fillers, selectors, reserved characters.
+"""The first and last of each range of invisible characters, except blanks: formats, fillers, selectors, reserved ones.
 
-A table, since `unicodedata` takes a millisecond to load, and any key of random octets would need it.
+This is a table, because `unicodedata` takes a millisecond to load and every key of random octets would need it.
 """
 
 
 def is_published(material: "bytes | PublicKey") -> bool:
-    """Tell whether a key, HMAC octets or a public key object, is printed in an RFC or copied from a well-known page.
+    """Tell whether a key is printed in an RFC or on a well-known page. It is HMAC octets or a public key object.
 
-    Blanks and NULs around HMAC octets come from copying, and do not make a secret of them.
+    Blanks and NULs around HMAC octets are ignored: they come from copying, and do not make the key secret.
     """
     return fingerprint(material) in FINGERPRINTS
 
 
 def fingerprint(material: "bytes | PublicKey") -> str:
-    """Return by what `FINGERPRINTS` know a key."""
+    """Return the text by which `FINGERPRINTS` lists a key."""
     if isinstance(material, bytes):
         digest = sha256(material.strip(_BLANKS_AROUND)).digest()
         return urlsafe_b64encode(digest)[:_FINGERPRINT_CHARACTERS].decode("ascii")
@@ -111,7 +112,7 @@ def fingerprint(material: "bytes | PublicKey") -> str:
 
 
 def is_blank(material: bytes) -> bool:
-    """Tell whether HMAC octets of two and more are text that shows nothing: blanks, NULs, zero-width characters."""
+    """Tell whether two or more HMAC octets are text that shows nothing: blanks, NULs, zero-width characters."""
     if len(material) < 2:
         return False
     if material.isascii():

@@ -1,7 +1,7 @@
-"""What octets are, by their structure: DER of keys and certificates, SSH and OpenPGP keys, points of elliptic curves.
+"""Finds keys in octets by their structure: DER of keys and certificates, SSH and OpenPGP keys, points of curves.
 
-Each is found at any place in other octets, and by evidence that random octets hardly ever give: 30 bits and more. The
-octets are looked through in Python, so what is rare comes first: an identifier, or a mark that a structure begins with.
+A structure is found at any place in other octets. It takes evidence that random octets hardly ever give: 30 bits or
+more. Python searches slowly, so the rare evidence comes first: an identifier, or a mark with which a structure begins.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,10 +14,10 @@ POINT: Final = "a point of an elliptic curve"
 COSE: Final = "a COSE key"
 
 LONGEST: Final = 200
-"""Octets of which a structure has to be there whole; of a longer one the beginning is enough."""
+"""A structure of at most this many octets has to be complete. Of a longer one the beginning is enough."""
 
-# Object identifiers of keys, signatures, curves and containers, in DER. At a given place random octets hold one of them
-# once in a hundred thousand million times.
+# Object identifiers of keys, signatures, curves and containers, in DER. At a given place, random octets hold one of
+# them once in a hundred thousand million times.
 _IDENTIFIERS: Final = (
     b"\x2a\x86\x48\x86\xf7\x0d\x01",  # PKCS: RSA, encryption by password, signed data, PKCS #12
     b"\x2a\x86\x48\xce\x3d",  # ANSI X9.62: EC keys, curves, ECDSA
@@ -39,21 +39,21 @@ _IDENTIFIERS: Final = (
 
 
 def identify(octets: bytes) -> str | None:
-    """Find what *octets* hold by an identifier alone, wherever it stands."""
+    """Return what *octets* hold, judged by an identifier at any place in them, or None."""
     if any(identifier in octets for identifier in _IDENTIFIERS):
         return DER
     return SSH if b"openssh-key-v1\0" in octets else None
 
 
-def places_of_marks(octets: bytes) -> list[int]:
-    """Give the places where one of the structures that have a mark may begin."""
-    return [at for at, octet in enumerate(octets) if octet in _MARKED]
+def find_marks(octets: bytes) -> list[int]:
+    """Return the places in *octets* where a structure that begins with a mark may stand."""
+    return [at for at, octet in enumerate(octets) if octet in _FINDERS]
 
 
-def structures_at(octets: bytes, places: Iterable[int]) -> Iterator[str]:
-    """Find what begins at each of these *places*, which `places_of_marks` gave."""
+def find_structures(octets: bytes, places: Iterable[int]) -> Iterator[str]:
+    """Yield the structures that begin at *places*, which come from `find_marks`."""
     for at in places:
-        if found := _MARKED[octets[at]](octets, at):
+        if found := _FINDERS[octets[at]](octets, at):
             yield found
 
 
@@ -63,10 +63,10 @@ _EXPONENT: Final = range(3, 12)  # tag, length, and an exponent of at most 65 bi
 _SEC1_OCTETS: Final = (28, 32, 48, 66)
 
 
-def _element(octets: bytes, at: int) -> tuple[int, int, int]:
-    """Read the tag, start and end of the DER element *at* a place (X.690); tag -1 when there is none.
+def _read_element(octets: bytes, at: int) -> tuple[int, int, int]:
+    """Return the tag, start and end of the DER element *at* a place (X.690), or tag -1 if there is none.
 
-    Its end may lie behind the octets that are there.
+    The end may lie beyond the last octet.
     """
     head = octets[at : at + 5]
     if len(head) < 2:
@@ -83,33 +83,33 @@ def _element(octets: bytes, at: int) -> tuple[int, int, int]:
     return head[0], start, start + length
 
 
-def _der_at(octets: bytes, at: int) -> str | None:
-    """Find a key or certificate by its structure alone, of whatever algorithm (RFC 5280, 5958, 8017, 5915)."""
-    _, start, end = _element(octets, at)
-    tag, inner, inner_end = _element(octets, start)
+def _find_der(octets: bytes, at: int) -> str | None:
+    """Find a key or certificate of any algorithm, by its structure alone (RFC 5280, 5958, 8017, 5915)."""
+    _, start, end = _read_element(octets, at)
+    tag, inner, inner_end = _read_element(octets, start)
     if not start or inner_end > end:
         return None
     if tag == _INTEGER and inner_end - inner == 1 and octets[inner : inner + 1] in (b"\0", b"\1"):
         return DER if _is_private(octets, inner_end, end) else None
     if tag == _INTEGER and inner_end - inner >= _MODULUS_OCTETS and end - inner_end in _EXPONENT:
         if inner_end + 1 < len(octets):
-            exponent, value, value_end = _element(octets, inner_end)
+            exponent, value, value_end = _read_element(octets, inner_end)
             return DER if exponent == _INTEGER and value_end - value + 2 in _EXPONENT else None
-        return DER if octets[at + 1] > 0x80 < octets[start + 1] else None  # cut short: two long lengths that agree
+        return DER if octets[at + 1] > 0x80 < octets[start + 1] else None  # truncated: two long lengths must agree
     if tag == _SEQUENCE:
-        first, oid, oid_end = _element(octets, inner)
+        first, oid, oid_end = _read_element(octets, inner)
         if first == 0xA0 and octets[oid : oid + 2] == b"\x02\x01" and oid_end - oid == 3:
             return DER
         if first == _IDENTIFIER and 3 <= oid_end - oid <= 16 and oid_end <= inner_end:
-            last, content, last_end = _element(octets, inner_end)
+            last, content, last_end = _read_element(octets, inner_end)
             if last_end == end and (last == _OCTET_STRING or (last == _BIT_STRING and octets[content] == 0)):
                 return DER
     return None
 
 
 def _is_private(octets: bytes, at: int, end: int) -> bool:
-    """Tell whether behind a version there stands what private keys have there, and fits."""
-    tag, start, own_end = _element(octets, at)
+    """Tell whether the element after a version is one that private keys have there, and lies within their *end*."""
+    tag, start, own_end = _read_element(octets, at)
     if own_end > end:
         return False
     if tag == _SEQUENCE:
@@ -122,21 +122,21 @@ def _is_private(octets: bytes, at: int, end: int) -> bool:
 _SSH_TYPES: Final = (b"ssh-", b"sk-ssh-", b"ecdsa-sha2-", b"sk-ecdsa-sha2-", b"rsa-sha2-", b"webauthn-sk-")
 
 
-def _ssh_at(octets: bytes, at: int) -> str | None:
+def _find_ssh(octets: bytes, at: int) -> str | None:
     if octets[at : at + 3] != b"\0\0\0":
         return None
     return SSH if octets[at + 4 : at + 24].startswith(_SSH_TYPES) else None
 
 
-# RFC 9580, section 9.1: algorithms whose keys are a number of integers, or have one size.
+# RFC 9580, section 9.1: by algorithm, how many integers its keys have, or the one size of its keys in octets.
 _INTEGERS: Final = {1: 2, 2: 2, 3: 2, 16: 3, 17: 4}
 _NATIVE: Final = {25: 32, 26: 56, 27: 32, 28: 57}
 _PLAUSIBLE_TIMES: Final = range(0x28000000, 0x80000000)  # 1991 to 2038
-_SINCE_NATIVE: Final = 0x60000000  # 2021: before that nobody had the algorithms of RFC 9580
+_SINCE_NATIVE: Final = 0x60000000  # 2021: no key of RFC 9580's algorithms is older
 _MIN_INTEGER_BITS: Final = 512
 
 
-def _openpgp_at(octets: bytes, at: int) -> str | None:
+def _find_openpgp(octets: bytes, at: int) -> str | None:
     """Find a public or secret key packet of version 4 or 6 (RFC 9580, section 5.5.2)."""
     first, size = octets[at], 1
     if first & 0x40:
@@ -162,14 +162,17 @@ def _openpgp_at(octets: bytes, at: int) -> str | None:
 
 
 def _is_secret(rest: bytes, size: int) -> bool:
-    """Tell whether *rest* is a secret of this *size*, in clear, or encrypted by some cipher (section 3.7)."""
+    """Tell whether *rest* is a secret of *size* octets, in clear or encrypted by some cipher (section 3.7)."""
     if rest[:1] == b"\0":
         return len(rest) in (size + 1, size + 3)  # usage, secret, and up to version 4 a checksum
     return len(rest) > size + 16 and rest[0] >= 253 and 1 <= rest[1] <= 13
 
 
 def _are_integers(key: bytes, count: int, *, exact: bool) -> bool:
-    """Tell whether *key* is so many OpenPGP integers, each behind its length in bits, and the first a large one."""
+    """Tell whether *key* is *count* OpenPGP integers. Each follows its length in bits, and the first is a large one.
+
+    Unless *exact*, other octets may follow.
+    """
     if int.from_bytes(key[:2], "big") < _MIN_INTEGER_BITS:
         return False
     at = 0
@@ -182,13 +185,13 @@ def _are_integers(key: bytes, count: int, *, exact: bool) -> bool:
     return at == len(key) if exact else at <= len(key)
 
 
-def _cose_at(octets: bytes, at: int) -> str | None:
+def _find_cose(octets: bytes, at: int) -> str | None:
     """Find a key on a curve by its `crv` and `x` (RFC 9053, section 7)."""
     found = octets[at + 2 : at + 4] == b"\x21\x58" and octets[at + 1 : at + 2] in b"\1\2\3\4\5\6\7\x08"
     return COSE if found and octets[at + 4 : at + 5] in (b"\x20", b"\x30", b"\x38", b"\x39", b"\x42") else None
 
 
-# y² = x³ + ax + b modulo p (SP 800-186; SEC 2). A coordinate need not be below p here: that changes no odds.
+# y² = x³ + ax + b modulo p (SP 800-186; SEC 2). A coordinate may be p or more here: that does not change the odds.
 _P256: Final = 2**256 - 2**224 + 2**192 + 2**96 - 1
 _P256_B: Final = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
 _SECP256K1: Final = 2**256 - 2**32 - 977
@@ -203,7 +206,7 @@ _P521_B: Final = int(
 
 
 def is_on_curve(x: int, y: int, size: int) -> bool:
-    """Tell whether *x* and *y*, of *size* octets each, are a point of P-256, secp256k1, P-384 or P-521."""
+    """Tell whether (*x*, *y*), of *size* octets each, is a point of P-256, secp256k1, P-384 or P-521."""
     rest = y * y - x * x * x
     if size == 32:
         return not (rest - 7) % _SECP256K1 or not (rest + 3 * x - _P256_B) % _P256
@@ -213,7 +216,7 @@ def is_on_curve(x: int, y: int, size: int) -> bool:
 
 
 def is_point(octets: bytes, at: int) -> bool:
-    """Tell whether two coordinates that belong together stand *at* a place."""
+    """Tell whether the two coordinates of a point stand *at* a place in *octets*."""
     read, rest = int.from_bytes, len(octets) - at
     if rest >= 64 and is_on_curve(read(octets[at : at + 32], "big"), read(octets[at + 32 : at + 64], "big"), 32):
         return True
@@ -224,16 +227,16 @@ def is_point(octets: bytes, at: int) -> bool:
     return False
 
 
-def _point_at(octets: bytes, at: int) -> str | None:
+def _find_point(octets: bytes, at: int) -> str | None:
     return POINT if is_point(octets, at + 1) else None
 
 
-_MARKED: Final = {
-    0x00: _ssh_at,
-    _SEQUENCE: _der_at,
-    0x20: _cose_at,
-    **dict.fromkeys((0x04, 0x06, 0x07), _point_at),
-    **dict.fromkeys((0x94, 0x95, 0x96, 0x98, 0x99, 0x9A, 0x9C, 0x9D, 0x9E, 0xB8, 0xB9, 0xBA), _openpgp_at),
-    **dict.fromkeys((0xC5, 0xC6, 0xC7, 0xCE), _openpgp_at),
+_FINDERS: Final = {
+    0x00: _find_ssh,
+    _SEQUENCE: _find_der,
+    0x20: _find_cose,
+    **dict.fromkeys((0x04, 0x06, 0x07), _find_point),
+    **dict.fromkeys((0x94, 0x95, 0x96, 0x98, 0x99, 0x9A, 0x9C, 0x9D, 0x9E, 0xB8, 0xB9, 0xBA), _find_openpgp),
+    **dict.fromkeys((0xC5, 0xC6, 0xC7, 0xCE), _find_openpgp),
 }
-"""What may begin with an octet."""
+"""For each octet that is a mark, the function that looks for a structure there."""

@@ -1,8 +1,8 @@
-"""The gate, and the strict reading of what is inside. Nothing that leaves this module has been verified.
+"""Checks the form of a token, and reads its header and payload. Nothing that leaves this module has been verified.
 
-A token is three unpadded base64url segments (RFC 7515, section 3.1): header, payload, signature. Everything that
-is not exactly that is refused here, before a library or a table sees it; then header and payload are read as JSON
-in the one way that no two parsers can disagree about.
+A token is three unpadded base64url segments (RFC 7515, section 3.1): header, payload, signature. The gate denies any
+other text before a library or a table sees it. Header and payload are then read as JSON, so strictly that no two
+parsers can disagree about them.
 """
 
 import json
@@ -22,11 +22,11 @@ ALGORITHMS = (
     *("ES256", "ES384", "ES512"),
     "EdDSA",
 )
-"""Every algorithm this service can verify with. `none` is not one and cannot become one."""
+"""Every algorithm that this service can verify. `none` is not among them, and no setting can add it."""
 
 EDDSA = "EdDSA"
 EDDSA_BY_CURVE = frozenset({"Ed25519", "Ed448"})
-"""The names of EdDSA over one curve (RFC 9864, section 2.2), allowed where `EdDSA` is."""
+"""The names of EdDSA over one curve (RFC 9864, section 2.2). They are allowed wherever `EdDSA` is."""
 
 MAX_TOKEN_BYTES = 16384
 MAX_TAG_CHARACTERS = 128
@@ -37,8 +37,8 @@ _INT64 = range(-(2**63), 2**63)
 _INT64_CHARACTERS = 20
 
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
-# The last characters whose unused low bits are zero, by how many characters stand in the last group of four.
-# One character alone carries six bits, less than a byte: no such segment exists.
+# The last characters whose unused low bits are zero, by the number of characters in the last group of four.
+# One character alone carries six bits, less than a byte, so no segment ends with such a group.
 _LAST_CHARACTERS = {
     0: frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"),
     1: frozenset(),
@@ -48,17 +48,17 @@ _LAST_CHARACTERS = {
 _PADDING = (b"", b"", b"==", b"=")
 _TO_STANDARD_BASE64 = bytes.maketrans(b"-_", b"+/")
 _BLANKS = " \t\n\r"
-# Unclosed ones run to the end, or hostile text could have it search on from every quote.
+# An unclosed string runs to the end. Otherwise hostile text could start a new search at every quote.
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class HeaderRules:
-    """What a header may say.
+    """What a header may hold.
 
     Attributes:
-        algorithms: accepted `alg` values, compared case-sensitively.
-        types: accepted `typ` values in lower case; None accepts any.
+        algorithms: the accepted `alg` values, compared case-sensitively.
+        types: the accepted `typ` values, in lower case. None accepts any.
     """
 
     algorithms: frozenset[str] = frozenset(ALGORITHMS)
@@ -70,13 +70,13 @@ _ANY_JWT = HeaderRules()
 
 @dataclass(slots=True)
 class UnverifiedHeader:
-    """A header that keeps the rules, and of which nothing may be trusted yet. Many tokens may share one.
+    """A header that fits the rules. Nothing in it may be trusted yet. Tokens with equal headers share one.
 
     Attributes:
-        members: of the JSON object.
+        members: the members of the JSON object.
         algorithm: its `alg`.
         kid: its `kid`.
-        rendered: its text in a decoded token, once `auth_jwt.jose.decoded` has made it.
+        rendered: its text in a decoded token, after `auth_jwt.jose.decoded` has rendered it.
     """
 
     members: Mapping[str, Any] = field(repr=False)
@@ -87,7 +87,7 @@ class UnverifiedHeader:
 
 @dataclass(slots=True)  # not frozen: one is made for every request, and that would take four times as long
 class UnverifiedJws:
-    """A well-formed token of which nothing may be trusted yet."""
+    """A well-formed token. Nothing in it may be trusted yet."""
 
     header: UnverifiedHeader
     payload: bytes = field(repr=False)
@@ -108,13 +108,18 @@ class UnverifiedJws:
 def unverified_jws(
     token: object, rules: HeaderRules | None = None, *, max_bytes: int = MAX_TOKEN_BYTES
 ) -> UnverifiedJws:
-    """Pass *token* through the gate and read its header; the payload stays bytes.
+    """Check the form of *token* and read its header. The payload stays bytes.
+
+    Args:
+        token: a JWS in compact serialization; any other value is denied.
+        rules: what the header may hold; by default every algorithm of the service and the type `JWT`.
+        max_bytes: the longest token accepted.
 
     Raises:
         Denied: `malformed_token`, `unsupported_algorithm`, `unsupported_type` or `unsupported_critical_header`.
     """
     rules = rules or _ANY_JWT
-    # One character of what the pattern admits is one byte, so the count of characters is the count of bytes.
+    # Every character that the pattern admits is one byte, so the number of characters is the number of bytes.
     if not isinstance(token, str) or len(token) > max_bytes:
         raise Denied(Reason.MALFORMED_TOKEN)
     segments = _COMPACT.fullmatch(token)
@@ -122,7 +127,7 @@ def unverified_jws(
         raise Denied(Reason.MALFORMED_TOKEN)
     header, payload, signature = segments.groups()
     payload, signature = decoded_segment(payload), decoded_segment(signature)
-    read = _remembered_header if len(header) <= _MAX_REMEMBERED_CHARACTERS else _unverified_header
+    read = _recall_header if len(header) <= _MAX_REMEMBERED_CHARACTERS else _read_header
     members = read(header, rules.algorithms, rules.types)
     return UnverifiedJws(members, payload, token[: segments.end(2)].encode("ascii"), signature)
 
@@ -130,9 +135,9 @@ def unverified_jws(
 def unverified_object(text: bytes) -> dict[str, Any]:
     """Read *text* as one strict JSON object.
 
-    Refused, since parsers differ about them: invalid UTF-8, a BOM, anything after the value, a member name given
-    twice at any level, `NaN` and `Infinity`, integers outside signed 64 bit, numbers that overflow a double, lone
-    surrogates, U+0000, and more than 64 levels.
+    Text that parsers may read differently is denied: invalid UTF-8, a BOM, anything after the value, a member name
+    given twice at any level, `NaN` and `Infinity`, integers outside signed 64 bit, numbers that overflow a double,
+    lone surrogates, U+0000, and more than 64 levels.
 
     Raises:
         Denied: `malformed_token`.
@@ -144,10 +149,10 @@ def unverified_object(text: bytes) -> dict[str, Any]:
 
 
 def unverified_tag(claims: dict[str, Any], tag_claim: str) -> str:
-    """Return the tag that *claims* name: a non-empty string of at most 128 characters, to be used only as a key.
+    """Return the tag that *claims* name. Use it only as a key in a lookup: it is not verified yet.
 
     Raises:
-        Denied: `missing_tag`.
+        Denied: `missing_tag` unless the claim is a non-empty string of at most 128 characters.
     """
     tag = claims.get(tag_claim)
     if not isinstance(tag, str) or not 0 < len(tag) <= MAX_TAG_CHARACTERS:
@@ -156,16 +161,20 @@ def unverified_tag(claims: dict[str, Any], tag_claim: str) -> str:
 
 
 def strict_json_object(text: str) -> dict[str, Any]:
-    """Read *text* as one JSON object by the rules of `unverified_object`; ValueError when it is not one."""
-    # Counting brackets costs nothing and settles almost every text; only one with many is measured.
-    if text.count("{") + text.count("[") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
+    """Read *text* as one JSON object by the rules of `unverified_object`.
+
+    Raises:
+        ValueError: it is not one. The message says why.
+    """
+    # Counting brackets is cheap and settles almost every text. Only a text with many brackets is measured.
+    if text.count("{") + text.count("[") > MAX_DEPTH and _measure_depth(text) > MAX_DEPTH:
         raise ValueError("nested too deep")
     value, end = _DECODER.raw_decode(text, len(text) - len(text.lstrip(_BLANKS)))
     if text[end:].strip(_BLANKS):
         raise ValueError("text after the value")
     if not isinstance(value, dict):
         raise ValueError("not an object")  # noqa: TRY004 - one error for every kind of malformed text
-    if "\\u" in text:  # only an escape can bring in what valid UTF-8 cannot
+    if "\\u" in text:  # lone surrogates and U+0000 can only come from an escape
         _refuse_odd_text(value)
     return value
 
@@ -182,8 +191,8 @@ def decoded_segment(segment: str) -> bytes:
     return a2b_base64(segment.encode("ascii").translate(_TO_STANDARD_BASE64) + _PADDING[beyond])
 
 
-def _unverified_header(segment: str, algorithms: frozenset[str], types: frozenset[str] | None) -> UnverifiedHeader:
-    """Read a header and hold it against the rules (RFC 7515, section 4.1; RFC 7797)."""
+def _read_header(segment: str, algorithms: frozenset[str], types: frozenset[str] | None) -> UnverifiedHeader:
+    """Read a header and check it against the rules (RFC 7515, section 4.1; RFC 7797)."""
     header = unverified_object(decoded_segment(segment))
     algorithm, kid = header.get("alg"), header.get("kid")
     if not isinstance(algorithm, str):
@@ -203,11 +212,11 @@ def _unverified_header(segment: str, algorithms: frozenset[str], types: frozense
     return UnverifiedHeader(header, algorithm, kid)
 
 
-# The tokens of an issuer have one header, or one for each key. A header is not yet a token: its reading is no verdict.
-_remembered_header = lru_cache(maxsize=_MAX_REMEMBERED_HEADERS)(_unverified_header)
+# All tokens of an issuer have the same header, or one for each key. Remembering a header remembers no verdict.
+_recall_header = lru_cache(maxsize=_MAX_REMEMBERED_HEADERS)(_read_header)
 
 
-def _depth(text: str) -> int:
+def _measure_depth(text: str) -> int:
     depth = deepest = 0
     for character in _STRING.sub("", text):
         if character in "{[":
@@ -218,28 +227,28 @@ def _depth(text: str) -> int:
     return deepest
 
 
-def _unique_members(members: list[tuple[str, Any]]) -> dict[str, Any]:
+def _build_object(members: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(members)
     if len(value) != len(members):
         raise ValueError("a member name is given twice")
     return value
 
 
-def _bounded_int(digits: str) -> int:
-    # 20 characters hold every signed 64-bit integer; converting ten thousand digits would cost.
+def _parse_integer(digits: str) -> int:
+    # 20 characters hold every signed 64-bit integer. Converting ten thousand digits would take long.
     if len(digits) > _INT64_CHARACTERS or (value := int(digits)) not in _INT64:
         raise ValueError("an integer outside signed 64 bit")
     return value
 
 
-def _finite_float(digits: str) -> float:
+def _parse_real(digits: str) -> float:
     value = float(digits)
     if value in (float("inf"), float("-inf")):
         raise ValueError("a number that overflows a double")
     return value
 
 
-def _no_constant(name: str) -> NoReturn:
+def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
@@ -259,8 +268,8 @@ def _refuse_odd_text(value: object) -> None:
 
 
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_unique_members,
-    parse_int=_bounded_int,
-    parse_float=_finite_float,
-    parse_constant=_no_constant,
+    object_pairs_hook=_build_object,
+    parse_int=_parse_integer,
+    parse_float=_parse_real,
+    parse_constant=_refuse_constant,
 )
