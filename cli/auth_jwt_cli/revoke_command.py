@@ -8,7 +8,7 @@ import typer
 from auth_jwt.errors import Denied, Invalid
 from auth_jwt.jose.tokens import unverified_jws, unverified_object, unverified_tag
 from auth_jwt.models import Report, Secret
-from auth_jwt.provisioning.registry import Registry, checked_time
+from auth_jwt.provisioning.registry import Registry, check_time
 from auth_jwt.provisioning.rendering import revocation_json
 from auth_jwt.provisioning.revocations import Revocation
 from auth_jwt.rules import is_number, signing_secret
@@ -143,7 +143,7 @@ def _exp_of(claims: Mapping[str, Any]) -> int | None:
     """Return the first second at which the token has expired; None, which is never, if that is no time."""
     exp = claims.get("exp")
     try:
-        return checked_time("exp", int(exp) + 1) if is_number(exp) else None
+        return check_time("exp", int(exp) + 1) if is_number(exp) else None
     except (Invalid, OverflowError):
         return None
 
