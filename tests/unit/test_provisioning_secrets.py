@@ -9,7 +9,7 @@ from auth_jwt.errors import Conflict, Flaw, Invalid, NotFound, Reason
 from auth_jwt.models import Columns, Unusable
 from auth_jwt.provisioning.changes import Delete, Key, Table
 from auth_jwt.provisioning.inspection import SecretState
-from auth_jwt.provisioning.secrets import GENERATED_BYTES, LIFETIME_SECONDS, MAX_ROTATED, NewSecret, prepared
+from auth_jwt.provisioning.secrets import GENERATED_BYTES, LIFETIME_SECONDS, MAX_ROTATED, NewSecret, prepare_secret
 from tests.factories import (
     HMAC_KEY,
     NOW,
@@ -127,7 +127,7 @@ def test_a_value_is_in_no_repr() -> None:
     office = an_office_with_a_user()
     added = office.provisioning.secrets.add(TAG, NewSecret())
     rotated = office.provisioning.secrets.rotate(TAG, NewSecret())
-    ready = prepared(office.provisioning.registry, TAG, NewSecret(value=HMAC_KEY), others=())
+    ready = prepare_secret(office.provisioning.registry, TAG, NewSecret(value=HMAC_KEY), others=())
 
     assert str(added.generated) not in repr(added)
     assert str(rotated.generated) not in repr(rotated)

@@ -29,7 +29,7 @@ from auth_jwt.provisioning.changes import (
 )
 from auth_jwt.provisioning.registry import MAX_KEY_BYTES, Registry, check_key, check_tag, check_text
 from auth_jwt.provisioning.renaming import Renamed, rename
-from auth_jwt.provisioning.secrets import Added, NewSecret, PreparedSecret, added, prepared
+from auth_jwt.provisioning.secrets import Added, NewSecret, PreparedSecret, prepare_secret, report_added
 
 MAX_PAGE: Final = 100
 _MAX_COLUMN_BYTES: Final = 255
@@ -128,10 +128,10 @@ class Profiles:
         details: dict[str, object] = {"columns": sorted(row)}
         first, new = None, None
         if secret is not None:
-            new = prepared(self._registry, tag, secret, others=())
+            new = prepare_secret(self._registry, tag, secret, others=())
             changes.append(Put(Key(Table.SECRETS, tag, new.id), new.columns, ABSENT))
             details["secrets"] = [new.id]
-            first = added(new, secret)
+            first = report_added(new, secret)
         try:
             self._registry.write("profile.create", tag, *changes, details=details)
         except Overtaken as overtaken:

@@ -168,7 +168,7 @@ class Secrets:
         Raises:
             Invalid: no generated value would work with these *algorithms*.
         """
-        return prepared(self._registry, check_tag(tag), NewSecret(algorithms=algorithms), others=()).value
+        return prepare_secret(self._registry, check_tag(tag), NewSecret(algorithms=algorithms), others=()).value
 
     def add(self, tag: str, secret: NewSecret) -> Added:
         """Add a *secret*, given or generated. Other secrets stay as they are.
@@ -182,7 +182,7 @@ class Secrets:
                 open at once (`MAX_SECRETS_PER_TAG`).
         """
         rows = self._store.secrets(check_tag(tag))
-        new = prepared(self._registry, tag, secret, others=rows)
+        new = prepare_secret(self._registry, tag, secret, others=rows)
         there = self._find_same(rows, new)
         if there is not None and there.state in (SecretState.OPEN, SecretState.FUTURE):
             return Added(there)
@@ -193,7 +193,7 @@ class Secrets:
             self._registry.write("secret.add", tag, *changes, id=new.id, details=_window(new.record))
         except Overtaken as overtaken:
             raise _rejection_by(tag, overtaken) from None
-        return added(new, secret)
+        return report_added(new, secret)
 
     def close(self, tag: str, secret_id: str, *, at: int | None = None) -> SecretRecord:
         """End the window of a secret at *at* (UNIX seconds; now by default). A secret that ends earlier keeps its end.
@@ -288,7 +288,7 @@ class Secrets:
             raise Invalid("the overlap cannot be negative")
         now = self._registry.now()
         rows = self._store.secrets(check_tag(tag))
-        new = prepared(self._registry, tag, replace(secret, start=now), others=rows)
+        new = prepare_secret(self._registry, tag, replace(secret, start=now), others=rows)
         end = now + overlap_seconds
         if new.record.end is not None and new.record.end <= end:
             raise Invalid("the new secret would end no later than the old ones: give it a later end")
@@ -428,7 +428,7 @@ class Secrets:
                 raise Conflict(f"the open secret {row[SECRET_ID]!r} holds the same key")
 
 
-def prepared(registry: Registry, tag: str, secret: NewSecret, *, others: Sequence[Row]) -> PreparedSecret:
+def prepare_secret(registry: Registry, tag: str, secret: NewSecret, *, others: Sequence[Row]) -> PreparedSecret:
     """Make the row of a new *secret*, and judge it by the rules that verification follows.
 
     Args:
@@ -469,7 +469,7 @@ def prepared(registry: Registry, tag: str, secret: NewSecret, *, others: Sequenc
             raise Invalid(f"this secret would verify nothing: {unusable.because}{_hint_for(unusable)}")
 
 
-def added(new: PreparedSecret, asked: NewSecret) -> Added:
+def report_added(new: PreparedSecret, asked: NewSecret) -> Added:
     """Return the report about a secret just added; it holds the value only if that was generated."""
     return Added(new.record, new.value if asked.value is None else None)
 

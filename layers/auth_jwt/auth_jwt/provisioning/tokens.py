@@ -11,7 +11,7 @@ from auth_jwt.errors import Conflict, Denied, Invalid, NotFound, Reason
 from auth_jwt.models import SECRET_ID, Authorized, Policy, Report, Secret
 from auth_jwt.provisioning.inspection import SecretRecord, SecretState
 from auth_jwt.provisioning.registry import Registry, check_tag
-from auth_jwt.provisioning.secrets import NewSecret, prepared
+from auth_jwt.provisioning.secrets import NewSecret, prepare_secret
 
 TOKEN_SECONDS: Final = 300
 _HMAC: Final = ("HS256", "HS384", "HS512")
@@ -110,7 +110,7 @@ class Tokens:
         Raises:
             Invalid: the key could never verify a token, or cannot sign one.
         """
-        offered = prepared(self._registry, check_tag(tag), key, others=())
+        offered = prepare_secret(self._registry, check_tag(tag), key, others=())
         if not _hmac_of(offered.record):
             raise Invalid("a public key cannot sign")
         secret = Secret.from_row({**offered.columns, SECRET_ID: offered.id}, self._registry.columns)
