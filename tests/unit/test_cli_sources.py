@@ -124,5 +124,5 @@ def test_a_command_that_only_reads_cannot_write(tmp_path: Path) -> None:
     """It has no audit, and a write needs its line."""
     reading = connection(Where(region="eu-west-1", audit_log=tmp_path / "log")).reading
 
-    with pytest.raises(Fault, match="was written by a command that only reads"):
+    with pytest.raises(Fault, match="a command that should only read has written"):
         reading.registry.audit(AuditEntry(0, "somebody", "profile.create", "t"))
