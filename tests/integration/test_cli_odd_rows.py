@@ -119,7 +119,7 @@ def test_mending_that_ends_the_last_open_secret_is_asked_first(auth_jwt: Command
     [
         ((), 1, "nothing to change"),
         (("--kid", "a", "--no-kid"), 2, "contradict"),
-        (("--end", "yesterday"), 2, "no time"),
+        (("--end", "yesterday"), 2, "not a time"),
         (("--end", "-1d"), 1, "close it"),
         (("--start", "+9d", "--end", "+9d"), 1, "never opens"),
     ],

@@ -65,8 +65,8 @@ def test_of_a_set_all_keys_are_written_or_the_one_named() -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        pytest.param("nonsense", "it is no JSON object", id="no JSON"),
-        pytest.param("[]", "it is no JSON object", id="a list"),
+        pytest.param("nonsense", "it is not a JSON object", id="no JSON"),
+        pytest.param("[]", "it is not a JSON object", id="a list"),
         pytest.param("{}", "it is neither a JWK nor a JWKS", id="neither"),
         pytest.param('{"keys": [1]}', "it is neither a JWK nor a JWKS", id="a set of something else"),
         pytest.param('{"keys": []}', "there is no such key in it", id="an empty set"),

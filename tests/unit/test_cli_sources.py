@@ -42,7 +42,7 @@ def test_a_file_of_settings_has_any_usual_form(tmp_path: Path, text: str) -> Non
     [
         ("PROFILES_TABLE\n", "line 1 of the file of settings is not NAME=VALUE"),
         ("\n1A=b", "line 2 "),
-        ("{", "begins like JSON, and is none"),
+        ("{", "begins like JSON, but is not JSON"),
         ('{"Variables": {"A": 1}}', "not {"),
         ('{"Environment": []}', "not {"),
     ],

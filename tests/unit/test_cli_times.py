@@ -52,7 +52,7 @@ def test_a_duration_has_a_unit_or_is_seconds(text: str | int, seconds: int) -> N
 
 @pytest.mark.parametrize("text", ["", "-1", "1y", "1.5h", "h", "+1h"])
 def test_what_is_no_duration_is_refused(text: str) -> None:
-    with pytest.raises(typer.BadParameter, match="is no duration"):
+    with pytest.raises(typer.BadParameter, match="is not a duration"):
         parsed_duration(text)
 
 
