@@ -237,8 +237,8 @@ class _Walk:
             return None
         yield self._gate_step()
         self.header = jws.header.members
-        kid = "no kid" if jws.kid is None else f"kid {_quoted(jws.kid)}"
-        kind = f"typ {_quoted(self.header['typ'])}" if "typ" in self.header else "no typ"
+        kid = "no kid" if jws.kid is None else f"kid {_quote(jws.kid)}"
+        kind = f"typ {_quote(self.header['typ'])}" if "typ" in self.header else "no typ"
         yield Step("header", StepOutcome.PASSED, f"alg {jws.algorithm}, {kind}, {kid}")
         return jws
 
@@ -263,7 +263,7 @@ class _Walk:
         except Denied as denied:
             yield Step("tag", StepOutcome.REFUSED, _tag_flaw(claims, name), denied.reason)
             return None
-        yield Step("tag", StepOutcome.PASSED, f"{_quoted(self.tag)}, by the claim {name!r}")
+        yield Step("tag", StepOutcome.PASSED, f"{_quote(self.tag)}, by the claim {name!r}")
         return self.tag
 
     def _rows_step(self, rows: TagRows, tag: str) -> Step:
@@ -343,7 +343,7 @@ class _Walk:
         if name not in claims:
             return Step(name, StepOutcome.NOTED, "the token does not say " + _TIME_RULES[name])
         leeway = f", LEEWAY_SECONDS {rule.leeway_seconds}" if rule.leeway_seconds else ""
-        value = _shown_number(claims[name], self._now)
+        value = _show_number(claims[name], self._now)
         return self._claim_step(name, {name: claims[name]}, rule, f"{value}; the clock is at {self._clock()}{leeway}")
 
     def _claim_step(self, name: str, claims: dict[str, Any], rule: Policy, text: str) -> Step:
@@ -365,7 +365,7 @@ class _Walk:
             }
             yield Step("profile", StepOutcome.REFUSED, texts[denied.reason], denied.reason)
         else:
-            yield Step("profile", StepOutcome.PASSED, f"it speaks for {_quoted(username)}")
+            yield Step("profile", StepOutcome.PASSED, f"it speaks for {_quote(username)}")
         if rows.profile is None or rows.profile.valid_after is None:
             return
         bound = rows.profile.valid_after
@@ -404,11 +404,11 @@ def _request_steps(rows: TagRows, from_user: str | None, from_domain: str | None
     profile = rows.profile or Profile(None)
     if from_user is not None:
         fits = from_user == profile.username
-        text = f"the request acts as {_quoted(from_user)}, the profile is {_quoted(profile.username)}"
+        text = f"the request acts as {_quote(from_user)}, the profile is {_quote(profile.username)}"
         yield _step_if("from_user", fits, text, Reason.USERNAME_MISMATCH)
     if from_domain is not None:
         fits = same_domain(from_domain, profile.domain)
-        text = f"the request acts in {_quoted(from_domain)}, the profile's domain is {_quoted(profile.domain)}"
+        text = f"the request acts in {_quote(from_domain)}, the profile's domain is {_quote(profile.domain)}"
         yield _step_if("from_domain", fits, text, Reason.DOMAIN_MISMATCH)
 
 
@@ -454,8 +454,8 @@ def _header_flaw(token: str, reason: Reason) -> str:
     except Denied:
         return _json_flaw(octets)
     texts = {
-        Reason.UNSUPPORTED_ALGORITHM: f"alg {_quoted(header.get('alg'))} is not among ALLOWED_ALGORITHMS",
-        Reason.UNSUPPORTED_TYPE: f"typ {_quoted(header.get('typ'))} is not among ACCEPTED_TYPES",
+        Reason.UNSUPPORTED_ALGORITHM: f"alg {_quote(header.get('alg'))} is not among ALLOWED_ALGORITHMS",
+        Reason.UNSUPPORTED_TYPE: f"typ {_quote(header.get('typ'))} is not among ACCEPTED_TYPES",
         Reason.UNSUPPORTED_CRITICAL_HEADER: "`crit` is there, or `b64` is not true",
     }
     if "alg" not in header:
@@ -499,10 +499,10 @@ def _why_passed_over(secret: Secret, jws: UnverifiedJws, policy: Policy, now: fl
     rules = (
         (not secret.is_open(now), _window_flaw(secret, now)),
         (secret.unusable is not None, f"unusable ({secret.unusable})"),
-        (_differ(jws.kid, secret.kid), f"its kid is {_quoted(secret.kid)}, the token's {_quoted(jws.kid)}"),
+        (_differ(jws.kid, secret.kid), f"its kid is {_quote(secret.kid)}, the token's {_quote(jws.kid)}"),
         (not fitting and not _names(secret, algorithm), f"its `alg` does not allow {algorithm}"),
         (not fitting, f"its key cannot verify {algorithm}"),
-        (not named, f"its key has another kid than the token's {_quoted(jws.kid)}"),
+        (not named, f"its key has another kid than the token's {_quote(jws.kid)}"),
         (not long_enough, f"its key is too short for {algorithm}"),
     )
     return next((text for applies, text in rules if applies), None)
@@ -535,12 +535,12 @@ def _without_kid(jws: UnverifiedJws) -> UnverifiedJws:
     return replace(jws, header=replace(jws.header, kid=None))
 
 
-def _shown_number(value: object, now: float) -> str:
+def _show_number(value: object, now: float) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return shown_instant(value, now)
-    return "no number"
+    return "not a number"
 
 
-def _quoted(value: object) -> str:
+def _quote(value: object) -> str:
     text = repr(value)
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}... ({len(text)} characters)"

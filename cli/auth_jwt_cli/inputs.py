@@ -85,7 +85,7 @@ def secret_text(path: Path | None, *, exact: bool = False, twice: bool = True) -
         complain("the two are not the same")
 
 
-def given_secret(path: Path | None, *, exact: bool, generate: bool, out: Path | None, asks: bool = True) -> str | None:
+def read_secret(path: Path | None, *, exact: bool, generate: bool, out: Path | None, asks: bool = True) -> str | None:
     """Return the secret that the options give; None if the command generates one, or gets none.
 
     Args:
@@ -101,7 +101,7 @@ def given_secret(path: Path | None, *, exact: bool, generate: bool, out: Path | 
     if generate and (path is not None or exact):
         raise Misused("--generate and --secret-file are two secrets: one is enough")
     if out is not None and not generate:
-        raise Misused("--out goes with --generate: it is for a value that is made here")
+        raise Misused("--out goes with --generate: it is for a generated value")
     return secret_text(path, exact=exact) if path is not None or exact or (asks and not generate) else None
 
 

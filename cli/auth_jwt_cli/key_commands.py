@@ -85,7 +85,7 @@ def fingerprint(
     secret = Secret(id="", stored=stored, start=0, end=2**40, algorithms=declared)
     record = inspected(secret, "", Policy(), now=0)
     if not record.keys:
-        raise Invalid(f"there is no key in it that verifies anything: {record.unusable}")
+        raise Invalid(f"it holds no key that can verify tokens: {record.unusable}")
     if record.unusable is not None:
         output.warn(f"with the default settings it verifies nothing: {record.unusable}")
     if weakness := weakness_in(secret.keys):

@@ -80,7 +80,7 @@ def keys_of_jwk_text(text: str, *, kid: str | None = None) -> list[MendedKey]:
         document = strict_json_object(text)
     except (ValueError, RecursionError):
         raise Invalid("it is not a JSON object") from None
-    return _of_jwks(document, kid)
+    return _read_jwks(document, kid)
 
 
 def keys_in(octets: bytes, *, kid: str | None = None) -> list[MendedKey]:
@@ -95,7 +95,7 @@ def keys_in(octets: bytes, *, kid: str | None = None) -> list[MendedKey]:
     """
     keys: dict[str, MendedKey] = {}
     problems: list[str] = []
-    for key in _of_octets(octets, _DEPTH):
+    for key in _read_octets(octets, _DEPTH):
         if kid is None or key.kid == kid:
             try:
                 _check(key)
@@ -118,7 +118,7 @@ _NO_KEY: Final = (
 # -- JWK --------------------------------------------------------------------------------------------------------------
 
 
-def _of_jwks(document: Mapping[str, Any], kid: str | None) -> list[MendedKey]:
+def _read_jwks(document: Mapping[str, Any], kid: str | None) -> list[MendedKey]:
     is_set = document.get("kty") is None
     entries = document.get("keys") if is_set else [document]
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
@@ -128,7 +128,7 @@ def _of_jwks(document: Mapping[str, Any], kid: str | None) -> list[MendedKey]:
         if kid is not None and entry.get("kid") != kid:
             continue
         try:
-            keys.append(_of_jwk(entry))
+            keys.append(_read_jwk(entry))
         except Invalid as problem:
             problems.append(f"key {entry['kid']!r}: {problem}" if isinstance(entry.get("kid"), str) else str(problem))
     if not keys:
@@ -142,7 +142,7 @@ def _note_problems(keys: list[MendedKey], problems: list[str]) -> list[MendedKey
     return keys
 
 
-def _of_jwk(entry: Mapping[str, Any]) -> MendedKey:
+def _read_jwk(entry: Mapping[str, Any]) -> MendedKey:
     from auth_jwt.jose import asymmetric
 
     jwk = {name: value for name, value in entry.items() if value is not None}
@@ -194,10 +194,10 @@ def _mend_number(jwk: Mapping[str, Any], name: str) -> tuple[object, list[str]]:
             f"`{name}` had {len(octets)} octets, and {jwk['crv']} needs {needed}: it got its leading zeros back"
         )
         octets = octets.rjust(needed, b"\0")
-    return _base64url(octets), notes
+    return _encode_base64url(octets), notes
 
 
-def _base64url(octets: bytes) -> str:
+def _encode_base64url(octets: bytes) -> str:
     from jwt.utils import base64url_encode
 
     return base64url_encode(octets).decode("ascii")
@@ -224,14 +224,14 @@ def _check(mended: MendedKey) -> None:
         raise Invalid("it is a key that is printed in an RFC or on a well-known page: everybody has it")
 
 
-def _of_octets(octets: bytes, depth: int) -> Iterator[MendedKey]:
-    der = list(_of_der(octets))
+def _read_octets(octets: bytes, depth: int) -> Iterator[MendedKey]:
+    der = list(_read_der(octets))
     if der or not depth:
         yield from der
         return
     text, notes = _decode(octets)
     if text is not None:
-        for key in _of_text(text, depth):
+        for key in _read_text(text, depth):
             key.notes = (*notes, *key.notes)
             yield key
 
@@ -253,73 +253,73 @@ def _decode(octets: bytes) -> tuple[str | None, tuple[str, ...]]:
     return text.removeprefix("\ufeff"), ("the file began with a byte order mark",) if text.startswith("\ufeff") else ()
 
 
-def _of_text(text: str, depth: int) -> Iterator[MendedKey]:
-    document = _json(text)
+def _read_text(text: str, depth: int) -> Iterator[MendedKey]:
+    document = _parse_json(text)
     if isinstance(document, str | list | dict):
-        yield from _of_json(document, text, depth)
+        yield from _read_json(document, text, depth)
     elif _BEGIN.search(text):
-        yield from _of_pem(text)
+        yield from _read_pem(text)
     elif putty := _PUTTY.search(text):
         lines = text[putty.end() :].splitlines()[: int(putty[1])]
-        yield from _noted(_of_ssh_blob("".join(lines)), PRIVATE)
+        yield from _add_note(_read_ssh_blob("".join(lines)), PRIVATE)
     elif _SSH.search(text):
         for line in _SSH.finditer(text):
-            yield from _of_ssh(f"{line[1]} {line[2]}")
+            yield from _read_ssh(f"{line[1]} {line[2]}")
     else:
-        yield from _of_encoded(text, depth)
+        yield from _read_encoded(text, depth)
 
 
-def _of_json(document: str | list[Any] | dict[str, Any], text: str, depth: int) -> Iterator[MendedKey]:
+def _read_json(document: str | list[Any] | dict[str, Any], text: str, depth: int) -> Iterator[MendedKey]:
     if isinstance(document, str):
-        yield from _of_octets(document.encode("utf-8", "replace"), depth - 1)
+        yield from _read_octets(document.encode("utf-8", "replace"), depth - 1)
     elif isinstance(document, list):
-        yield from _of_jwks({"keys": document}, None)
+        yield from _read_jwks({"keys": document}, None)
     elif "kty" in document or "keys" in document:
         yield from keys_of_jwk_text(text)
     else:
         for kid, value in document.items():
-            for key in _of_text(value, depth - 1) if isinstance(value, str) and depth > 1 else ():
+            for key in _read_text(value, depth - 1) if isinstance(value, str) and depth > 1 else ():
                 key.kid = kid
                 yield key
 
 
-def _json(text: str) -> object:
+def _parse_json(text: str) -> object:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
         return None
 
 
-def _of_pem(text: str) -> Iterator[MendedKey]:
+def _read_pem(text: str) -> Iterator[MendedKey]:
     """Yield the keys in PEM blocks, even if their lines are damaged."""
     whole = _BREAK.sub("\n", text) if _BREAK.search(text) else text
     for block in _BLOCK.finditer(whole):
         label, body = block[1], block[2]
         inner = _HEADER.sub("", body)
         run = _BASE64.match(_BLANKS.sub("", inner).replace('"', "").replace("'", "").replace("\\", ""))
-        octets = None if run is None else _from_base64(run[0])
+        octets = None if run is None else _decode_base64(run[0])
         kind = label.upper()
         if "ENCRYPTED" in kind or "ENCRYPTED" in body:
             raise Invalid("an encrypted private key: ask its owner for the public key")
         if kind == "OPENSSH PRIVATE KEY":
-            yield from _noted(_of_openssh_private(octets or b""), PRIVATE)
+            yield from _add_note(_read_openssh_private(octets or b""), PRIVATE)
         elif "SSH2" in kind:
-            yield from _of_ssh_blob("" if run is None else run[0])
+            yield from _read_ssh_blob("" if run is None else run[0])
         elif octets is not None:
-            yield from _of_der(octets)
+            yield from _read_der(octets)
 
 
-def _of_encoded(text: str, depth: int) -> Iterator[MendedKey]:
+def _read_encoded(text: str, depth: int) -> Iterator[MendedKey]:
     """Yield the keys in base64 or hex."""
     joined = _BLANKS.sub("", _BREAK.sub("", text)).strip("\"'")
     digits = _HEX_MARKS.sub("", joined)
     if _HEX.fullmatch(digits):
-        yield from _of_octets(bytes.fromhex(digits), depth - 1)
-    elif _BASE64.fullmatch(joined) and (octets := _from_base64(joined)) is not None:
-        yield from _of_octets(octets, depth - 1)
+        yield from _read_octets(bytes.fromhex(digits), depth - 1)
+    elif _BASE64.fullmatch(joined) and (octets := _decode_base64(joined)) is not None:
+        yield from _read_octets(octets, depth - 1)
 
 
-def _from_base64(run: str) -> bytes | None:
+def _decode_base64(run: str) -> bytes | None:
     bare = run.rstrip("=").replace("-", "+").replace("_", "/")
     try:
         return b64decode(bare + "=" * (-len(bare) % 4))
@@ -327,7 +327,7 @@ def _from_base64(run: str) -> bytes | None:
         return None
 
 
-def _of_der(octets: bytes) -> Iterator[MendedKey]:
+def _read_der(octets: bytes) -> Iterator[MendedKey]:
     """Yield the keys in DER: of a public key, of one or several certificates, or of a private key."""
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import load_der_private_key, load_der_public_key, pkcs7
@@ -344,13 +344,13 @@ def _of_der(octets: bytes) -> Iterator[MendedKey]:
     if not octets.startswith(b"\x30"):
         return
     for read, note in ways:
-        objects = _quietly(read)
+        objects = _try_to_read(read)
         if objects:
-            yield from _noted(_of_objects(objects), note)
+            yield from _add_note(_read_objects(objects), note)
             return
 
 
-def _of_openssh_private(octets: bytes) -> Iterator[MendedKey]:
+def _read_openssh_private(octets: bytes) -> Iterator[MendedKey]:
     """Yield the public key, which precedes the private one even if that is encrypted (OpenSSH's PROTOCOL.key)."""
     head = re.match(rb"openssh-key-v1\0", octets)
     if head is None:
@@ -363,24 +363,24 @@ def _of_openssh_private(octets: bytes) -> Iterator[MendedKey]:
         blob = rest[8 : 8 + length]
     except IndexError:
         return
-    yield from _of_ssh_blob(b64encode(blob).decode("ascii"))
+    yield from _read_ssh_blob(b64encode(blob).decode("ascii"))
 
 
-def _of_ssh_blob(blob: str) -> Iterator[MendedKey]:
+def _read_ssh_blob(blob: str) -> Iterator[MendedKey]:
     """Yield the key in *blob*, the base64 that follows the key type in an OpenSSH line."""
-    octets = _from_base64(blob) or b""
+    octets = _decode_base64(blob) or b""
     kind = octets[4 : 4 + int.from_bytes(octets[:4], "big")]
     if kind and kind.isascii():
-        yield from _of_ssh(f"{kind.decode('ascii')} {blob}")
+        yield from _read_ssh(f"{kind.decode('ascii')} {blob}")
 
 
-def _of_ssh(line: str) -> Iterator[MendedKey]:
+def _read_ssh(line: str) -> Iterator[MendedKey]:
     from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 
-    yield from _of_objects(_quietly(lambda: [load_ssh_public_key(line.encode())]))
+    yield from _read_objects(_try_to_read(lambda: [load_ssh_public_key(line.encode())]))
 
 
-def _of_objects(objects: list[Any]) -> Iterator[MendedKey]:
+def _read_objects(objects: list[Any]) -> Iterator[MendedKey]:
     from auth_jwt.jose import asymmetric
 
     for found in objects:
@@ -389,14 +389,14 @@ def _of_objects(objects: list[Any]) -> Iterator[MendedKey]:
         yield MendedKey(found)
 
 
-def _noted(keys: Iterator[MendedKey], note: str | None) -> Iterator[MendedKey]:
+def _add_note(keys: Iterator[MendedKey], note: str | None) -> Iterator[MendedKey]:
     for key in keys:
         if note is not None:
             key.notes += (note,)
         yield key
 
 
-def _quietly(read: Callable[[], list[Any]]) -> list[Any]:
+def _try_to_read(read: Callable[[], list[Any]]) -> list[Any]:
     """Return the result of a foreign parser of hostile bytes; an empty list if it raises any error."""
     with warnings.catch_warnings(), suppress(Exception):
         warnings.simplefilter("ignore")  # odd serial numbers and the like do not matter here

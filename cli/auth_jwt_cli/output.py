@@ -74,7 +74,7 @@ class Output:
         Raises:
             NotShown: standard output cannot be written.
         """
-        with _shown():
+        with _detect_closed_output():
             if self.as_json:
                 _write(f"{json.dumps(document)}\n", sys.stdout)
             else:
@@ -87,7 +87,7 @@ class Output:
         Raises:
             NotShown: standard output cannot be written.
         """
-        with _shown():
+        with _detect_closed_output():
             _write(text, sys.stdout)
 
     def aside(self, part: RenderableType) -> None:
@@ -196,7 +196,7 @@ def counted(number: int, word: str) -> str:
 
 
 @contextlib.contextmanager
-def _shown() -> Iterator[None]:
+def _detect_closed_output() -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -14,7 +14,7 @@ from auth_jwt.provisioning.profiles import MAX_PAGE, AttributeValue, ProfileReco
 from auth_jwt.provisioning.rendering import Json, profile_json, secret_json
 from auth_jwt.provisioning.secrets import NewSecret
 from auth_jwt_cli.connection import Connection
-from auth_jwt_cli.inputs import given_secret, text_of, without_line_end
+from auth_jwt_cli.inputs import read_secret, text_of, without_line_end
 from auth_jwt_cli.options import (
     Algorithms,
     Exact,
@@ -67,11 +67,11 @@ def add(
     algorithms: Algorithms = None,
     out: Out = None,
 ) -> None:
-    """Add a profile, and its first secret with it if asked for.
+    """Add a profile and, if an option gives one, its first secret.
 
     Example: auth-jwt profile add alice-web --username alice --domain example.com --generate --out alice.secret
     """
-    given = given_secret(secret_file, exact=exact, generate=generate, out=out, asks=False)
+    given = read_secret(secret_file, exact=exact, generate=generate, out=out, asks=False)
     names = named_algorithms(algorithms)
     if names is not None and given is None and not generate:
         raise Misused("--alg is of a secret: it goes with --generate or --secret-file")

@@ -16,7 +16,7 @@ from auth_jwt_cli.connection import Connection
 from auth_jwt_cli.inputs import token_text
 from auth_jwt_cli.options import TokenFile, Yes, writes_tables
 from auth_jwt_cli.output import Misused, details, table
-from auth_jwt_cli.times import parsed_instant, shown_instant
+from auth_jwt_cli.times import parse_instant, shown_instant
 
 
 @writes_tables
@@ -31,7 +31,7 @@ def revoke(
         int | None,
         typer.Option(
             "--exp",
-            parser=parsed_instant,
+            parser=parse_instant,
             metavar="TIME",
             help="When that token expires; without it, it stays listed.",
         ),
@@ -39,7 +39,7 @@ def revoke(
     all_: Annotated[bool, typer.Option("--all", help="All tokens issued before now, or before --before.")] = False,
     before: Annotated[
         int | None,
-        typer.Option("--before", parser=parsed_instant, metavar="TIME", help="With --all: issued before this."),
+        typer.Option("--before", parser=parse_instant, metavar="TIME", help="With --all: issued before this."),
     ] = None,
     lift: Annotated[bool, typer.Option("--lift", help="Lift the revocation.")] = False,
     show: Annotated[bool, typer.Option("--list", help="List the tokens that are revoked one by one.")] = False,
@@ -159,7 +159,7 @@ def _exp_of(claims: Mapping[str, Any]) -> int | None:
 
 def _require_tag(tag: str | None) -> str:
     if tag is None:
-        raise Misused("whose tokens? TAG is needed")
+        raise Misused("TAG is missing: whose tokens are meant?")
     return tag
 
 

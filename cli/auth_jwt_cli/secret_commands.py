@@ -12,7 +12,7 @@ from auth_jwt.provisioning.rendering import rotated_json, secret_json
 from auth_jwt.provisioning.secrets import OVERLAP_SECONDS, NewSecret
 from auth_jwt.provisioning.windows import is_in_milliseconds, meant_seconds
 from auth_jwt_cli.connection import Connection
-from auth_jwt_cli.inputs import given_secret
+from auth_jwt_cli.inputs import read_secret
 from auth_jwt_cli.options import (
     Algorithms,
     Exact,
@@ -26,7 +26,7 @@ from auth_jwt_cli.options import (
 )
 from auth_jwt_cli.output import Misused, details, table
 from auth_jwt_cli.set_alg_command import set_alg
-from auth_jwt_cli.times import parsed_duration, parsed_instant, shown_instant
+from auth_jwt_cli.times import parse_duration, parse_instant, shown_instant
 from auth_jwt_cli.values import GeneratedValue
 
 app = typer.Typer(help="Secrets: the keys of a tag. Their values are never shown.", no_args_is_help=True)
@@ -43,26 +43,26 @@ Generate = Annotated[
 KeyId = Annotated[str | None, typer.Option("--kid", help="Its key id.", metavar="KID")]
 Start = Annotated[
     int | None,
-    typer.Option("--start", parser=parsed_instant, metavar="TIME", help="First second of its window; without it, now."),
+    typer.Option("--start", parser=parse_instant, metavar="TIME", help="First second of its window; without it, now."),
 ]
 End = Annotated[
     int | None,
     typer.Option(
         "--end",
-        parser=parsed_instant,
+        parser=parse_instant,
         metavar="TIME",
         help="First second after its window; without it, a year after the start.",
     ),
 ]
 CloseAt = Annotated[
     int | None,
-    typer.Option("--at", parser=parsed_instant, metavar="TIME", help="When it stops verifying; without it, now."),
+    typer.Option("--at", parser=parse_instant, metavar="TIME", help="When it stops verifying; without it, now."),
 ]
 Overlap = Annotated[
     int,
     typer.Option(
         "--overlap",
-        parser=parsed_duration,
+        parser=parse_duration,
         metavar="DURATION",
         help="How long the old secrets keep verifying: at least as long as their tokens live.",
         show_default="1d",
@@ -89,7 +89,7 @@ def add(
 
     Example: auth-jwt secret add alice-web --secret-file issuer-public-key.pem --end 90d
     """
-    given = given_secret(secret_file, exact=exact, generate=generate, out=out)
+    given = read_secret(secret_file, exact=exact, generate=generate, out=out)
     names = named_algorithms(algorithms)
     with GeneratedValue(connection, out) as value:
         held = value.hold(connection.writing.secrets.generate(tag, algorithms=names)) if given is None else given
@@ -159,11 +159,11 @@ def set_(
     tag: Tag,
     secret_id: SecretId,
     start: Annotated[
-        int | None, typer.Option("--start", parser=parsed_instant, metavar="TIME", help="First second of its window.")
+        int | None, typer.Option("--start", parser=parse_instant, metavar="TIME", help="First second of its window.")
     ] = None,
     end: Annotated[
         int | None,
-        typer.Option("--end", parser=parsed_instant, metavar="TIME", help="First second after its window."),
+        typer.Option("--end", parser=parse_instant, metavar="TIME", help="First second after its window."),
     ] = None,
     mend: Annotated[
         bool,
@@ -217,7 +217,7 @@ def rotate(
 
     Example: auth-jwt secret rotate alice-web --generate --overlap 2h --out alice.secret
     """
-    given = given_secret(secret_file, exact=exact, generate=generate, out=out)
+    given = read_secret(secret_file, exact=exact, generate=generate, out=out)
     names = named_algorithms(algorithms)
     with GeneratedValue(connection, out) as value:
         held = value.hold(connection.writing.secrets.generate(tag, algorithms=names)) if given is None else given

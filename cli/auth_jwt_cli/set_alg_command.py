@@ -1,4 +1,4 @@
-"""`auth-jwt secret set-alg`: writes what its key is into the `alg` of each row that does not say it."""
+"""`auth-jwt secret set-alg`: writes into the `alg` of rows what their keys are, where it is missing."""
 
 import json
 import time

@@ -20,7 +20,7 @@ _FEW: Final = 10
 _FORMS: Final = "UNIX seconds, ISO 8601 (UTC if it names no zone), `now`, or relative to now: `+1h`, `30d`, `-15m`"
 
 
-def parsed_instant(text: str) -> int:
+def parse_instant(text: str) -> int:
     """Return the UNIX seconds that *text* means: a number, ISO 8601, `now`, or a duration from now.
 
     Raises:
@@ -40,7 +40,7 @@ def parsed_instant(text: str) -> int:
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
-def parsed_duration(text: str | int) -> int:
+def parse_duration(text: str | int) -> int:
     """Return the seconds that *text* means: `90`, `90s`, `5m`, `1h`, `30d`, `2w`. Typer passes a default as a number.
 
     Raises:
@@ -55,7 +55,7 @@ def parsed_duration(text: str | int) -> int:
 def shown_instant(instant: object, now: float) -> str:
     """Return UNIX seconds as a date in UTC with the distance from *now*; a note for a value that is no instant."""
     if isinstance(instant, bool) or not isinstance(instant, int | float | Decimal):
-        return "none" if instant is None else f"no number ({type(instant).__name__})"
+        return "none" if instant is None else f"not a number ({type(instant).__name__})"
     try:
         moment = datetime.fromtimestamp(float(instant), UTC)
     except (OverflowError, ValueError, OSError):

@@ -16,7 +16,7 @@ from auth_jwt_cli.inputs import token_text
 from auth_jwt_cli.options import Out, Tag, TokenFile, reads_tables
 from auth_jwt_cli.output import FAULT, REFUSED, Misused, details, marked, shown
 from auth_jwt_cli.sources import pair_of
-from auth_jwt_cli.times import parsed_duration, parsed_instant, shown_duration, shown_instant
+from auth_jwt_cli.times import parse_duration, parse_instant, shown_duration, shown_instant
 from auth_jwt_cli.values import GeneratedValue
 
 app = typer.Typer(help="Sign tokens, and explain decisions about them.", no_args_is_help=True)
@@ -25,14 +25,14 @@ Lifetime = Annotated[
     int,
     typer.Option(
         "--lifetime",
-        parser=parsed_duration,
+        parser=parse_duration,
         metavar="DURATION",
         help="How long the token is valid. It expires earlier if its secret ends earlier.",
         show_default="5m",
     ),
 ]
 At = Annotated[
-    int | None, typer.Option("--at", parser=parsed_instant, metavar="TIME", help="Judge as if it were this time.")
+    int | None, typer.Option("--at", parser=parse_instant, metavar="TIME", help="Judge as if it were this time.")
 ]
 
 

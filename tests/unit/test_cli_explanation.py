@@ -283,7 +283,7 @@ def test_a_tag_of_another_case_or_with_blanks_is_pointed_out(tag: str, other: st
         ({"leeway_seconds": 5}, {"exp": NOW - 5}, "exp", "LEEWAY_SECONDS 5", "token_expired"),
         ({}, {"nbf": NOW + 60}, "nbf", "(in 1 minute)", "token_not_yet_valid"),
         ({}, {"iat": NOW + 60}, "iat", "(in 1 minute)", "token_not_yet_valid"),
-        ({}, {"iat": "now", "exp": 1}, "iat", "of the wrong type; no number", "malformed_claim"),
+        ({}, {"iat": "now", "exp": 1}, "iat", "of the wrong type; not a number", "malformed_claim"),
         ({"required_claims": ("sub", "x")}, {"sub": 1}, "x", "missing; present, as REQUIRED", "missing_claim"),
         ({"max_token_age_seconds": 60}, {}, "age", "missing; since its iat", "missing_claim"),
         ({"max_token_age_seconds": 60}, {"iat": NOW - 61}, "age", "allows 1 minute", "token_too_old"),

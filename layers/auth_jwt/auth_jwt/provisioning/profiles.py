@@ -149,7 +149,7 @@ class Profiles:
             Invalid: no token may carry the tag.
             NotFound: there is no such profile.
         """
-        return ProfileRecord.from_row(self._existing(tag), self._columns)
+        return ProfileRecord.from_row(self._read_existing(tag), self._columns)
 
     def page(self, *, after: str | None = None, limit: int = MAX_PAGE) -> ProfilePage:
         """Return up to *limit* profiles (at most 100) that follow the tag *after*, in the table's order.
@@ -275,14 +275,14 @@ class Profiles:
         rows = {} if new is None else {str(row[SECRET_ID]): row for row in self._store.secrets(tag)}
         return new is None or dict(rows.get(new.id, {})).get(self._columns.secret) == new.value
 
-    def _existing(self, tag: str) -> Row:
+    def _read_existing(self, tag: str) -> Row:
         row = self._store.profile(check_tag(tag))
         if row is None:
             raise NotFound(f"there is no profile {tag!r}")
         return row
 
     def _update(self, action: str, tag: str, columns: Row, if_version: str | None) -> None:
-        present = self._existing(tag)
+        present = self._read_existing(tag)
         _check_size({**present, **{name: value for name, value in columns.items() if value is not MISSING}})
         expected = PRESENT if if_version is None else self._as_read(tag, present, if_version)
         try:

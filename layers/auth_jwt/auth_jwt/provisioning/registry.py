@@ -28,7 +28,7 @@ class Registry:
         store: the tables.
         columns: the names of their columns.
         policy: the rules of a decision; they judge secrets, too.
-        authorizer: decides as the service does, but reads the rows anew each time.
+        authorizer: decides as the service does, but reads the rows again each time.
         audit: receives an entry for every write.
         actor: who writes, for the audit log.
         clock: returns the time in UNIX seconds.

@@ -155,7 +155,7 @@ class Secrets:
         Raises:
             NotFound: there is no such secret.
         """
-        return self._registry.inspected(self._existing(tag, secret_id))
+        return self._registry.inspected(self._read_existing(tag, secret_id))
 
     def holding(self, tag: str, value: str) -> tuple[SecretRecord, ...]:
         """Return the secrets of *tag* whose text is *value*, sorted by id."""
@@ -210,7 +210,7 @@ class Secrets:
         if end < now:
             raise Invalid(f"{end} has passed; leave it out to close the secret now")
         for _ in range(_ATTEMPTS):
-            row = self._existing(tag, secret_id)
+            row = self._read_existing(tag, secret_id)
             present = row.get(self._columns.end)
             if _ends_by(present, end):
                 break
@@ -243,8 +243,8 @@ class Secrets:
         dry_run: bool = False,
     ) -> SecretRecord:
         """Change the window or the key id of a secret: see `auth_jwt.provisioning.windows`."""
-        asked = SecretChange(start=start, end=end, kid=kid, mend=mend)
-        return change(self._registry, tag, secret_id, asked, dry_run=dry_run)
+        wanted = SecretChange(start=start, end=end, kid=kid, mend=mend)
+        return change(self._registry, tag, secret_id, wanted, dry_run=dry_run)
 
     def remove(self, tag: str, secret_id: str) -> None:
         """Delete the row of a secret that is not open.
@@ -253,7 +253,7 @@ class Secrets:
             NotFound: there is no such secret.
             Conflict: it is open and must be closed first, or somebody changed it meanwhile.
         """
-        row = self._existing(tag, secret_id)
+        row = self._read_existing(tag, secret_id)
         if Secret.from_row(row, self._columns).is_open(self._registry.clock()):
             raise Conflict(f"the secret {secret_id!r} of {tag!r} is open: close it first")
         expected = self._as_read(row, self._columns.start, self._columns.end)
@@ -326,7 +326,7 @@ class Secrets:
             NotFound: there is no such row.
         """
         if secret_id is not None:
-            return (self._existing(tag, secret_id),)
+            return (self._read_existing(tag, secret_id),)
         rows = self._store.secrets(check_tag(tag))
         if not rows:
             raise NotFound(f"there is no secret of {tag!r}")
@@ -374,7 +374,7 @@ class Secrets:
                 self._registry.write("secret.set_alg", tag, change, id=secret_id, details=details)
             except Overtaken:
                 try:
-                    row = self._existing(tag, secret_id)
+                    row = self._read_existing(tag, secret_id)
                 except NotFound:
                     return Stated(tag, secret_id, StatementOutcome.GONE)
             else:
@@ -399,7 +399,7 @@ class Secrets:
         outcome = StatementOutcome.THERE if there else StatementOutcome.WRITTEN
         return Stated(tag, secret_id, outcome, statement.algorithms)
 
-    def _existing(self, tag: str, secret_id: str) -> Row:
+    def _read_existing(self, tag: str, secret_id: str) -> Row:
         return row_among(self._store.secrets(check_tag(tag)), tag, secret_id)
 
     def _is_open(self, row: Row) -> bool:
@@ -469,9 +469,9 @@ def prepare_secret(registry: Registry, tag: str, secret: NewSecret, *, others: S
             raise Invalid(f"this secret would verify nothing: {unusable.because}{_hint_for(unusable)}")
 
 
-def report_added(new: PreparedSecret, asked: NewSecret) -> Added:
+def report_added(new: PreparedSecret, secret: NewSecret) -> Added:
     """Return the report about a secret just added; it holds the value only if that was generated."""
-    return Added(new.record, new.value if asked.value is None else None)
+    return Added(new.record, new.value if secret.value is None else None)
 
 
 def _hint_for(unusable: Unusable) -> str:

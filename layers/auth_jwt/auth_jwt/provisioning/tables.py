@@ -170,7 +170,7 @@ class DynamoDbTables:
         names, values = _Placeholders("#c"), _Placeholders(":v")
         part: dict[str, Any] = {"TableName": self._name(change.key.table)}
         if isinstance(change, Put):
-            kind, part["Item"] = "Put", {**{name: _typed(value) for name, value in change.columns.items()}, **key}
+            kind, part["Item"] = "Put", {**{name: _to_dynamodb(value) for name, value in change.columns.items()}, **key}
         else:
             kind, part["Key"] = "Update", key
             if isinstance(change, Delete):
@@ -185,7 +185,7 @@ class DynamoDbTables:
         if names:
             part["ExpressionAttributeNames"] = {placeholder: name for name, placeholder in names.items()}
         if values.given:
-            part["ExpressionAttributeValues"] = {name: _typed(value) for name, value in values.given.items()}
+            part["ExpressionAttributeValues"] = {name: _to_dynamodb(value) for name, value in values.given.items()}
         return {kind: part}
 
     def _call(self, action: str, *tables: Table, call: Callable[[], Any]) -> Mapping[str, Any]:
@@ -253,7 +253,7 @@ def _page(answer: Mapping[str, Any], key_column: str) -> Page:
     return Page([row_of(item) for item in answer["Items"]], None if last is None else last[key_column]["S"])
 
 
-def _typed(value: object) -> Any:  # noqa: ANN401 - an attribute value of any type
+def _to_dynamodb(value: object) -> Any:  # noqa: ANN401 - an attribute value of any type
     """Return a Python value in DynamoDB's form. `row_of` leaves other types in that form, so they stay as they are."""
     if isinstance(value, bool):
         return {"BOOL": value}

@@ -59,14 +59,16 @@ class SecretChange:
         return self.mend or self.start is not None or self.end is not None
 
 
-def change(registry: Registry, tag: str, secret_id: str, asked: SecretChange, *, dry_run: bool = False) -> SecretRecord:
+def change(
+    registry: Registry, tag: str, secret_id: str, wanted: SecretChange, *, dry_run: bool = False
+) -> SecretRecord:
     """Change the window or the key id of a secret, and leave the rest. A secret that has ended never opens again.
 
     Args:
         registry: the tables and the rules.
         tag: the tag of the secret.
         secret_id: the secret's id.
-        asked: the changes.
+        wanted: the changes.
         dry_run: whether to write nothing, and only return what the secret would become.
 
     Raises:
@@ -78,10 +80,10 @@ def change(registry: Registry, tag: str, secret_id: str, asked: SecretChange, *,
     for _ in range(_ATTEMPTS):
         rows = registry.store.secrets(check_tag(tag))
         row = row_among(rows, tag, secret_id)
-        columns = asked.columns(row, names)
+        columns = wanted.columns(row, names)
         changed = {name: value for name, value in {**row, **columns}.items() if value is not MISSING}
-        if asked.is_of_window:
-            _check_window(registry, tag, row, changed, asked)
+        if wanted.is_of_window:
+            _check_window(registry, tag, row, changed, wanted)
             new = Secret.from_row(changed, names)
             reject_one_too_many(registry, tag, [other for other in rows if other is not row], new.start, new.end)
         columns = {name: value for name, value in columns.items() if not _is_same(value, row.get(name, MISSING))}
@@ -97,7 +99,7 @@ def change(registry: Registry, tag: str, secret_id: str, asked: SecretChange, *,
     raise Conflict(f"the secret {secret_id!r} of {tag!r} keeps changing: try again")
 
 
-def _check_window(registry: Registry, tag: str, row: Row, changed: Row, asked: SecretChange) -> None:
+def _check_window(registry: Registry, tag: str, row: Row, changed: Row, wanted: SecretChange) -> None:
     """Reject a *changed* window that is invalid, or that would open an ended secret again."""
     now = registry.now()
     old, new = Secret.from_row(row, registry.columns), Secret.from_row(changed, registry.columns)
@@ -111,8 +113,8 @@ def _check_window(registry: Registry, tag: str, row: Row, changed: Row, asked: S
         raise Conflict(
             f"the secret {new.id!r} of {tag!r} has ended, and an ended secret never opens again: add another"
         )
-    if asked.end is not None and asked.end <= now and old.is_open(now):
-        raise Invalid(f"{asked.end} has passed, and the secret is open: close it, so that it ends now")
+    if wanted.end is not None and wanted.end <= now and old.is_open(now):
+        raise Invalid(f"{wanted.end} has passed, and the secret is open: close it, so that it ends now")
 
 
 def reject_one_too_many(
