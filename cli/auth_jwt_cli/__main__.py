@@ -1,9 +1,9 @@
-"""Where `auth-jwt` and `python -m auth_jwt_cli` begin: with a word of advice where the extra `cli` is not installed."""
+"""The entry point of `auth-jwt` and `python -m auth_jwt_cli`. Without the extra `cli`, it says what to install."""
 
 import sys
 from typing import Final
 
-NOT_INSTALLED: Final = 4  # output.FAULT: that module cannot be read without the extra
+NOT_INSTALLED: Final = 4  # the value of output.FAULT: that module cannot be imported without the extra
 
 
 def main() -> None:
@@ -12,7 +12,7 @@ def main() -> None:
         from auth_jwt_cli.main import main as run
     except ModuleNotFoundError as missing:
         name = (missing.name or "").partition(".")[0]
-        if name.startswith("auth_jwt"):  # ours, so no installation helps
+        if name.startswith("auth_jwt"):  # a module of this project: installing the extra does not help
             raise
         advice = "Install what the command line needs: python -m pip install 'auth-jwt-serverless[cli]'"
         print(f"auth-jwt needs {name}, which is not installed here. {advice}", file=sys.stderr)  # noqa: T201

@@ -1,4 +1,4 @@
-"""The audit file: one line for every write. Opened before anything is written, since a write needs its line."""
+"""The audit file: one line for every write. It is opened before the first write, because every write needs its line."""
 
 import os
 import sys
@@ -8,20 +8,20 @@ from pathlib import Path
 from auth_jwt.errors import Fault
 from auth_jwt.provisioning.audit import AuditEntry
 from auth_jwt_cli.output import complain, warn
-from auth_jwt_cli.private_files import appended
+from auth_jwt_cli.private_files import open_to_append
 
 
 class AuditLog:
-    """Appends entries to a file that only its owner may read; `-` is standard error.
+    """Appends entries to a file that only its owner may read.
 
     Args:
-        path: of the file; its folder is made if it is not there.
+        path: the file, `-` for standard error; a missing folder is created.
 
     Attributes:
-        last: what was noted last; None before that.
+        last: the last entry; None before the first one.
 
     Raises:
-        Fault: it cannot be written.
+        Fault: the file cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -31,7 +31,7 @@ class AuditLog:
             return
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._descriptor = appended(path, tell=warn)
+            self._descriptor = open_to_append(path, tell=warn)
         except OSError as error:
             raise Fault(
                 f"the audit file {path} cannot be written ({error.strerror}), so nothing was done; "
@@ -39,7 +39,7 @@ class AuditLog:
             ) from None
 
     def __call__(self, entry: AuditEntry) -> None:
-        """Append the line of an *entry*; a line that a full disk refuses goes to standard error."""
+        """Append the line of an *entry*. If the file cannot take it, as on a full disk, it goes to standard error."""
         self.last = entry
         line = f"{entry.as_line()}\n"
         if self._descriptor is None:
@@ -53,7 +53,7 @@ class AuditLog:
 
 
 def usual_path(environment: Mapping[str, str]) -> Path:
-    """Return where the audit file is unless somebody says otherwise: see the XDG Base Directory Specification."""
+    """Return the default path of the audit file, by the XDG Base Directory Specification."""
     state = environment.get("XDG_STATE_HOME", "")
     folder = Path(state) if state.startswith("/") else Path.home() / ".local" / "state"
     return folder / "auth-jwt" / "audit.log"

@@ -1,4 +1,4 @@
-"""What is wrong with the service's settings and its tables, each thing with its remedy."""
+"""Checks of the service's settings and tables. Each finding names what is wrong and its remedy."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from auth_jwt_cli.times import shown_duration
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_RFC_7518_BYTES: Final = 32  # HS256's; the others want more
+_RFC_7518_BYTES: Final = 32  # the minimum for HS256; HS384 and HS512 need more
 _MAX_SKEW_SECONDS: Final = 5
 _LONG_MEMORY_SECONDS: Final = 3600
 _MISSING: Final = "ResourceNotFoundException"
@@ -36,19 +36,19 @@ _T = TypeVar("_T")
 class Severity(StrEnum):
     """How bad a finding is."""
 
-    ERROR = "error"  # the service fails, or decides otherwise than meant
+    ERROR = "error"  # the service fails, or decides otherwise than the operator means
     WARNING = "warning"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is wrong.
+    """One thing that is wrong.
 
     Attributes:
         severity: how bad it is.
-        about: the variable or the table.
+        about: the variable or the table that it is about.
         text: what is wrong.
-        remedy: what to do.
+        remedy: what to do about it.
     """
 
     severity: Severity
@@ -66,7 +66,7 @@ def _warning(about: str, text: str, remedy: str) -> Finding:
 
 
 def bad_settings(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return every setting that cannot be, and why: each is read alone, since reading all ends at the first."""
+    """Return every setting with an invalid value, and why. Each is read alone: reading all stops at the first."""
     readers = [(name, Settings.from_env) for name in DEFAULTS]
     readers += [(name, AuthorizerSettings.from_env) for name in AUTHORIZER_DEFAULTS]  # type: ignore[misc]
     found = {}
@@ -80,37 +80,37 @@ def bad_settings(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def setting_findings(variables: Mapping[str, str]) -> Iterator[Finding]:
-    """Judge the variables by themselves."""
+    """Judge each variable on its own: its value and its spelling."""
     for name, problem in bad_settings(variables).items():
         yield _error(name, problem, "set it to what is accepted, or remove it for its default")
     for name, meant in near_misses(variables).items():
-        yield _warning(name, f"is no setting, and nearly spells {meant}", f"rename it to {meant}, or remove it")
+        yield _warning(name, f"is not a setting, but nearly spells {meant}", f"rename it to {meant}, or remove it")
 
 
 def source_findings(variables: Mapping[str, str]) -> Iterator[Finding]:
-    """Judge the variables of a function, or of a file, that was named."""
+    """Judge the variables of the function or the file that the options name."""
     if not only_settings(variables):
-        text = "it has none of the service's settings, so the default tables are meant"
-        yield _warning("--function or --env-file", text, "see that it is the one you mean")
+        text = "it has none of the service's settings, so the default tables are used"
+        yield _warning("--function or --env-file", text, "check that it is the one you mean")
 
 
 def policy_findings(settings: Settings) -> Iterator[Finding]:
-    """Judge what the settings let in."""
+    """Judge whether the settings accept weak secrets or old tokens."""
     policy = settings.policy
     if policy.min_hmac_key_bytes is not None and policy.min_hmac_key_bytes < _RFC_7518_BYTES:
-        text = f"HMAC secrets of {policy.min_hmac_key_bytes} bytes verify; RFC 7518 wants {_RFC_7518_BYTES} at least"
+        text = f"HMAC secrets of {policy.min_hmac_key_bytes} bytes verify; RFC 7518 requires at least {_RFC_7518_BYTES}"
         yield _warning("MIN_HMAC_KEY_BYTES", text, "rotate short secrets (`auth-jwt lint` names them), then remove it")
     if not policy.enforce_time_claims:
         yield _warning(
             "ENFORCE_TIME_CLAIMS", "expired tokens are accepted while their secret is open", "set it to true"
         )
     if settings.cache_ttl > _LONG_MEMORY_SECONDS:
-        text = f"what is closed, disabled or revoked may be accepted for {shown_duration(settings.cache_ttl)} more"
+        text = f"closed, disabled or revoked rows may be accepted for another {shown_duration(settings.cache_ttl)}"
         yield _warning("CACHE_TTL_SECONDS", text, "set it to what you can wait for; 60 is the default")
 
 
 def column_findings(columns: Columns) -> Iterator[Finding]:
-    """Judge what the columns of secrets are called: no two of them can be one."""
+    """Judge the names of the columns of secrets: no two settings may name the same column."""
     names = {
         "SECRET_TAG_COLUMN": columns.secret_tag,
         "SECRET_COLUMN": columns.secret,
@@ -129,17 +129,17 @@ def column_findings(columns: Columns) -> Iterator[Finding]:
 
 
 def function_findings(settings: Settings, timeout_seconds: float | None) -> Iterator[Finding]:
-    """Judge the time that the tables may take against the time that the function has."""
+    """Judge whether the function's timeout is longer than the time that the tables may take."""
     if timeout_seconds is not None and settings.store_timeout >= timeout_seconds:
         yield _error(
             "STORE_TIMEOUT_MS",
-            f"the tables may take {settings.store_timeout:g} s, and the function is ended after {timeout_seconds:g} s",
-            "set it to less, or give the function more time: an outage is to be answered, not cut off",
+            f"the tables may take {settings.store_timeout:g} s, but the function ends after {timeout_seconds:g} s",
+            "set it to less, or give the function more time, so that it can answer during an outage",
         )
 
 
 def table_findings(client: "DynamoDBClient", settings: Settings) -> Iterator[Finding]:
-    """Judge the tables that the settings name."""
+    """Judge the tables that the settings name: keys, protection, backups, TTL, and this machine's clock."""
     guard(client)
     columns = settings.columns
     wanted = [
@@ -150,8 +150,8 @@ def table_findings(client: "DynamoDBClient", settings: Settings) -> Iterator[Fin
         wanted.append(("REVOCATIONS_TABLE", settings.revocations_table, (REVOCATION_TAG, REVOCATION_JTI)))
     for variable, name, keys in wanted:
         try:
-            answer = _asked("DescribeTable", name, lambda name=name: client.describe_table(TableName=name))  # type: ignore[misc]
-        except _Refused as refused:
+            answer = _call("DescribeTable", name, lambda name=name: client.describe_table(TableName=name))  # type: ignore[misc]
+        except _NotPermitted as refused:
             yield refused.finding(name, variable)
             continue
         described = answer["Table"]
@@ -163,13 +163,13 @@ def table_findings(client: "DynamoDBClient", settings: Settings) -> Iterator[Fin
 
 
 def profile_findings(profiles: Profiles, settings: Settings) -> Iterator[Finding]:
-    """Judge some of the *profiles*: can they give what the settings ask of them?"""
+    """Judge some of the *profiles*: do they have the columns that the settings name?"""
     try:
         sample = profiles.page(limit=MAX_PAGE).profiles
     except Unreachable:
         raise
     except Fault as fault:
-        yield _warning(settings.profiles_table, str(fault), "have it permitted, to check this")
+        yield _warning(settings.profiles_table, str(fault), "get the permission, to check this")
         return
     if not sample:
         yield _warning(settings.profiles_table, "has no profile", "add one: `auth-jwt profile add`")
@@ -188,8 +188,8 @@ def profile_findings(profiles: Profiles, settings: Settings) -> Iterator[Finding
 def secret_findings(client: "DynamoDBClient", settings: Settings) -> Iterator[Finding]:
     """Judge some rows of the table of secrets: do the columns that the settings name hold what they should?"""
     try:
-        rows = _sampled(client, settings)
-    except _Refused as refused:
+        rows = _sample_rows(client, settings)
+    except _NotPermitted as refused:
         yield refused.finding(settings.secrets_table, "SECRETS_TABLE")
         return
     if not rows:
@@ -200,8 +200,8 @@ def secret_findings(client: "DynamoDBClient", settings: Settings) -> Iterator[Fi
     yield from _alg_findings(rows, settings.columns)
 
 
-def _sampled(client: "DynamoDBClient", settings: Settings) -> list[Row]:
-    """Return some rows of the table of secrets, with no more than the columns that the settings name."""
+def _sample_rows(client: "DynamoDBClient", settings: Settings) -> list[Row]:
+    """Return some rows of the table of secrets, with only those columns that the settings name."""
     columns, name = settings.columns, settings.secrets_table
     wanted = dict.fromkeys((columns.secret, columns.start, columns.end, columns.alg, columns.kid))
     question: Any = {
@@ -212,9 +212,9 @@ def _sampled(client: "DynamoDBClient", settings: Settings) -> list[Row]:
     }
     rows: list[Row] = []
     for _ in range(_SAMPLED_PAGES):
-        answer: Any = _asked("Scan", name, lambda: client.scan(**question))
+        answer: Any = _call("Scan", name, lambda: client.scan(**question))
         if "Items" not in answer:
-            raise Fault("the answer is not DynamoDB's: it has no items, not even none")
+            raise Fault("the answer is not DynamoDB's: it has no member Items")
         rows += map(row_of, answer["Items"])
         if "LastEvaluatedKey" not in answer:
             break
@@ -223,7 +223,7 @@ def _sampled(client: "DynamoDBClient", settings: Settings) -> list[Row]:
 
 
 def _content_findings(rows: list[Row], columns: Columns) -> Iterator[Finding]:
-    """Judge what every row has to have."""
+    """Judge the columns that every row must have."""
     wanted: tuple[tuple[str, str, type, str], ...] = (
         ("SECRET_COLUMN", columns.secret, str, "text"),
         ("START_TS_COLUMN", columns.start, Decimal, "a number"),
@@ -237,11 +237,11 @@ def _content_findings(rows: list[Row], columns: Columns) -> Iterator[Finding]:
     numbers = [(start, end) for start, end in windows if isinstance(start, Decimal) and isinstance(end, Decimal)]
     if numbers and all(end <= start for start, end in numbers):
         text = f"each of {counted(len(numbers), 'window')} looked at ends before it starts, so none ever opens"
-        yield _error("START_TS_COLUMN, END_TS_COLUMN", text, "see that each names its own column")
+        yield _error("START_TS_COLUMN, END_TS_COLUMN", text, "check that each names its own column")
 
 
 def _option_findings(rows: list[Row], columns: Columns) -> Iterator[Finding]:
-    """Judge what a row may have: where all rows that have it are unusable by it, it is another column that is meant."""
+    """Judge the optional columns. If a column makes every row that has it unusable, the setting names a wrong one."""
     secrets = [Secret.from_row(row, columns) for row in rows]
     for variable, column, flaw, default in (
         ("ALG_COLUMN", columns.alg, Flaw.MALFORMED_ALG, DEFAULTS["ALG_COLUMN"]),
@@ -257,7 +257,7 @@ def _option_findings(rows: list[Row], columns: Columns) -> Iterator[Finding]:
 
 
 def _alg_findings(rows: list[Row], columns: Columns) -> Iterator[Finding]:
-    """Count the rows that do not say what their key is."""
+    """Count the rows whose `alg` does not say what their key is."""
     silent = sum(not isinstance(row.get(columns.alg), str) for row in rows)
     if silent:
         text = f"{silent} of {counted(len(rows), 'secret')} looked at do not say in {columns.alg!r} what their key is"
@@ -268,8 +268,8 @@ def _alg_findings(rows: list[Row], columns: Columns) -> Iterator[Finding]:
             yield _warning("REQUIRE_ALG_COLUMN", f"{text}: it is guessed", remedy)
 
 
-class _Refused(Exception):
-    """DynamoDB refused a question about a table."""
+class _NotPermitted(Exception):
+    """DynamoDB refused a request: the table does not exist, or the permission is missing."""
 
     def __init__(self, action: str, code: str) -> None:
         super().__init__(code)
@@ -282,24 +282,24 @@ class _Refused(Exception):
                 name, "there is no such table in this region and account", f"create it, or correct {variable}"
             )
         return _warning(
-            name, f"you may not ask dynamodb:{self.action} ({self.code})", "have it permitted, to check this"
+            name, f"you may not call dynamodb:{self.action} ({self.code})", "get the permission, to check this"
         )
 
 
-def _asked(action: str, name: str, ask: Callable[[], _T]) -> _T:
+def _call(action: str, name: str, call: Callable[[], _T]) -> _T:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        return ask()
+        return call()
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         if code == _MISSING or "Denied" in code:
-            raise _Refused(action, code) from None
+            raise _NotPermitted(action, code) from None
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         raise failure_of(f"dynamodb:{action} on table {name!r}", status, code) from None
     except BotoCoreError as error:
         if type(error).__name__.endswith("CredentialsError"):
-            raise Fault(f"dynamodb:{action} cannot be done: {type(error).__name__}") from None
+            raise Fault(f"dynamodb:{action} cannot be called: {type(error).__name__}") from None
         raise Unreachable(f"dynamodb:{action} on table {name!r}: no answer ({type(error).__name__})") from None
     except NoWholeAnswer as error:
         raise Unreachable(f"dynamodb:{action} on table {name!r}: no answer ({error})") from None
@@ -310,28 +310,28 @@ def _shape_findings(name: str, described: Mapping[str, Any], keys: tuple[str, ..
     own = [(part["AttributeName"], types[part["AttributeName"]]) for part in described["KeySchema"]]
     if own != [(key, "S") for key in keys]:
         shape = ", ".join(f"{key} ({kind})" for key, kind in own)
-        yield _error(name, f"its key is {shape}; needed is {', '.join(f'{key} (S)' for key in keys)}", _KEY_REMEDY)
+        yield _error(name, f"its key is {shape}; it must be {', '.join(f'{key} (S)' for key in keys)}", _KEY_REMEDY)
     if described.get("TableStatus") not in ("ACTIVE", "UPDATING"):
         yield _error(name, f"it is {described.get('TableStatus')}", "wait until it is ACTIVE")
 
 
-_KEY_REMEDY: Final = "correct the settings that name its columns, or make a table of that key: a key cannot be changed"
+_KEY_REMEDY: Final = "correct the settings that name its columns, or make a table with that key: keys cannot be changed"
 
 
 def _protection_findings(name: str, described: Mapping[str, Any]) -> Iterator[Finding]:
     if not described.get("DeletionProtectionEnabled"):
         yield _warning(name, "deletion protection is off", "switch it on, as the template does")
     if described.get("SSEDescription", {}).get("Status") not in ("ENABLED", "UPDATING"):
-        text = "it is encrypted by a key of DynamoDB's own, whose use can be neither seen nor limited"
+        text = "it is encrypted with a key that DynamoDB owns, and you can neither see nor limit its use"
         yield _warning(name, text, "switch KMS encryption on, as the template does")
 
 
 def _backup_findings(client: "DynamoDBClient", name: str) -> Iterator[Finding]:
     try:
-        answer: Any = _asked(
+        answer: Any = _call(
             "DescribeContinuousBackups", name, lambda: client.describe_continuous_backups(TableName=name)
         )
-    except _Refused as refused:
+    except _NotPermitted as refused:
         yield refused.finding(name, "")
         return
     recovery = answer["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
@@ -341,8 +341,8 @@ def _backup_findings(client: "DynamoDBClient", name: str) -> Iterator[Finding]:
 
 def _ttl_findings(client: "DynamoDBClient", name: str, variable: str, settings: Settings) -> Iterator[Finding]:
     try:
-        answer: Any = _asked("DescribeTimeToLive", name, lambda: client.describe_time_to_live(TableName=name))
-    except _Refused as refused:
+        answer: Any = _call("DescribeTimeToLive", name, lambda: client.describe_time_to_live(TableName=name))
+    except _NotPermitted as refused:
         yield refused.finding(name, "")
         return
     ttl = answer["TimeToLiveDescription"]
@@ -356,7 +356,7 @@ def _ttl_findings(client: "DynamoDBClient", name: str, variable: str, settings: 
 
 
 def clock_findings(answer: Mapping[str, Any]) -> Iterator[Finding]:
-    """Judge the clock of this machine by the date that an *answer* of DynamoDB bears."""
+    """Judge the clock of this machine by the date in an *answer* from DynamoDB."""
     date = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
     try:
         skew = (datetime.now(UTC) - parsedate_to_datetime(date)).total_seconds()
@@ -365,4 +365,4 @@ def clock_findings(answer: Mapping[str, Any]) -> Iterator[Finding]:
     if abs(skew) > _MAX_SKEW_SECONDS:
         way = "ahead of" if skew > 0 else "behind"
         text = f"the clock of this machine is {shown_duration(skew)} {way} DynamoDB's"
-        yield _warning("clock", text, "set it right: windows and tokens made here begin by it")
+        yield _warning("clock", text, "correct it: new windows and tokens begin at the time of this machine")

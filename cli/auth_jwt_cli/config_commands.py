@@ -1,4 +1,4 @@
-"""`auth-jwt config`: what is wrong with the settings and the tables."""
+"""`auth-jwt config`: checks the settings and the tables."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -23,14 +23,14 @@ from auth_jwt_cli.connection import Connection
 from auth_jwt_cli.options import reads_tables
 from auth_jwt_cli.output import REFUSED, counted, marked
 
-app = typer.Typer(help="The service's settings, held against its tables.", no_args_is_help=True)
+app = typer.Typer(help="Check the service's settings against its tables.", no_args_is_help=True)
 
 _MARKS = {Severity.ERROR: ("ERROR", "bold red"), Severity.WARNING: ("warning", "yellow")}
 
 
 @app.callback()
 def config() -> None:
-    """Hold the service's settings against its tables."""
+    """Check the service's settings against its tables."""
 
 
 @app.command("check")
@@ -39,11 +39,11 @@ def check(
     connection: Connection,
     strict: Annotated[bool, typer.Option("--strict", help="End with 1 for warnings, too.")] = False,
 ) -> None:
-    """Name each thing that is wrong with the settings and the tables, and what to do about it. Nothing is written.
+    """List what is wrong with the settings and the tables, each with its remedy. Nothing is written.
 
-    What is asked of the tables is asked as you, not as the function: its own permissions are not seen.
+    The tables are read with your permissions, so this does not check those of the function.
 
-    Exit code 0: nothing is wrong; 1: something is; 4: the tables cannot be asked.
+    Exit code 0: nothing is wrong; 1: something is wrong; 4: the tables cannot be read.
 
     Example: auth-jwt config check --function auth-jwt-authorize
     """
@@ -74,7 +74,7 @@ def _findings(connection: Connection) -> Iterator[Finding]:
     yield from column_findings(settings.columns)
     yield from function_findings(settings, connection.configuration.timeout_seconds)
     if bad:
-        connection.output.note("The tables are looked at once the settings can be read.")
+        connection.output.note("The tables are not checked: correct the settings first.")
         return
     broken = False
     for finding in table_findings(connection.client, settings):

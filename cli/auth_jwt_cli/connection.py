@@ -1,6 +1,6 @@
-"""What a command works on: settings, a client for the tables, who is at work, and where that is written down.
+"""What a command works on: the settings, a client for the tables, the user, and the audit log.
 
-The environment of the process is read here, and nowhere else.
+Only this module reads the environment of the process.
 """
 
 import getpass
@@ -32,15 +32,15 @@ _STS_SECONDS = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Where:
-    """Which tables, as the command line names them.
+    """The options that select the tables and the audit file.
 
     Attributes:
-        function: a deployed function whose settings count.
-        env_file: a file of settings, likewise.
-        given: `NAME=VALUE`, each a setting put over the others.
+        function: a deployed function; its settings are used.
+        env_file: a file of settings to use.
+        given: settings that override the others, each as `NAME=VALUE`.
         region: AWS region.
-        profile: of the AWS configuration.
-        audit_log: where writes are noted; None is the usual place.
+        profile: profile of the AWS configuration.
+        audit_log: the audit file; None means the default one.
     """
 
     function: str | None = None
@@ -52,12 +52,12 @@ class Where:
 
     @property
     def names_source(self) -> bool:
-        """Whether settings are asked for elsewhere than in the environment."""
+        """Whether the settings come from elsewhere than the environment."""
         return self.function is not None or self.env_file is not None
 
     @property
     def options(self) -> tuple[str, ...]:
-        """The options by which another command finds the same tables."""
+        """The options with which another command finds the same tables."""
         named = (
             ("--function", self.function),
             ("--env-file", self.env_file),
@@ -69,12 +69,12 @@ class Where:
 
 
 class Connection:
-    """Everything that a command needs, made when it is first needed.
+    """Everything that a command needs; each part is made on first use.
 
     Args:
-        where: which tables.
-        output: where the command writes.
-        environment: of the process.
+        where: the options that select the tables.
+        output: where the command writes its results.
+        environment: the environment to read; None means that of the process.
     """
 
     def __init__(self, where: Where, output: Output, environment: Mapping[str, str] | None = None) -> None:
@@ -84,11 +84,11 @@ class Connection:
 
     @cached_property
     def source(self) -> FunctionConfiguration:
-        """What the source of settings tells.
+        """The configuration from the selected source, without `--set`.
 
         Raises:
             Misused: two sources are named, or the file cannot be read.
-            Fault: the function cannot be asked.
+            Fault: Lambda does not return the function's configuration.
         """
         where = self.where
         if where.function is not None and where.env_file is not None:
@@ -101,11 +101,11 @@ class Connection:
 
     @cached_property
     def configuration(self) -> FunctionConfiguration:
-        """The variables that the service has, and what else is known of it.
+        """The configuration of the service, with the settings of `--set`.
 
         Raises:
-            Misused: as `source`, or there is no such setting.
-            Fault: the function cannot be asked.
+            Misused: as in `source`, or `--set` names an unknown setting.
+            Fault: Lambda does not return the function's configuration.
         """
         given = dict(pair_of(text) for text in self.where.given)
         unknown = sorted(given.keys() - only_settings(given).keys())
@@ -118,13 +118,17 @@ class Connection:
         """The service's settings.
 
         Raises:
-            BadSetting: one cannot be.
+            BadSetting: a setting has an invalid value.
         """
         return Settings.from_env(self.configuration.variables)
 
     @cached_property
     def aws(self) -> "boto3.Session":
-        """What all clients are made of."""
+        """The AWS session that makes all clients.
+
+        Raises:
+            Fault: the AWS configuration is unusable.
+        """
         import boto3
         from botocore.exceptions import BotoCoreError
 
@@ -147,43 +151,43 @@ class Connection:
     @cached_property
     def reading(self) -> Provisioning:
         """Provisioning, for commands that write nothing."""
-        return provisioning_of(self.settings, self.client, actor=_user(), audit=_nothing_to_note)
+        return provisioning_of(self.settings, self.client, actor=_user(), audit=_reject_write)
 
     @cached_property
     def writing(self) -> Provisioning:
-        """Provisioning, for commands that write; the audit is open before they do.
+        """Provisioning, for commands that write. The audit file is open before the first write.
 
         Raises:
-            Fault: the audit cannot be written.
+            Fault: the audit file cannot be written.
         """
         return provisioning_of(self.settings, self.client, actor=self.actor, audit=self.audit)
 
     @cached_property
     def audit(self) -> AuditLog:
-        """Where every write is noted.
+        """The audit file.
 
         Raises:
-            Fault: that cannot be written.
+            Fault: it cannot be written.
         """
         named = self._environment.get("AUTH_JWT_AUDIT_LOG")
         return AuditLog(self.where.audit_log or (Path(named) if named else usual_path(self._environment)))
 
     @property
     def last_write(self) -> AuditEntry | None:
-        """What was noted of the last write; None where there was none, and surely none."""
+        """The audit entry of the last write; None if certainly nothing was written."""
         return self.audit.last if "audit" in self.__dict__ else None
 
     @cached_property
     def actor(self) -> str:
-        """Who is at work: the user here, and the IAM principal where AWS says it."""
+        """Who runs the command: the local user, and the IAM principal if AWS tells it."""
         arn = self._arn()
         return f"{arn} ({_user()})" if arn else _user()
 
     def tell_when_it_works(self, *, at_once: str | None = None) -> None:
-        """Say from when on a write is seen by the service.
+        """Tell when the write takes effect in the service.
 
         Args:
-            at_once: what of it works at once, if anything does.
+            at_once: the part of the write that works at once; None if no part does.
         """
         ttl, stale = self.settings.cache_ttl, self.settings.stale_if_error
         later = "at once" if not ttl else f"within {shown_duration(ttl)} (CACHE_TTL_SECONDS)"
@@ -208,10 +212,10 @@ def _user() -> str:
     """Return `user@host`."""
     try:
         user = getpass.getuser()
-    except (KeyError, OSError):  # an id without a name
+    except (KeyError, OSError):  # the user id has no name
         user = str(os.getuid())
     return f"{user}@{platform.node()}"
 
 
-def _nothing_to_note(entry: AuditEntry) -> None:
-    raise Fault(f"{entry.action} was written by a command that only reads")
+def _reject_write(entry: AuditEntry) -> None:
+    raise Fault(f"a command that should only read has written: {entry.action}")

@@ -1,8 +1,8 @@
-"""Why the service takes a token or does not: its decision, step by step.
+"""Explanations: why the service accepts or denies a token, step by step.
 
-The verdict is the real authorizer's, over the rows as they are now. Each step asks the function that decides it there;
-what is decided here is only how to say it. Steps behind the one that refuses are judged, too: there may be more to
-mend than one thing. No step shows the token.
+The real authorizer decides, over the present rows. Each step calls the function that decides it in the service; this
+module only words the result. Steps after a failed one are judged, too, because several things may need mending. No
+step shows the token.
 """
 
 import re
@@ -50,18 +50,18 @@ _JWE_SEGMENTS: Final = 5
 _SHOWN_CHARACTERS: Final = 60
 _TIME_RULES: Final = {
     "exp": "when it expires",
-    "nbf": "from when on it is good",
+    "nbf": "when it becomes valid",
     "iat": "when it was issued",
 }
 
 
-class Outcome(StrEnum):
-    """What a step came to."""
+class StepOutcome(StrEnum):
+    """The result of a step."""
 
     PASSED = "passed"
     REFUSED = "refused"
-    NOTED = "noted"  # it decides nothing
-    UNKNOWN = "unknown"  # the tables did not tell
+    NOTED = "noted"  # the step decides nothing
+    UNKNOWN = "unknown"  # the tables could not be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +69,14 @@ class Step:
     """One rule of the decision.
 
     Attributes:
-        name: of the rule, or of the claim or setting it is about.
-        outcome: what it came to.
-        text: what there is to say, for people.
-        reason: for which it refuses.
+        name: the name of the rule, or of the claim or setting that it is about.
+        outcome: the result.
+        text: the explanation, for people.
+        reason: the reason of the denial; None if the rule does not deny the token.
     """
 
     name: str
-    outcome: Outcome
+    outcome: StepOutcome
     text: str
     reason: Reason | None = None
 
@@ -86,9 +86,9 @@ class SecretLook:
     """A secret, and what the service does with it for this token.
 
     Attributes:
-        record: all about it but its value.
+        record: everything about the secret except its value.
         passed_over: why the service does not try it; None when it does.
-        signed: whether its key made the token's signature, tried or not.
+        signed: whether its key made the token's signature, even if the service does not try it.
     """
 
     record: SecretRecord
@@ -98,17 +98,17 @@ class SecretLook:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A decision, explained.
+    """An explained decision.
 
     Attributes:
-        steps: in the service's order.
-        secrets: those of the tag, in the table's order.
-        reason: for which the token is refused; None when it is not.
-        fault: why it cannot be decided; None when it can.
-        answer: to a token that is accepted.
-        tag: the tag that the token names.
-        header: what it says, unverified unless the token is accepted.
-        claims: likewise.
+        steps: the rules, in the service's order.
+        secrets: the secrets of the tag, in the table's order.
+        reason: why the token is denied; None when it is not.
+        fault: why the service cannot decide; None when it can.
+        answer: the answer to an accepted token; None for others.
+        tag: the tag in the token; None if it has none.
+        header: the token's header; unverified unless the token is accepted.
+        claims: the token's claims; unverified unless the token is accepted.
     """
 
     steps: tuple[Step, ...]
@@ -121,7 +121,7 @@ class Explanation:
     claims: Mapping[str, Any] | None = field(repr=False)
 
 
-def explained(
+def explain_token(
     token: str,
     *,
     store: ProvisioningStore,
@@ -131,16 +131,16 @@ def explained(
     from_user: str | None = None,
     from_domain: str | None = None,
 ) -> Explanation:
-    """Explain what the service would decide of *token* by rows just read.
+    """Explain what the service would decide about *token*, by the present rows.
 
     Args:
-        token: as a caller presents it.
+        token: the token as a caller presents it.
         store: the tables.
-        columns: what their columns are called.
-        policy: the rules that are set.
-        now: the instant to judge at, in UNIX seconds.
-        from_user: the SIP user that the request acts as.
-        from_domain: its SIP domain.
+        columns: the names of their columns.
+        policy: the rules, as the settings define them.
+        now: the time of the decision, in UNIX seconds.
+        from_user: the SIP user that the request acts as; None if the request names none.
+        from_domain: the SIP domain of that user; None if the request names none.
     """
     tables = _Tables(store, columns, policy)
     authorizer = Authorizer(
@@ -157,15 +157,13 @@ def explained(
         reason = denied.reason
     except Fault as problem:
         fault = str(problem)
-    reading = _Reading(token, tables, policy, now)
-    steps = tuple(reading.steps(from_user, from_domain))
-    return Explanation(
-        steps, tuple(reading.secrets), reason, fault, answer, reading.tag, reading.header, reading.claims
-    )
+    walk = _Walk(token, tables, policy, now)
+    steps = tuple(walk.steps(from_user, from_domain))
+    return Explanation(steps, tuple(walk.secrets), reason, fault, answer, walk.tag, walk.header, walk.claims)
 
 
 class _Tables:
-    """The ports that the authorizer asks, over the tables as operators read them; keeps the rows it gave."""
+    """The authorizer's ports, over the tables as operators read them. It keeps the rows that it returned last."""
 
     def __init__(self, store: ProvisioningStore, columns: Columns, policy: Policy) -> None:
         self.store = store
@@ -185,13 +183,13 @@ class _Tables:
         return self.store.revocation(tag, jti) is not None
 
     def tags_like(self, tag: str) -> list[str]:
-        """Return tags with a profile that a database which folds case and trailing blanks took for *tag*."""
+        """Return tags that have a profile and that a database would equate with *tag*: other case, more blanks."""
         alike = dict.fromkeys((tag.strip(), tag.lower(), tag.upper(), tag.capitalize(), f"{tag} "))
         return [other for other in alike if other and other != tag and self.store.profile(other) is not None]
 
 
-class _Reading:
-    """A walk through the decision, noting what each step finds."""
+class _Walk:
+    """A walk through the decision, step by step."""
 
     def __init__(self, token: str, tables: _Tables, policy: Policy, now: float) -> None:
         self._token = token
@@ -204,7 +202,7 @@ class _Reading:
         self.secrets: list[SecretLook] = []
 
     def steps(self, from_user: str | None, from_domain: str | None) -> Iterator[Step]:
-        """Give one step after another, as far as there is something to judge."""
+        """Yield the steps, until one leaves nothing to judge for the next."""
         jws = yield from self._header_steps()
         if jws is None:
             return
@@ -216,7 +214,7 @@ class _Reading:
         if tag is None:
             return
         if rows is None:
-            yield Step("rows", Outcome.UNKNOWN, "the tables cannot be read")
+            yield Step("rows", StepOutcome.UNKNOWN, "the tables cannot be read")
             return
         yield self._rows_step(rows, tag)
         yield self._signature_step(rows, jws)
@@ -232,30 +230,30 @@ class _Reading:
         except Denied as denied:
             flaw = _gate_flaw(self._token, policy) if denied.reason is Reason.MALFORMED_TOKEN else None
             if flaw is not None:
-                yield Step("gate", Outcome.REFUSED, flaw, denied.reason)
+                yield Step("gate", StepOutcome.REFUSED, flaw, denied.reason)
                 return None
             yield self._gate_step()
-            yield Step("header", Outcome.REFUSED, _header_flaw(self._token, denied.reason), denied.reason)
+            yield Step("header", StepOutcome.REFUSED, _header_flaw(self._token, denied.reason), denied.reason)
             return None
         yield self._gate_step()
         self.header = jws.header.members
-        kid = "no kid" if jws.kid is None else f"kid {_quoted(jws.kid)}"
-        kind = f"typ {_quoted(self.header['typ'])}" if "typ" in self.header else "no typ"
-        yield Step("header", Outcome.PASSED, f"alg {jws.algorithm}, {kind}, {kid}")
+        kid = "no kid" if jws.kid is None else f"kid {_quote(jws.kid)}"
+        kind = f"typ {_quote(self.header['typ'])}" if "typ" in self.header else "no typ"
+        yield Step("header", StepOutcome.PASSED, f"alg {jws.algorithm}, {kind}, {kid}")
         return jws
 
     def _gate_step(self) -> Step:
         size = f"{len(self._token)} of at most {self._policy.max_token_bytes} bytes"
-        return Step("gate", Outcome.PASSED, f"three segments of base64url, {size}")
+        return Step("gate", StepOutcome.PASSED, f"three segments of base64url, {size}")
 
     def _payload_steps(self, jws: UnverifiedJws) -> Generator[Step, None, dict[str, Any] | None]:
         try:
             claims = unverified_object(jws.payload)
         except Denied as denied:
-            yield Step("payload", Outcome.REFUSED, _json_flaw(jws.payload), denied.reason)
+            yield Step("payload", StepOutcome.REFUSED, _json_flaw(jws.payload), denied.reason)
             return None
         self.claims = claims
-        yield Step("payload", Outcome.PASSED, f"a JSON object of {len(claims)} claims")
+        yield Step("payload", StepOutcome.PASSED, f"a JSON object of {len(claims)} claims")
         return claims
 
     def _tag_steps(self, claims: dict[str, Any]) -> Generator[Step, None, str | None]:
@@ -263,18 +261,18 @@ class _Reading:
         try:
             self.tag = unverified_tag(claims, name)
         except Denied as denied:
-            yield Step("tag", Outcome.REFUSED, _tag_flaw(claims, name), denied.reason)
+            yield Step("tag", StepOutcome.REFUSED, _tag_flaw(claims, name), denied.reason)
             return None
-        yield Step("tag", Outcome.PASSED, f"{_quoted(self.tag)}, by the claim {name!r}")
+        yield Step("tag", StepOutcome.PASSED, f"{_quote(self.tag)}, by the claim {name!r}")
         return self.tag
 
     def _rows_step(self, rows: TagRows, tag: str) -> Step:
         found = f"{counted(len(rows.secrets), 'secret')} and {'a' if rows.profile else 'no'} profile"
         if rows.secrets and rows.profile is not None:
-            return Step("rows", Outcome.NOTED, found)
+            return Step("rows", StepOutcome.NOTED, found)
         alike = self._tables.tags_like(tag)
         meant = f"; there is {', '.join(map(repr, alike))}: tags are compared exactly" if alike else ""
-        return Step("rows", Outcome.NOTED, found + meant)
+        return Step("rows", StepOutcome.NOTED, found + meant)
 
     def _signature_step(self, rows: TagRows, jws: UnverifiedJws) -> Step:
         policy, now = self._policy, self._now
@@ -293,13 +291,13 @@ class _Reading:
             self._pass_over(report.left_out, left_out)
             signer = signing_secret(jws, tried, policy.min_hmac_key_bytes, report)
         except Denied as denied:
-            return Step("signature", Outcome.REFUSED, self._why_not_signed(denied.reason), denied.reason)
+            return Step("signature", StepOutcome.REFUSED, self._why_not_signed(denied.reason), denied.reason)
         behind = [secret.id for secret in tried[tried.index(signer) + 1 :]]
         self._pass_over(behind, f"{signer.id!r} verified it already")
-        return Step("signature", Outcome.PASSED, f"by the secret {signer.id!r}")
+        return Step("signature", StepOutcome.PASSED, f"by the secret {signer.id!r}")
 
     def _pass_over(self, ids: Sequence[str], why: str) -> None:
-        """Note *why* these secrets are not tried, where nothing else keeps them away."""
+        """Note *why* these secrets are not tried, unless another reason is noted already."""
         passed_over = frozenset(ids)
         self.secrets = [
             replace(look, passed_over=look.passed_over or why) if look.record.id in passed_over else look
@@ -325,7 +323,7 @@ class _Reading:
             times = [self._time_step(name, claims, rule) for name in _TIME_RULES]
             yield from sorted(times, key=lambda step: step.reason is not Reason.MALFORMED_CLAIM)  # as the service does
         else:
-            yield Step("times", Outcome.NOTED, "exp, nbf and iat are not looked at: ENFORCE_TIME_CLAIMS is false")
+            yield Step("times", StepOutcome.NOTED, "exp, nbf and iat are not looked at: ENFORCE_TIME_CLAIMS is false")
         if policy.max_token_age_seconds is not None:
             rule = Policy(
                 enforce_time_claims=False,
@@ -343,9 +341,9 @@ class _Reading:
 
     def _time_step(self, name: str, claims: dict[str, Any], rule: Policy) -> Step:
         if name not in claims:
-            return Step(name, Outcome.NOTED, "the token does not say " + _TIME_RULES[name])
+            return Step(name, StepOutcome.NOTED, "the token does not say " + _TIME_RULES[name])
         leeway = f", LEEWAY_SECONDS {rule.leeway_seconds}" if rule.leeway_seconds else ""
-        value = _shown_number(claims[name], self._now)
+        value = _show_number(claims[name], self._now)
         return self._claim_step(name, {name: claims[name]}, rule, f"{value}; the clock is at {self._clock()}{leeway}")
 
     def _claim_step(self, name: str, claims: dict[str, Any], rule: Policy, text: str) -> Step:
@@ -353,8 +351,8 @@ class _Reading:
         try:
             check_claims(claims, rule, self._now)
         except Denied as denied:
-            return Step(name, Outcome.REFUSED, wrong.get(denied.reason, "") + text, denied.reason)
-        return Step(name, Outcome.PASSED, text)
+            return Step(name, StepOutcome.REFUSED, wrong.get(denied.reason, "") + text, denied.reason)
+        return Step(name, StepOutcome.PASSED, text)
 
     def _profile_steps(self, rows: TagRows, tag: str, claims: dict[str, Any]) -> Iterator[Step]:
         try:
@@ -365,9 +363,9 @@ class _Reading:
                 Reason.INCOMPLETE_PROFILE: "its row has no SIP username that is text",
                 Reason.DISABLED_PROFILE: "it is disabled",
             }
-            yield Step("profile", Outcome.REFUSED, texts[denied.reason], denied.reason)
+            yield Step("profile", StepOutcome.REFUSED, texts[denied.reason], denied.reason)
         else:
-            yield Step("profile", Outcome.PASSED, f"it speaks for {_quoted(username)}")
+            yield Step("profile", StepOutcome.PASSED, f"it speaks for {_quote(username)}")
         if rows.profile is None or rows.profile.valid_after is None:
             return
         bound = rows.profile.valid_after
@@ -376,7 +374,7 @@ class _Reading:
             text = "the bound of the profile is not a number, which revokes all tokens"
         elif "iat" not in claims:
             text += ", and this one does not say when it was issued"
-        yield _judged("issued", text, lambda: check_time_of_issue(rows.profile or Profile(None), claims))
+        yield _step_of("issued", text, lambda: check_time_of_issue(rows.profile or Profile(None), claims))
 
     def _revocation_steps(self, tag: str, claims: dict[str, Any]) -> Iterator[Step]:
         if not self._tables.store.keeps_revocations:
@@ -385,18 +383,18 @@ class _Reading:
             jti = token_id(claims)
         except Denied as denied:
             text = "REVOCATIONS_TABLE is set, so a token needs a `jti`: text of at most 1024 bytes"
-            yield Step("jti", Outcome.REFUSED, text, denied.reason)
+            yield Step("jti", StepOutcome.REFUSED, text, denied.reason)
             return
         try:
             revoked = self._tables.is_revoked(tag, jti)
         except Fault as fault:
-            yield Step("revocation", Outcome.UNKNOWN, str(fault))
+            yield Step("revocation", StepOutcome.UNKNOWN, str(fault))
             return
         if revoked:
             text = "REVOCATIONS_TABLE lists this token"
-            yield Step("revocation", Outcome.REFUSED, text, Reason.REVOKED_TOKEN)
+            yield Step("revocation", StepOutcome.REFUSED, text, Reason.REVOKED_TOKEN)
         else:
-            yield Step("revocation", Outcome.PASSED, "REVOCATIONS_TABLE does not list this token")
+            yield Step("revocation", StepOutcome.PASSED, "REVOCATIONS_TABLE does not list this token")
 
     def _clock(self) -> str:
         return shown_instant(self._now, self._now).partition(" (")[0]
@@ -406,28 +404,28 @@ def _request_steps(rows: TagRows, from_user: str | None, from_domain: str | None
     profile = rows.profile or Profile(None)
     if from_user is not None:
         fits = from_user == profile.username
-        text = f"the request acts as {_quoted(from_user)}, the profile is {_quoted(profile.username)}"
-        yield _fitting("from_user", fits, text, Reason.USERNAME_MISMATCH)
+        text = f"the request acts as {_quote(from_user)}, the profile is {_quote(profile.username)}"
+        yield _step_if("from_user", fits, text, Reason.USERNAME_MISMATCH)
     if from_domain is not None:
         fits = same_domain(from_domain, profile.domain)
-        text = f"the request acts in {_quoted(from_domain)}, the profile's domain is {_quoted(profile.domain)}"
-        yield _fitting("from_domain", fits, text, Reason.DOMAIN_MISMATCH)
+        text = f"the request acts in {_quote(from_domain)}, the profile's domain is {_quote(profile.domain)}"
+        yield _step_if("from_domain", fits, text, Reason.DOMAIN_MISMATCH)
 
 
-def _fitting(name: str, fits: bool, text: str, reason: Reason) -> Step:
-    return Step(name, Outcome.PASSED, text) if fits else Step(name, Outcome.REFUSED, text, reason)
+def _step_if(name: str, fits: bool, text: str, reason: Reason) -> Step:
+    return Step(name, StepOutcome.PASSED, text) if fits else Step(name, StepOutcome.REFUSED, text, reason)
 
 
-def _judged(name: str, text: str, check: Callable[[], object]) -> Step:
+def _step_of(name: str, text: str, check: Callable[[], object]) -> Step:
     try:
         check()
     except Denied as denied:
-        return Step(name, Outcome.REFUSED, text, denied.reason)
-    return Step(name, Outcome.PASSED, text)
+        return Step(name, StepOutcome.REFUSED, text, denied.reason)
+    return Step(name, StepOutcome.PASSED, text)
 
 
 def _gate_flaw(token: str, policy: Policy) -> str | None:
-    """Say which rule of the gate a refused *token* breaks; None when it passes the gate."""
+    """Return which rule of the gate a malformed *token* breaks; None when it passes the gate."""
     if len(token) > policy.max_token_bytes:
         return f"{len(token)} characters; MAX_TOKEN_BYTES allows {policy.max_token_bytes}"
     if token.lower().startswith("bearer "):
@@ -456,8 +454,8 @@ def _header_flaw(token: str, reason: Reason) -> str:
     except Denied:
         return _json_flaw(octets)
     texts = {
-        Reason.UNSUPPORTED_ALGORITHM: f"alg {_quoted(header.get('alg'))} is not among ALLOWED_ALGORITHMS",
-        Reason.UNSUPPORTED_TYPE: f"typ {_quoted(header.get('typ'))} is not among ACCEPTED_TYPES",
+        Reason.UNSUPPORTED_ALGORITHM: f"alg {_quote(header.get('alg'))} is not among ALLOWED_ALGORITHMS",
+        Reason.UNSUPPORTED_TYPE: f"typ {_quote(header.get('typ'))} is not among ACCEPTED_TYPES",
         Reason.UNSUPPORTED_CRITICAL_HEADER: "`crit` is there, or `b64` is not true",
     }
     if "alg" not in header:
@@ -467,7 +465,7 @@ def _header_flaw(token: str, reason: Reason) -> str:
 
 
 def _json_flaw(octets: bytes) -> str:
-    """Say which rule of strict JSON *octets* break."""
+    """Return which rule of strict JSON the *octets* break."""
     try:
         text = octets.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -493,7 +491,7 @@ def _tag_flaw(claims: Mapping[str, Any], name: str) -> str:
 
 
 def _why_passed_over(secret: Secret, jws: UnverifiedJws, policy: Policy, now: float) -> str | None:
-    """Say why *secret* is not tried, by the first rule of `signing_secret` that keeps it away."""
+    """Return why *secret* is not tried: the first rule of `signing_secret` that excludes it; None if it is tried."""
     algorithm = jws.algorithm
     fitting = [key for key in secret.keys if algorithm in key.algorithms]
     named = [key for key in fitting if not _differ(jws.kid, key.kid)]
@@ -501,17 +499,17 @@ def _why_passed_over(secret: Secret, jws: UnverifiedJws, policy: Policy, now: fl
     rules = (
         (not secret.is_open(now), _window_flaw(secret, now)),
         (secret.unusable is not None, f"unusable ({secret.unusable})"),
-        (_differ(jws.kid, secret.kid), f"its kid is {_quoted(secret.kid)}, the token's {_quoted(jws.kid)}"),
+        (_differ(jws.kid, secret.kid), f"its kid is {_quote(secret.kid)}, the token's {_quote(jws.kid)}"),
         (not fitting and not _names(secret, algorithm), f"its `alg` does not allow {algorithm}"),
         (not fitting, f"its key cannot verify {algorithm}"),
-        (not named, f"its key has another kid than the token's {_quoted(jws.kid)}"),
+        (not named, f"its key has another kid than the token's {_quote(jws.kid)}"),
         (not long_enough, f"its key is too short for {algorithm}"),
     )
     return next((text for applies, text in rules if applies), None)
 
 
 def _has_signed(secret: Secret, jws: UnverifiedJws) -> bool:
-    """Tell whether the text of *secret* signed *jws*, whatever its row says it is for."""
+    """Tell whether the key in *secret* signed *jws*, whatever else its row says."""
     readings = [replace(secret, flaw=None, algorithms=algorithms) for algorithms in (None, HMAC_ALGORITHMS)]
     return any(is_signed_by(_without_kid(jws), reading.keys, 1) for reading in readings)
 
@@ -537,12 +535,12 @@ def _without_kid(jws: UnverifiedJws) -> UnverifiedJws:
     return replace(jws, header=replace(jws.header, kid=None))
 
 
-def _shown_number(value: object, now: float) -> str:
+def _show_number(value: object, now: float) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return shown_instant(value, now)
-    return "no number"
+    return "not a number"
 
 
-def _quoted(value: object) -> str:
+def _quote(value: object) -> str:
     text = repr(value)
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}... ({len(text)} characters)"

@@ -1,4 +1,4 @@
-"""`auth-jwt import`: the module's tables into ours."""
+"""`auth-jwt import`: copies the tables of the OpenSIPS module into those of this service."""
 
 import time
 from pathlib import Path
@@ -37,41 +37,41 @@ def import_rows(
         bool,
         typer.Option(
             "--overwrite",
-            help="Write over rows that differ. Columns that only the table has stay, and nothing is opened that was"
+            help="Overwrite rows that differ. Columns that only the table has stay, and nothing opens again that was"
             " closed, disabled or revoked here.",
         ),
     ] = False,
     hmac: Annotated[
         bool,
-        typer.Option("--hmac", help="Secrets that may be something else are HMAC secrets: you know that they are."),
+        typer.Option("--hmac", help="Treat secrets in doubt as HMAC secrets, because you know that they are."),
     ] = False,
     skip_in_doubt: Annotated[
-        bool, typer.Option("--skip-in-doubt", help="Refuse such secrets one by one, and take all others along.")
+        bool, typer.Option("--skip-in-doubt", help="Leave secrets in doubt out, and import all others.")
     ] = False,
     report: Annotated[
         Path | None,
-        typer.Option("--report", metavar="FILE", help="A line of JSON for every row that has something about it."),
+        typer.Option("--report", metavar="FILE", help="Write a line of JSON for every row with a finding."),
     ] = None,
     workers: Annotated[
-        int, typer.Option("--workers", min=1, max=32, help="Batches under way at once.")
+        int, typer.Option("--workers", min=1, max=32, help="How many batches are written at once.")
     ] = DEFAULT_WORKERS,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
-    """Take the tables of an OpenSIPS auth_jwt along: profiles, and their secrets.
+    """Import the tables of an OpenSIPS auth_jwt: profiles, and their secrets.
 
-    Run it as often as you like: rows that are there already are left alone, and an import that was interrupted goes
-    on. A row that differs from the table's is reported and left alone, too, unless --overwrite is given.
+    You may run it as often as you like. Rows that are there already stay as they are, and an interrupted import
+    continues. A row that differs from the table's is reported and stays as it is, too, unless --overwrite is given.
 
-    Rows that cannot be stored are reported, never dropped in silence. So are those whose secret is empty or NULL:
-    OpenSIPS lets anyone in by them, here they would verify nothing, and they are not taken along. Rows that are odd
-    in other ways are taken as they are, and named; `auth-jwt lint` says more.
+    Rows that cannot be stored are reported, never dropped silently. So are rows whose secret is empty or NULL:
+    OpenSIPS lets anyone in by them; here they would verify nothing, so they are not imported. Rows that are odd in
+    other ways are imported as they are, and reported; `auth-jwt lint` says more.
 
-    Every secret gets an `alg` that says what it is. Where its text may be something else than an HMAC secret, the
+    Every secret gets an `alg` that says what it is. If its text could be something else than an HMAC secret, the
     import names it and stops before it writes anything, unless --hmac or --skip-in-doubt is given.
 
-    A source is read to its end before anything is written. Where rows may be missing of it (a dump without its last
-    line, text that is no statement, a table without a row) the import says so and stops, unless --accept-incomplete
-    is given.
+    The import reads a source to its end before it writes anything. If rows may be missing in it (a dump without its
+    last line, text that is not a statement, a table without a row), the import says so and stops, unless
+    --accept-incomplete is given.
 
     Exit codes: 0 the tables hold every row; 1 some rows were refused, are in doubt, or may be missing; 3 some rows
     differ; 4 the source or the tables cannot be used, or the source may not be whole; 130 interrupted.
@@ -79,7 +79,7 @@ def import_rows(
     if not choice.is_made:
         fail("name a SOURCE; `auth-jwt import --help` says what it may be", USAGE)
     if hmac and skip_in_doubt:
-        fail("--hmac takes along what --skip-in-doubt leaves out: say one of them", USAGE)
+        fail("--hmac imports what --skip-in-doubt leaves out: give one of them", USAGE)
     began = time.monotonic()
     settings = connection.settings
     try:
@@ -140,7 +140,7 @@ def import_rows(
 
 
 def _run(job: Import, record: ImportRecord, *, for_doubts: bool, accept_incomplete: bool) -> tuple[bool, str | None]:
-    """Run the *job*; say whether somebody interrupted it, and what else ended it."""
+    """Run the *job*; return whether somebody interrupted it, and the error that ended it, if any."""
     for_doubts = for_doubts and Table.SECRETS in job.examination.tables
     try:
         if for_doubts or not accept_incomplete:
@@ -156,7 +156,7 @@ def _run(job: Import, record: ImportRecord, *, for_doubts: bool, accept_incomple
 
 
 def _entry_of(summary: ImportSummary, actor: str) -> AuditEntry:
-    """Return the audit's entry for the whole import."""
+    """Return the audit entry for the whole import."""
     told = summary.as_json()
     details = {name: told[name] for name in ("source", "complete", "incomplete", "interrupted", "problem", "tables")}
     return AuditEntry(int(time.time()), actor, "import", "*", outcome=summary.outcome, details=details)

@@ -1,7 +1,7 @@
-"""What a command is told in confidence: secrets and tokens, from a prompt, a file or standard input only.
+"""Confidential input: secrets and tokens, read from a prompt, a file or standard input only.
 
-An argument would stand in the shell's history and in the list of processes. No message repeats the name of a file,
-either: it could be what should have been in the file.
+An argument would appear in the shell's history and in the list of processes. Messages do not repeat the name of a
+file: somebody may have typed the secret itself in its place.
 """
 
 import os
@@ -20,14 +20,14 @@ _LINE_ENDS: Final = b"\r\n"
 
 
 def octets_of(path: Path, what: str) -> bytes:
-    """Return all bytes of a file, `-` for standard input.
+    """Return all bytes of a file.
 
     Args:
-        path: of the file.
-        what: it is, for messages.
+        path: the file; `-` is standard input.
+        what: what the file holds, for messages.
 
     Raises:
-        Misused: it cannot be read, or is far too long.
+        Misused: the file cannot be read, or has more than a million bytes.
     """
     try:
         if path == STDIN:
@@ -43,15 +43,15 @@ def octets_of(path: Path, what: str) -> bytes:
 
 
 def text_of(path: Path, what: str, *, holds_key: bool = False) -> str:
-    """Return the whole text of a file, `-` for standard input.
+    """Return the whole text of a file.
 
     Args:
-        path: of the file.
-        what: it is, for messages.
-        holds_key: whether it may be a key, so that there is a command for its binary forms.
+        path: the file; `-` is standard input.
+        what: what the file holds, for messages.
+        holds_key: whether the file may hold a key: then the message names the command that reads binary forms.
 
     Raises:
-        Misused: it cannot be read, is no UTF-8 or far too long.
+        Misused: the file cannot be read, is not UTF-8, or has more than a million bytes.
     """
     try:
         return octets_of(path, what).decode("utf-8")
@@ -61,15 +61,15 @@ def text_of(path: Path, what: str, *, holds_key: bool = False) -> str:
 
 
 def secret_text(path: Path | None, *, exact: bool = False, twice: bool = True) -> str:
-    """Return a secret: from the file *path*, or else from a prompt that shows nothing.
+    """Return a secret from the file *path*, or from a prompt that does not show what is typed.
 
     Args:
-        path: of the file, `-` for standard input; None asks at the terminal.
-        exact: whether the file's last end of line is part of the secret; otherwise one LF or CR LF is taken off.
-        twice: whether a person has to type it twice.
+        path: the file; `-` is standard input, None asks at the terminal.
+        exact: whether a line end at the end of the file is part of the secret; otherwise one LF or CR LF is removed.
+        twice: whether a person must type the secret twice.
 
     Raises:
-        Misused: the file cannot be read, or nothing is typed.
+        Misused: the file cannot be read, or nothing was typed.
     """
     if exact and path is None:
         raise Misused("--exact goes with --secret-file")
@@ -79,57 +79,57 @@ def secret_text(path: Path | None, *, exact: bool = False, twice: bool = True) -
     if not is_interactive():
         fail("a secret is read from --secret-file FILE (`-` is standard input) or asked for at a terminal", USAGE)
     while True:
-        secret = _asked("Secret")
-        if not twice or _asked("Repeat for confirmation") == secret:
+        secret = _ask("Secret")
+        if not twice or _ask("Repeat for confirmation") == secret:
             return secret
         complain("the two are not the same")
 
 
-def given_secret(path: Path | None, *, exact: bool, generate: bool, out: Path | None, asks: bool = True) -> str | None:
-    """Return the secret that a command is given; None when it is to make one, or is given none.
+def read_secret(path: Path | None, *, exact: bool, generate: bool, out: Path | None, asks: bool = True) -> str | None:
+    """Return the secret that the options give; None if the command generates one, or gets none.
 
     Args:
-        path: of its file; see `secret_text`.
+        path: the file of the secret; see `secret_text`.
         exact: see `secret_text`.
-        generate: whether it is to be made.
-        out: where a secret that is made goes.
-        asks: whether one is asked for when nothing is said of it.
+        generate: whether the command generates a secret.
+        out: the file for a generated secret.
+        asks: whether to ask at the terminal if no option gives a secret.
 
     Raises:
-        Misused: options that contradict each other, or of which one would count for nothing.
+        Misused: options contradict each other, or one would have no effect.
     """
     if generate and (path is not None or exact):
         raise Misused("--generate and --secret-file are two secrets: one is enough")
     if out is not None and not generate:
-        raise Misused("--out goes with --generate: it is for a value that is made here")
+        raise Misused("--out goes with --generate: it is for a generated value")
     return secret_text(path, exact=exact) if path is not None or exact or (asks and not generate) else None
 
 
 def token_text(path: Path | None) -> str:
-    """Return a token, blanks around it aside: from the file *path*, a prompt, or else standard input."""
+    """Return a token, without blanks around it, from the file *path*, a prompt, or standard input."""
     if path is None and sys.stdin.isatty():
-        return _asked("Token").strip()
+        return _ask("Token").strip()
     return text_of(path or STDIN, "the token").strip(" \t\r\n")
 
 
 def without_line_end(text: str) -> str:
-    """Return *text* without the one LF or CR LF at its end, which an editor puts there."""
+    """Return *text* without one LF or CR LF at its end, because editors add one."""
     return text.removesuffix("\r\n") if text.endswith("\r\n") else text.removesuffix("\n")
 
 
-def _asked(what: str) -> str:
-    """Ask at the terminal, until something is typed.
+def _ask(what: str) -> str:
+    """Ask at the terminal until something is typed, and return it.
 
     Raises:
         Misused: the input ends, or is not UTF-8.
     """
     terminal = sys.stdin.fileno()
-    with _unshown(terminal) as editing:
+    with _hide_input(terminal) as editing:
         while True:
             sys.stderr.write(f"{what}: ")
             sys.stderr.flush()
             try:
-                line = _line(terminal, **editing)
+                line = _read_line(terminal, **editing)
             finally:
                 sys.stderr.write("\n")
             if line is None:
@@ -143,11 +143,11 @@ def _asked(what: str) -> str:
 
 
 @contextmanager
-def _unshown(terminal: int) -> Iterator[dict[str, bytes]]:
-    """Have the *terminal* show nothing, and pass on each byte: the line it would gather ends at 4095 of them, or 1024.
+def _hide_input(terminal: int) -> Iterator[dict[str, bytes]]:
+    """Let the *terminal* show nothing, and pass on each byte: the lines it gathers end after 4095 or 1024 bytes.
 
     Yields:
-        The keys that edit a line, and the one that ends the input, by the names that `_line` gives them.
+        The keys that edit a line, and the key that ends the input, named as the arguments of `_read_line`.
     """
     before = termios.tcgetattr(terminal)
     keys: list[bytes] = before[6]
@@ -160,8 +160,8 @@ def _unshown(terminal: int) -> Iterator[dict[str, bytes]]:
         termios.tcsetattr(terminal, termios.TCSADRAIN, before)
 
 
-def _line(terminal: int, *, erase: bytes, kill: bytes, eof: bytes) -> bytes | None:
-    """Read a line, without its end; None when the input ends instead. What follows it stays for the next question."""
+def _read_line(terminal: int, *, erase: bytes, kill: bytes, eof: bytes) -> bytes | None:
+    """Read one line, without its end; None if the input ends first. Later input stays for the next question."""
     line = bytearray()
     while True:
         octet = os.read(terminal, 1)
@@ -170,13 +170,13 @@ def _line(terminal: int, *, erase: bytes, kill: bytes, eof: bytes) -> bytes | No
         if octet in _LINE_ENDS:
             return bytes(line)
         if octet == erase:
-            _take_a_character_off(line)
+            _remove_last_character(line)
         elif octet == kill:
             line.clear()
         elif octet != eof:
             line += octet
 
 
-def _take_a_character_off(line: bytearray) -> None:
-    while line and line.pop() & 0xC0 == 0x80:  # bytes that continue a character of UTF-8
+def _remove_last_character(line: bytearray) -> None:
+    while line and line.pop() & 0xC0 == 0x80:  # continuation bytes of a UTF-8 character
         pass

@@ -1,4 +1,4 @@
-"""`auth-jwt key`: from the forms in which keys come to the one a secret should have, and how to tell keys apart."""
+"""`auth-jwt key`: converts keys to the form that a secret should have, and tells keys apart."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ from auth_jwt_cli.mending import MendedKey, keys_in, keys_of_jwk_text
 from auth_jwt_cli.options import Algorithms, Exact, SecretFile, named_algorithms, writes_output
 from auth_jwt_cli.output import Output, table
 
-app = typer.Typer(help="Keys: converted, and told apart.", no_args_is_help=True)
+app = typer.Typer(help="Convert keys, and tell them apart.", no_args_is_help=True)
 
 KeyFile = Annotated[Path, typer.Argument(metavar="FILE", help="The file; `-` is standard input.")]
 
@@ -24,7 +24,7 @@ KeyFile = Annotated[Path, typer.Argument(metavar="FILE", help="The file; `-` is 
 @app.command("from-cert")
 @writes_output
 def from_cert(output: Output, file: KeyFile) -> None:
-    """Write the public key of the first certificate in a PEM file, as PEM. Dates and chain are not looked at.
+    """Write the public key of the first certificate in a PEM file, as PEM. Dates and chain are not checked.
 
     Example: auth-jwt key from-cert issuer.crt | auth-jwt secret add alice-web --secret-file -
     """
@@ -32,7 +32,7 @@ def from_cert(output: Output, file: KeyFile) -> None:
         pem = extract_pub_key_from_cert(text_of(file, "the certificate", holds_key=True))
     except InvalidKey as error:
         raise Invalid(str(error)) from None
-    keys_in(pem.encode())  # to refuse one that verifies nothing here, or by which anybody can sign
+    keys_in(pem.encode())  # rejects a key that verifies nothing here, or with which anybody can sign
     output.show({"public_key": pem}, pem.removesuffix("\n"))
 
 
@@ -41,9 +41,9 @@ def from_cert(output: Output, file: KeyFile) -> None:
 def from_jwk(
     output: Output,
     file: KeyFile,
-    kid: Annotated[str | None, typer.Option("--kid", help="Of a set, only the key of this id.")] = None,
+    kid: Annotated[str | None, typer.Option("--kid", help="Write only the key with this id.")] = None,
 ) -> None:
-    """Write the public key of a JWK, or those of a JWKS, as PEM. Of a private JWK, only its public part.
+    """Write the public key of a JWK, or the keys of a JWKS, as PEM. Of a private JWK, write only the public part.
 
     Example: auth-jwt key from-jwk jwks.json --kid 2026-11
     """
@@ -55,12 +55,13 @@ def from_jwk(
 def mend(
     output: Output,
     file: KeyFile,
-    kid: Annotated[str | None, typer.Option("--kid", help="Of several keys with ids, only this one.")] = None,
+    kid: Annotated[str | None, typer.Option("--kid", help="Write only the key with this id.")] = None,
 ) -> None:
-    """Write the public keys in a file as PEM, whatever form they have there, and say what was mended.
+    """Write the public keys in a file as PEM, whatever their form, and say what was mended.
 
-    Reads PEM with damaged lines, with backslashes for its breaks, or in UTF-16; DER, certificates and PKCS#7; a JSON
-    map of key ids to PEM; OpenSSH lines; base64 or hex of these; JWK and JWKS. Of a private key, only its public part.
+    It reads PEM with damaged lines, with escaped line breaks, or in UTF-16; DER, certificates and PKCS#7; a JSON
+    map of key ids to PEM; OpenSSH lines; base64 or hex of these; JWK and JWKS. Of a private key, it writes only the
+    public part.
 
     Example: auth-jwt key mend issuer.der | auth-jwt secret add alice-web --secret-file -
     """
@@ -72,9 +73,9 @@ def mend(
 def fingerprint(
     output: Output, secret_file: SecretFile = None, exact: Exact = False, algorithms: Algorithms = None
 ) -> None:
-    """Show by which a key is told apart, as `secret list` shows it: does the issuer have the same?
+    """Show the fingerprint of a key, as `secret list` does, to check whether the issuer has the same key.
 
-    Of a public key it is its thumbprint (RFC 7638), of an HMAC secret a digest that is slow to guess by.
+    For a public key it is the thumbprint (RFC 7638). For an HMAC secret it is a slow digest, to make guessing hard.
 
     Example: auth-jwt key fingerprint --secret-file alice.secret
     """
@@ -84,7 +85,7 @@ def fingerprint(
     secret = Secret(id="", stored=stored, start=0, end=2**40, algorithms=declared)
     record = inspected(secret, "", Policy(), now=0)
     if not record.keys:
-        raise Invalid(f"there is no key in it that verifies anything: {record.unusable}")
+        raise Invalid(f"it holds no key that can verify tokens: {record.unusable}")
     if record.unusable is not None:
         output.warn(f"with the default settings it verifies nothing: {record.unusable}")
     if weakness := weakness_in(secret.keys):
@@ -98,10 +99,10 @@ def fingerprint(
 
 
 def _show(output: Output, keys: Sequence[MendedKey]) -> None:
-    """Show *keys* as PEM, and tell beside it what was mended."""
+    """Show *keys* as PEM, and warn on standard error of what was mended."""
     for note in dict.fromkeys(note for key in keys for note in key.notes):
         output.warn(note)
     if len(keys) > 1:
-        output.note(f"{len(keys)} keys are written: a secret that holds them all takes the tokens of each.")
+        output.note(f"{len(keys)} keys are written: a secret that holds them all verifies the tokens of each.")
     document = [{"kid": key.kid, "public_key": key.pem, "notes": list(key.notes)} for key in keys]
     output.show({"keys": document}, "".join(key.pem for key in keys).removesuffix("\n"))

@@ -1,4 +1,4 @@
-"""`auth-jwt lint`: what is dangerous, or different, in a source or in our own tables."""
+"""`auth-jwt lint`: finds rows that are dangerous, or behave differently here, in a source or in the live tables."""
 
 import json
 import sys
@@ -38,22 +38,22 @@ def lint(
     *,
     strict: Annotated[bool, typer.Option("--strict", help="End with 1 for any finding, not for dangers only.")] = False,
     ignore: Annotated[
-        list[str] | None, typer.Option("--ignore", metavar="RULE", help="Leave the findings of a rule out.")
+        list[str] | None, typer.Option("--ignore", metavar="RULE", help="Leave out the findings of this rule.")
     ] = None,
     report: Annotated[
-        Path | None, typer.Option("--report", metavar="FILE", help="Every finding, a line of JSON each.")
+        Path | None, typer.Option("--report", metavar="FILE", help="Write each finding as a line of JSON.")
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
-    """Name rows that let people in who should not, or that will behave differently here, each with its remedy.
+    """List rows that would let the wrong people in, or that behave differently here, each with its remedy.
 
-    Looks at a SOURCE before it is imported; without one, at the live tables. Nothing is written. No secret is shown,
-    nor anything computed from one.
+    It checks a SOURCE before its import; without a SOURCE, it checks the live tables. Nothing is written. No secret is
+    shown, nor anything computed from one.
 
-    Exit codes: 0 nothing dangerous; 1 something is (with --strict: anything was found); 4 the source or the tables
+    Exit codes: 0 nothing is dangerous; 1 something is (with --strict: anything was found); 4 the source or the tables
     cannot be used, or rows of the source may be missing (not with --accept-incomplete).
     """
-    ignored = _known(ignore or [])
+    ignored = _check_rules(ignore or [])
     try:
         lines = ReportFile(report)
         source = choice.source() if choice.is_made else None
@@ -84,15 +84,15 @@ def lint(
 
 
 def _fail_if_not_all(task: "_Lint", problem: str | None, *, accept_incomplete: bool) -> None:
-    """End the command where it did not look at all rows, or cannot know that it did."""
+    """End the command with an error if it did not check all rows, or cannot know whether it did."""
     if problem is not None:
         fail(f"{problem}; what is above is not all" if task.rows else problem, FAULT)
     if task.gaps and not accept_incomplete:
-        fail("rows of the source may be missing; --accept-incomplete goes by those that are there", FAULT)
+        fail("rows of the source may be missing; --accept-incomplete accepts those that are there", FAULT)
 
 
-def _known(rules: list[str]) -> frozenset[str]:
-    """Return the *rules*, all of which have to be some."""
+def _check_rules(rules: list[str]) -> frozenset[str]:
+    """Return *rules* as a set, or end the command if one is unknown."""
     for rule in rules:
         if rule not in RULES:
             fail(f"there is no rule {rule!r}; the rules are {', '.join(RULES)}", USAGE)
@@ -100,7 +100,7 @@ def _known(rules: list[str]) -> frozenset[str]:
 
 
 class _Lint:
-    """What is looked at, and how far."""
+    """One run of the checks over a source or the live tables, with its progress."""
 
     def __init__(self, connection: Connection, source: Source | None, layout: SourceLayout, progress: Progress) -> None:
         self._connection = connection
@@ -114,7 +114,7 @@ class _Lint:
 
     @property
     def reading(self) -> Reading | None:
-        """How the source was read, where there are several ways."""
+        """How the source was read; None if there is only one way."""
         return self._source.reading if self._source else None
 
     @property
@@ -123,7 +123,7 @@ class _Lint:
         return self._source.gaps if self._source else ()
 
     def findings(self) -> Iterator[Finding]:
-        """Give every finding."""
+        """Yield every finding, and count the rows."""
         settings, tables = self._connection.settings, self._layout.tables
         examination = Examination(
             settings.columns, settings.policy, live=self._source is None, tables=tables, clock=time.time
@@ -134,7 +134,7 @@ class _Lint:
             target = self._target()
             self._expected = sum(map(target.count, tables))
             rows = rows_of_tables(target, tables)
-        return findings_in(rows, examination, settings.columns, seen=self._seen)
+        return findings_in(rows, examination, settings.columns, seen=self._count_row)
 
     def _target(self) -> Target:
         settings = self._connection.settings
@@ -143,7 +143,7 @@ class _Lint:
         )
         return Target(client, settings, patience=Patience(), tell=PauseTeller(self._progress))
 
-    def _seen(self, table: Table) -> None:
+    def _count_row(self, table: Table) -> None:
         self.rows[table.value] += 1
         total = self.rows.total()
         if total % _TOLD_EVERY == 1:
@@ -152,7 +152,7 @@ class _Lint:
 
 
 class _JsonDocument:
-    """One document, written as the findings come: there may be many."""
+    """One JSON document, written finding by finding, because there may be many."""
 
     def __init__(self, name: str) -> None:
         self._separator = ""
@@ -164,7 +164,7 @@ class _JsonDocument:
         self._separator = ", "
 
     def end(self, task: _Lint, counts: FindingCounts, problem: str | None) -> None:
-        """Write what is known at the end."""
+        """Write the counts and the end of the document."""
         members = {
             "reading": None if task.reading is None else task.reading.as_json(),
             "incomplete": [gap.as_json() for gap in task.gaps],

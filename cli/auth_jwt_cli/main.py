@@ -1,4 +1,4 @@
-"""`auth-jwt`: what operators do to profiles, secrets, tokens and revocations, from a terminal or a script."""
+"""`auth-jwt`: operators manage profiles, secrets, tokens and revocations from a terminal or a script."""
 
 import io
 import sys
@@ -36,13 +36,13 @@ from auth_jwt_cli.output import (
 
 
 class Commands(TyperGroup):
-    """All commands; where errors become messages and exit codes, and never a traceback."""
+    """The group of all commands. It turns every error into a message and an exit code, never into a traceback."""
 
     def main(self, *args: Any, **options: Any) -> NoReturn:  # noqa: ANN401 - as Typer declares it
         """Run a command and end the process with its exit code."""
-        sys.exit(self._code_of(*args, **{**options, "standalone_mode": False}))
+        sys.exit(self._run(*args, **{**options, "standalone_mode": False}))
 
-    def _code_of(self, *args: Any, **options: Any) -> int:  # noqa: ANN401
+    def _run(self, *args: Any, **options: Any) -> int:  # noqa: ANN401
         try:
             return super().main(*args, **options) or 0
         except AuthJwtError as error:
@@ -50,10 +50,10 @@ class Commands(TyperGroup):
             return code_of(error)
         except typer.TyperException as error:
             told = error.format_message()
-            if told:  # otherwise the help was shown, since nothing else was asked
-                complain(_told(told))
+            if told:  # without a message, Typer has shown the help, because the command line had no command
+                complain(_safe_message(told))
             return USAGE
-        except typer.Abort as abort:  # of a question: Typer raises it for Ctrl-C as for the end of the input
+        except typer.Abort as abort:  # Typer raises it at a question, for Ctrl-C and for the end of the input
             complain("nothing was done")
             return INTERRUPTED if isinstance(abort.__context__, KeyboardInterrupt) else REFUSED
         except NotShown as problem:
@@ -61,7 +61,7 @@ class Commands(TyperGroup):
                 return UNREAD
             complain(f"the result could not be shown ({problem.reason})")
             return UNSHOWN
-        except Exception as error:  # noqa: BLE001 - whatever it is, its text may hold what nobody is to see
+        except Exception as error:  # noqa: BLE001 - the text of any error may hold a secret, so it is not shown
             complain(f"an error in this program: {_place_of(error)}")
             return FAULT
 
@@ -104,17 +104,17 @@ app.command("lint")(lint_command.lint)
 def main() -> None:
     """Run the command line."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # what the locale cannot write must not end a command that wrote
+        if isinstance(stream, io.TextIOWrapper):  # a character that the locale lacks must not end a command
             stream.reconfigure(errors="backslashreplace")
     app(prog_name="auth-jwt")
 
 
-def _told(told: str) -> str:
-    """Say what is wrong with a command line, without words that could be a secret put in the wrong place."""
-    for said in ("Got unexpected extra argument", "No such command"):
-        if told.startswith(said):
-            told = f"{said}; secrets and tokens are read from a prompt, a file or standard input only"
-    return f"{told.rstrip('.')}. See --help."
+def _safe_message(message: str) -> str:
+    """Return Typer's *message* about a command line, without words that could be a misplaced secret."""
+    for beginning in ("Got unexpected extra argument", "No such command"):
+        if message.startswith(beginning):
+            message = f"{beginning}; secrets and tokens are read from a prompt, a file or standard input only"
+    return f"{message.rstrip('.')}. See --help."
 
 
 def _place_of(error: BaseException) -> str:

@@ -1,6 +1,7 @@
-"""Keys in the forms in which people have them, read for what was meant; a row takes fewer forms.
+"""Mending: reads public keys in the many forms in which people keep them; a row accepts fewer forms.
 
-Nothing here decides what verifies: what is read becomes a public key, and the rules of verification judge that.
+This module does not decide what verifies. It turns its input into public keys, and the rules of verification judge
+them.
 """
 
 import json
@@ -22,7 +23,7 @@ from auth_jwt.provisioning.statements import weakness_in
 if TYPE_CHECKING:
     from auth_jwt.jose.asymmetric import PublicKey
 
-PRIVATE: Final = "this key is private: only its public part is written; keep the file from other eyes"
+PRIVATE: Final = "this key is private: only its public part is written; keep the file secret"
 
 _NUMBERS: Final = {"RSA": ("n", "e"), "EC": ("x", "y"), "OKP": ("x",)}
 _OCTETS: Final = {"P-256": 32, "P-384": 48, "P-521": 66, "Ed25519": 32, "Ed448": 57}
@@ -40,17 +41,17 @@ _BEGIN: Final = re.compile(r"-{3,5} ?BEGIN ", re.IGNORECASE)
 _HEADER: Final = re.compile(r"^[A-Za-z0-9-]+:(?:.*\\\n)*.*$", re.MULTILINE)  # RFC 1421 and RFC 4716
 _SSH: Final = re.compile(r"((?:ssh-|ecdsa-sha2-)[a-z0-9-]+)\s+(AAAA[A-Za-z0-9+/=]+)")
 _PUTTY: Final = re.compile(r"Public-Lines: (\d{1,3})\r?\n")
-_DEPTH: Final = 3  # how often one form may be wrapped in another
+_DEPTH: Final = 3  # how many forms may be nested in each other
 
 
 @dataclass(slots=True)
 class MendedKey:
-    """A public key, as a row should have it.
+    """A public key that was read, with notes about it.
 
     Attributes:
         key: the key object.
-        kid: its id, where it has one.
-        notes: what was mended, or has to be known, for people.
+        kid: its id; None if it has none.
+        notes: what was mended, and what people should know about the key.
     """
 
     key: "PublicKey" = field(repr=False)
@@ -59,42 +60,42 @@ class MendedKey:
 
     @property
     def pem(self) -> str:
-        """The key as a `PUBLIC KEY` block."""
+        """The key as a PEM block `PUBLIC KEY`, as a row should have it."""
         from auth_jwt.jose import asymmetric
 
         return asymmetric.public_pem(self.key)
 
 
 def keys_of_jwk_text(text: str, *, kid: str | None = None) -> list[MendedKey]:
-    """Return the public keys of a JWK or JWKS, as servers really publish them.
+    """Return the public keys of a JWK or JWKS, even with the flaws that servers publish.
 
     Args:
         text: the JSON.
-        kid: of a set, only the key of this id.
+        kid: the id of the wanted key; None means all keys.
 
     Raises:
-        Invalid: there is none that verifies anything.
+        Invalid: no key in it can verify tokens.
     """
     try:
         document = strict_json_object(text)
     except (ValueError, RecursionError):
-        raise Invalid("it is no JSON object") from None
-    return _of_jwks(document, kid)
+        raise Invalid("it is not a JSON object") from None
+    return _read_jwks(document, kid)
 
 
 def keys_in(octets: bytes, *, kid: str | None = None) -> list[MendedKey]:
-    """Return the public keys in a file, whatever form they are in.
+    """Return the public keys in a file, whatever their form.
 
     Args:
-        octets: what the file holds.
-        kid: of several keys with ids, only the one of this id.
+        octets: the content of the file.
+        kid: the id of the wanted key; None means all keys.
 
     Raises:
-        Invalid: there is no key in it that can be read, or none that verifies anything.
+        Invalid: no key in it can be read, or none can verify tokens.
     """
     keys: dict[str, MendedKey] = {}
     problems: list[str] = []
-    for key in _of_octets(octets, _DEPTH):
+    for key in _read_octets(octets, _DEPTH):
         if kid is None or key.kid == kid:
             try:
                 _check(key)
@@ -104,7 +105,7 @@ def keys_in(octets: bytes, *, kid: str | None = None) -> list[MendedKey]:
                 keys.setdefault(key.pem, key)
     if not keys:
         raise Invalid("; ".join(dict.fromkeys(problems)) or (_NO_KEY if kid is None else _NO_SUCH_KEY))
-    return _telling(list(keys.values()), problems)
+    return _note_problems(list(keys.values()), problems)
 
 
 _NO_SUCH_KEY: Final = "there is no such key in it"
@@ -117,7 +118,7 @@ _NO_KEY: Final = (
 # -- JWK --------------------------------------------------------------------------------------------------------------
 
 
-def _of_jwks(document: Mapping[str, Any], kid: str | None) -> list[MendedKey]:
+def _read_jwks(document: Mapping[str, Any], kid: str | None) -> list[MendedKey]:
     is_set = document.get("kty") is None
     entries = document.get("keys") if is_set else [document]
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
@@ -127,21 +128,21 @@ def _of_jwks(document: Mapping[str, Any], kid: str | None) -> list[MendedKey]:
         if kid is not None and entry.get("kid") != kid:
             continue
         try:
-            keys.append(_of_jwk(entry))
+            keys.append(_read_jwk(entry))
         except Invalid as problem:
             problems.append(f"key {entry['kid']!r}: {problem}" if isinstance(entry.get("kid"), str) else str(problem))
     if not keys:
         raise Invalid("; ".join(dict.fromkeys(problems)) or _NO_SUCH_KEY)
-    return _telling(keys, problems)
+    return _note_problems(keys, problems)
 
 
-def _telling(keys: list[MendedKey], problems: list[str]) -> list[MendedKey]:
-    """Have the first of *keys* tell of those that are left out."""
+def _note_problems(keys: list[MendedKey], problems: list[str]) -> list[MendedKey]:
+    """Add notes about the keys that are left out to the first of *keys*."""
     keys[0].notes += tuple(f"left out: {problem}" for problem in dict.fromkeys(problems))
     return keys
 
 
-def _of_jwk(entry: Mapping[str, Any]) -> MendedKey:
+def _read_jwk(entry: Mapping[str, Any]) -> MendedKey:
     from auth_jwt.jose import asymmetric
 
     jwk = {name: value for name, value in entry.items() if value is not None}
@@ -155,8 +156,8 @@ def _of_jwk(entry: Mapping[str, Any]) -> MendedKey:
     notes = [PRIVATE] if any(jwk.get(name) not in _NOTHING for name in _PRIVATE_MEMBERS) else []
     numbers: dict[str, Any] = {name: jwk[name] for name in ("kty", "crv") if name in jwk}
     for name in _NUMBERS.get(str(jwk.get("kty")), ()):
-        numbers[name], told = _mended_number(jwk, name)
-        notes += told
+        numbers[name], mends = _mend_number(jwk, name)
+        notes += mends
     try:
         key = asymmetric.public_key_of_jwk(numbers)
     except InvalidKey as problem:
@@ -167,8 +168,8 @@ def _of_jwk(entry: Mapping[str, Any]) -> MendedKey:
     return mended
 
 
-def _mended_number(jwk: Mapping[str, Any], name: str) -> tuple[object, list[str]]:
-    """Return a number of a JWK as it should be written, and what was wrong with it."""
+def _mend_number(jwk: Mapping[str, Any], name: str) -> tuple[object, list[str]]:
+    """Return a number of a JWK in its correct form, and notes about what was wrong."""
     text = jwk.get(name)
     if not isinstance(text, str):
         return text, []
@@ -182,21 +183,21 @@ def _mended_number(jwk: Mapping[str, Any], name: str) -> tuple[object, list[str]
     if bare != joined.rstrip("="):
         notes.append(f"`{name}` was in the standard base64 alphabet, not in base64url's")
     if len(bare) % 4 == 1 or not _BASE64.fullmatch(bare):
-        return text, []  # nothing that we know how to mend
+        return text, []  # not a flaw that can be mended
     octets = b64decode(bare + "=" * (-len(bare) % 4), altchars=b"-_")
     needed = _OCTETS.get(str(jwk.get("crv")), len(octets)) if jwk.get("kty") != "RSA" else len(octets.lstrip(b"\0"))
     if len(octets) > needed and not any(octets[:-needed]):
         notes.append(f"`{name}` began with zeros that do not belong there")
         octets = octets[-needed:]
-    elif len(octets) < needed and jwk.get("kty") == "EC":  # of the others, no point would show that zeros are wrong
+    elif len(octets) < needed and jwk.get("kty") == "EC":  # only EC has a curve equation that reveals wrong zeros
         notes.append(
             f"`{name}` had {len(octets)} octets, and {jwk['crv']} needs {needed}: it got its leading zeros back"
         )
         octets = octets.rjust(needed, b"\0")
-    return _base64url(octets), notes
+    return _encode_base64url(octets), notes
 
 
-def _base64url(octets: bytes) -> str:
+def _encode_base64url(octets: bytes) -> str:
     from jwt.utils import base64url_encode
 
     return base64url_encode(octets).decode("ascii")
@@ -206,10 +207,10 @@ def _base64url(octets: bytes) -> str:
 
 
 def _check(mended: MendedKey) -> None:
-    """See that a key is good for a row.
+    """Check that a key can be used in a row.
 
     Raises:
-        Invalid: it is good for nothing.
+        Invalid: it can verify no token, anybody could sign with it, or it is a published key.
     """
     from auth_jwt.jose import asymmetric
 
@@ -223,20 +224,20 @@ def _check(mended: MendedKey) -> None:
         raise Invalid("it is a key that is printed in an RFC or on a well-known page: everybody has it")
 
 
-def _of_octets(octets: bytes, depth: int) -> Iterator[MendedKey]:
-    der = list(_of_der(octets))
+def _read_octets(octets: bytes, depth: int) -> Iterator[MendedKey]:
+    der = list(_read_der(octets))
     if der or not depth:
         yield from der
         return
-    text, notes = _decoded(octets)
+    text, notes = _decode(octets)
     if text is not None:
-        for key in _of_text(text, depth):
+        for key in _read_text(text, depth):
             key.notes = (*notes, *key.notes)
             yield key
 
 
-def _decoded(octets: bytes) -> tuple[str | None, tuple[str, ...]]:
-    """Return the text that *octets* are, and what was wrong with it."""
+def _decode(octets: bytes) -> tuple[str | None, tuple[str, ...]]:
+    """Return the text of *octets*, and notes about its encoding; None if they are not text."""
     for mark, encoding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
         if octets.startswith(mark):
             with suppress(UnicodeDecodeError):
@@ -252,73 +253,73 @@ def _decoded(octets: bytes) -> tuple[str | None, tuple[str, ...]]:
     return text.removeprefix("\ufeff"), ("the file began with a byte order mark",) if text.startswith("\ufeff") else ()
 
 
-def _of_text(text: str, depth: int) -> Iterator[MendedKey]:
-    document = _json(text)
+def _read_text(text: str, depth: int) -> Iterator[MendedKey]:
+    document = _parse_json(text)
     if isinstance(document, str | list | dict):
-        yield from _of_json(document, text, depth)
+        yield from _read_json(document, text, depth)
     elif _BEGIN.search(text):
-        yield from _of_pem(text)
+        yield from _read_pem(text)
     elif putty := _PUTTY.search(text):
         lines = text[putty.end() :].splitlines()[: int(putty[1])]
-        yield from _noted(_of_ssh_blob("".join(lines)), PRIVATE)
+        yield from _add_note(_read_ssh_blob("".join(lines)), PRIVATE)
     elif _SSH.search(text):
         for line in _SSH.finditer(text):
-            yield from _of_ssh(f"{line[1]} {line[2]}")
+            yield from _read_ssh(f"{line[1]} {line[2]}")
     else:
-        yield from _of_encoded(text, depth)
+        yield from _read_encoded(text, depth)
 
 
-def _of_json(document: str | list[Any] | dict[str, Any], text: str, depth: int) -> Iterator[MendedKey]:
+def _read_json(document: str | list[Any] | dict[str, Any], text: str, depth: int) -> Iterator[MendedKey]:
     if isinstance(document, str):
-        yield from _of_octets(document.encode("utf-8", "replace"), depth - 1)
+        yield from _read_octets(document.encode("utf-8", "replace"), depth - 1)
     elif isinstance(document, list):
-        yield from _of_jwks({"keys": document}, None)
+        yield from _read_jwks({"keys": document}, None)
     elif "kty" in document or "keys" in document:
         yield from keys_of_jwk_text(text)
     else:
         for kid, value in document.items():
-            for key in _of_text(value, depth - 1) if isinstance(value, str) and depth > 1 else ():
+            for key in _read_text(value, depth - 1) if isinstance(value, str) and depth > 1 else ():
                 key.kid = kid
                 yield key
 
 
-def _json(text: str) -> object:
+def _parse_json(text: str) -> object:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
         return None
 
 
-def _of_pem(text: str) -> Iterator[MendedKey]:
-    """Give the keys in blocks of PEM, however damaged their lines are."""
+def _read_pem(text: str) -> Iterator[MendedKey]:
+    """Yield the keys in PEM blocks, even if their lines are damaged."""
     whole = _BREAK.sub("\n", text) if _BREAK.search(text) else text
     for block in _BLOCK.finditer(whole):
         label, body = block[1], block[2]
         inner = _HEADER.sub("", body)
         run = _BASE64.match(_BLANKS.sub("", inner).replace('"', "").replace("'", "").replace("\\", ""))
-        octets = None if run is None else _from_base64(run[0])
+        octets = None if run is None else _decode_base64(run[0])
         kind = label.upper()
         if "ENCRYPTED" in kind or "ENCRYPTED" in body:
             raise Invalid("an encrypted private key: ask its owner for the public key")
         if kind == "OPENSSH PRIVATE KEY":
-            yield from _noted(_of_openssh_private(octets or b""), PRIVATE)
+            yield from _add_note(_read_openssh_private(octets or b""), PRIVATE)
         elif "SSH2" in kind:
-            yield from _of_ssh_blob("" if run is None else run[0])
+            yield from _read_ssh_blob("" if run is None else run[0])
         elif octets is not None:
-            yield from _of_der(octets)
+            yield from _read_der(octets)
 
 
-def _of_encoded(text: str, depth: int) -> Iterator[MendedKey]:
-    """Give the keys that base64 or hex stands for."""
+def _read_encoded(text: str, depth: int) -> Iterator[MendedKey]:
+    """Yield the keys in base64 or hex."""
     joined = _BLANKS.sub("", _BREAK.sub("", text)).strip("\"'")
     digits = _HEX_MARKS.sub("", joined)
     if _HEX.fullmatch(digits):
-        yield from _of_octets(bytes.fromhex(digits), depth - 1)
-    elif _BASE64.fullmatch(joined) and (octets := _from_base64(joined)) is not None:
-        yield from _of_octets(octets, depth - 1)
+        yield from _read_octets(bytes.fromhex(digits), depth - 1)
+    elif _BASE64.fullmatch(joined) and (octets := _decode_base64(joined)) is not None:
+        yield from _read_octets(octets, depth - 1)
 
 
-def _from_base64(run: str) -> bytes | None:
+def _decode_base64(run: str) -> bytes | None:
     bare = run.rstrip("=").replace("-", "+").replace("_", "/")
     try:
         return b64decode(bare + "=" * (-len(bare) % 4))
@@ -326,8 +327,8 @@ def _from_base64(run: str) -> bytes | None:
         return None
 
 
-def _of_der(octets: bytes) -> Iterator[MendedKey]:
-    """Give the keys of DER: a public key, a certificate or several, or a private key."""
+def _read_der(octets: bytes) -> Iterator[MendedKey]:
+    """Yield the keys in DER: of a public key, of one or several certificates, or of a private key."""
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import load_der_private_key, load_der_public_key, pkcs7
 
@@ -343,43 +344,43 @@ def _of_der(octets: bytes) -> Iterator[MendedKey]:
     if not octets.startswith(b"\x30"):
         return
     for read, note in ways:
-        objects = _quietly(read)
+        objects = _try_to_read(read)
         if objects:
-            yield from _noted(_of_objects(objects), note)
+            yield from _add_note(_read_objects(objects), note)
             return
 
 
-def _of_openssh_private(octets: bytes) -> Iterator[MendedKey]:
-    """Give the public key that stands before the private one, encrypted or not (OpenSSH's PROTOCOL.key)."""
+def _read_openssh_private(octets: bytes) -> Iterator[MendedKey]:
+    """Yield the public key, which precedes the private one even if that is encrypted (OpenSSH's PROTOCOL.key)."""
     head = re.match(rb"openssh-key-v1\0", octets)
     if head is None:
         return
     rest = octets[head.end() :]
     try:
-        for _ in range(3):  # the cipher, the derivation of its key, and its options
+        for _ in range(3):  # the cipher, the key derivation function, and its options
             rest = rest[4 + int.from_bytes(rest[:4], "big") :]
         length = int.from_bytes(rest[4:8], "big")
         blob = rest[8 : 8 + length]
     except IndexError:
         return
-    yield from _of_ssh_blob(b64encode(blob).decode("ascii"))
+    yield from _read_ssh_blob(b64encode(blob).decode("ascii"))
 
 
-def _of_ssh_blob(blob: str) -> Iterator[MendedKey]:
-    """Give the key of the base64 that stands behind its type in an OpenSSH line."""
-    octets = _from_base64(blob) or b""
+def _read_ssh_blob(blob: str) -> Iterator[MendedKey]:
+    """Yield the key in *blob*, the base64 that follows the key type in an OpenSSH line."""
+    octets = _decode_base64(blob) or b""
     kind = octets[4 : 4 + int.from_bytes(octets[:4], "big")]
     if kind and kind.isascii():
-        yield from _of_ssh(f"{kind.decode('ascii')} {blob}")
+        yield from _read_ssh(f"{kind.decode('ascii')} {blob}")
 
 
-def _of_ssh(line: str) -> Iterator[MendedKey]:
+def _read_ssh(line: str) -> Iterator[MendedKey]:
     from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 
-    yield from _of_objects(_quietly(lambda: [load_ssh_public_key(line.encode())]))
+    yield from _read_objects(_try_to_read(lambda: [load_ssh_public_key(line.encode())]))
 
 
-def _of_objects(objects: list[Any]) -> Iterator[MendedKey]:
+def _read_objects(objects: list[Any]) -> Iterator[MendedKey]:
     from auth_jwt.jose import asymmetric
 
     for found in objects:
@@ -388,16 +389,16 @@ def _of_objects(objects: list[Any]) -> Iterator[MendedKey]:
         yield MendedKey(found)
 
 
-def _noted(keys: Iterator[MendedKey], note: str | None) -> Iterator[MendedKey]:
+def _add_note(keys: Iterator[MendedKey], note: str | None) -> Iterator[MendedKey]:
     for key in keys:
         if note is not None:
             key.notes += (note,)
         yield key
 
 
-def _quietly(read: Callable[[], list[Any]]) -> list[Any]:
-    """Return what a foreign parser makes of hostile bytes; nothing, where they are not of its form."""
+def _try_to_read(read: Callable[[], list[Any]]) -> list[Any]:
+    """Return the result of a foreign parser of hostile bytes; an empty list if it raises any error."""
     with warnings.catch_warnings(), suppress(Exception):
-        warnings.simplefilter("ignore")  # odd serial numbers and the like are no matter here
+        warnings.simplefilter("ignore")  # odd serial numbers and the like do not matter here
         return read()
     return []

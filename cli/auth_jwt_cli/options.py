@@ -1,4 +1,4 @@
-"""The options that commands share, declared once."""
+"""The options that commands share, each declared once."""
 
 import functools
 import inspect
@@ -14,7 +14,7 @@ from auth_jwt.provisioning.audit import AuditEntry, WriteOutcome
 from auth_jwt_cli.connection import Connection, Where
 from auth_jwt_cli.output import UNSHOWN, Misused, NotShown, Output, fail
 
-_TABLES: Final = "Which tables: settings of the service, from here unless told otherwise"
+_TABLES: Final = "Which tables: the service's settings, by default from this environment"
 
 _SHARED: Final[dict[str, tuple[Any, object]]] = {
     "function": (
@@ -41,7 +41,7 @@ _SHARED: Final[dict[str, tuple[Any, object]]] = {
         Annotated[
             list[str] | None,
             typer.Option(
-                "--set", help="One setting, over the others: PROFILES_TABLE=users. May be repeated.",
+                "--set", help="Override one setting: PROFILES_TABLE=users. May be repeated.",
                 rich_help_panel=_TABLES, metavar="NAME=VALUE",
             ),
         ],
@@ -65,7 +65,7 @@ _AUDIT: Final[dict[str, tuple[Any, object]]] = {
             Path | None,
             typer.Option(
                 "--audit-log",
-                help="Where this write is noted; `-` is standard error. "
+                help="The audit file for this write; `-` is standard error. "
                 "[default: $AUTH_JWT_AUDIT_LOG, or auth-jwt/audit.log in $XDG_STATE_HOME]",
                 metavar="FILE",
             ),
@@ -81,14 +81,14 @@ _ESCAPED: Final = Annotated[
     bool,
     typer.Option(
         "--escaped",
-        help="TAG and ID are written with the escapes of JSON: `\\u0000` for a NUL, which no argument can hold.",
+        help="TAG and ID contain the escapes of JSON, such as `\\u0000` for a NUL, which no argument can hold.",
     ),
 ]
 _ROWS: Final = ("tag", "secret_id")
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
-Tag = Annotated[str, typer.Argument(metavar="TAG", help="The tag that tokens name.")]
+Tag = Annotated[str, typer.Argument(metavar="TAG", help="The tag, as tokens carry it.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Out = Annotated[
     Path | None,
@@ -100,7 +100,7 @@ SecretFile = Annotated[
         "--secret-file",
         metavar="FILE",
         help="Read the secret from a file (`-` is standard input): HMAC text, PEM, JWK or JWKS. "
-        "One end of line at its end is not part of it.",
+        "A line end at its end is not part of the secret.",
     ),
 ]
 Exact = Annotated[bool, typer.Option("--exact", help="Every byte of the file is part of the secret.")]
@@ -110,8 +110,8 @@ Algorithms = Annotated[
         "--alg",
         "--algorithms",
         metavar="LIST",
-        help="What it may verify, `HS256` say; without it, all that fit it. A text that may be something else than an "
-        "HMAC secret needs it.",
+        help="The algorithms it may verify, such as `HS256`; without it, all that fit it. Needed for a text that could "
+        "be something else than an HMAC secret.",
     ),
 ]
 TokenFile = Annotated[
@@ -121,30 +121,32 @@ TokenFile = Annotated[
 
 
 def named_algorithms(text: str | None) -> tuple[str, ...] | None:
-    """Return the algorithms that `--alg` names; None where it is not there."""
+    """Return the algorithms that `--alg` names; None without the option."""
     return None if text is None else tuple(name.strip() for name in text.split(","))
 
 
 def reads_tables(command: Command) -> Command:
-    """Give a *command* the options that name tables; its parameter `connection` is made of them."""
-    return with_options(_taking_escapes(command), "connection", {**_SHARED, **_JSON}, _connection)
+    """Give a *command* the options that select tables; they replace its parameter `connection`."""
+    return with_options(_accept_escapes(command), "connection", {**_SHARED, **_JSON}, _connection)
 
 
 def writes_tables(command: Command) -> Command:
-    """Give a *command* the options that name tables and the audit; its parameter `connection` is made of them.
+    """Give a *command* the options that select tables and the audit file; they replace its parameter `connection`.
 
-    If it ends before its time, it says what was written, or may have been.
+    If the command fails or is interrupted, a warning tells what was written, or may have been.
     """
-    told = _telling_of_writes(_taking_escapes(command))
-    return with_options(told, "connection", {**_AUDIT, **_SHARED, **_JSON}, _connection)
+    reporting = _report_writes(_accept_escapes(command))
+    return with_options(reporting, "connection", {**_AUDIT, **_SHARED, **_JSON}, _connection)
 
 
 def writes_output(command: Command) -> Command:
-    """Give a *command* the option `--json`; its parameter `output` is made of it."""
+    """Give a *command* the option `--json`; it replaces its parameter `output`."""
     return with_options(command, "output", _JSON, lambda as_json: Output(as_json=as_json))
 
 
-def _telling_of_writes(command: Command) -> Command:
+def _report_writes(command: Command) -> Command:
+    """Let a *command* that fails after a write tell what was written."""
+
     @functools.wraps(command)
     def run(*arguments: Any, connection: Connection, **values: Any) -> None:  # noqa: ANN401
         try:
@@ -153,17 +155,18 @@ def _telling_of_writes(command: Command) -> Command:
             write = connection.last_write
             if write is None:
                 raise
-            fail(f"{_told(write)}, but it could not be shown ({problem.reason}){_remedy(write, problem)}", UNSHOWN)
+            reason = f"it could not be shown ({problem.reason})"
+            fail(f"{_describe_write(write)}, but {reason}{_remedy(write, problem)}", UNSHOWN)
         except (AuthJwtError, KeyboardInterrupt):
             if connection.last_write is not None:
-                connection.output.warn(_told(connection.last_write))
+                connection.output.warn(_describe_write(connection.last_write))
             raise
 
     return run  # type: ignore[return-value]
 
 
-def _taking_escapes(command: Command) -> Command:
-    """Give a *command* that names a row the option `--escaped`."""
+def _accept_escapes(command: Command) -> Command:
+    """Give a *command* the option `--escaped`, if it names a row."""
     signature = inspect.signature(command)
     if "tag" not in signature.parameters:
         return command
@@ -171,7 +174,7 @@ def _taking_escapes(command: Command) -> Command:
     @functools.wraps(command)
     def run(*arguments: Any, escaped: bool, **values: Any) -> None:  # noqa: ANN401
         if escaped:
-            values |= {name: _unescaped(values[name]) for name in _ROWS if values.get(name) is not None}
+            values |= {name: _unescape(values[name]) for name in _ROWS if values.get(name) is not None}
         command(*arguments, **values)
 
     option = inspect.Parameter("escaped", inspect.Parameter.KEYWORD_ONLY, annotation=_ESCAPED, default=False)
@@ -179,7 +182,7 @@ def _taking_escapes(command: Command) -> Command:
     return run  # type: ignore[return-value]
 
 
-def _unescaped(text: str) -> str:
+def _unescape(text: str) -> str:
     try:
         value = json.loads(f'"{text}"', strict=False)
     except ValueError:
@@ -189,7 +192,7 @@ def _unescaped(text: str) -> str:
     return value
 
 
-def _told(write: AuditEntry) -> str:
+def _describe_write(write: AuditEntry) -> str:
     what = f"{write.action} of {write.tag!r}{'' if write.id is None else f', {write.id!r},'}"
     if write.outcome is WriteOutcome.UNKNOWN:
         return f"{what} may have been done, or not: look before you do it again"
@@ -210,7 +213,7 @@ def _connection(as_json: bool, given: list[str] | None, aws_profile: str | None,
 def with_options(
     command: Command, name: str, options: dict[str, tuple[Any, object]], make: Callable[..., object]
 ) -> Command:
-    """Replace the parameter *name* of a *command* by *options*, of which *make* makes its value."""
+    """Replace the parameter *name* of a *command* by *options*; *make* makes its value from their values."""
     signature = inspect.signature(command)
     own = [parameter for parameter in signature.parameters.values() if parameter.name != name]
     added = [

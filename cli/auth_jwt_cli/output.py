@@ -1,4 +1,4 @@
-"""What the commands write: results to standard output, for people or as JSON; everything else to standard error."""
+"""The output of commands: results go to standard output, as text or JSON; everything else goes to standard error."""
 
 import contextlib
 import errno
@@ -21,34 +21,34 @@ CONFLICT: Final = 3
 FAULT: Final = 4
 UNSHOWN: Final = 5
 INTERRUPTED: Final = 130
-UNREAD: Final = 141  # as a shell says of what SIGPIPE ended
+UNREAD: Final = 141  # the code that a shell reports for a process that SIGPIPE ended
 EXIT_CODES: Final[Mapping[int, str]] = {
     0: "done; of `token explain`: the token would be accepted",
-    REFUSED: "rejected, not found, or not confirmed; of `token explain`: the token would be refused; "
+    REFUSED: "rejected, not found, or not confirmed; of `token explain`: the token would be denied; "
     "of `config check` and `lint`: something is wrong",
     USAGE: "the command line is wrong",
     CONFLICT: "the tables hold something else than the command supposes: look at them, then try again",
-    FAULT: "the tables cannot be used (unreachable, missing, not permitted), or a setting cannot be",
+    FAULT: "the tables cannot be used (unreachable, missing, not permitted), or a setting has an invalid value",
     UNSHOWN: "the result could not be shown; what was to be written to the tables is written",
     INTERRUPTED: "interrupted; standard error says so if something was, or may have been, written",
     UNREAD: "nobody read the result to its end, and there was nothing to write",
 }
 """What each exit code means."""
 
-_WIDE: Final = 250  # of what is not a terminal: nothing is to be cut off there
+_WIDE: Final = 250  # columns, where output is no terminal, so that nothing is cut off
 
 
 class Misused(Invalid):
-    """The command line is wrong in a way that only the command itself sees."""
+    """The command line is wrong, in a way that only the command itself can detect."""
 
 
 class NotShown(Exception):
-    """Standard output does not take a result.
+    """The result could not be written to standard output.
 
     Attributes:
-        reason: why.
-        is_unread: whether that is because nobody reads it any more: `| head`.
-        lost: what of it is not shown again, a value made here; None when nothing is.
+        reason: why it could not be written.
+        is_unread: whether the reader has stopped reading, as `head` does.
+        lost: the name of a generated value that is lost with it; None if nothing is lost.
     """
 
     def __init__(self, reason: str, *, is_unread: bool = False, lost: str | None = None) -> None:
@@ -59,22 +59,22 @@ class NotShown(Exception):
 
 
 class Output:
-    """Where one command writes.
+    """The output of one command.
 
     Attributes:
-        as_json: whether results are JSON documents, one a command, for other programs.
+        as_json: whether the result is written as one JSON document, for other programs.
     """
 
     def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
 
     def show(self, document: Any, *parts: RenderableType) -> None:  # noqa: ANN401 - any JSON value
-        """Show a result: the *document* as JSON, or the *parts* to people.
+        """Show a result: the *document* as JSON, or else the *parts* as text.
 
         Raises:
-            NotShown: standard output does not take it.
+            NotShown: standard output cannot be written.
         """
-        with _shown():
+        with _detect_closed_output():
             if self.as_json:
                 _write(f"{json.dumps(document)}\n", sys.stdout)
             else:
@@ -82,32 +82,32 @@ class Output:
                     _print(part, sys.stdout)
 
     def write(self, text: str) -> None:
-        """Write a part of a document that comes bit by bit.
+        """Write one part of a document that is written in parts.
 
         Raises:
-            NotShown: standard output does not take it.
+            NotShown: standard output cannot be written.
         """
-        with _shown():
+        with _detect_closed_output():
             _write(text, sys.stdout)
 
     def aside(self, part: RenderableType) -> None:
-        """Show people something that is not the result."""
-        with contextlib.suppress(OSError):  # the result counts
+        """Show something that is not the result on standard error."""
+        with contextlib.suppress(OSError):  # only the result matters
             _print(part, sys.stderr)
 
     def note(self, text: str) -> None:
-        """Tell people something beside the result."""
+        """Write a note to standard error."""
         _say(text)
 
     def warn(self, text: str) -> None:
-        """Tell people of something that is not as it should be."""
+        """Write a warning to standard error."""
         warn(text)
 
     def confirm(self, question: str, *, yes: bool) -> None:
-        """Go on only if a person at a terminal agrees, or if *yes* was said beforehand.
+        """Continue only if *yes* is given, or a person at the terminal agrees.
 
         Raises:
-            typer.Exit: neither is so.
+            typer.Exit: the person does not agree, or there is no terminal.
         """
         if yes:
             return
@@ -120,22 +120,22 @@ class Output:
 
 
 def is_interactive() -> bool:
-    """Tell whether a person can be asked."""
+    """Tell whether a person at a terminal can answer questions."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def complain(message: str) -> None:
-    """Say what is wrong."""
+    """Write an error message to standard error."""
     _say(message, "Error: ", "bold red")
 
 
 def warn(message: str) -> None:
-    """Tell people of something that is not as it should be."""
+    """Write a warning to standard error."""
     _say(message, "Warning: ", "yellow")
 
 
 def code_of(error: AuthJwtError) -> int:
-    """Return the exit code that an *error* has."""
+    """Return the exit code for an *error*."""
     codes: tuple[tuple[type[AuthJwtError], int], ...] = (
         (Misused, USAGE),
         (Conflict, CONFLICT),
@@ -146,13 +146,13 @@ def code_of(error: AuthJwtError) -> int:
 
 
 def fail(message: str, code: int) -> NoReturn:
-    """Say what is wrong, and end with *code*."""
+    """Write an error message, and end the command with the exit code *code*."""
     complain(message)
     raise typer.Exit(code)
 
 
 def shown(value: object) -> str:
-    """Return *value* on one line, with what a terminal would obey made visible."""
+    """Return *value* on one line, with control characters escaped, so that it cannot control the terminal."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     text = "-" if value is None else str(value)
@@ -160,7 +160,7 @@ def shown(value: object) -> str:
 
 
 def table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    """Make a table of plain text."""
+    """Make a table of plain text with *titles*."""
     drawn = Table(*titles, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in drawn.columns:
         column.overflow = "fold"
@@ -170,7 +170,7 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
 
 
 def details(pairs: Mapping[str, object]) -> Table:
-    """Make a table of names and values."""
+    """Make a table without titles: a name and its value in each row."""
     drawn = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     drawn.add_column(style="bold", no_wrap=True)
     drawn.add_column(overflow="fold")
@@ -191,12 +191,12 @@ def marked(rows: Iterable[tuple[tuple[str, str], str, str]]) -> Table:
 
 
 def counted(number: int, word: str) -> str:
-    """Say how many: `1 secret`, `2 secrets`."""
+    """Return the number with its noun: `1 secret`, `2 secrets`."""
     return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 @contextlib.contextmanager
-def _shown() -> Iterator[None]:
+def _detect_closed_output() -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -204,25 +204,25 @@ def _shown() -> Iterator[None]:
 
 
 def _print(part: RenderableType, stream: IO[str] | None, *, soft_wrap: bool = False) -> None:
-    """Print without the blanks with which tables fill their last column."""
+    """Print without trailing blanks, with which Rich fills the last column of tables."""
     console = _console(stream)
-    with console.capture() as captured:  # so that Rich itself writes nothing: it would end the process at a broken pipe
+    with console.capture() as captured:  # Rich must not write by itself: it ends the process at a broken pipe
         console.print(part, markup=False, soft_wrap=soft_wrap or isinstance(part, str))
     _write("".join(f"{line.rstrip()}\n" for line in captured.get().split("\n")[:-1]), stream)
 
 
 def _write(text: str, stream: IO[str] | None) -> None:
-    """Write *text* to the end.
+    """Write the whole *text* to *stream*.
 
     Raises:
-        OSError: the *stream* does not take it. What is left of it goes nowhere, or the interpreter would try again as
-            it ends, and complain.
+        OSError: the stream cannot be written. The rest is then discarded: otherwise the interpreter would try to write
+            it at exit, and print an error.
     """
-    if stream is None:  # as Python has it where the descriptor is closed
+    if stream is None:  # Python sets None if the descriptor is closed
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     try:
         stream.write(text)
-        stream.flush()  # where nobody reads any more, that is to be known here
+        stream.flush()  # so that a reader who has gone is noticed here
     except OSError:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
@@ -231,11 +231,11 @@ def _write(text: str, stream: IO[str] | None) -> None:
 
 
 def _say(text: str, label: str = "", style: str = "") -> None:
-    with contextlib.suppress(OSError):  # whoever does not listen is not to change how a command ends
+    with contextlib.suppress(OSError):  # a closed standard error must not change the exit code
         _print(Text.assemble((label, style), shown(text)), sys.stderr, soft_wrap=True)
 
 
 def _console(stream: IO[str] | None) -> Console:
-    """Make a console: Rich leaves colours out where there is no terminal, and where NO_COLOR is set."""
+    """Make a console. Rich omits colours without a terminal, and when NO_COLOR is set."""
     width = None if stream is not None and stream.isatty() else _WIDE
     return Console(file=stream, highlight=False, emoji=False, width=width)

@@ -1,7 +1,7 @@
-"""Files that only their owner may read: audit files, reports, values made here. They are opened here and nowhere else.
+"""Files that only their owner may read: audit files, reports, generated values. Only this module opens them.
 
-A name that leads elsewhere is not followed, so nobody who can write into a folder can have a file of somebody else
-written over, or read what is written. A file that was there is narrowed to its owner before anything is added to it.
+Links are not followed. So nobody who can write into the folder can redirect a write to another file, or read what is
+written. Before anything is added to an existing file, its mode is restricted to the owner.
 """
 
 import os
@@ -11,46 +11,47 @@ from pathlib import Path
 from typing import Final
 
 _OWNER_ONLY: Final = 0o600
-_SAFE: Final = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe must not make us wait
+_SAFE: Final = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # opening a pipe must not block
 
 
 class NotPrivate(OSError):
-    """A file cannot be kept to its owner. Its `strerror` says why, as that of any `OSError`."""
+    """The file cannot be kept private to its owner. `strerror` says why, as in every `OSError`."""
 
     def __init__(self, why: str) -> None:
         super().__init__(None, why)
 
 
-def appended(path: Path, *, tell: Callable[[str], None]) -> int:
-    """Open the file at *path* to append to it, made if need be, and return its descriptor.
+def open_to_append(path: Path, *, tell: Callable[[str], None]) -> int:
+    """Open or create the file at *path* for appending, and return its descriptor.
 
     Args:
-        path: of a file, or of a device such as /dev/null.
-        tell: is told when others could read the file, and no longer can.
+        path: the path of a file, or of a device such as /dev/null.
+        tell: receives a warning if others could read the file until now.
 
     Raises:
-        OSError: it cannot be opened, is a link, is of somebody else, or lies where anybody may put another there.
+        OSError: the file cannot be opened, is a link, belongs to somebody else, or is in a folder in which anybody
+            could replace it.
     """
-    return _opened(path, os.O_APPEND, tell)
+    return _open(path, os.O_APPEND, tell)
 
 
 def replaced(path: Path, *, tell: Callable[[str], None]) -> int:
-    """Open the file at *path* without what was in it, as `appended` does.
+    """Open or create the file at *path*, delete its content, and return its descriptor.
 
     Raises:
-        OSError: as of `appended`.
+        OSError: as in `open_to_append`.
     """
-    descriptor = _opened(path, 0, tell)
+    descriptor = _open(path, 0, tell)
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.ftruncate(descriptor, 0)
     return descriptor
 
 
 class NewFile:
-    """A file that was not there before.
+    """A file that did not exist before.
 
     Raises:
-        OSError: it is there already, cannot be made, or lies where anybody may put another in its place.
+        OSError: the file exists, cannot be created, or is in a folder in which anybody could replace it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -65,7 +66,7 @@ class NewFile:
             file.write(text)
 
     def forget(self) -> None:
-        """Take the file away again: what it holds, if anything, is good for nothing."""
+        """Delete the file: its content, if any, is of no use."""
         if self._descriptor != _CLOSED:
             os.close(self._descriptor)
         self.path.unlink()
@@ -74,8 +75,8 @@ class NewFile:
 _CLOSED: Final = -1
 
 
-def _opened(path: Path, flags: int, tell: Callable[[str], None]) -> int:
-    if path.is_symlink():  # said plainly here; that it is so still when it is opened, O_NOFOLLOW sees to
+def _open(path: Path, flags: int, tell: Callable[[str], None]) -> int:
+    if path.is_symlink():  # for a plain message; O_NOFOLLOW refuses a link that appears later
         raise NotPrivate("it is a symbolic link, which is not followed")
     _check_folder(path.parent)
     descriptor = os.open(path, _SAFE | flags, _OWNER_ONLY)
@@ -94,10 +95,10 @@ def _check_folder(folder: Path) -> None:
 
 
 def _keep_to_owner(descriptor: int, path: Path, tell: Callable[[str], None]) -> None:
-    """Narrow an open file to its owner.
+    """Restrict the mode of an open file to its owner.
 
     Raises:
-        NotPrivate: that is not possible.
+        NotPrivate: the file is not the user's alone, or is neither a file nor a device.
     """
     found = os.fstat(descriptor)
     if stat.S_ISCHR(found.st_mode):

@@ -1,4 +1,4 @@
-"""`auth-jwt profile`: who a tag speaks for."""
+"""`auth-jwt profile`: which SIP user a tag stands for."""
 
 import json
 from decimal import Decimal
@@ -14,7 +14,7 @@ from auth_jwt.provisioning.profiles import MAX_PAGE, AttributeValue, ProfileReco
 from auth_jwt.provisioning.rendering import Json, profile_json, secret_json
 from auth_jwt.provisioning.secrets import NewSecret
 from auth_jwt_cli.connection import Connection
-from auth_jwt_cli.inputs import given_secret, text_of, without_line_end
+from auth_jwt_cli.inputs import read_secret, text_of, without_line_end
 from auth_jwt_cli.options import (
     Algorithms,
     Exact,
@@ -31,14 +31,14 @@ from auth_jwt_cli.sources import pair_of
 from auth_jwt_cli.times import shown_instant
 from auth_jwt_cli.values import GeneratedValue
 
-app = typer.Typer(help="Profiles: who a tag speaks for.", no_args_is_help=True)
+app = typer.Typer(help="Profiles: which SIP user a tag stands for.", no_args_is_help=True)
 
 Username = Annotated[str, typer.Option("--username", help="The SIP username.", metavar="NAME")]
 Domain = Annotated[str | None, typer.Option("--domain", help="Its SIP domain.", metavar="NAME")]
 Attributes = Annotated[
     list[str] | None,
     typer.Option(
-        "--attribute", metavar="NAME=TEXT", help="Another column, text; NAME:=VALUE for a number, true or false."
+        "--attribute", metavar="NAME=TEXT", help="Another column of text; NAME:=VALUE for a number, true or false."
     ),
 ]
 AttributeFiles = Annotated[
@@ -46,7 +46,7 @@ AttributeFiles = Annotated[
     typer.Option(
         "--attribute-file",
         metavar="NAME=FILE",
-        help="Another column, its text read from a file (`-` is standard input): for what is confidential.",
+        help="Another column, with its text read from a file (`-` is standard input), for confidential values.",
     ),
 ]
 
@@ -58,20 +58,20 @@ def add(
     tag: Tag,
     username: Username,
     domain: Domain = None,
-    disabled: Annotated[bool, typer.Option("--disabled", help="Nobody may use it yet.")] = False,
+    disabled: Annotated[bool, typer.Option("--disabled", help="Create it disabled: every login is denied.")] = False,
     attribute: Attributes = None,
     attribute_file: AttributeFiles = None,
-    generate: Annotated[bool, typer.Option("--generate", help="Generate its first secret, for HMAC.")] = False,
+    generate: Annotated[bool, typer.Option("--generate", help="Generate its first secret, an HMAC one.")] = False,
     secret_file: SecretFile = None,
     exact: Exact = False,
     algorithms: Algorithms = None,
     out: Out = None,
 ) -> None:
-    """Add a profile, and its first secret with it if asked for.
+    """Add a profile and, if an option gives one, its first secret.
 
     Example: auth-jwt profile add alice-web --username alice --domain example.com --generate --out alice.secret
     """
-    given = given_secret(secret_file, exact=exact, generate=generate, out=out, asks=False)
+    given = read_secret(secret_file, exact=exact, generate=generate, out=out, asks=False)
     names = named_algorithms(algorithms)
     if names is not None and given is None and not generate:
         raise Misused("--alg is of a secret: it goes with --generate or --secret-file")
@@ -89,7 +89,7 @@ def add(
     document: Json = {"profile": profile_json(created.profile)}
     if created.secret is not None:
         document["secret"] = {**secret_json(created.secret.secret), **value.members()}
-    value.show(document, _described(created.profile, connection))
+    value.show(document, _describe(created.profile, connection))
     connection.output.note("It works at once.")
 
 
@@ -101,16 +101,16 @@ def show(connection: Connection, tag: Tag) -> None:
     Example: auth-jwt profile show alice-web --json
     """
     profile = connection.reading.profiles.show(tag)
-    connection.output.show(profile_json(profile), _described(profile, connection))
+    connection.output.show(profile_json(profile), _describe(profile, connection))
 
 
 @app.command("list")
 @reads_tables
 def list_(
     connection: Connection,
-    after: Annotated[str | None, typer.Option("--after", metavar="TAG", help="Go on after this tag.")] = None,
-    limit: Annotated[int, typer.Option("--limit", help="At most so many.", min=1)] = MAX_PAGE,
-    all_: Annotated[bool, typer.Option("--all", help="All there are.")] = False,
+    after: Annotated[str | None, typer.Option("--after", metavar="TAG", help="Continue after this tag.")] = None,
+    limit: Annotated[int, typer.Option("--limit", help="The greatest number of profiles.", min=1)] = MAX_PAGE,
+    all_: Annotated[bool, typer.Option("--all", help="List all profiles.")] = False,
 ) -> None:
     """List profiles, in the table's order.
 
@@ -145,14 +145,14 @@ def set_(
     tag: Tag,
     username: Annotated[str | None, typer.Option("--username", help="The SIP username.", metavar="NAME")] = None,
     domain: Domain = None,
-    no_domain: Annotated[bool, typer.Option("--no-domain", help="Take its SIP domain away.")] = False,
+    no_domain: Annotated[bool, typer.Option("--no-domain", help="Remove its SIP domain.")] = False,
     attribute: Attributes = None,
     attribute_file: AttributeFiles = None,
     remove: Annotated[
-        list[str] | None, typer.Option("--remove-attribute", metavar="NAME", help="Take a column away.")
+        list[str] | None, typer.Option("--remove-attribute", metavar="NAME", help="Remove a column.")
     ] = None,
 ) -> None:
-    """Change what is given of a profile, and leave the rest.
+    """Change the given columns of a profile, and leave the rest.
 
     Example: auth-jwt profile set alice-web --attribute tier=gold --attribute quota:=20
     """
@@ -163,31 +163,31 @@ def set_(
     profile = connection.writing.profiles.change(
         tag, username=username, domain=MISSING if no_domain else domain, attributes=attributes
     )
-    connection.output.show(profile_json(profile), _described(profile, connection))
+    connection.output.show(profile_json(profile), _describe(profile, connection))
     connection.tell_when_it_works()
 
 
 @app.command("disable")
 @writes_tables
 def disable(connection: Connection, tag: Tag) -> None:
-    """Let nobody use a profile.
+    """Disable a profile: every login with it is denied.
 
     Example: auth-jwt profile disable alice-web
     """
     profile = connection.writing.profiles.disable(tag)
-    connection.output.show(profile_json(profile), _described(profile, connection))
+    connection.output.show(profile_json(profile), _describe(profile, connection))
     connection.tell_when_it_works()
 
 
 @app.command("enable")
 @writes_tables
 def enable(connection: Connection, tag: Tag) -> None:
-    """Let a profile be used again.
+    """Enable a disabled profile.
 
     Example: auth-jwt profile enable alice-web
     """
     profile = connection.writing.profiles.enable(tag)
-    connection.output.show(profile_json(profile), _described(profile, connection))
+    connection.output.show(profile_json(profile), _describe(profile, connection))
     connection.tell_when_it_works()
 
 
@@ -196,11 +196,11 @@ def enable(connection: Connection, tag: Tag) -> None:
 def rename(
     connection: Connection,
     tag: Tag,
-    new_tag: Annotated[str, typer.Argument(metavar="NEW-TAG", help="The tag that tokens will name.")],
+    new_tag: Annotated[str, typer.Argument(metavar="NEW-TAG", help="The new tag, for future tokens.")],
 ) -> None:
-    """Give a profile and its secrets another tag, which the issuer's tokens then have to name.
+    """Give a profile and its secrets another tag. The issuer's tokens must then carry the new tag.
 
-    All of it happens or nothing. Secrets without a profile may be given the tag of one.
+    All of it happens, or nothing. Secrets without a profile may join an existing profile of the new tag.
 
     Example: auth-jwt profile rename Alice-web alice-web
     """
@@ -252,7 +252,7 @@ def _literal(text: str) -> AttributeValue:
     return value
 
 
-def _described(profile: ProfileRecord, connection: Connection) -> RenderableType:
+def _describe(profile: ProfileRecord, connection: Connection) -> RenderableType:
     now = connection.reading.registry.clock()
     pairs: dict[str, object] = {
         "tag": profile.tag,

@@ -1,4 +1,4 @@
-"""`auth-jwt revoke`: one token, or all of a profile; and the way back."""
+"""`auth-jwt revoke`: revokes one token or all tokens of a profile, lists revocations, and lifts them."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -8,7 +8,7 @@ import typer
 from auth_jwt.errors import Denied, Invalid
 from auth_jwt.jose.tokens import unverified_jws, unverified_object, unverified_tag
 from auth_jwt.models import Report, Secret
-from auth_jwt.provisioning.registry import Registry, checked_time
+from auth_jwt.provisioning.registry import Registry, check_time
 from auth_jwt.provisioning.rendering import revocation_json
 from auth_jwt.provisioning.revocations import Revocation
 from auth_jwt.rules import is_number, signing_secret
@@ -16,7 +16,7 @@ from auth_jwt_cli.connection import Connection
 from auth_jwt_cli.inputs import token_text
 from auth_jwt_cli.options import TokenFile, Yes, writes_tables
 from auth_jwt_cli.output import Misused, details, table
-from auth_jwt_cli.times import parsed_instant, shown_instant
+from auth_jwt_cli.times import parse_instant, shown_instant
 
 
 @writes_tables
@@ -30,19 +30,24 @@ def revoke(
     exp: Annotated[
         int | None,
         typer.Option(
-            "--exp", parser=parsed_instant, metavar="TIME", help="When that token expires; without it, it stays listed."
+            "--exp",
+            parser=parse_instant,
+            metavar="TIME",
+            help="When that token expires; without it, it stays listed.",
         ),
     ] = None,
     all_: Annotated[bool, typer.Option("--all", help="All tokens issued before now, or before --before.")] = False,
     before: Annotated[
         int | None,
-        typer.Option("--before", parser=parsed_instant, metavar="TIME", help="With --all: issued before this."),
+        typer.Option("--before", parser=parse_instant, metavar="TIME", help="With --all: issued before this."),
     ] = None,
-    lift: Annotated[bool, typer.Option("--lift", help="Let them be good again.")] = False,
+    lift: Annotated[bool, typer.Option("--lift", help="Lift the revocation.")] = False,
     show: Annotated[bool, typer.Option("--list", help="List the tokens that are revoked one by one.")] = False,
     yes: Yes = False,
 ) -> None:
-    """Revoke one token, by its id or by the token itself, or all of a profile. One by one needs REVOCATIONS_TABLE.
+    """Revoke one token, by its id or by the token itself, or all tokens of a profile.
+
+    Revoking one token needs REVOCATIONS_TABLE.
 
     Without --jti and --all, the token is read from a prompt, from --token-file or from standard input.
 
@@ -61,30 +66,30 @@ def revoke(
     if lift and show:
         raise Misused("--lift and --list are two different things: one is enough")
     if show:
-        _list(connection, _needed(tag))
+        _list(connection, _require_tag(tag))
     elif all_:
-        _all(connection, _needed(tag), before, lift=lift, yes=yes)
+        _revoke_all(connection, _require_tag(tag), before, lift=lift, yes=yes)
     elif jti is not None:
-        _one(connection, _needed(tag), jti, exp, lift=lift)
+        _revoke_one(connection, _require_tag(tag), jti, exp, lift=lift)
     else:
-        own_tag, own_jti, own_exp = _read(connection.reading.registry, token_text(token_file))
+        own_tag, own_jti, own_exp = _read_token(connection.reading.registry, token_text(token_file))
         if tag is not None and tag != own_tag:
             raise Misused(f"the token is not of {tag!r}, but of {own_tag!r}")
-        _one(connection, own_tag, own_jti, own_exp if exp is None else exp, lift=lift)
+        _revoke_one(connection, own_tag, own_jti, own_exp if exp is None else exp, lift=lift)
 
 
-def _one(connection: Connection, tag: str, jti: str, exp: int | None, *, lift: bool) -> None:
+def _revoke_one(connection: Connection, tag: str, jti: str, exp: int | None, *, lift: bool) -> None:
     output = connection.output
     if lift:
         connection.writing.revocations.lift(tag, jti)
         output.show({"tag": tag, "jti": jti, "lifted": True}, f"The token {jti!r} of {tag!r} is good again.")
     else:
         revocation = connection.writing.revocations.revoke(tag, jti, exp=exp)
-        output.show(revocation_json(revocation), _described(revocation, connection))
+        output.show(revocation_json(revocation), _describe(revocation, connection))
     connection.tell_when_it_works()
 
 
-def _all(connection: Connection, tag: str, before: int | None, *, lift: bool, yes: bool) -> None:
+def _revoke_all(connection: Connection, tag: str, before: int | None, *, lift: bool, yes: bool) -> None:
     output = connection.output
     if lift:
         connection.writing.revocations.lift_all(tag)
@@ -118,8 +123,12 @@ def _list(connection: Connection, tag: str) -> None:
     )
 
 
-def _read(registry: Registry, token: str) -> tuple[str, str, int | None]:
-    """Return tag, `jti` and `exp` of a token that one of its tag's secrets signed, open or not."""
+def _read_token(registry: Registry, token: str) -> tuple[str, str, int | None]:
+    """Return tag, `jti` and expiry of a token, if a secret of its tag signed it, open or not.
+
+    Raises:
+        Invalid: the service would deny the token, or it has no `jti`.
+    """
     policy = registry.policy
     try:
         jws = unverified_jws(token, policy.header, max_bytes=policy.max_token_bytes)
@@ -128,29 +137,29 @@ def _read(registry: Registry, token: str) -> tuple[str, str, int | None]:
         secrets = [Secret.from_row(row, registry.columns) for row in registry.store.secrets(tag)]
         signing_secret(jws, secrets, policy.min_hmac_key_bytes, Report())
     except Denied as denied:
-        raise Invalid(f"the service takes no such token ({denied.reason}), so there is nothing to revoke") from None
+        raise Invalid(f"the service denies this token ({denied.reason}), so there is nothing to revoke") from None
     return tag, _jti_of(claims), _exp_of(claims)
 
 
 def _jti_of(claims: Mapping[str, Any]) -> str:
     jti = claims.get("jti")
     if not isinstance(jti, str) or not jti:
-        raise Invalid("the token has no `jti`, by which it could be revoked; revoke all of its tag: --all")
+        raise Invalid("the token has no `jti`, so it cannot be revoked alone; revoke all tokens of its tag: --all")
     return jti
 
 
 def _exp_of(claims: Mapping[str, Any]) -> int | None:
-    """Return the first second at which the token has expired; None, which is never, if that is no time."""
+    """Return the first second at which the token has expired; None, which means never, if `exp` is not a time."""
     exp = claims.get("exp")
     try:
-        return checked_time("exp", int(exp) + 1) if is_number(exp) else None
+        return check_time("exp", int(exp) + 1) if is_number(exp) else None
     except (Invalid, OverflowError):
         return None
 
 
-def _needed(tag: str | None) -> str:
+def _require_tag(tag: str | None) -> str:
     if tag is None:
-        raise Misused("whose tokens? TAG is needed")
+        raise Misused("TAG is missing: whose tokens are meant?")
     return tag
 
 
@@ -158,7 +167,7 @@ def _when(connection: Connection, instant: int | None) -> str:
     return "now" if instant is None else shown_instant(instant, connection.reading.registry.clock())
 
 
-def _described(revocation: Revocation, connection: Connection) -> Any:  # noqa: ANN401 - what Rich shows
+def _describe(revocation: Revocation, connection: Connection) -> Any:  # noqa: ANN401 - what Rich shows
     now = connection.reading.registry.clock()
     forgotten = "never" if revocation.expires_at is None else shown_instant(revocation.expires_at, now)
     return details(

@@ -1,4 +1,4 @@
-"""`auth-jwt secret set-alg`: rows that do not say what their key is learn to."""
+"""`auth-jwt secret set-alg`: writes into the `alg` of rows what their keys are, where it is missing."""
 
 import json
 import time
@@ -27,30 +27,31 @@ _SHOWN: Final = (StatementOutcome.WRITTEN, StatementOutcome.LEFT, StatementOutco
 def set_alg(
     connection: Connection,
     tag: Annotated[
-        str | None, typer.Argument(metavar="[TAG]", help="The secrets of this tag; without it, say --all.")
+        str | None, typer.Argument(metavar="[TAG]", help="The secrets of this tag; without a tag, give --all.")
     ] = None,
-    secret_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="This one of them.")] = None,
+    secret_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="Only the secret with this id.")] = None,
     all_: Annotated[bool, typer.Option("--all", help="Every row of the table.")] = False,
     algorithms: Annotated[
         str | None,
         typer.Option(
             "--alg",
             metavar="LIST",
-            help="What `alg` is to name, `HS256` say; without it, what the key is, where it can be nothing else. "
-            "With an ID, it takes the place of what is there.",
+            help="The algorithms to write, such as `HS256`; without it, those of the key, if its kind is certain. "
+            "With an ID, they replace those that are there.",
         ),
     ] = None,
     hmac: Annotated[
-        bool, typer.Option("--hmac", help="Texts that may be something else are HMAC secrets: you know that they are.")
+        bool,
+        typer.Option("--hmac", help="Treat texts in doubt as HMAC secrets, because you know that they are."),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; show what would be written.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
-    """Write into the `alg` of secrets what their keys are, so that nobody has to guess.
+    """Write into the `alg` of secrets what their keys are, so that the service need not guess.
 
-    A line for each row that is written, or that is left: nobody can tell what its key is, or it is none. Rows that
-    say it already stay as they are, and so does everything else of a row. Values are not shown. Stop it whenever you
-    like, and run it again: it goes on where it ended.
+    It shows a line for each row that it writes, and for each row that it leaves because the kind of its key is
+    unknown or it holds no usable key. Rows that name their algorithms already stay as they are, and no other column
+    changes. Values are not shown. You may stop it and run it again: it continues where it ended.
 
     Exit codes: 0 all rows say what their key is; 1 some were left; 4 the tables cannot be used.
 
@@ -58,7 +59,7 @@ def set_alg(
     """
     names = named_algorithms(algorithms)
     if (tag is None) is not all_:
-        raise Misused("name a TAG, or say --all")
+        raise Misused("give a TAG, or --all")
     if names is not None and (all_ or hmac):
         raise Misused("--alg names the algorithms of one tag: it goes neither with --all nor with --hmac")
     secrets = (connection.reading if dry_run else connection.writing).secrets
@@ -71,7 +72,7 @@ def set_alg(
         try:
             for row in rows:
                 report.add(
-                    _patiently(
+                    _retry_throttled(
                         lambda row=row: secrets.state_algorithms(
                             row, algorithms=names, hmac=hmac, anew=secret_id is not None, dry_run=dry_run
                         ),
@@ -88,7 +89,7 @@ def set_alg(
 
 
 def _all_rows(connection: Connection, pauses: PauseTeller, progress: Progress) -> Iterator[Row]:
-    """Give every row of the table of secrets, a page of a scan at a time."""
+    """Yield every row of the table of secrets, read page by page in a scan."""
     settings = connection.settings
     client = patient_client(connection.aws, connection.region, settings.database.endpoint, connections=1)
     target = Target(client, settings, patience=Patience(), tell=pauses)
@@ -99,12 +100,12 @@ def _all_rows(connection: Connection, pauses: PauseTeller, progress: Progress) -
             progress.update(min(1.0, number / expected) if expected else None, f"{number} rows")
 
 
-def _patiently(ask: Any, tell: PauseTeller) -> Stated:  # noqa: ANN401 - of one row
-    """Return what *ask* returns, asked again after a pause while the table is throttled."""
+def _retry_throttled(write: Any, tell: PauseTeller) -> Stated:  # noqa: ANN401 - a call about one row
+    """Call *write* and return its result; retry after a pause while the table is throttled."""
     patience, failures = Patience(), 0
     while True:
         try:
-            stated: Stated = ask()
+            stated: Stated = write()
         except Throttled as problem:
             failures += 1
             if failures > patience.attempts:
@@ -117,7 +118,7 @@ def _patiently(ask: Any, tell: PauseTeller) -> Stated:  # noqa: ANN401 - of one 
 
 
 class _Report:
-    """What became of each row, shown as it happens: there may be many."""
+    """The report about each row, shown row by row, because there may be many."""
 
     def __init__(self, connection: Connection, *, dry_run: bool) -> None:
         self._output = connection.output
@@ -126,12 +127,12 @@ class _Report:
         self.counts: Counter[StatementOutcome] = Counter()
 
     def begin(self) -> None:
-        """Begin the document, where one is asked for."""
+        """Begin the JSON document, with `--json`."""
         if self._output.as_json:
             self._output.write(f'{{"dry_run": {json.dumps(self._dry_run)}, "rows": [')
 
     def add(self, stated: Stated) -> None:
-        """Tell of a row, if there is something to tell."""
+        """Count a row, and show it unless it stayed as it was."""
         self.counts[stated.outcome] += 1
         if stated.outcome not in _SHOWN:
             return
@@ -142,7 +143,7 @@ class _Report:
             self._output.show(None, Text(self._line(stated)))
 
     def end(self, problem: BaseException | None) -> None:
-        """Tell how many there were, and whether that was all."""
+        """Show the counts, and the *problem* that ended the run early, if any."""
         counts = {outcome.value: self.counts[outcome] for outcome in StatementOutcome}
         if self._output.as_json:
             why = None if problem is None else str(problem) or "interrupted"

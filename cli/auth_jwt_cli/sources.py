@@ -1,4 +1,4 @@
-"""Where a service's settings are told: this environment, a file, or a function that is deployed."""
+"""Sources of a service's settings: this environment, a file, or a deployed function."""
 
 import json
 import re
@@ -21,11 +21,11 @@ _FUNCTION_ARN: Final = re.compile(r"arn:[^:]+:lambda:([^:]+):.+")
 
 @dataclass(frozen=True, slots=True)
 class FunctionConfiguration:
-    """What Lambda says of a function.
+    """The configuration of a function.
 
     Attributes:
-        variables: its environment.
-        timeout_seconds: how long it may take; None when that is not known.
+        variables: its environment variables.
+        timeout_seconds: its timeout; None when that is unknown.
     """
 
     variables: Mapping[str, str]
@@ -41,8 +41,8 @@ def from_file(path: Path) -> FunctionConfiguration:
     """Read a file of settings: `KEY=VALUE` lines, or JSON as `aws lambda get-function-configuration` prints it.
 
     Raises:
-        Misused: it is neither, or cannot be read.
-        Fault: it says that Lambda does not tell.
+        Misused: the file is neither, or cannot be read.
+        Fault: the JSON holds an error in place of the variables.
     """
     text = text_of(path, "settings")
     if text.lstrip().startswith("{"):
@@ -54,7 +54,7 @@ def from_function(name: str, session: "boto3.Session") -> FunctionConfiguration:
     """Ask Lambda for the configuration of the function *name*.
 
     Raises:
-        Fault: Lambda does not tell.
+        Fault: Lambda does not return the configuration, or not the variables.
     """
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
@@ -66,14 +66,14 @@ def from_function(name: str, session: "boto3.Session") -> FunctionConfiguration:
     except ClientError as error:
         raise Fault(f"lambda:GetFunctionConfiguration is refused: {error.response['Error']['Code']}") from None
     except (BotoCoreError, ValueError) as error:
-        raise Fault(f"Lambda cannot be asked: {type(error).__name__}") from None
+        raise Fault(f"Lambda cannot be called: {type(error).__name__}") from None
     environment = answer.get("Environment", {})
-    _refuse_an_error(environment)
+    _check_no_error(environment)
     return FunctionConfiguration(environment.get("Variables", {}), answer.get("Timeout"))
 
 
 def region_of(function: str | None) -> str | None:
-    """Return the region that the ARN of a *function* names; None when it is a mere name."""
+    """Return the region in the ARN of a *function*; None if *function* is only a name."""
     arn = _FUNCTION_ARN.fullmatch(function or "")
     return arn[1] if arn else None
 
@@ -90,13 +90,13 @@ def pair_of(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _refuse_an_error(environment: object) -> None:
-    """Lambda answers with an error in place of the variables when the caller may not decrypt them."""
+def _check_no_error(environment: object) -> None:
+    """Raise a `Fault` if Lambda returned an error in place of the variables: the caller may not decrypt them."""
     error = environment.get("Error") if isinstance(environment, dict) else None
     if isinstance(error, dict):
         raise Fault(
-            f"Lambda does not tell the function's variables: {error.get('ErrorCode')}; "
-            "where a KMS key of yours encrypts them, kms:Decrypt is needed"
+            f"Lambda does not return the function's variables: {error.get('ErrorCode')}; "
+            "if a KMS key of yours encrypts them, you need kms:Decrypt"
         )
 
 
@@ -104,9 +104,9 @@ def _from_json(text: str) -> FunctionConfiguration:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
-        raise Misused("the file of settings begins like JSON, and is none") from None
+        raise Misused("the file of settings begins like JSON, but is not JSON") from None
     timeout = document.get("Timeout")
-    _refuse_an_error(document.get("Environment"))
+    _check_no_error(document.get("Environment"))
     for member in ("Environment", "Variables"):
         document = document.get(member, document) if isinstance(document, dict) else document
     if not isinstance(document, dict) or not all(isinstance(value, str) for value in document.values()):

@@ -1,4 +1,4 @@
-"""Instants and durations: as operators write them, and as they are shown."""
+"""Instants and durations: reads them as operators write them, and writes them for people."""
 
 import re
 import time
@@ -17,14 +17,14 @@ _RELATIVE: Final = re.compile(r"([+-]?)([0-9]{1,12})([smhdw])")
 _UNIX: Final = re.compile(r"-?[0-9]{1,20}")
 _NAMES: Final = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 _FEW: Final = 10
-_FORMS: Final = "UNIX seconds, ISO 8601 (UTC if it names no zone), `now`, or from now on: `+1h`, `30d`, `-15m`"
+_FORMS: Final = "UNIX seconds, ISO 8601 (UTC if it names no zone), `now`, or relative to now: `+1h`, `30d`, `-15m`"
 
 
-def parsed_instant(text: str) -> int:
-    """Return the UNIX seconds that *text* means: a number, ISO 8601, `now`, or so much from now on.
+def parse_instant(text: str) -> int:
+    """Return the UNIX seconds that *text* means: a number, ISO 8601, `now`, or a duration from now.
 
     Raises:
-        typer.BadParameter: it is none of these.
+        typer.BadParameter: *text* has none of these forms.
     """
     if text == "now":
         return int(time.time())
@@ -36,26 +36,26 @@ def parsed_instant(text: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no time; a time is {_FORMS}") from None
+        raise typer.BadParameter(f"{text!r} is not a time; a time is {_FORMS}") from None
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
-def parsed_duration(text: str | int) -> int:
-    """Return the seconds that *text* means: `90`, `90s`, `5m`, `1h`, `30d`, `2w`. A default comes as a number.
+def parse_duration(text: str | int) -> int:
+    """Return the seconds that *text* means: `90`, `90s`, `5m`, `1h`, `30d`, `2w`. Typer passes a default as a number.
 
     Raises:
-        typer.BadParameter: it is none of these.
+        typer.BadParameter: *text* has none of these forms.
     """
     duration = _DURATION.fullmatch(str(text))
     if duration is None:
-        raise typer.BadParameter(f"{text!r} is no duration; one is 90 (seconds), 90s, 5m, 1h, 30d or 2w")
+        raise typer.BadParameter(f"{text!r} is not a duration; write 90 (seconds), 90s, 5m, 1h, 30d or 2w")
     return int(duration[1]) * _UNITS[duration[2] or "s"]
 
 
 def shown_instant(instant: object, now: float) -> str:
-    """Show UNIX seconds in UTC, and how far away they are; what is no instant, as it is."""
+    """Return UNIX seconds as a date in UTC with the distance from *now*; a note for a value that is no instant."""
     if isinstance(instant, bool) or not isinstance(instant, int | float | Decimal):
-        return "none" if instant is None else f"no number ({type(instant).__name__})"
+        return "none" if instant is None else f"not a number ({type(instant).__name__})"
     try:
         moment = datetime.fromtimestamp(float(instant), UTC)
     except (OverflowError, ValueError, OSError):
@@ -64,7 +64,7 @@ def shown_instant(instant: object, now: float) -> str:
 
 
 def shown_duration(seconds: float) -> str:
-    """Show a duration by its largest unit, and the next one where there are few of the first: `1 hour 30 minutes`."""
+    """Return a duration in its largest unit, below ten of it also in the next one: `1 hour 30 minutes`."""
     length = abs(seconds)
     for (name, size), (next_name, next_size) in pairwise((*_NAMES, _NAMES[-1])):
         if length >= size:
@@ -78,7 +78,7 @@ def shown_duration(seconds: float) -> str:
 
 
 def distance(seconds: float) -> str:
-    """Say how far away an instant is: `in 3 days`, `2 hours ago`, `now`."""
+    """Return the distance of an instant from now: `in 3 days`, `2 hours ago`, `now`."""
     if abs(seconds) < 1:
         return "now"
     return f"in {shown_duration(seconds)}" if seconds > 0 else f"{shown_duration(seconds)} ago"

@@ -1,4 +1,4 @@
-"""`auth-jwt token`: tokens for a profile, and why the service takes one or does not."""
+"""`auth-jwt token`: signs tokens for a profile, and explains why the service accepts or denies one."""
 
 import json
 from collections.abc import Iterator
@@ -11,28 +11,28 @@ from auth_jwt.errors import Invalid
 from auth_jwt.provisioning.rendering import Json, minted_json, secret_json
 from auth_jwt.provisioning.tokens import TOKEN_SECONDS
 from auth_jwt_cli.connection import Connection
-from auth_jwt_cli.explanation import Explanation, Outcome, SecretLook, explained
+from auth_jwt_cli.explanation import Explanation, SecretLook, StepOutcome, explain_token
 from auth_jwt_cli.inputs import token_text
 from auth_jwt_cli.options import Out, Tag, TokenFile, reads_tables
 from auth_jwt_cli.output import FAULT, REFUSED, Misused, details, marked, shown
 from auth_jwt_cli.sources import pair_of
-from auth_jwt_cli.times import parsed_duration, parsed_instant, shown_duration, shown_instant
+from auth_jwt_cli.times import parse_duration, parse_instant, shown_duration, shown_instant
 from auth_jwt_cli.values import GeneratedValue
 
-app = typer.Typer(help="Tokens: made, and explained.", no_args_is_help=True)
+app = typer.Typer(help="Sign tokens, and explain decisions about them.", no_args_is_help=True)
 
 Lifetime = Annotated[
     int,
     typer.Option(
         "--lifetime",
-        parser=parsed_duration,
+        parser=parse_duration,
         metavar="DURATION",
-        help="Until it expires, or until its secret ends if that is earlier.",
+        help="How long the token is valid. It expires earlier if its secret ends earlier.",
         show_default="5m",
     ),
 ]
 At = Annotated[
-    int | None, typer.Option("--at", parser=parsed_instant, metavar="TIME", help="Judge as if it were this time.")
+    int | None, typer.Option("--at", parser=parse_instant, metavar="TIME", help="Judge as if it were this time.")
 ]
 
 
@@ -44,21 +44,21 @@ def mint(
     lifetime: Lifetime = TOKEN_SECONDS,
     claim: Annotated[
         list[str] | None,
-        typer.Option("--claim", metavar="NAME=VALUE", help="One claim more: JSON if it is that, otherwise text."),
+        typer.Option("--claim", metavar="NAME=VALUE", help="Another claim: a JSON value, or else text."),
     ] = None,
-    jti: Annotated[str | None, typer.Option("--jti", help="Its id; without it, one is made up.")] = None,
+    jti: Annotated[str | None, typer.Option("--jti", help="Its id; without it, one is generated.")] = None,
     secret_id: Annotated[
         str | None,
-        typer.Option("--secret-id", metavar="ID", help="The secret that signs; without it, the longest open."),
+        typer.Option("--secret-id", metavar="ID", help="The secret that signs; without it, the longest open one."),
     ] = None,
     out: Out = None,
 ) -> None:
-    """Sign a token for a profile with one of its open HMAC secrets, and have it judged as the service would.
+    """Sign a token for a profile with an open HMAC secret, after a check that the service would accept it.
 
     Example: auth-jwt token mint alice-web --lifetime 15m --claim role='"admin"'
     """
     if jti == "":
-        raise Misused("--jti is empty; without it, an id is made up")
+        raise Misused("--jti is empty; without it, an id is generated")
     claims = {name: _json_or_text(value) for name, value in map(pair_of, claim or ())}
     with GeneratedValue(connection, out, member="token") as value:
         minted = connection.reading.tokens.mint(
@@ -85,21 +85,21 @@ def explain(
         str | None, typer.Option("--from-user", metavar="NAME", help="The SIP user the request acts as.")
     ] = None,
     from_domain: Annotated[
-        str | None, typer.Option("--from-domain", metavar="NAME", help="Its SIP domain, likewise.")
+        str | None, typer.Option("--from-domain", metavar="NAME", help="The SIP domain of that user.")
     ] = None,
-    claims: Annotated[bool, typer.Option("--claims", help="Show what the token says, too.")] = False,
+    claims: Annotated[bool, typer.Option("--claims", help="Show the claims of the token, too.")] = False,
 ) -> None:
-    """Say step by step, against the tables as they are now, what the service would decide of a token, and why.
+    """Explain step by step, by the tables as they are now, whether the service would accept a token, and why.
 
     The token is read from a prompt, from --token-file or from standard input; it is neither shown nor logged.
 
-    Exit code 0: it would be accepted; 1: refused; 4: it cannot be decided.
+    Exit code 0: the service would accept it; 1: it would deny it; 4: it cannot decide.
 
     Example: auth-jwt token explain --token-file token.txt
     """
     registry = connection.reading.registry
     now = registry.clock() if at is None else at
-    explanation = explained(
+    explanation = explain_token(
         token_text(token_file),
         store=registry.store,
         columns=registry.columns,
@@ -108,7 +108,7 @@ def explain(
         from_user=from_user,
         from_domain=from_domain,
     )
-    connection.output.show(_json_of(explanation, with_claims=claims), *_described(explanation, now, with_claims=claims))
+    connection.output.show(_json_of(explanation, with_claims=claims), *_describe(explanation, now, with_claims=claims))
     _tell_of_memory(connection)
     if explanation.fault is not None:
         raise typer.Exit(FAULT)
@@ -118,15 +118,15 @@ def explain(
 
 def _json_or_text(text: str) -> Any:  # noqa: ANN401 - any JSON value
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return json.loads(text, parse_constant=_reject_constant)
     except ValueError:
         return text
     except RecursionError:
         raise Misused("a claim is nested too deep") from None
 
 
-def _no_constant(name: str) -> None:
-    raise Invalid(f"{name} is no claim that a token can have")
+def _reject_constant(name: str) -> None:
+    raise Invalid(f"{name} is not a value that a claim can have")
 
 
 def _json_of(explanation: Explanation, *, with_claims: bool) -> Json:
@@ -154,11 +154,14 @@ def _json_of(explanation: Explanation, *, with_claims: bool) -> Json:
     return document
 
 
-def _described(explanation: Explanation, now: float, *, with_claims: bool) -> Iterator[RenderableType]:
+def _describe(explanation: Explanation, now: float, *, with_claims: bool) -> Iterator[RenderableType]:
     rows = []
     for step in explanation.steps:
         if step.name == "signature":
-            rows += [(_MARKS[Outcome.NOTED], f"secret {look.record.id!r}", _told(look)) for look in explanation.secrets]
+            rows += [
+                (_MARKS[StepOutcome.NOTED], f"secret {look.record.id!r}", _describe_look(look))
+                for look in explanation.secrets
+            ]
         rows.append((_MARKS[step.outcome], step.name, step.text))
     yield marked(rows)
     if with_claims and explanation.claims is not None:
@@ -175,14 +178,14 @@ def _described(explanation: Explanation, now: float, *, with_claims: bool) -> It
 
 
 _MARKS: Final = {
-    Outcome.PASSED: ("ok", "green"),
-    Outcome.REFUSED: ("NO", "bold red"),
-    Outcome.NOTED: ("-", ""),
-    Outcome.UNKNOWN: ("?", "yellow"),
+    StepOutcome.PASSED: ("ok", "green"),
+    StepOutcome.REFUSED: ("NO", "bold red"),
+    StepOutcome.NOTED: ("-", ""),
+    StepOutcome.UNKNOWN: ("?", "yellow"),
 }
 
 
-def _told(look: SecretLook) -> str:
+def _describe_look(look: SecretLook) -> str:
     record = look.record
     tried = f"not tried: {look.passed_over}" if look.passed_over else "tried"
     signed = "it signed this token" if look.signed else "it did not sign this token"
@@ -193,6 +196,6 @@ def _tell_of_memory(connection: Connection) -> None:
     ttl = connection.settings.cache_ttl
     if ttl:
         connection.output.note(
-            f"This is by the tables as they are now; the service may remember them for up to {shown_duration(ttl)} "
+            f"This is by the tables as they are now; the service may remember older rows for {shown_duration(ttl)} "
             "(CACHE_TTL_SECONDS)."
         )

@@ -1,4 +1,4 @@
-"""Values made here, shown once: a generated secret, a minted token."""
+"""Values that a command generates and shows once: a secret, a token."""
 
 from pathlib import Path
 from types import TracebackType
@@ -13,15 +13,15 @@ from auth_jwt_cli.private_files import NewFile
 
 
 class GeneratedValue:
-    """Where a value goes that is made here: to standard output, or to a new file that only its owner may read.
+    """A generated value; it goes to standard output, or to a new file that only its owner may read.
 
-    As a context manager it goes around the write. The value is in its file before the table has it, so that nothing
-    that ends the command in between loses the value of a row; the file is gone if surely nothing was written.
+    Use it as a context manager around the write. The file holds the value before the table does, so an interruption
+    never loses the value of a written row. If certainly nothing was written, the file is deleted.
 
     Args:
-        connection: by which it is written.
-        path: of the file; None is standard output.
-        member: what the value is called in JSON.
+        connection: the connection that writes the row.
+        path: the new file; None means standard output.
+        member: the name of the value in JSON.
     """
 
     def __init__(self, connection: Connection, path: Path | None, *, member: str = "value") -> None:
@@ -32,10 +32,10 @@ class GeneratedValue:
         self._value: str | None = None
 
     def __enter__(self) -> Self:
-        """Make the file, if there is to be one.
+        """Create the file, if a path is given.
 
         Raises:
-            Invalid: it is there already, or cannot be made.
+            Invalid: the file exists already, or cannot be created.
         """
         if self._path is not None:
             try:
@@ -47,7 +47,7 @@ class GeneratedValue:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Take the file away if the value in it is in no table; say where the value is if it may be in one."""
+        """After an error: delete the file if no row has the value; otherwise tell where the value is."""
         if error is None:
             return
         if self._connection.last_write is None:
@@ -58,10 +58,10 @@ class GeneratedValue:
             self._connection.output.note(f"The {self._member} of what was, or may have been, written is {place}.")
 
     def hold(self, value: str) -> str:
-        """Take in what was made, and return it.
+        """Store the generated *value*, in the file if there is one, and return it.
 
         Raises:
-            Invalid: its file cannot be written.
+            Invalid: the file cannot be written.
         """
         if self._file is not None:
             try:
@@ -72,7 +72,7 @@ class GeneratedValue:
         return value
 
     def members(self) -> dict[str, Any]:
-        """Return what JSON tells of it: the value, or the file that holds it."""
+        """Return the JSON members: the value, or the path of the file that holds it."""
         if self._value is None:
             return {}
         return {self._member: self._value} if self._path is None else {f"{self._member}_file": str(self._path)}
@@ -80,10 +80,10 @@ class GeneratedValue:
     def show(self, document: Any, described: RenderableType) -> None:  # noqa: ANN401 - any JSON value
         """Show the result of the command.
 
-        To people the value stands alone on standard output, so that it can be piped, and all else is beside it.
+        As text, standard output gets the value alone, so that it can be piped; the rest goes to standard error.
 
         Raises:
-            NotShown: standard output does not take it.
+            NotShown: standard output cannot be written.
         """
         output = self._connection.output
         if self._value is None or self._path is not None:

@@ -1,7 +1,7 @@
-"""Operators and their portals call this: profiles, secrets, tokens and revocations, by HTTP.
+"""The admin API: operators and their portals manage profiles, secrets, tokens and revocations over HTTP.
 
-Serves the paths below `/admin` of a REST API that has IAM check who calls. Translates only: `auth_jwt.provisioning`
-judges and writes, `admin_api` has the routes.
+The function serves the paths below `/admin` of a REST API whose IAM check identifies the caller. It only translates:
+`auth_jwt.provisioning` judges and writes, and `admin_api` has the routes.
 """
 
 import os
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from admin_api.problems import FAULT, UNAVAILABLE, answer_to, kind_of
 from admin_api.resolver import AdminResolver
-from admin_api.visit import Visit, actor_of, base_and_path, readable
+from admin_api.visit import Visit, actor_of, base_and_path, normalize_event
 from auth_jwt.errors import UnknownEvent
 from auth_jwt.provisioning.audit import AuditEntry
 from auth_jwt.provisioning.tables import provisioning_client
@@ -30,7 +30,7 @@ def lambda_handler(event: Event, context: object) -> dict[str, Any]:
     """Answer an event of a REST API (payload 1.0).
 
     Raises:
-        UnknownEvent: it is none, so there is nobody to answer by HTTP.
+        UnknownEvent: the event has another form, so no HTTP caller waits for an answer.
     """
     started = time.perf_counter()
     visit = Visit(request_id_of(context))
@@ -41,7 +41,7 @@ def lambda_handler(event: Event, context: object) -> dict[str, Any]:
     visit.gateway_ids = gateway_ids_of(event["requestContext"])
     try:
         answer = _answer(event, context, visit)
-    except Exception as error:  # noqa: BLE001 - the last line: whatever it is, the caller gets a problem
+    except Exception as error:  # noqa: BLE001 - whatever the error is, the caller gets a problem
         visit.error = error
         refusal = answer_to(error, visit.request_id, is_write=event["httpMethod"] != "GET")
         answer = {"statusCode": refusal.status_code, "headers": dict(refusal.headers), "body": refusal.body}
@@ -52,16 +52,16 @@ def lambda_handler(event: Event, context: object) -> dict[str, Any]:
 
 @cache
 def journal() -> Journal:
-    """Return where this function writes what happened."""
+    """Return the journal in which this function logs and counts its requests."""
     return Journal("provisioning", os.environ)
 
 
 @cache
 def settings() -> Settings:
-    """Read the environment.
+    """Read the settings from the environment.
 
     Raises:
-        BadSetting: a variable cannot be.
+        BadSetting: a variable has an invalid value.
     """
     read = Settings.from_env(os.environ)
     journal().warn_of_near_misses(near_misses(os.environ))
@@ -73,7 +73,7 @@ def client() -> "DynamoDBClient":
     """Make the client for DynamoDB.
 
     Raises:
-        Fault: none can be made.
+        Fault: the SDK's configuration is invalid.
     """
     return provisioning_client(region=settings().database.region, endpoint=settings().database.endpoint)
 
@@ -92,14 +92,14 @@ prepare_for_snapshots(os.environ, _prepare)
 def _answer(event: Event, context: object, visit: Visit) -> dict[str, Any]:
     visit.actor = actor_of(event)
     visit.base, path = base_and_path(event)
-    asked = readable(event, path)
+    request = normalize_event(event, path)
 
     def audit(entry: AuditEntry) -> None:
         journal().record_write(entry.as_line())
         visit.written.append(entry)
 
     visit.provisioning = provisioning_of(settings(), client(), actor=visit.actor, audit=audit)
-    return api().answer(asked, context, visit)
+    return api().answer(request, context, visit)
 
 
 def _is_of_a_rest_api(event: object) -> bool:
@@ -112,7 +112,7 @@ def _is_of_a_rest_api(event: object) -> bool:
 
 
 def _record(visit: Visit, started: float, **seen: object) -> None:
-    """Write the one line of a request; never what was in it."""
+    """Write the one log line of a request, without anything from its body."""
     fields: dict[str, Any] = {
         **seen,
         "duration_ms": milliseconds_since(started),

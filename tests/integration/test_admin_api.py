@@ -577,7 +577,7 @@ def test_an_outage_is_told_as_one(operator: Operator, outage: Callable[[], None]
     answer = operator.ask(method, PROFILES, body)
 
     assert (answer.status, answer.headers["retry-after"], kind_of(answer)) == (503, "1", "unavailable")
-    assert ("may have been done" in answer.body.get("detail", "")) is (method == "POST")
+    assert ("may have happened" in answer.body.get("detail", "")) is (method == "POST")
     assert answer.record["reason"] == "unreachable"
     assert any('"Fault"' in line for line in answer.lines)
     assert [line["outcome"] for line in operator.audit] == ([] if method == "GET" else ["unknown"])

@@ -111,7 +111,7 @@ def test_variables_that_one_may_not_decrypt_are_not_taken_for_none(auth_jwt: Run
     read = auth_jwt("profile", "list", "--env-file", str(printed), exit_code=4).stderr
 
     assert asked == read
-    assert "does not tell the function's variables: AccessDeniedException" in asked
+    assert "does not return the function's variables: AccessDeniedException" in asked
 
 
 # -- results that nobody gets -----------------------------------------------------------------------------------------

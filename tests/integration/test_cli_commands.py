@@ -319,7 +319,7 @@ def test_a_secret_that_ends_before_it_would_be_closed_keeps_its_end_and_that_is_
     too_late = auth_jwt("secret", "close", TAG, "1", "--at", "+2h", "--yes")
 
     assert "Warning" not in in_time.stderr
-    assert "Warning: it ends earlier than --at says, and that stays" in too_late.stderr
+    assert "Warning: it ends earlier than --at says, and keeps its end" in too_late.stderr
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_a_misspelt_setting_is_a_warning(auth_jwt: CommandLine, dynamodb: "Dynam
     settings = auth_jwt.file(f"CACHE_TTL_SECOND=5\nREVOCATIONS_TABLE={REVOCATIONS}\n")
 
     assert found(auth_jwt, "--env-file", settings) == [
-        ("warning", "CACHE_TTL_SECOND", "is no setting, and nearly spells CACHE_TTL_SECONDS")
+        ("warning", "CACHE_TTL_SECOND", "is not a setting, but nearly spells CACHE_TTL_SECONDS")
     ]
     auth_jwt("config", "check", "--env-file", settings, "--strict", exit_code=1)
 
@@ -117,10 +117,10 @@ def test_a_setting_within_bounds_is_none(auth_jwt: CommandLine, dynamodb: "Dynam
     ("setting", "finding"),
     [
         ("SECRETS_TABLE=none", ("error", "none", "there is no such table in this region and account")),
-        ("TAG_COLUMN=user", ("error", "jwt_profiles", "its key is tag (S); needed is user (S)")),
+        ("TAG_COLUMN=user", ("error", "jwt_profiles", "its key is tag (S); it must be user (S)")),
         (
             "SECRETS_TABLE=jwt_profiles",
-            ("error", "jwt_profiles", "its key is tag (S); needed is corresponding_tag (S), id (S)"),
+            ("error", "jwt_profiles", "its key is tag (S); it must be corresponding_tag (S), id (S)"),
         ),
         (
             "USERNAME_COLUMN=name",
@@ -142,7 +142,7 @@ def test_a_key_that_is_no_text_is_an_error(auth_jwt: CommandLine, dynamodb: "Dyn
         BillingMode="PAY_PER_REQUEST",
     )
 
-    assert ("error", "numbered", "its key is tag (N); needed is tag (S)") in found(
+    assert ("error", "numbered", "its key is tag (N); it must be tag (S)") in found(
         auth_jwt, "--set", "PROFILES_TABLE=numbered", exit_code=1
     )
 
@@ -183,7 +183,7 @@ def test_what_one_may_not_ask_is_a_warning(auth_jwt: CommandLine) -> None:
         ("warning", "jwt_profiles"),
         ("warning", "jwt_secrets"),
     ]
-    assert findings[0][2] == "you may not ask dynamodb:DescribeTable (AccessDeniedException)"
+    assert findings[0][2] == "you may not call dynamodb:DescribeTable (AccessDeniedException)"
     assert "dynamodb:Scan" in findings[-1][2]
 
 
@@ -208,7 +208,7 @@ def test_tables_that_do_not_answer_end_with_four(auth_jwt: CommandLine) -> None:
             "START_TS_COLUMN, END_TS_COLUMN",
             "each of 1 window looked at ends before it starts",
         ),
-        (["SECRET_TAG_COLUMN=tag"], "jwt_secrets", "needed is tag (S), id (S)"),
+        (["SECRET_TAG_COLUMN=tag"], "jwt_secrets", "it must be tag (S), id (S)"),
         (["ALG_COLUMN=start_ts", "START_TS_COLUMN=x"], "ALG_COLUMN", "verify nothing for what 'start_ts' holds"),
         (["ALG_COLUMN=note"], "ALG_COLUMN", "verify nothing for what 'note' holds"),
         (["KID_COLUMN=number"], "KID_COLUMN", "verify nothing for what 'number' holds"),
@@ -353,7 +353,7 @@ def test_a_function_without_any_of_the_services_settings_is_a_warning(
     told = (
         "warning",
         "--function or --env-file",
-        "it has none of the service's settings, so the default tables are meant",
+        "it has none of the service's settings, so the default tables are used",
     )
 
     assert told in found(auth_jwt, "--function", "authorize", "--set", f"REVOCATIONS_TABLE={REVOCATIONS}")

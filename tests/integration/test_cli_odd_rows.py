@@ -59,7 +59,7 @@ def rows_of(tag: str) -> list[dict[str, Any]]:
 # -- secret close -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("end", "what"), [(None, "has no end"), (str(FOREVER), "has an end that is no number")])
+@pytest.mark.parametrize(("end", "what"), [(None, "has no end"), (str(FOREVER), "has an end that is not a number")])
 def test_closing_later_what_has_no_end_is_refused_with_what_to_do(
     auth_jwt: CommandLine, end: object, what: str
 ) -> None:
@@ -68,7 +68,8 @@ def test_closing_later_what_has_no_end_is_refused_with_what_to_do(
     said = auth_jwt("secret", "close", TAG, "1", "--at", "+30d", exit_code=3).stderr
 
     assert (
-        f"Error: the secret '1' of '{TAG}' {what}, so it is not open, and would be until then; nothing was done" in said
+        f"Error: the secret '1' of '{TAG}' {what}, so it is not open, and this time would open it; nothing was done"
+        in said
     )
     assert "close it now, without a time, or give it a window first (`auth-jwt secret set`)" in said
     assert auth_jwt.audit == []
@@ -118,7 +119,7 @@ def test_mending_that_ends_the_last_open_secret_is_asked_first(auth_jwt: Command
     [
         ((), 1, "nothing to change"),
         (("--kid", "a", "--no-kid"), 2, "contradict"),
-        (("--end", "yesterday"), 2, "no time"),
+        (("--end", "yesterday"), 2, "not a time"),
         (("--end", "-1d"), 1, "close it"),
         (("--start", "+9d", "--end", "+9d"), 1, "never opens"),
     ],
@@ -135,7 +136,7 @@ def test_what_cannot_be_set_is_refused(
 def test_what_has_ended_is_not_opened_again(auth_jwt: CommandLine) -> None:
     has(end_ts=9)
 
-    assert "is not opened again" in auth_jwt("secret", "set", TAG, "1", "--end", "+1d", exit_code=3).stderr
+    assert "never opens again" in auth_jwt("secret", "set", TAG, "1", "--end", "+1d", exit_code=3).stderr
 
 
 # -- odd tags and ids -------------------------------------------------------------------------------------------------

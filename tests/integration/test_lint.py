@@ -150,7 +150,7 @@ def test_rows_that_may_be_missing_are_told_and_end_with_4(tmp_path: Path) -> Non
     assert (
         "\nNot known to be whole:\n  - line 18: the dump ends within a statement that begins there\n" in result.stdout
     )
-    assert "rows of the source may be missing; --accept-incomplete goes by" in result.stderr
+    assert "rows of the source may be missing; --accept-incomplete accepts" in result.stderr
     assert document["reading"]["dialect"] == "mysql"
     assert document["incomplete"] == [{"place": "line 18", "why": "the dump ends within a statement that begins there"}]
     assert accepted.exit_code == 0

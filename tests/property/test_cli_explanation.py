@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auth_jwt.provisioning.changes import Key, Table
-from auth_jwt_cli.explanation import Outcome, explained
+from auth_jwt_cli.explanation import StepOutcome, explain_token
 from tests.factories import HMAC_KEY, JTI, NOW, TAG, a_token, verdict
 from tests.office import Office, an_office
 from tests.strategies import ANY_OCTETS, ANY_TEXT, SECONDS
@@ -102,9 +102,11 @@ def test_whatever_is_no_token_is_explained(text: str) -> None:
 
 def assert_it_is_explained(office: Office, token: str, request: dict[str, Any]) -> None:
     registry = office.provisioning.registry
-    told = explained(token, store=office.tables, columns=registry.columns, policy=registry.policy, now=NOW, **request)
+    told = explain_token(
+        token, store=office.tables, columns=registry.columns, policy=registry.policy, now=NOW, **request
+    )
 
-    refusals = [step.reason for step in told.steps if step.outcome is Outcome.REFUSED]
+    refusals = [step.reason for step in told.steps if step.outcome is StepOutcome.REFUSED]
     assert told.fault is None
     assert told.reason == verdict(lambda: registry.authorizer.authorize(token, **request))
     assert told.reason == (refusals[0] if refusals else None)

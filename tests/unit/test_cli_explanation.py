@@ -13,7 +13,7 @@ from auth_jwt.jose.tokens import HeaderRules
 from auth_jwt.models import Policy, Row
 from auth_jwt.provisioning.changes import Key, Table
 from auth_jwt.runtime.settings import Settings
-from auth_jwt_cli.explanation import Explanation, Outcome, SecretLook, Step, explained
+from auth_jwt_cli.explanation import Explanation, SecretLook, Step, StepOutcome, explain_token
 from tests.factories import (
     HMAC_KEY,
     JTI,
@@ -40,12 +40,12 @@ OTHER_KEY = "another HMAC secret of sixty-four bytes, for these tests and no oth
 def of(office: Office, token: str, **request: Any) -> Explanation:
     registry = office.provisioning.registry
     given = {"now": NOW, **request}
-    return explained(token, store=office.tables, columns=registry.columns, policy=registry.policy, **given)
+    return explain_token(token, store=office.tables, columns=registry.columns, policy=registry.policy, **given)
 
 
 def refusing(explanation: Explanation) -> Step:
     """The first step that refuses."""
-    return next(step for step in explanation.steps if step.outcome is Outcome.REFUSED)
+    return next(step for step in explanation.steps if step.outcome is StepOutcome.REFUSED)
 
 
 def step(explanation: Explanation, name: str) -> Step:
@@ -54,7 +54,7 @@ def step(explanation: Explanation, name: str) -> Step:
 
 def assert_it_is_consistent(explanation: Explanation) -> None:
     """The first step that refuses gives the verdict's reason; where none does, the token is accepted."""
-    refusals = [step.reason for step in explanation.steps if step.outcome is Outcome.REFUSED]
+    refusals = [step.reason for step in explanation.steps if step.outcome is StepOutcome.REFUSED]
 
     assert explanation.reason == (refusals[0] if refusals else None)
     assert (explanation.answer is None) is bool(refusals)
@@ -75,7 +75,7 @@ def test_the_verdict_on_every_recorded_case_is_the_services(case: dict[str, Any]
     for row in case.get("secrets", []):
         tables.write_row(Key(Table.SECRETS, row[columns.secret_tag], row["id"]), without(row, "id"))
 
-    told = explained(case["token"], store=tables, columns=columns, policy=settings.policy, now=case["now"])
+    told = explain_token(case["token"], store=tables, columns=columns, policy=settings.policy, now=case["now"])
 
     assert_it_is_consistent(told)
     if told.answer is None:
@@ -102,7 +102,7 @@ def test_tables_that_do_not_answer_are_no_verdict() -> None:
 
     assert (told.reason, told.fault, told.answer) == (None, "no answer", None)
     assert [step.name for step in told.steps] == ["gate", "header", "payload", "tag", "rows"]
-    assert told.steps[-1].outcome is Outcome.UNKNOWN
+    assert told.steps[-1].outcome is StepOutcome.UNKNOWN
 
 
 def test_a_table_of_revocations_that_does_not_answer_is_no_verdict() -> None:
@@ -115,10 +115,10 @@ def test_a_table_of_revocations_that_does_not_answer_is_no_verdict() -> None:
     office = an_office_with_a_user()
     tables = Tables(rows=office.tables.rows)
 
-    told = explained(a_token(jti=JTI), store=tables, columns=tables.columns, policy=Policy(), now=NOW)
+    told = explain_token(a_token(jti=JTI), store=tables, columns=tables.columns, policy=Policy(), now=NOW)
 
     assert (told.reason, told.fault) == (None, "no answer")
-    assert step(told, "revocation").outcome is Outcome.UNKNOWN
+    assert step(told, "revocation").outcome is StepOutcome.UNKNOWN
 
 
 # -- gate, header, payload, tag ---------------------------------------------------------------------------------------
@@ -283,7 +283,7 @@ def test_a_tag_of_another_case_or_with_blanks_is_pointed_out(tag: str, other: st
         ({"leeway_seconds": 5}, {"exp": NOW - 5}, "exp", "LEEWAY_SECONDS 5", "token_expired"),
         ({}, {"nbf": NOW + 60}, "nbf", "(in 1 minute)", "token_not_yet_valid"),
         ({}, {"iat": NOW + 60}, "iat", "(in 1 minute)", "token_not_yet_valid"),
-        ({}, {"iat": "now", "exp": 1}, "iat", "of the wrong type; no number", "malformed_claim"),
+        ({}, {"iat": "now", "exp": 1}, "iat", "of the wrong type; not a number", "malformed_claim"),
         ({"required_claims": ("sub", "x")}, {"sub": 1}, "x", "missing; present, as REQUIRED", "missing_claim"),
         ({"max_token_age_seconds": 60}, {}, "age", "missing; since its iat", "missing_claim"),
         ({"max_token_age_seconds": 60}, {"iat": NOW - 61}, "age", "allows 1 minute", "token_too_old"),
@@ -327,7 +327,7 @@ def test_what_stands_behind_the_refusal_is_judged_too() -> None:
 
     told = of(office, a_token(exp=1, jti=JTI), from_user="bob")
 
-    refusals = [step.name for step in told.steps if step.outcome is Outcome.REFUSED]
+    refusals = [step.name for step in told.steps if step.outcome is StepOutcome.REFUSED]
     assert refusals == ["signature", "exp", "profile", "from_user"]
     assert told.reason is Reason.BAD_SIGNATURE
 
@@ -432,6 +432,6 @@ def test_a_policy_without_types_is_explained() -> None:
     policy = Policy(header=HeaderRules(types=None))
     token = a_token(header={"typ": "anything"})
 
-    told = explained(token, store=office.tables, columns=office.tables.columns, policy=policy, now=NOW)
+    told = explain_token(token, store=office.tables, columns=office.tables.columns, policy=policy, now=NOW)
 
     assert told.reason is None

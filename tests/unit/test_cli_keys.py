@@ -65,8 +65,8 @@ def test_of_a_set_all_keys_are_written_or_the_one_named() -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        pytest.param("nonsense", "it is no JSON object", id="no JSON"),
-        pytest.param("[]", "it is no JSON object", id="a list"),
+        pytest.param("nonsense", "it is not a JSON object", id="no JSON"),
+        pytest.param("[]", "it is not a JSON object", id="a list"),
         pytest.param("{}", "it is neither a JWK nor a JWKS", id="neither"),
         pytest.param('{"keys": [1]}', "it is neither a JWK nor a JWKS", id="a set of something else"),
         pytest.param('{"keys": []}', "there is no such key in it", id="an empty set"),
@@ -108,7 +108,7 @@ def test_the_same_key_has_one_fingerprint_in_every_form() -> None:
 
 @pytest.mark.parametrize("given", ["", private_pem(), "https://example.com/jwks.json"])
 def test_what_holds_no_key_has_no_fingerprint(given: str) -> None:
-    assert "verifies anything" in key("fingerprint", "--secret-file", "-", given=given, exit_code=1).stderr
+    assert "can verify tokens" in key("fingerprint", "--secret-file", "-", given=given, exit_code=1).stderr
 
 
 def test_a_text_in_doubt_has_a_fingerprint_where_it_is_said_to_be_hmac() -> None:

@@ -176,7 +176,7 @@ def test_of_a_map_of_key_ids_all_keys_are_written_or_the_one_named() -> None:
 
     everything = mended(given)
     assert everything.stdout == public_pem("p256") + public_pem()
-    assert "takes the tokens of each" in everything.stderr
+    assert "verifies the tokens of each" in everything.stderr
     assert mended(given, "--kid", "b").stdout == public_pem()
     assert "no such key" in key("mend", "-", "--kid", "d", given=given, exit_code=1).stderr
     document = json.loads(mended(given, "--json").stdout)

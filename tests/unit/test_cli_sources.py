@@ -42,7 +42,7 @@ def test_a_file_of_settings_has_any_usual_form(tmp_path: Path, text: str) -> Non
     [
         ("PROFILES_TABLE\n", "line 1 of the file of settings is not NAME=VALUE"),
         ("\n1A=b", "line 2 "),
-        ("{", "begins like JSON, and is none"),
+        ("{", "begins like JSON, but is not JSON"),
         ('{"Variables": {"A": 1}}', "not {"),
         ('{"Environment": []}', "not {"),
     ],
@@ -124,5 +124,5 @@ def test_a_command_that_only_reads_cannot_write(tmp_path: Path) -> None:
     """It has no audit, and a write needs its line."""
     reading = connection(Where(region="eu-west-1", audit_log=tmp_path / "log")).reading
 
-    with pytest.raises(Fault, match="was written by a command that only reads"):
+    with pytest.raises(Fault, match="a command that should only read has written"):
         reading.registry.audit(AuditEntry(0, "somebody", "profile.create", "t"))

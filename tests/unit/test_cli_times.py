@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 import typer
 
-from auth_jwt_cli.times import distance, parsed_duration, parsed_instant, shown_duration, shown_instant
+from auth_jwt_cli.times import distance, parse_duration, parse_instant, shown_duration, shown_instant
 from tests.factories import NOW
 
 
@@ -23,7 +23,7 @@ from tests.factories import NOW
     ],
 )
 def test_an_instant_is_a_number_or_iso_8601_in_utc(text: str, instant: int) -> None:
-    assert parsed_instant(text) == instant
+    assert parse_instant(text) == instant
 
 
 @pytest.mark.parametrize(
@@ -33,13 +33,13 @@ def test_an_instant_is_a_number_or_iso_8601_in_utc(text: str, instant: int) -> N
 def test_an_instant_is_so_much_from_now(text: str, offset: int) -> None:
     before = int(time.time())
 
-    assert before <= parsed_instant(text) - offset <= int(time.time())
+    assert before <= parse_instant(text) - offset <= int(time.time())
 
 
 @pytest.mark.parametrize("text", ["", "tomorrow", "1.5", "+1", "1y", "2027-13-01", "++1h", "٣d", "1e9"])
 def test_what_is_no_instant_is_refused_with_the_forms(text: str) -> None:
     with pytest.raises(typer.BadParameter, match="UNIX seconds, ISO 8601"):
-        parsed_instant(text)
+        parse_instant(text)
 
 
 @pytest.mark.parametrize(
@@ -47,13 +47,13 @@ def test_what_is_no_instant_is_refused_with_the_forms(text: str) -> None:
     [("90", 90), ("90s", 90), ("5m", 300), ("1h", 3600), ("1d", 86400), ("2w", 1209600), (300, 300)],
 )
 def test_a_duration_has_a_unit_or_is_seconds(text: str | int, seconds: int) -> None:
-    assert parsed_duration(text) == seconds
+    assert parse_duration(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "-1", "1y", "1.5h", "h", "+1h"])
 def test_what_is_no_duration_is_refused(text: str) -> None:
-    with pytest.raises(typer.BadParameter, match="is no duration"):
-        parsed_duration(text)
+    with pytest.raises(typer.BadParameter, match="is not a duration"):
+        parse_duration(text)
 
 
 @pytest.mark.parametrize(
@@ -64,8 +64,8 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
         (NOW - 0.5, "2027-01-15 07:59:59Z (now)"),
         (NOW - 7200, "2027-01-15 06:00:00Z (2 hours ago)"),
         (None, "none"),
-        (True, "no number (bool)"),
-        ("soon", "no number (str)"),
+        (True, "not a number (bool)"),
+        ("soon", "not a number (str)"),
         (2**62, f"{2**62} (no date)"),
         (Decimal("1E+125"), "1E+125 (no date)"),
     ],

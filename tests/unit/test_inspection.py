@@ -108,7 +108,7 @@ def test_a_set_of_keys_tells_of_each() -> None:
         pytest.param(
             {"secret": "x" * 31}, Policy(), "too_short", "31 bytes, too short for HS256, HS384, HS512", id="size"
         ),
-        pytest.param({"end_ts": "never"}, Policy(), "never_opens", "no end that is a number", id="end"),
+        pytest.param({"end_ts": "never"}, Policy(), "never_opens", "end of its window is not a number", id="end"),
     ],
 )
 def test_why_a_secret_verifies_nothing(columns: dict[str, Any], policy: Policy, flaw: str, why: str) -> None:

@@ -16,7 +16,7 @@ from auth_jwt.models import MAX_SECRETS_PER_TAG, Report, Secret, TagRows
 from auth_jwt.ports import Deadline
 from auth_jwt.rules import open_secrets
 from auth_jwt.runtime.observability import MAX_NAMED_SECRETS, Journal, Outcome
-from auth_jwt_cli.explanation import explained
+from auth_jwt_cli.explanation import explain_token
 from tests.factories import HMAC_KEY, JTI, NOW, TAG, a_profile, a_secret, a_token, an_authorizer, refusal, verdict
 from tests.fakes import Clock, MemoryStore
 from tests.office import an_office
@@ -181,7 +181,9 @@ def test_an_explanation_says_that_a_secret_is_left_out() -> None:
     office.has_secret("2", secret=OTHER_KEY, start_ts=NOW - 1)
     registry = office.provisioning.registry
 
-    told = explained(a_token(jti=JTI), store=office.tables, columns=registry.columns, policy=registry.policy, now=NOW)
+    told = explain_token(
+        a_token(jti=JTI), store=office.tables, columns=registry.columns, policy=registry.policy, now=NOW
+    )
 
     assert told.reason is Reason.BAD_SIGNATURE
     looks = {look.record.id: look.passed_over for look in told.secrets}

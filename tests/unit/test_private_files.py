@@ -12,14 +12,14 @@ from auth_jwt.provisioning.audit import AuditEntry
 from auth_jwt_cli.audit_log import AuditLog
 from auth_jwt_cli.migration.reports import ReportFile
 from auth_jwt_cli.migration.sources import SourceError
-from auth_jwt_cli.private_files import NewFile, NotPrivate, appended, replaced
+from auth_jwt_cli.private_files import NewFile, NotPrivate, open_to_append, replaced
 
 Told = list[str]
 Open = Callable[[Path, Told], int]
 
 
 def append(path: Path, told: Told) -> int:
-    return appended(path, tell=told.append)
+    return open_to_append(path, tell=told.append)
 
 
 def replace(path: Path, told: Told) -> int:

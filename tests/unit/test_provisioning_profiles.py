@@ -122,9 +122,9 @@ def test_a_secret_left_by_an_earlier_profile_is_not_replaced() -> None:
         pytest.param("t", "alice", {"sip_username": "b"}, "option of its own", id="a column with a meaning"),
         pytest.param("t", "alice", {"level": ""}, "leave it out", id="empty text"),
         pytest.param("t", "alice", {"level": 1.5}, "neither", id="a float"),
-        pytest.param("t", "alice", {"level": 10**38 + 1}, "cannot hold", id="39 digits"),
-        pytest.param("t", "alice", {"level": Decimal("1E+126")}, "cannot hold", id="a number too large"),
-        pytest.param("t", "alice", {"level": Decimal("NaN")}, "cannot hold", id="no number at all"),
+        pytest.param("t", "alice", {"level": 10**38 + 1}, "cannot store", id="39 digits"),
+        pytest.param("t", "alice", {"level": Decimal("1E+126")}, "cannot store", id="a number too large"),
+        pytest.param("t", "alice", {"level": Decimal("NaN")}, "cannot store", id="no number at all"),
         pytest.param("t", "alice", {"level": ["a"]}, "neither", id="a list"),
         pytest.param("t", "alice", {"level": "x" * 400_000}, "more than", id="more than a row holds"),
     ],
@@ -191,7 +191,7 @@ def test_changing_nothing_is_a_mistake() -> None:
     office = an_office()
     office.has()
 
-    with pytest.raises(Invalid, match="nothing"):
+    with pytest.raises(Invalid, match="no change is given"):
         office.provisioning.profiles.change(TAG)
 
 
@@ -322,7 +322,7 @@ def test_a_profile_created_while_another_is_deleted_keeps_its_secret() -> None:
 
     office.tables.before_write = wait_for_the_second_write
 
-    with pytest.raises(Conflict, match="created while another was deleted"):
+    with pytest.raises(Conflict, match="while the old one was deleted"):
         office.provisioning.profiles.delete(TAG)
 
     assert {key.id for key in office.tables.rows} == {None, "left", "new"}

@@ -9,7 +9,7 @@ from auth_jwt.errors import Conflict, Flaw, Invalid, NotFound, Reason
 from auth_jwt.models import Columns, Unusable
 from auth_jwt.provisioning.changes import Delete, Key, Table
 from auth_jwt.provisioning.inspection import SecretState
-from auth_jwt.provisioning.secrets import GENERATED_BYTES, LIFETIME_SECONDS, MAX_ROTATED, NewSecret, prepared
+from auth_jwt.provisioning.secrets import GENERATED_BYTES, LIFETIME_SECONDS, MAX_ROTATED, NewSecret, prepare_secret
 from tests.factories import (
     HMAC_KEY,
     NOW,
@@ -127,7 +127,7 @@ def test_a_value_is_in_no_repr() -> None:
     office = an_office_with_a_user()
     added = office.provisioning.secrets.add(TAG, NewSecret())
     rotated = office.provisioning.secrets.rotate(TAG, NewSecret())
-    ready = prepared(office.provisioning.registry, TAG, NewSecret(value=HMAC_KEY), others=())
+    ready = prepare_secret(office.provisioning.registry, TAG, NewSecret(value=HMAC_KEY), others=())
 
     assert str(added.generated) not in repr(added)
     assert str(rotated.generated) not in repr(rotated)
@@ -240,7 +240,7 @@ def test_the_list_says_where_each_secret_stands_and_shows_none() -> None:
         "reversed": "unusable",
     }
     assert secrets["empty"].unusable == Unusable(Flaw.EMPTY, "empty")
-    assert "no start" in str(secrets["timeless"].unusable)
+    assert "start of its window is not a number" in str(secrets["timeless"].unusable)
     assert "never opens" in str(secrets["reversed"].unusable)
     assert HMAC_KEY not in repr(secrets)
 
@@ -335,7 +335,7 @@ def test_a_window_without_an_end_is_not_closed_later_which_would_open_it_nor_ear
     office.has_secret("1", end_ts=end)
 
     with pytest.raises(
-        Conflict, match=r"'1' of 't1' has (no end|an end that is no number), .* nothing was done: close"
+        Conflict, match=r"'1' of 't1' has (no end|an end that is not a number), .* nothing was done: close"
     ):
         office.provisioning.secrets.close(TAG, "1", at=NOW + 60)
 
@@ -541,7 +541,7 @@ def test_a_rotation_closes_as_many_as_one_write_holds(count: int, fits: bool) ->
     if fits:
         assert len(office.provisioning.secrets.rotate(TAG, NewSecret()).closing) == count
     else:
-        with pytest.raises(Invalid, match="one rotation closes"):
+        with pytest.raises(Invalid, match="one rotation can close at most"):
             office.provisioning.secrets.rotate(TAG, NewSecret())
 
 
@@ -570,7 +570,7 @@ def test_no_secret_is_added_beside_as_many_open_ones_as_are_tried(given: NewSecr
     for number in range(2):
         office.has_secret(str(number), secret=f"{OLD_KEY} {number}")
 
-    with pytest.raises(Conflict, match=r"'t1' has 2 secrets .* no more than 2 \(MAX_SECRETS_PER_TAG\): close"):
+    with pytest.raises(Conflict, match=r"'t1' has 2 secrets .* at most 2 \(MAX_SECRETS_PER_TAG\): close"):
         office.provisioning.secrets.add(TAG, given)
 
     assert office.actions == []

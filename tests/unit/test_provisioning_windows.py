@@ -106,7 +106,7 @@ def test_a_window_becomes_what_was_meant(columns: Any, window: object, state: Se
 def test_what_nobody_can_tell_is_asked_for(odd: object, column: str) -> None:
     office = an_office_with_a_secret(**{column: odd})
 
-    with pytest.raises(Invalid, match=f"nobody can tell what its {column[:-3]} was meant to be"):
+    with pytest.raises(Invalid, match=f"nobody can tell which {column[:-3]} was meant"):
         change(office, mend=True)
     assert office.audit == []
 
@@ -130,7 +130,7 @@ def test_a_bound_of_true_is_not_taken_for_one() -> None:
 def test_what_has_ended_is_not_opened_again(end: object) -> None:
     office = an_office_with_a_secret(end_ts=end)
 
-    with pytest.raises(Conflict, match="has ended, and what has is not opened again"):
+    with pytest.raises(Conflict, match="has ended, and an ended secret never opens again"):
         change(office, end=NOW + 60)
 
     assert office.audit == []
@@ -141,7 +141,7 @@ def test_what_has_ended_is_not_opened_again(end: object) -> None:
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({}, "nothing to change"),
+        ({}, "no change is given"),
         ({"end": NOW * 1000}, "not in milliseconds"),
         ({"start": -1}, "not negative"),
         ({"start": NOW + 9, "end": NOW + 9}, "never opens"),

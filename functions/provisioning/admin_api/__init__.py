@@ -1,4 +1,4 @@
-"""The routes of the admin API, and what stands between HTTP and `auth_jwt.provisioning`.
+"""The routes of the admin API: they translate between HTTP and `auth_jwt.provisioning`.
 
-Start with `resolver`, which puts the routes together; each resource has a module of routes.
+Start with `resolver`, which combines the routes. Each resource has its own module of routes.
 """

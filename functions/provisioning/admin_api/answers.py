@@ -1,4 +1,4 @@
-"""What callers get. An answer that is not of its form becomes a fault, so that no member slips in unseen."""
+"""The bodies of answers. An answer that does not fit its model is a fault, so no unforeseen member gets out."""
 
 from typing import Any, Final, Self
 
@@ -13,11 +13,11 @@ from auth_jwt.provisioning.rendering import profile_json, revocation_json, secre
 from auth_jwt.provisioning.revocations import Revocation
 from auth_jwt.provisioning.secrets import Added, Rotated
 
-NEXT: Final = "Where to go on, as `cursor`; null after the last"
+NEXT: Final = "The `cursor` of the next page; null on the last page"
 
 
 class Out(BaseModel):
-    """The body of an answer."""
+    """The body of an answer; it rejects members that it does not declare."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -56,27 +56,31 @@ class KeyOut(Out):
 
     kind: str = Field(description="`HMAC, 64 bytes`, `RSA 2048`, `EC P-256`, `Ed25519` …")
     algorithms: list[str]
-    kid: str | None = Field(description="Of a JWK")
-    fingerprint: str = Field(description="By which two keys are told apart: `sha256:` (RFC 7638) or `scrypt:`")
+    kid: str | None = Field(description="The `kid` of a JWK; null for other keys")
+    fingerprint: str = Field(
+        description="Tells keys apart: `sha256:` (RFC 7638) for public keys, `scrypt:` for HMAC keys"
+    )
 
 
 class SecretOut(Out):
-    """A secret: everything but its value."""
+    """A secret: everything except its value."""
 
     model_config = _example(**_SECRET)
 
     tag: str
     id: str
     kind: str
-    algorithms: list[str] = Field(description="What it may verify here")
+    algorithms: list[str] = Field(description="The algorithms it may verify here")
     kid: str | None
     start_ts: int | float | None = Field(
         description="First second of its window; null when the row has no number there"
     )
-    end_ts: int | float | None = Field(description="First second after its window, likewise")
+    end_ts: int | float | None = Field(
+        description="First second after its window; null when the row has no number there"
+    )
     state: SecretState
-    flaw: Flaw | None = Field(description="The stable name of why it can verify nothing; null when it can")
-    unusable_because: str | None = Field(description="Why it can verify nothing, ever; null when it can")
+    flaw: Flaw | None = Field(description="The stable name of the reason why it never verifies a token; null if it can")
+    unusable_because: str | None = Field(description="The reason why it never verifies a token; null if it can")
     keys: list[KeyOut]
 
     @classmethod
@@ -86,19 +90,19 @@ class SecretOut(Out):
 
 
 class AddedSecretOut(SecretOut):
-    """A secret just added, with its value if it was made here."""
+    """A secret just added, with its value if that was generated."""
 
     model_config = _example(**_SECRET, value="shown-this-once-86-characters-of-base64url")
 
     value: str | None = Field(
         default=None,
         repr=False,
-        description="Only if it was made by this very request: it is shown once. Otherwise null",
+        description="The value that this request generated, shown this one time. Otherwise null",
     )
 
     @classmethod
     def of_added(cls, added: Added | Rotated) -> Self:
-        """Make it of what an operation returned."""
+        """Make it of the result of adding or rotating."""
         return cls.model_validate({**secret_json(added.secret), "value": added.generated})
 
 
@@ -109,14 +113,14 @@ class SecretsOut(Out):
 
 
 class RotatedOut(Out):
-    """A rotation: the new secret, and those that end after the overlap."""
+    """A rotation: the new secret, and the old ones that end after the overlap."""
 
     secret: AddedSecretOut
     closing: list[SecretOut]
 
     @classmethod
     def of(cls, rotated: Rotated) -> Self:
-        """Make it of what the operation returned."""
+        """Make it of the result of rotating."""
         return cls(secret=AddedSecretOut.of_added(rotated), closing=[SecretOut.of(old) for old in rotated.closing])
 
 
@@ -139,7 +143,7 @@ class ProfileOut(Out):
 
 
 class CreatedProfileOut(ProfileOut):
-    """A profile just created, with its first secret if one was asked for."""
+    """A profile just created, with its first secret if the request had one."""
 
     model_config = _example(**_PROFILE, secret=None)
 
@@ -147,20 +151,20 @@ class CreatedProfileOut(ProfileOut):
 
     @classmethod
     def of_created(cls, created: Created) -> Self:
-        """Make it of what the operation returned."""
+        """Make it of the result of creating."""
         secret = None if created.secret is None else AddedSecretOut.of_added(created.secret)
         return cls.model_validate({**profile_json(created.profile), "secret": secret})
 
 
 class ProfilesOut(Out):
-    """Some profiles of many, in the table's order, which is any."""
+    """One page of profiles. The order means nothing."""
 
     profiles: list[ProfileOut]
     next: str | None = Field(description=NEXT)
 
 
 class DeletedOut(Out):
-    """What went with a profile."""
+    """The number of secrets that were deleted with a profile."""
 
     deleted_secrets: int
 
@@ -193,7 +197,7 @@ class RevocationOut(Out):
     tag: str
     jti: str
     revoked_at: int | None = Field(description="UNIX seconds")
-    expires_at: int | None = Field(description="From when on it may be forgotten; null: never")
+    expires_at: int | None = Field(description="When the revocation may be deleted, in UNIX seconds; null: never")
 
     @classmethod
     def of(cls, revocation: Revocation) -> Self:
@@ -202,26 +206,26 @@ class RevocationOut(Out):
 
 
 class RevocationsOut(Out):
-    """Some revoked tokens of many."""
+    """One page of revoked tokens."""
 
     revocations: list[RevocationOut]
     next: str | None = Field(description=NEXT)
 
 
 class ValidAfterOut(Out):
-    """From when on tokens of a profile must have been issued."""
+    """The bound of a profile's tokens: those issued earlier are revoked."""
 
     tokens_valid_after: int = Field(description="UNIX seconds")
 
 
 class BrokenRule(Out):
-    """Where a request breaks which rule."""
+    """A rule that a request breaks, and where."""
 
     field: str = Field(
-        description="`body.secret.end_ts`, `query.limit` …; what there is not is `an unknown member`, or `an unknown "
-        "parameter`"
+        description="The place: `body.secret.end_ts`, `query.limit` …; an unknown name is shown as `an unknown member` "
+        "or `an unknown parameter`"
     )
-    rule: str = Field(description="One word for the rule, such as `missing`, `extra_forbidden`, `string_type`")
+    rule: str = Field(description="The rule in one word, such as `missing`, `extra_forbidden`, `string_type`")
 
 
 class Problem(Out):
@@ -230,15 +234,17 @@ class Problem(Out):
     type: str
     title: str
     status: int
-    instance: str = Field(description="`urn:request:` and the request's id in the log")
-    detail: str | None = Field(default=None, description="For people; it repeats no value that may be a key")
+    instance: str = Field(description="`urn:request:` and the id of the request, as in the log")
+    detail: str | None = Field(
+        default=None, description="A text for people; it never repeats a value that may be a key"
+    )
     errors: list[BrokenRule] | None = None
 
 
-def describing(*answers: tuple[int, str], **problems: str) -> dict[int, OpenAPIResponse]:
-    """Describe the answers of an operation, its own problems under `not_found`, `conflict` and the like.
+def describe_answers(*answers: tuple[int, str], **problems: str) -> dict[int, OpenAPIResponse]:
+    """Describe the answers of an operation: the successes, and its own problems (`not_found`, `conflict`, `stale`).
 
-    Those that every operation may give are added by `admin_api.document`.
+    `admin_api.document` adds the problems that every operation may give.
     """
     statuses = {"not_found": 404, "conflict": 409, "stale": 412}
     described: dict[int, OpenAPIResponse] = {status: {"description": text} for status, text in answers}

@@ -1,4 +1,4 @@
-"""What callers send, checked by form. Whether it would work is for `auth_jwt.provisioning` to say."""
+"""The bodies of requests. These models check their form; `auth_jwt.provisioning` judges their values."""
 
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, Self
@@ -22,54 +22,54 @@ from auth_jwt.provisioning.secrets import GENERATED_BYTES, LIFETIME_SECONDS, OVE
 from auth_jwt.provisioning.tokens import TOKEN_SECONDS
 
 _MAX_SECONDS: Final = 10**9
-_GREATEST: Final = 9.9e125  # DynamoDB's numbers go little farther
+_GREATEST: Final = 9.9e125  # slightly within DynamoDB's range of numbers
 _LEAST: Final = 1e-129
 
 
-def _given(value: object) -> object:
+def _reject_null(value: object) -> object:
     if value is None:
         raise ValueError("null")
     return value
 
 
-def _known_algorithm(name: str) -> str:
+def _check_algorithm(name: str) -> str:
     if name not in ALGORITHMS:
         raise ValueError("unknown")
     return name
 
 
-def _kept_by_dynamodb(number: float) -> float:
+def _check_range(number: float) -> float:
     if number and not _LEAST <= abs(number) <= _GREATEST:
         raise ValueError("out of range")
     return number
 
 
-NOT_NULL: Final = BeforeValidator(_given)
-"""What may be left out, and is no null: None is how the code sees that it was left out."""
+NOT_NULL: Final = BeforeValidator(_reject_null)
+"""For a member that may be absent but not null: the code reads None as absent."""
 
 Text = Annotated[str, Field(min_length=1)]
 Instant = Annotated[int, Field(ge=0, le=MAX_TIME, description="UNIX seconds")]
 _AN_INSTANT: Final = WithJsonSchema({"type": "integer", "minimum": 0, "maximum": MAX_TIME})
 Algorithm = Annotated[
-    str, AfterValidator(_known_algorithm), WithJsonSchema({"type": "string", "enum": list(ALGORITHMS)})
+    str, AfterValidator(_check_algorithm), WithJsonSchema({"type": "string", "enum": list(ALGORITHMS)})
 ]
-Attribute = bool | int | Annotated[float, AfterValidator(_kept_by_dynamodb)] | str
+Attribute = bool | int | Annotated[float, AfterValidator(_check_range)] | str
 Attributes = dict[Annotated[str, Field(min_length=1, max_length=255)], Attribute]
 
 
 class Body(BaseModel):
-    """The body of a request: every member is one of these, and of the very type."""
+    """The body of a request. It rejects undeclared members, and values of another type."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
 
 
 def decimals(attributes: dict[str, Attribute]) -> dict[str, AttributeValue]:
-    """Return *attributes* as the tables keep them: a fraction by its shortest digits."""
+    """Return *attributes* as the tables store them: a float becomes the decimal with its shortest digits."""
     return {name: Decimal(repr(value)) if isinstance(value, float) else value for name, value in attributes.items()}
 
 
 class SecretIn(Body):
-    """A secret to be."""
+    """A secret to add."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"id": "2026-11", "algorithms": ["HS256"]}]})
 
@@ -78,14 +78,14 @@ class SecretIn(Body):
         min_length=1,
         max_length=100_000,
         repr=False,
-        description="HMAC text, PEM public key or certificate, JWK or JWKS. Without it, "
-        f"{GENERATED_BYTES} random bytes are made here and returned once, in base64url",
+        description="HMAC text, PEM public key or certificate, JWK or JWKS. Without it, the service generates "
+        f"{GENERATED_BYTES} random bytes and returns them once, in base64url",
     )
     id: str | None = Field(
         default=None,
         min_length=1,
         max_length=1024,
-        description="The row's sort key. Without it, the next number. With it, a retry is told from a second secret",
+        description="The row's sort key; without it, the next number. With an id, a retry does not add a second secret",
     )
     start_ts: Instant | None = Field(default=None, description="First second of its window; without it, now")
     end_ts: Instant | None = Field(
@@ -96,13 +96,13 @@ class SecretIn(Body):
         default=None,
         min_length=1,
         max_length=len(ALGORITHMS),
-        description="What it may verify; without it, what its key is. A `value` that may be something else than an "
-        "HMAC secret is refused without it",
+        description="The algorithms it may verify; without it, all that fit its key. Without it, a `value` is rejected "
+        "if it could be something else than an HMAC secret",
     )
     kid: str | None = Field(default=None, min_length=1, max_length=1024, description="Its key id")
 
     def to_new_secret(self) -> NewSecret:
-        """Return the noun that the operations take."""
+        """Return the secret in the form that the operations take."""
         return NewSecret(
             value=self.value,
             id=self.id,
@@ -114,7 +114,7 @@ class SecretIn(Body):
 
 
 class ProfileIn(Body):
-    """A profile to be."""
+    """A profile to create."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -130,28 +130,28 @@ class ProfileIn(Body):
         }
     )
 
-    tag: str = Field(min_length=1, max_length=MAX_TAG_CHARACTERS, description="What tokens name it by")
-    sip_username: str = Field(min_length=1, description="Whom it speaks for")
+    tag: str = Field(min_length=1, max_length=MAX_TAG_CHARACTERS, description="The tag that tokens carry")
+    sip_username: str = Field(min_length=1, description="The SIP username that the tag stands for")
     sip_domain: str | None = Field(default=None, min_length=1, description="The SIP domain of the username")
-    disabled: bool = Field(default=False, description="Whether nobody may use it")
-    attributes: Attributes = Field(default={}, description="Other columns, which credentials are picked from")
-    secret: SecretIn | None = Field(default=None, description="Its first secret; `{}` has one made")
+    disabled: bool = Field(default=False, description="Whether every login with it is denied")
+    attributes: Attributes = Field(default={}, description="Other columns; `LOAD_CREDENTIALS` picks from them")
+    secret: SecretIn | None = Field(default=None, description="Its first secret; `{}` generates one")
 
 
 class ProfileChange(Body):
-    """What is to be changed of a profile. What is left out stays as it is."""
+    """Changes to a profile. Absent members stay as they are."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"disabled": True}, {"sip_domain": None, "attributes": {"account_id": 12}}]}
     )
 
     sip_username: Annotated[Text | None, NOT_NULL, WithJsonSchema({"type": "string", "minLength": 1})] = None
-    sip_domain: str | None = Field(default=None, min_length=1, description="null takes it away")
+    sip_domain: str | None = Field(default=None, min_length=1, description="null removes it")
     disabled: Annotated[bool | None, NOT_NULL, WithJsonSchema({"type": "boolean"})] = Field(
-        default=None, description="Whether nobody may use it"
+        default=None, description="Whether every login with it is denied"
     )
     attributes: dict[Annotated[str, Field(min_length=1, max_length=255)], Attribute | None] = Field(
-        default={}, description="Other columns; null takes one away"
+        default={}, description="Other columns; null removes one"
     )
 
 
@@ -164,7 +164,7 @@ class SecretClosing(Body):
 
 
 class Rotation(Body):
-    """The secret that takes over, and for how long those before it go on. All of it may be left out."""
+    """The new secret, and how long the old ones keep verifying. All members are optional."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"id": "2026-12", "overlap_seconds": 86400}]})
 
@@ -172,7 +172,7 @@ class Rotation(Body):
         default=OVERLAP_SECONDS,
         ge=0,
         le=_MAX_SECONDS,
-        description="How long the open secrets go on verifying: at least as long as their tokens live",
+        description="How many seconds the open secrets keep verifying: at least as long as their tokens live",
     )
     value: str | None = Field(
         default=None, min_length=1, max_length=100_000, repr=False, description="As of a new secret"
@@ -185,7 +185,7 @@ class Rotation(Body):
     kid: str | None = Field(default=None, min_length=1, max_length=1024, description="As of a new secret")
 
     def to_new_secret(self) -> NewSecret:
-        """Return the noun that the operations take; its window starts now."""
+        """Return the new secret in the form that the operations take; its window starts now."""
         return NewSecret(
             value=self.value,
             id=self.id,
@@ -196,22 +196,25 @@ class Rotation(Body):
 
 
 class Minting(Body):
-    """The token to sign. All of it may be left out."""
+    """The token to sign. All members are optional."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"lifetime_seconds": 600, "claims": {"scope": "calls"}}]})
 
     lifetime_seconds: int = Field(default=TOKEN_SECONDS, ge=1, le=_MAX_SECONDS)
     claims: dict[str, JsonValue] = Field(
-        default={}, description="Put over the usual ones, `exp` and all; never the tag"
+        default={}, description="Claims that replace or extend the usual ones, even `exp`, but never the tag"
     )
     jti: str | None = Field(default=None, min_length=1, max_length=MAX_JTI_BYTES, description="Without it, a UUID")
     secret_id: str | None = Field(
-        default=None, min_length=1, max_length=1024, description="Who signs; without it, the secret open longest"
+        default=None,
+        min_length=1,
+        max_length=1024,
+        description="The secret that signs; without it, the one that stays open longest",
     )
 
 
 class Revoking(Body):
-    """What to revoke: one token by its `jti`, or those issued before a time, or all until now."""
+    """What to revoke: one token by its `jti`, all tokens issued before a time, or all tokens issued until now."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -229,15 +232,15 @@ class Revoking(Body):
     exp: Annotated[Annotated[int, Field(ge=0)] | None, NOT_NULL, WithJsonSchema({"type": "integer", "minimum": 0})] = (
         Field(
             default=None,
-            description="The token's own `exp`: the revocation may be forgotten then. "
-            f"Without it, or beyond {MAX_TIME}, never",
+            description="The token's own `exp`: after it, the revocation may be deleted. "
+            f"Without it, or beyond {MAX_TIME}, it stays for ever",
         )
     )
     before: Annotated[Instant | None, NOT_NULL, _AN_INSTANT] = Field(
-        default=None, description="Tokens issued earlier are revoked; it is never moved back"
+        default=None, description="Tokens issued earlier are revoked; the time never moves back"
     )
     all: Annotated[Literal[True] | None, NOT_NULL, WithJsonSchema({"const": True})] = Field(
-        default=None, description="Tokens issued until now are revoked"
+        default=None, description="All tokens issued until now are revoked"
     )
 
     @model_validator(mode="after")
@@ -249,4 +252,4 @@ class Revoking(Body):
 
 
 MEMBERS: Final = frozenset(name for body in Body.__subclasses__() for name in body.model_fields)
-"""What members are called, so that no other word of a caller's is repeated."""
+"""The names of all members. Problems repeat these names only, because other names come from the caller."""

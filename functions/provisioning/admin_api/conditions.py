@@ -1,4 +1,4 @@
-"""What is said of a resource around its body: parts of paths, entity tags, cursors."""
+"""The parts of requests and answers outside the body: segments of paths, entity tags, cursors."""
 
 import base64
 import re
@@ -13,11 +13,11 @@ _ENTITY_TAGS: Final = re.compile(r'(?:[ \t,]*(?:W/)?"[^"]*")+[ \t,]*')
 _STRONG: Final = re.compile(r'(W/)?"([^"]*)"')
 
 
-def unquoted(segment: object) -> str:
-    """Return the text that a *segment* of a path stands for. A REST API hands paths on as they were sent.
+def unquote_segment(segment: object) -> str:
+    """Decode a percent-encoded *segment* of a path. A REST API passes paths on as they were sent.
 
     Raises:
-        ValueError: its octets are no UTF-8.
+        ValueError: its octets are not UTF-8.
     """
     try:
         return unquote(str(segment), errors="strict")
@@ -25,8 +25,8 @@ def unquoted(segment: object) -> str:
         raise ValueError("not UTF-8") from None
 
 
-def quoted(text: str) -> str:
-    """Return *text* as a segment of a path, the other way round; never as one of the two that lead elsewhere."""
+def quote_segment(text: str) -> str:
+    """Percent-encode *text* as a segment of a path, also `.` and `..`, which would lead to another path."""
     return text.replace(".", "%2E") if text in (".", "..") else quote(text, safe="")
 
 
@@ -36,14 +36,14 @@ def entity_tag(version: str) -> str:
 
 
 def version_to_match(if_match: str | None, current: Callable[[], str]) -> str | None:
-    """Return the version that an `If-Match` demands, None when any will do (RFC 9110, section 13.1.1).
+    """Return the version that `If-Match` demands, or None if it accepts any (RFC 9110, section 13.1.1).
 
     Args:
-        if_match: the field's value, None when the request has none.
-        current: reads the version there is; raises `NotFound` where there is nothing, which no condition matches.
+        if_match: the field's value; None when the request has none.
+        current: reads the present version; raises `NotFound` if there is no resource, because then no condition holds.
 
     Raises:
-        NotWellFormed: it is no list of entity tags.
+        NotWellFormed: the value is not a list of entity tags.
         Stale: it names other versions only. A weak tag never matches.
     """
     if if_match is None:
@@ -54,20 +54,20 @@ def version_to_match(if_match: str | None, current: Callable[[], str]) -> str | 
     if not _ENTITY_TAGS.fullmatch(if_match):
         raise NotWellFormed('If-Match is neither "*" nor a list of entity tags in double quotes')
     if ("", version) not in _STRONG.findall(if_match):
-        raise Stale("it is none of the versions that If-Match names: look at it again")
+        raise Stale("If-Match does not name the present version: look at the profile again")
     return version
 
 
 def cursor_of(key: str | None) -> str | None:
-    """Return the cursor after *key*: opaque to callers, and fit for a query string."""
+    """Return the cursor that continues after *key*: opaque to callers, and valid in a query string."""
     return None if key is None else base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
 
 
 def key_of(cursor: str | None) -> str | None:
-    """Return the key that a *cursor* stands for.
+    """Return the key in a *cursor*.
 
     Raises:
-        NotWellFormed: it is none that this API gave.
+        NotWellFormed: this API did not make the cursor.
     """
     if cursor is None:
         return None
@@ -76,5 +76,5 @@ def key_of(cursor: str | None) -> str | None:
     except ValueError:
         key = ""
     if not key or cursor_of(key) != cursor:
-        raise NotWellFormed("cursor is none that this API gave")
+        raise NotWellFormed("cursor is not the `next` of an earlier page")
     return key

@@ -1,4 +1,4 @@
-"""The API described: Powertools' OpenAPI document, completed by what it cannot know; and Swagger UI, which shows it."""
+"""The OpenAPI document: Powertools writes it, this module adds what Powertools cannot know. Swagger UI shows it."""
 
 import base64
 import copy
@@ -17,50 +17,50 @@ from admin_api.problems import PROBLEM_JSON
 TITLE: Final = "auth_jwt, for operators"
 VERSION: Final = "1"
 DESCRIPTION: Final = (
-    "Profiles, secrets, tokens and revocations of auth_jwt. Every request is signed with AWS credentials (Signature "
-    "Version 4, service `execute-api`) that may `execute-api:Invoke` it. Bodies are JSON objects; a member or a query "
-    "parameter that is unknown or given twice is refused. A path is taken as it stands: with a slash behind it, it is "
-    "another. Every write leaves a line of audit. A secret's value is told once, by the request that made it."
+    "Profiles, secrets, tokens and revocations of auth_jwt. Sign every request (AWS Signature Version 4, service "
+    "`execute-api`) with credentials that may `execute-api:Invoke` it. Bodies are JSON objects; a member or a query "
+    "parameter that is unknown or given twice is rejected. A path with a slash at its end is another path. Every write "
+    "leaves one audit line. A generated secret is shown once, in the answer to the request that generated it."
 )
 TAGS: Final = {
-    "profiles": "Who a tag speaks for",
-    "secrets": "The keys of a tag, each with the window in which it may verify",
-    "tokens": "What those keys sign",
-    "revocations": "What they no longer sign",
+    "profiles": "Which SIP user a tag stands for",
+    "secrets": "The keys of a tag, each with the window in which it may verify tokens",
+    "tokens": "Tokens that those keys sign",
+    "revocations": "Tokens that the service denies although such a key signed them",
 }
 SIGV4: Final = {
     "type": "apiKey",
     "in": "header",
     "name": "Authorization",
-    "description": "AWS Signature Version 4, which this page cannot make: `curl --aws-sigv4`, or an SDK",
+    "description": "AWS Signature Version 4. This page cannot sign: use `curl --aws-sigv4` or an SDK",
     "x-amazon-apigateway-authtype": "awsSigv4",
 }
 OF_EVERY_OPERATION: Final[dict[int, tuple[str, str]]] = {
     HTTPStatus.BAD_REQUEST: (
         "invalid-request",
-        "Not well formed (`errors` says where), or a value that would not work",
+        "The request is malformed (`errors` says where), or a value would not work",
     ),
-    HTTPStatus.FORBIDDEN: ("forbidden", "Not signed, or not by somebody who may"),
-    HTTPStatus.TOO_MANY_REQUESTS: ("too-many-requests", "The gateway's throttle"),
-    HTTPStatus.INTERNAL_SERVER_ERROR: ("fault", "Ours; the log has the request's id"),
-    HTTPStatus.BAD_GATEWAY: ("gateway-fault", "The gateway's"),
+    HTTPStatus.FORBIDDEN: ("forbidden", "The request is not signed, or its signer lacks the permission"),
+    HTTPStatus.TOO_MANY_REQUESTS: ("too-many-requests", "The gateway throttles requests"),
+    HTTPStatus.INTERNAL_SERVER_ERROR: ("fault", "A fault of the service; the log has the request's id"),
+    HTTPStatus.BAD_GATEWAY: ("gateway-fault", "A fault of the gateway"),
     HTTPStatus.SERVICE_UNAVAILABLE: ("unavailable", "The tables do not answer: a write may have happened or not"),
-    HTTPStatus.GATEWAY_TIMEOUT: ("gateway-timeout", "The gateway's: a write may have happened or not"),
+    HTTPStatus.GATEWAY_TIMEOUT: ("gateway-timeout", "The gateway waited too long: a write may have happened or not"),
 }
 OF_BODIES: Final[dict[int, tuple[str, str]]] = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("payload-too-large", "A body has at most a million characters"),
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: ("unsupported-media-type", "A body is `application/json`"),
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: ("unsupported-media-type", "A body must be `application/json`"),
 }
 OWN: Final[dict[int, str]] = {404: "not-found", 409: "conflict", 412: "stale"}
 
 _POWERTOOLS_OWN: Final = ("HTTPValidationError", "ValidationError", "ResponseValidationError")
 _TEXT: Final = {"type": "string"}
-_PHRASES: Final = {413: "Content Too Large"}  # that of RFC 9110, which older Pythons do not know
+_PHRASES: Final = {413: "Content Too Large"}  # as RFC 9110 words it; older Pythons have another phrase
 _HEADERS: Final[dict[str, dict[str, Any]]] = {
-    "Cache-Control": {"description": "Always", "schema": {"const": "no-store"}, "required": True},
+    "Cache-Control": {"description": "Always the same", "schema": {"const": "no-store"}, "required": True},
     "ETag": {"description": "The profile's version, for `If-Match`", "schema": _TEXT, "required": True},
-    "Location": {"description": "The path of what was made", "schema": _TEXT, "required": True},
-    "Retry-After": {"description": "Seconds", "schema": {"type": "string", "pattern": "^[0-9]+$"}},
+    "Location": {"description": "The path of the new resource", "schema": _TEXT, "required": True},
+    "Retry-After": {"description": "Seconds to wait", "schema": {"type": "string", "pattern": "^[0-9]+$"}},
 }
 _WITH_ETAG: Final = ("create_profile", "show_profile", "change_profile")
 _SCRIPT: Final = re.compile(r"<script>(.*?)</script>", re.DOTALL)
@@ -83,19 +83,19 @@ def document_of(app: APIGatewayRestResolver) -> dict[str, Any]:
         if name not in _POWERTOOLS_OWN
     }
     document["paths"] = {
-        path: {method: _completed(operation) for method, operation in sorted(methods.items())}
+        path: {method: _complete(operation) for method, operation in sorted(methods.items())}
         for path, methods in sorted(document["paths"].items())
     }
     return document
 
 
-def at(document: dict[str, Any], base: str) -> dict[str, Any]:
-    """Return the *document* of an API whose paths begin behind *base*."""
+def add_server(document: dict[str, Any], base: str) -> dict[str, Any]:
+    """Return a copy of *document* for an API at *base*, the part of the URL before `/admin`."""
     return {**document, "servers": [{"url": base or "/"}]}
 
 
 def swagger_page(document: dict[str, Any]) -> tuple[str, str]:
-    """Return Swagger UI as one page that needs nothing else, and the Content-Security-Policy that holds it to that."""
+    """Return Swagger UI as one page that loads nothing else, and the Content-Security-Policy that enforces this."""
     assets = Path(openapi.__path__[0]) / "swagger_ui"
     script, style = ((assets / f"swagger-ui{name}").read_text("utf-8") for name in ("-bundle.min.js", ".min.css"))
     shown = json.dumps(document, ensure_ascii=False).replace("</", "<\\/")
@@ -114,7 +114,8 @@ def swagger_page(document: dict[str, Any]) -> tuple[str, str]:
     return page, "; ".join(f"{name} {value}" for name, value in policy.items())
 
 
-def _completed(operation: dict[str, Any]) -> dict[str, Any]:
+def _complete(operation: dict[str, Any]) -> dict[str, Any]:
+    """Add the common answers and the headers to an *operation*."""
     described = {int(status): answer for status, answer in operation["responses"].items()}
     common = {**OF_EVERY_OPERATION, **(OF_BODIES if "requestBody" in operation else {})}
     answers = {int(status): {"$ref": f"#/components/responses/{name}"} for status, (name, _) in common.items()}
@@ -122,14 +123,14 @@ def _completed(operation: dict[str, Any]) -> dict[str, Any]:
         if status in OWN:
             answers[status] = _problem(status, OWN[status], answer["description"])
         elif status < HTTPStatus.MULTIPLE_CHOICES:
-            answers[status] = _good(operation, status, answer)
+            answers[status] = _add_headers(operation, status, answer)
     completed = {**operation, "responses": {str(status): answers[status] for status in sorted(answers)}}
     for parameter in completed.get("parameters", []):
         parameter["schema"] = _without_null_defaults(parameter["schema"])
     return completed
 
 
-def _good(operation: dict[str, Any], status: int, answer: dict[str, Any]) -> dict[str, Any]:
+def _add_headers(operation: dict[str, Any], status: int, answer: dict[str, Any]) -> dict[str, Any]:
     name = operation["operationId"]
     headers = ["Cache-Control"]
     headers += ["ETag"] if name in _WITH_ETAG else []
@@ -160,7 +161,7 @@ def _header(name: str) -> dict[str, str]:
 
 
 def _without_null_defaults(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a *schema* that does not call null the default of what may not be null."""
+    """Return a *schema* without defaults of null: Pydantic writes them even for members that must not be null."""
     cleaned = copy.deepcopy(schema)
     for part in (cleaned, *cleaned.get("properties", {}).values()):
         if part.get("default", "") is None:

@@ -1,4 +1,4 @@
-"""What goes wrong, as RFC 9457 problems: the one place where an error becomes a status."""
+"""Errors as RFC 9457 problems. This is the only module that turns an error into an HTTP status."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ RETRY_AFTER_SECONDS: Final = 1
 _MAX_FLAWS: Final = 20
 _UNKNOWN: Final = "an unknown member"
 UNKNOWN_PARAMETER: Final = "an unknown parameter"
-"""What stands for the names of members and parameters that callers give, and which may be anything."""
+"""These texts replace the callers' own names of members and parameters, which may be anything, even a secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,8 @@ class Kind:
     """A kind of problem.
 
     Attributes:
-        name: its type is `urn:auth-jwt:problem:NAME`; the reason in the log is the same word, with underscores.
-        status: the answer's.
+        name: the last part of the type `urn:auth-jwt:problem:NAME`. The log's reason is the same with underscores.
+        status: the HTTP status of the answer.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Kind:
 
     @property
     def reason(self) -> str:
-        """The word in the log and in metrics."""
+        """The reason in the log and in metrics."""
         return self.name.replace("-", "_")
 
 
@@ -63,14 +63,14 @@ _KINDS: Final[tuple[tuple[type[Exception], Kind], ...]] = (
     (Conflict, CONFLICT),
     (Unreachable, UNAVAILABLE),
 )
-_OWN_WORDS: Final = (INVALID_VALUE, NOT_FOUND, STALE, CONFLICT)  # of `Rejected`, whose messages hold no key
+_SHOWN: Final = (INVALID_VALUE, NOT_FOUND, STALE, CONFLICT)  # errors of type `Rejected`: their messages hold no key
 
 
 class WrongMethod(Exception):
-    """The path is known, and the method is none of those it has.
+    """The path exists, but not with this method.
 
     Attributes:
-        allowed: those.
+        allowed: the methods of the path.
     """
 
     def __init__(self, allowed: list[str]) -> None:
@@ -78,8 +78,12 @@ class WrongMethod(Exception):
         self.allowed = allowed
 
 
-class Refused(Exception):
-    """A request that is refused before it is routed."""
+class RejectedRequest(Exception):
+    """A request was rejected before it reached a route.
+
+    Attributes:
+        kind: the kind of problem that the caller gets.
+    """
 
     def __init__(self, kind: Kind, detail: str) -> None:
         super().__init__(detail)
@@ -87,8 +91,8 @@ class Refused(Exception):
 
 
 def kind_of(error: Exception) -> Kind:
-    """Return which kind of problem an *error* is; what nobody foresaw is a fault."""
-    if isinstance(error, Refused):
+    """Return the kind of problem for an *error*; an unforeseen error is a fault."""
+    if isinstance(error, RejectedRequest):
         return error.kind
     if isinstance(error, WrongMethod):
         return WRONG_METHOD
@@ -98,12 +102,12 @@ def kind_of(error: Exception) -> Kind:
 
 
 def answer_to(error: Exception, request_id: str, *, is_write: bool) -> Response[str]:
-    """Return the problem that tells the caller of an *error*, and nothing internal.
+    """Return the problem that reports an *error* to the caller, without anything internal.
 
     Args:
-        error: what went wrong.
-        request_id: the problem's `instance`.
-        is_write: whether the request would have changed something.
+        error: the error.
+        request_id: the id in the problem's `instance`.
+        is_write: whether the request was a write: then the caller must learn that it may have happened.
     """
     kind = kind_of(error)
     headers: dict[str, str | list[str]] = {}
@@ -118,23 +122,23 @@ def answer_to(error: Exception, request_id: str, *, is_write: bool) -> Response[
 def _members_of(error: Exception, kind: Kind, *, is_write: bool) -> dict[str, Any]:
     if isinstance(error, RequestValidationError):
         return {"errors": _flaws_of(error)}
-    if kind in _OWN_WORDS or isinstance(error, NotWellFormed | Refused):
+    if kind in _SHOWN or isinstance(error, NotWellFormed | RejectedRequest):
         return {"detail": str(error)}
     if isinstance(error, NotAudited):
-        return {"detail": "it was done, or may have been, and the audit does not know of it: look before asking again"}
+        return {"detail": "the write happened or may have happened, but has no audit line: look before you repeat it"}
     if kind is UNAVAILABLE and is_write:
-        return {"detail": "the tables did not answer, so it may have been done or not: look, or ask again"}
+        return {"detail": "the tables did not answer: the write may have happened or not; look, or repeat the request"}
     return {}
 
 
 def _flaws_of(error: RequestValidationError) -> list[dict[str, str]]:
-    """Return where the request breaks which rule. What was given there is not repeated: it may be a key."""
+    """Return the broken rules, each with its place in the request, but not the value there: it may be a key."""
     flaws = dict.fromkeys((_field_of(flaw["loc"], flaw["type"]), str(flaw["type"])) for flaw in error.errors())
     return [{"field": field, "rule": rule} for field, rule in islice(flaws, _MAX_FLAWS)]
 
 
 def _field_of(location: Sequence[str | int], rule: str) -> str:
-    """Write a *location* as far as it has our names: behind them stand those that callers give, and Pydantic's own."""
+    """Write a *location* as far as it consists of our own names; after those, callers' and Pydantic's names follow."""
     where, *parts = location
     if where == "body":
         parts = list(takewhile(lambda part: isinstance(part, int) or part in MEMBERS, parts))

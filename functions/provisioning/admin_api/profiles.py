@@ -1,4 +1,4 @@
-"""`/admin/profiles`: who a tag speaks for."""
+"""`/admin/profiles`: which SIP user a tag stands for."""
 
 from typing import Annotated, Final
 
@@ -6,9 +6,9 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Path, Query
 from pydantic import BeforeValidator, WithJsonSchema
 
-from admin_api.answers import CreatedProfileOut, DeletedOut, ProfileOut, ProfilesOut, describing
+from admin_api.answers import CreatedProfileOut, DeletedOut, ProfileOut, ProfilesOut, describe_answers
 from admin_api.bodies import ProfileChange, ProfileIn, decimals
-from admin_api.conditions import cursor_of, entity_tag, key_of, quoted, unquoted, version_to_match
+from admin_api.conditions import cursor_of, entity_tag, key_of, quote_segment, unquote_segment, version_to_match
 from admin_api.visit import new_router, provisioning_for, visit_of
 from auth_jwt.http.wire import JSON
 from auth_jwt.provisioning.changes import MISSING
@@ -19,7 +19,7 @@ _TAGS: Final = ["profiles"]
 
 Tag = Annotated[
     str,
-    BeforeValidator(unquoted),
+    BeforeValidator(unquote_segment),
     Path(description="The profile's tag, percent-encoded", openapi_examples={"usual": {"value": "alice-web"}}),
 ]
 IfMatch = Annotated[
@@ -27,14 +27,14 @@ IfMatch = Annotated[
     WithJsonSchema({"type": "string", "minLength": 1}),
     Header(
         alias="If-Match",
-        description="Only if the profile is still this version: an `ETag`, several, or `*`. Without it, any will do",
+        description="Act only if the profile still has this version: an `ETag`, several, or `*`. Absent: always act",
     ),
 ]
-Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="How many at most")]
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="The greatest number of items on the page")]
 Cursor = Annotated[
     str | None,
     WithJsonSchema({"type": "string", "minLength": 1}),
-    Query(description="`next` of the page before"),
+    Query(description="The `next` of the previous page"),
 ]
 
 
@@ -43,8 +43,8 @@ Cursor = Annotated[
     operation_id="list_profiles",
     tags=_TAGS,
     summary="List profiles",
-    description="In the table's order, which is any. A page may be empty and still not the last: `next` tells.",
-    responses=describing((200, "A page of profiles")),
+    description="The order means nothing. A page may be empty although others follow: `next` is null on the last page.",
+    responses=describe_answers((200, "A page of profiles")),
 )
 def list_profiles(limit: Limit = MAX_PAGE, cursor: Cursor = None) -> Response[ProfilesOut]:
     """Return a page of profiles."""
@@ -58,12 +58,12 @@ def list_profiles(limit: Limit = MAX_PAGE, cursor: Cursor = None) -> Response[Pr
     operation_id="create_profile",
     tags=_TAGS,
     summary="Create a profile",
-    description="With a first secret, if `secret` is there: both are written, or nothing. Asked again with the same "
-    "values and no secret, it finds its own work and answers 200.",
-    responses=describing(
-        (201, "Created; `Location` says where"),
-        (200, "It was there already, just so"),
-        conflict="There is another profile of that tag, or a secret of that id",
+    description="With `secret`, it creates a first secret, too: both are written, or nothing. A repeated request with "
+    "the same values and no secret changes nothing and answers 200.",
+    responses=describe_answers(
+        (201, "Created; `Location` is its path"),
+        (200, "The same profile was there already"),
+        conflict="Another profile has the tag, or another secret has the id",
     ),
 )
 def create_profile(profile: Annotated[ProfileIn, Body()]) -> Response[CreatedProfileOut]:
@@ -76,7 +76,7 @@ def create_profile(profile: Annotated[ProfileIn, Body()]) -> Response[CreatedPro
         attributes=decimals(profile.attributes),
         secret=None if profile.secret is None else profile.secret.to_new_secret(),
     )
-    status, headers = visit_of(router).created(f"/admin/profiles/{quoted(profile.tag)}")
+    status, headers = visit_of(router).created(f"/admin/profiles/{quote_segment(profile.tag)}")
     headers["ETag"] = entity_tag(created.profile.version)
     return Response(status, JSON, CreatedProfileOut.of_created(created), headers)
 
@@ -86,7 +86,7 @@ def create_profile(profile: Annotated[ProfileIn, Body()]) -> Response[CreatedPro
     operation_id="show_profile",
     tags=_TAGS,
     summary="Show a profile",
-    responses=describing((200, "The profile; its version is the `ETag`"), not_found="There is none"),
+    responses=describe_answers((200, "The profile; its version is the `ETag`"), not_found="There is no such profile"),
 )
 def show_profile(tag: Tag) -> Response[ProfileOut]:
     """Return a profile."""
@@ -99,9 +99,11 @@ def show_profile(tag: Tag) -> Response[ProfileOut]:
     operation_id="change_profile",
     tags=_TAGS,
     summary="Change a profile, disable or enable it",
-    description='`{"disabled": true}` lets nobody use it any more, `{"disabled": false}` lets it be used again.',
-    responses=describing(
-        (200, "As it is now"), not_found="There is none", stale="It is none of the versions that `If-Match` names"
+    description='`{"disabled": true}` denies every login with it, `{"disabled": false}` allows them again.',
+    responses=describe_answers(
+        (200, "The profile as it is now"),
+        not_found="There is no such profile",
+        stale="`If-Match` does not name the present version",
     ),
 )
 def change_profile(
@@ -109,12 +111,12 @@ def change_profile(
 ) -> Response[ProfileOut]:
     """Change a profile."""
     profiles = provisioning_for(router, tag).profiles
-    domain_goes = "sip_domain" in change.model_fields_set and change.sip_domain is None
+    removes_domain = "sip_domain" in change.model_fields_set and change.sip_domain is None
     kept = {name: value for name, value in change.attributes.items() if value is not None}
     profile = profiles.change(
         tag,
         username=change.sip_username,
-        domain=MISSING if domain_goes else change.sip_domain,
+        domain=MISSING if removes_domain else change.sip_domain,
         attributes={**dict.fromkeys(change.attributes), **decimals(kept)},
         disabled=change.disabled,
         if_version=version_to_match(if_match, lambda: profiles.show(tag).version),
@@ -127,11 +129,12 @@ def change_profile(
     operation_id="delete_profile",
     tags=_TAGS,
     summary="Delete a profile and its secrets",
-    description="The profile goes first, which ends all logins. What an interruption leaves, the next attempt deletes.",
-    responses=describing(
+    description="The profile is deleted first, which ends all logins. After an interruption, repeat the request: it "
+    "deletes what is left.",
+    responses=describe_answers(
         (200, "Deleted"),
-        not_found="There is neither a profile nor a secret",
-        stale="It is none of the versions that `If-Match` names",
+        not_found="Neither a profile nor a secret has the tag",
+        stale="`If-Match` does not name the present version",
     ),
 )
 def delete_profile(tag: Tag, if_match: IfMatch = None) -> Response[DeletedOut]:

@@ -1,4 +1,4 @@
-"""Powertools' resolver, with what this API demands of every request and gives with every answer."""
+"""Powertools' resolver, extended by the checks of every request and the form of every answer."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
 from admin_api import profiles, revocations, secrets, tokens
-from admin_api.document import at, document_of, swagger_page
+from admin_api.document import add_server, document_of, swagger_page
 from admin_api.problems import UNKNOWN_PARAMETER, WrongMethod, answer_to
 from admin_api.visit import Visit, visit_of
 from auth_jwt.http.wire import JSON, NotWellFormed
@@ -21,24 +21,24 @@ from auth_jwt.jose.tokens import strict_json_object
 ROUTERS: Final = (profiles.router, secrets.router, tokens.router, revocations.router)
 _VARIABLE: Final = re.compile(r"<\w+>")
 _SWAGGER: Final = "swagger"
-_FORMAT: Final = "format"  # the one query parameter that no function declares
+_FORMAT: Final = "format"  # the one query parameter that no route function declares
 
 
 class AdminResolver(APIGatewayRestResolver):
-    """A resolver that knows which methods a path has, and answers with problems whatever fails."""
+    """A resolver that knows the methods of each path, and answers every error with a problem."""
 
     def __init__(self) -> None:
         self._methods: dict[str, list[str]] = {}
         super().__init__(
-            debug=False,  # whatever the environment says: it would print whole requests
+            debug=False,  # whatever the environment says: debug mode prints whole requests
             enable_validation=True,
             response_validation_error_http_code=500,
             json_body_deserializer=strict_body,
             serializer=_json,
         )
-        # Errors that nobody takes, Powertools would log with their texts.
-        self.exception_handler([Exception, NotFoundError])(self._refused)
-        self.use([_noted, _known_query])
+        # Without this handler, Powertools would log errors with their texts.
+        self.exception_handler([Exception, NotFoundError])(self._answer_error)
+        self.use([_note_operation, _check_query])
         for router in ROUTERS:
             self.include_router(router)
         self.get("/admin/swagger", operation_id=_SWAGGER, include_in_schema=False, enable_validation=False)(
@@ -46,7 +46,7 @@ class AdminResolver(APIGatewayRestResolver):
         )
 
     def answer(self, event: dict[str, Any], context: Any, visit: Visit) -> dict[str, Any]:  # noqa: ANN401 - Lambda's
-        """Return the Lambda proxy response to an *event*; what came of it is noted in *visit*."""
+        """Return the Lambda proxy response to an *event*, and note the operation and any error in *visit*."""
         self.context["visit"] = visit  # until the end of `resolve`
         answer = self.resolve(event, context)
         headers = {name: value for name, (value,) in answer.pop("multiValueHeaders", {}).items()}
@@ -59,7 +59,7 @@ class AdminResolver(APIGatewayRestResolver):
         *args: Any,  # noqa: ANN401 - Powertools'
         **kwargs: Any,  # noqa: ANN401
     ) -> Callable[[Any], Any]:
-        """Register a route; see Powertools."""
+        """Register a route and remember its methods; see Powertools."""
         self._methods.setdefault(rule, []).extend([method] if isinstance(method, str) else method)
         return super().route(rule, method, *args, **kwargs)
 
@@ -69,14 +69,14 @@ class AdminResolver(APIGatewayRestResolver):
         return document_of(self)
 
     def _swagger(self) -> Response[str]:
-        """Show the document by Swagger UI, or with `?format=json` as it is."""
-        document = at(self.document, visit_of(self).base)
+        """Show the document in Swagger UI, or return it as JSON with `?format=json`."""
+        document = add_server(self.document, visit_of(self).base)
         if self.current_event.query_string_parameters.get(_FORMAT) == "json":
             return Response(200, JSON, _json(document))
         page, policy = swagger_page(document)
         return Response(200, "text/html; charset=utf-8", page, {"Content-Security-Policy": policy})
 
-    def _refused(self, error: Exception) -> Response[str]:
+    def _answer_error(self, error: Exception) -> Response[str]:
         visit = visit_of(self)
         if isinstance(error, NotFoundError):
             methods = self._methods_of(self.current_event.path)
@@ -95,16 +95,16 @@ class AdminResolver(APIGatewayRestResolver):
 
     @staticmethod
     def _compile_regex(rule: str, base_regex: str = r"^{}\Z") -> re.Pattern[str]:
-        """Take a path as it is. Powertools would take slashes behind it, too, and a policy by path would not hold."""
+        """Match a path exactly. Powertools would accept slashes at its end, and so bypass IAM policies by path."""
         compiled: re.Pattern[str] = ApiGatewayResolver._compile_regex(rule, base_regex)  # noqa: SLF001 - overridden
         return compiled
 
 
 def strict_body(text: str) -> dict[str, Any]:
-    """Read a body as one JSON object, no member of which is given twice.
+    """Read a body as one JSON object without duplicate members.
 
     Raises:
-        NotWellFormed: it is none.
+        NotWellFormed: the body is not such an object.
     """
     try:
         return strict_json_object(text)
@@ -112,14 +112,14 @@ def strict_body(text: str) -> dict[str, Any]:
         raise NotWellFormed("the body is not a well-formed JSON object, or names a member twice") from None
 
 
-def _noted(app: APIGatewayRestResolver, next_middleware: NextMiddleware) -> Response[Any]:
+def _note_operation(app: APIGatewayRestResolver, next_middleware: NextMiddleware) -> Response[Any]:
     visit_of(app).operation = app.context["_route"].operation_id
     answer: Response[Any] = next_middleware(app)
     return answer
 
 
-def _known_query(app: APIGatewayRestResolver, next_middleware: NextMiddleware) -> Response[Any]:
-    """Refuse a query parameter that the operation does not have, or that is given twice: whoever sends it means it."""
+def _check_query(app: APIGatewayRestResolver, next_middleware: NextMiddleware) -> Response[Any]:
+    """Reject a query parameter that is unknown or given twice: ignoring it would surprise the caller who sent it."""
     route = app.context["_route"]
     known = {_FORMAT} if route.operation_id == _SWAGGER else {field.alias for field in route.dependant.query_params}
     flaws = [

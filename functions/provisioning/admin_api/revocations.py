@@ -1,4 +1,4 @@
-"""`/admin/profiles/TAG/revocations` and `/tokens_valid_after`: what the keys of a tag no longer sign."""
+"""`/admin/profiles/TAG/revocations` and `/tokens_valid_after`: the revoked tokens of a tag."""
 
 from typing import Annotated, Final
 
@@ -6,9 +6,9 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path
 from pydantic import BeforeValidator
 
-from admin_api.answers import RevocationOut, RevocationsOut, ValidAfterOut, describing
+from admin_api.answers import RevocationOut, RevocationsOut, ValidAfterOut, describe_answers
 from admin_api.bodies import Revoking
-from admin_api.conditions import cursor_of, key_of, quoted, unquoted
+from admin_api.conditions import cursor_of, key_of, quote_segment, unquote_segment
 from admin_api.profiles import Cursor, Limit, Tag
 from admin_api.visit import new_router, provisioning_for, visit_of
 from auth_jwt.http.wire import JSON
@@ -18,7 +18,7 @@ router = new_router()
 _TAGS: Final = ["revocations"]
 _NO_TABLE: Final = "There is no table of revoked tokens (`REVOCATIONS_TABLE`)"
 
-Jti = Annotated[str, BeforeValidator(unquoted), Path(description="The token's `jti`, percent-encoded")]
+Jti = Annotated[str, BeforeValidator(unquote_segment), Path(description="The token's `jti`, percent-encoded")]
 
 
 @router.get(
@@ -26,7 +26,9 @@ Jti = Annotated[str, BeforeValidator(unquoted), Path(description="The token's `j
     operation_id="list_revocations",
     tags=_TAGS,
     summary="List the tokens revoked one by one",
-    responses=describing((200, "A page of revocations"), not_found="There is no such profile", conflict=_NO_TABLE),
+    responses=describe_answers(
+        (200, "A page of revocations"), not_found="There is no such profile", conflict=_NO_TABLE
+    ),
 )
 def list_revocations(tag: Tag, limit: Limit = MAX_PAGE, cursor: Cursor = None) -> Response[RevocationsOut]:
     """Return a page of revocations."""
@@ -40,24 +42,24 @@ def list_revocations(tag: Tag, limit: Limit = MAX_PAGE, cursor: Cursor = None) -
     operation_id="revoke",
     tags=_TAGS,
     summary="Revoke one token, or all issued before a time",
-    description="It works where the service reads the tables anew: within `CACHE_TTL_SECONDS`. Asked again, it finds "
-    "its own work and answers 200.",
-    responses=describing(
-        (201, "One token is revoked; `Location` says where that stands"),
-        (200, "It was revoked already; or all issued before `tokens_valid_after` are"),
+    description="It takes effect within `CACHE_TTL_SECONDS`, when the service reads the tables again. A repeated "
+    "request changes nothing and answers 200.",
+    responses=describe_answers(
+        (201, "The token is revoked; `Location` is the path of the revocation"),
+        (200, "The token was revoked already; or all tokens issued before `tokens_valid_after` are"),
         not_found="There is no such profile",
-        conflict=_NO_TABLE + ", for one token; or the rows keep changing",
+        conflict=_NO_TABLE + ", which one token needs; or the rows keep changing",
     ),
 )
 def revoke(tag: Tag, revoking: Annotated[Revoking, Body()]) -> Response[RevocationOut | ValidAfterOut]:
-    """Revoke one token, or many."""
+    """Revoke one token, or all tokens issued before a time."""
     revocations = provisioning_for(router, tag).revocations
     if revoking.jti is None:
         return Response(
             200, JSON, ValidAfterOut(tokens_valid_after=revocations.revoke_all(tag, before=revoking.before))
         )
     revocation = revocations.revoke(tag, revoking.jti, exp=revoking.exp)
-    place = f"/admin/profiles/{quoted(tag)}/revocations/{quoted(revocation.jti)}"
+    place = f"/admin/profiles/{quote_segment(tag)}/revocations/{quote_segment(revocation.jti)}"
     status, headers = visit_of(router).created(place)
     return Response(status, JSON, RevocationOut.of(revocation), headers)
 
@@ -66,8 +68,10 @@ def revoke(tag: Tag, revoking: Annotated[Revoking, Body()]) -> Response[Revocati
     "/admin/profiles/<tag>/revocations/<jti>",
     operation_id="show_revocation",
     tags=_TAGS,
-    summary="Show whether a token is revoked by itself",
-    responses=describing((200, "It is"), not_found="It is not", conflict=_NO_TABLE),
+    summary="Show the revocation of one token",
+    responses=describe_answers(
+        (200, "The revocation"), not_found="The token has no revocation of its own", conflict=_NO_TABLE
+    ),
 )
 def show_revocation(tag: Tag, jti: Jti) -> Response[RevocationOut]:
     """Return the revocation of a token."""
@@ -78,8 +82,8 @@ def show_revocation(tag: Tag, jti: Jti) -> Response[RevocationOut]:
     "/admin/profiles/<tag>/revocations/<jti>",
     operation_id="lift_revocation",
     tags=_TAGS,
-    summary="Let a revoked token be good again",
-    responses=describing((204, "Lifted"), not_found="It is not revoked by itself", conflict=_NO_TABLE),
+    summary="Lift the revocation of one token",
+    responses=describe_answers((204, "Lifted"), not_found="The token has no revocation of its own", conflict=_NO_TABLE),
 )
 def lift_revocation(tag: Tag, jti: Jti) -> Response[None]:
     """Lift the revocation of a token."""
@@ -91,9 +95,9 @@ def lift_revocation(tag: Tag, jti: Jti) -> Response[None]:
     "/admin/profiles/<tag>/tokens_valid_after",
     operation_id="lift_tokens_valid_after",
     tags=_TAGS,
-    summary="Let a profile's tokens be good again, whenever they were issued",
-    description="Those revoked one by one stay so.",
-    responses=describing((204, "Lifted"), not_found="There is no such profile"),
+    summary="Lift the bound that revokes all tokens issued before it",
+    description="Tokens that were revoked one by one stay revoked.",
+    responses=describe_answers((204, "Lifted"), not_found="There is no such profile"),
 )
 def lift_tokens_valid_after(tag: Tag) -> Response[None]:
     """Lift the bound that revokes all tokens of a profile issued before it."""

@@ -6,9 +6,9 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path
 from pydantic import BeforeValidator
 
-from admin_api.answers import AddedSecretOut, RotatedOut, SecretOut, SecretsOut, describing
+from admin_api.answers import AddedSecretOut, RotatedOut, SecretOut, SecretsOut, describe_answers
 from admin_api.bodies import Rotation, SecretClosing, SecretIn
-from admin_api.conditions import quoted, unquoted
+from admin_api.conditions import quote_segment, unquote_segment
 from admin_api.profiles import Tag
 from admin_api.visit import new_router, provisioning_for, visit_of
 from auth_jwt.http.wire import JSON
@@ -16,7 +16,7 @@ from auth_jwt.http.wire import JSON
 router = new_router()
 _TAGS: Final = ["secrets"]
 
-SecretId = Annotated[str, BeforeValidator(unquoted), Path(description="The secret's id, percent-encoded")]
+SecretId = Annotated[str, BeforeValidator(unquote_segment), Path(description="The secret's id, percent-encoded")]
 
 
 @router.get(
@@ -24,8 +24,8 @@ SecretId = Annotated[str, BeforeValidator(unquoted), Path(description="The secre
     operation_id="list_secrets",
     tags=_TAGS,
     summary="List the secrets of a tag",
-    description="Never their values.",
-    responses=describing((200, "All of them, the newest window first"), not_found="There is no such profile"),
+    description="Their values are never shown.",
+    responses=describe_answers((200, "All of them, the newest window first"), not_found="There is no such profile"),
 )
 def list_secrets(tag: Tag) -> Response[SecretsOut]:
     """Return the secrets of a tag."""
@@ -38,19 +38,19 @@ def list_secrets(tag: Tag) -> Response[SecretsOut]:
     operation_id="add_secret",
     tags=_TAGS,
     summary="Add a secret",
-    description="Given, or made here: then the answer holds its `value`, this once. Asked again with the same `id` and "
-    "`value`, it finds its own work and answers 200.",
-    responses=describing(
-        (201, "Added; `Location` says where"),
-        (200, "It was there already, just so"),
+    description="Gives a value, or has one generated: then the answer holds it as `value`, this one time. "
+    "A repeated request with the same `id` and `value` changes nothing and answers 200.",
+    responses=describe_answers(
+        (201, "Added; `Location` is its path"),
+        (200, "The same secret was there already"),
         not_found="There is no such profile",
-        conflict="There is another secret of that id, or an open one holds the same key",
+        conflict="Another secret has the id, or an open secret holds the same key",
     ),
 )
 def add_secret(tag: Tag, secret: Annotated[SecretIn, Body()]) -> Response[AddedSecretOut]:
     """Add a secret."""
     added = provisioning_for(router, tag).secrets.add(tag, secret.to_new_secret())
-    status, headers = visit_of(router).created(_place(tag, added.secret.id))
+    status, headers = visit_of(router).created(_path_of(tag, added.secret.id))
     return Response(status, JSON, AddedSecretOut.of_added(added), headers)
 
 
@@ -59,8 +59,8 @@ def add_secret(tag: Tag, secret: Annotated[SecretIn, Body()]) -> Response[AddedS
     operation_id="show_secret",
     tags=_TAGS,
     summary="Show a secret",
-    description="Never its value.",
-    responses=describing((200, "The secret"), not_found="There is none"),
+    description="Its value is never shown.",
+    responses=describe_answers((200, "The secret"), not_found="There is no such secret"),
 )
 def show_secret(tag: Tag, secret_id: SecretId) -> Response[SecretOut]:
     """Return a secret."""
@@ -72,12 +72,12 @@ def show_secret(tag: Tag, secret_id: SecretId) -> Response[SecretOut]:
     operation_id="close_secret",
     tags=_TAGS,
     summary="Close a secret, now or at a time",
-    description="It works where the service reads the table anew: within `CACHE_TTL_SECONDS`. One that ends earlier "
-    "keeps its end: none is ever opened again.",
-    responses=describing(
-        (200, "As it is now"),
-        not_found="There is none",
-        conflict="Its end is no number, so a later one would open it until then: close it now; or it keeps changing",
+    description="It takes effect within `CACHE_TTL_SECONDS`, when the service reads the table again. A secret that "
+    "ends earlier keeps its end: a closed secret never opens again.",
+    responses=describe_answers(
+        (200, "The secret as it is now"),
+        not_found="There is no such secret",
+        conflict="Its end is not a number, so a later end would open it: close it now. Or it keeps changing",
     ),
 )
 def close_secret(tag: Tag, secret_id: SecretId, closing: Annotated[SecretClosing, Body()]) -> Response[SecretOut]:
@@ -90,13 +90,15 @@ def close_secret(tag: Tag, secret_id: SecretId, closing: Annotated[SecretClosing
     "/admin/profiles/<tag>/secrets/<secret_id>",
     operation_id="remove_secret",
     tags=_TAGS,
-    summary="Take away a secret that is not open",
-    responses=describing(
-        (204, "Gone"), not_found="There is none", conflict="It is open: close it first; or it was changed meanwhile"
+    summary="Delete a secret that is not open",
+    responses=describe_answers(
+        (204, "Deleted"),
+        not_found="There is no such secret",
+        conflict="It is open: close it first. Or somebody changed it meanwhile",
     ),
 )
 def remove_secret(tag: Tag, secret_id: SecretId) -> Response[None]:
-    """Remove a secret."""
+    """Delete a secret."""
     provisioning_for(router, tag).secrets.remove(tag, secret_id)
     return Response(204)
 
@@ -105,14 +107,14 @@ def remove_secret(tag: Tag, secret_id: SecretId) -> Response[None]:
     "/admin/profiles/<tag>/rotate",
     operation_id="rotate_secrets",
     tags=_TAGS,
-    summary="Open a new secret now, and let the open ones end after an overlap",
-    description="All of it happens, or nothing. Of two rotations at once one does, and the other is told so. Asked "
-    "again with the same `id` and `value`, it finds its own work and answers 200.",
-    responses=describing(
-        (201, "Rotated; `Location` says where the new secret is"),
-        (200, "It was done already, just so"),
+    summary="Open a new secret now, and end the open ones after an overlap",
+    description="All of it happens, or nothing. Of two simultaneous rotations one succeeds, and the other answers 409. "
+    "A repeated request with the same `id` and `value` changes nothing and answers 200.",
+    responses=describe_answers(
+        (201, "Rotated; `Location` is the path of the new secret"),
+        (200, "The same rotation was done already"),
         not_found="There is no such profile",
-        conflict="Somebody else changed the secrets meanwhile, or there is another secret of that id",
+        conflict="Somebody else changed the secrets meanwhile, or another secret has the id",
     ),
 )
 def rotate_secrets(tag: Tag, rotation: Annotated[Rotation, Body()] = Rotation()) -> Response[RotatedOut]:  # noqa: B008
@@ -120,9 +122,9 @@ def rotate_secrets(tag: Tag, rotation: Annotated[Rotation, Body()] = Rotation())
     rotated = provisioning_for(router, tag).secrets.rotate(
         tag, rotation.to_new_secret(), overlap_seconds=rotation.overlap_seconds
     )
-    status, headers = visit_of(router).created(_place(tag, rotated.secret.id))
+    status, headers = visit_of(router).created(_path_of(tag, rotated.secret.id))
     return Response(status, JSON, RotatedOut.of(rotated), headers)
 
 
-def _place(tag: str, secret_id: str) -> str:
-    return f"/admin/profiles/{quoted(tag)}/secrets/{quoted(secret_id)}"
+def _path_of(tag: str, secret_id: str) -> str:
+    return f"/admin/profiles/{quote_segment(tag)}/secrets/{quote_segment(secret_id)}"

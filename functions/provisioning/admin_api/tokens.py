@@ -1,11 +1,11 @@
-"""`/admin/profiles/TAG/tokens`: what the keys of a tag sign."""
+"""`/admin/profiles/TAG/tokens`: tokens that the keys of a tag sign."""
 
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from admin_api.answers import TokenOut, describing
+from admin_api.answers import TokenOut, describe_answers
 from admin_api.bodies import Minting
 from admin_api.profiles import Tag
 from admin_api.visit import new_router, provisioning_for
@@ -20,8 +20,8 @@ router = new_router()
     operation_id="mint_token",
     tags=["tokens"],
     summary="Sign a token with an open secret",
-    description="The service accepts it at this moment: it was asked. Nothing is kept of it.",
-    responses=describing(
+    description="The service's own rules accept the token at this moment. Nothing of it is stored.",
+    responses=describe_answers(
         (200, "The token"),
         not_found="There is no such profile or secret",
         conflict="No open secret of the tag can sign",

@@ -1,4 +1,4 @@
-"""One request to the admin API, from the gateway's event to the line in the log."""
+"""One request to the admin API, from the gateway's event to the log line."""
 
 import base64
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from urllib.parse import quote
 from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
 from aws_lambda_powertools.event_handler.router import APIGatewayRouter
 
-from admin_api.problems import FORBIDDEN, TOO_LARGE, WRONG_MEDIA_TYPE, Refused
+from admin_api.problems import FORBIDDEN, TOO_LARGE, WRONG_MEDIA_TYPE, RejectedRequest
 from auth_jwt.http.wire import JSON, NotWellFormed, values_of
 from auth_jwt.models import Report
 from auth_jwt.provisioning import Provisioning
@@ -17,24 +17,24 @@ from auth_jwt.provisioning.audit import AuditEntry
 
 MAX_BODY_CHARACTERS: Final = 1_000_000
 _ADMIN: Final = "/admin/"
-_OF_PATHS: Final = "/%-._~!$&'()*+,;=:@"  # RFC 3986, section 3.3
+_PATH_CHARACTERS: Final = "/%-._~!$&'()*+,;=:@"  # RFC 3986, section 3.3
 _WHO: Final = ("userArn", "caller", "accountId")
 
 
 @dataclass(slots=True)
 class Visit:
-    """A request that is being worked on; filled in as it goes on.
+    """The state of one request; the handler and the routes fill it in.
 
     Attributes:
-        request_id: of the answer and the log.
-        gateway_ids: API Gateway's, for the log.
-        actor: who asks, as IAM told the gateway.
-        base: what stands before `/admin` in the caller's URLs.
-        provisioning: what may be done, once it is known who asks; every write is added to `written`.
-        report: for the log.
+        request_id: the request id in the answer and the log.
+        gateway_ids: API Gateway's own ids, for the log.
+        actor: the caller, as IAM identified them to the gateway.
+        base: the part of the caller's URLs before `/admin`.
+        provisioning: the operations, once the caller is known; each write is added to `written`.
+        report: details for the log.
         written: the writes of this request.
-        operation: which of ours it is, for the log; None when it is none.
-        error: what went wrong.
+        operation: the id of the operation, for the log; None when no route fits.
+        error: the error that ended the request, if any.
     """
 
     request_id: str
@@ -48,12 +48,12 @@ class Visit:
     error: Exception | None = None
 
     def created(self, path: str) -> tuple[int, dict[str, str]]:
-        """Return the status and headers of a creation: 201 and where it is, or 200 when it was done already."""
+        """Return status and headers for a created resource: 201 and its `Location`, or 200 if it was there already."""
         return (201, {"Location": self.base + path}) if self.written else (200, {})
 
 
 def new_router() -> APIGatewayRouter:
-    """Make a router for the routes of a resource."""
+    """Make a router for the routes of one resource."""
     return APIGatewayRouter()  # type: ignore[no-untyped-call]
 
 
@@ -64,73 +64,73 @@ def visit_of(app: BaseRouter) -> Visit:
 
 
 def provisioning_for(app: BaseRouter, tag: str | None = None) -> Provisioning:
-    """Return what may be done; the log is told to whose rows, when it is to one tag's.
+    """Return the operations for this request, and note *tag* for the log, if the request is about one tag.
 
     Raises:
-        Refused: nobody asked who calls.
+        RejectedRequest: the caller is unknown.
     """
     visit = visit_of(app)
     visit.report.tag = tag
     if visit.provisioning is None:
-        raise Refused(FORBIDDEN, "nobody is known to ask")
+        raise RejectedRequest(FORBIDDEN, "the caller is unknown")
     return visit.provisioning
 
 
 def actor_of(event: Mapping[str, Any]) -> str:
-    """Return who asks. Only the gateway's IAM check puts that into an event.
+    """Return the caller's IAM identity. Only the gateway's IAM check writes it into an event.
 
     Raises:
-        Refused: nobody is named, so the function is not behind such a gateway.
+        RejectedRequest: the event has no identity, so the function is not behind a gateway with that check.
     """
     identity = event["requestContext"].get("identity")
     for name in _WHO:
         actor = identity.get(name) if isinstance(identity, dict) else None
         if isinstance(actor, str) and actor:
             return actor
-    raise Refused(FORBIDDEN, "the gateway names no IAM identity")
+    raise RejectedRequest(FORBIDDEN, "the gateway gives no IAM identity")
 
 
 def base_and_path(event: Mapping[str, Any]) -> tuple[str, str]:
-    """Return what stands before `/admin` in the URL that the caller used, and the path from there on.
+    """Return the part of the caller's URL before `/admin`, and the path from `/admin` on.
 
-    The path must be the one that IAM was asked about: `/admin/` and what the gateway found behind it. So a caller's
-    path that begins with `/admin/` is taken whole, and the base path of a custom domain goes from others only if the
-    gateway says that it is one. What is neither stays as it is, and leads nowhere, and so does one with two slashes in
-    a row.
+    The path must be the one that IAM judged: `/admin/` and what the gateway matched behind it. So a path that begins
+    with `/admin/` stays whole. From other paths, the base path of a custom domain is removed, but only if the gateway
+    matched the rest. Any other path stays as it is and fits no route; so does a path with two slashes in a row.
     """
     given = str(event["path"])
     base, _, rest = given.partition(_ADMIN)
     proxied = event.get("pathParameters")
     is_mapped = base and "//" not in given and isinstance(proxied, dict) and proxied.get("proxy") == rest
     path = f"{_ADMIN}{rest}" if is_mapped else given
-    asked = str(event["requestContext"].get("path"))  # with the stage, where the caller's URL has it
-    return asked.removesuffix(path) if asked.endswith(path) else "", quote(path, safe=_OF_PATHS, errors="replace")
+    url_path = str(event["requestContext"].get("path"))  # with the stage, if the caller's URL has it
+    url_base = url_path.removesuffix(path) if url_path.endswith(path) else ""
+    return url_base, quote(path, safe=_PATH_CHARACTERS, errors="replace")
 
 
-def readable(event: Mapping[str, Any], path: str) -> dict[str, Any]:
-    """Return an *event* as routes read it: its *path*, its body as text, and of the header `If-Match` alone.
+def normalize_event(event: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """Return the *event* in the form that routes read: with *path*, the body as text, and no header but `If-Match`.
 
-    That the body is JSON, is then settled. Several lines of `If-Match` are one list (RFC 9110, section 5.3).
+    The media type of the body is checked here. Several `If-Match` lines become one list (RFC 9110, section 5.3).
 
     Raises:
-        Refused: it is too large, or of another media type.
-        NotWellFormed: it is not what `isBase64Encoded` says.
+        RejectedRequest: the body is too large, or has another media type than JSON.
+        NotWellFormed: the body is not base64 of UTF-8, though `isBase64Encoded` says so.
     """
     body = event.get("body") or None
     if body is not None and len(str(body)) > MAX_BODY_CHARACTERS:
-        raise Refused(TOO_LARGE, f"a body has at most {MAX_BODY_CHARACTERS} characters")
+        raise RejectedRequest(TOO_LARGE, f"a body has at most {MAX_BODY_CHARACTERS} characters")
     types = _header("content-type", event)
     if body is not None and any(text.partition(";")[0].strip().lower() != JSON for text in types):
-        raise Refused(WRONG_MEDIA_TYPE, f"the Content-Type is not {JSON}")
+        raise RejectedRequest(WRONG_MEDIA_TYPE, f"the Content-Type is not {JSON}")
     if body is not None and event.get("isBase64Encoded") is True:
         try:
             body = base64.b64decode(str(body), validate=True).decode("utf-8")
         except ValueError:
-            raise NotWellFormed("the body is not what isBase64Encoded says") from None
+            raise NotWellFormed("isBase64Encoded is true, but the body is not base64 of UTF-8 text") from None
     conditions = _header("if-match", event)
     headers = {"If-Match": [", ".join(conditions)]} if conditions else {}
-    read = {"path": path, "headers": {}, "multiValueHeaders": headers, "body": body, "isBase64Encoded": False}
-    return {**event, **read}
+    replaced = {"path": path, "headers": {}, "multiValueHeaders": headers, "body": body, "isBase64Encoded": False}
+    return {**event, **replaced}
 
 
 def _header(name: str, event: Mapping[str, Any]) -> list[str]:

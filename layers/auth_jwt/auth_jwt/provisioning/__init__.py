@@ -1,8 +1,7 @@
-"""Provisioning: what operators do to profiles, secrets, tokens and revocations. One set of operations, three callers.
+"""Provisioning: what operators do to profiles, secrets, tokens and revocations.
 
-The admin API, the command line and rotation call the same four classes. Each write is judged by the rules that
-verification follows, happens all at once or not at all, and leaves a line of audit. `auth_jwt.provisioning.secrets` is
-where to start reading.
+The admin API, the command line and rotation call the same four classes. The rules of verification judge each write. A
+write happens completely or not at all, and leaves one audit line. Start reading at `auth_jwt.provisioning.secrets`.
 """
 
 from auth_jwt.provisioning.profiles import Profiles
@@ -15,14 +14,14 @@ __all__ = ["Provisioning"]
 
 
 class Provisioning:
-    """All that an operator may do, by what it is done to.
+    """The operations of an operator, grouped by what they change.
 
     Attributes:
-        registry: the tables, the rules, the clock and the audit that they share.
-        profiles: who a tag speaks for.
-        secrets: the keys of a tag.
-        tokens: what those keys sign.
-        revocations: what they no longer sign.
+        registry: the tables, the rules, the clock and the audit log; all operations share it.
+        profiles: operations on profiles: which user a tag stands for.
+        secrets: operations on secrets: the keys of a tag.
+        tokens: operations that sign tokens with those keys.
+        revocations: operations that revoke such tokens.
     """
 
     def __init__(self, registry: Registry) -> None:

@@ -1,4 +1,4 @@
-"""Who did what to which row: one line for every write, with never a value in it."""
+"""The audit log: who did what to which row. Every write leaves one line, which never holds a column's value."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -8,12 +8,12 @@ from typing import Any
 
 
 class WriteOutcome(StrEnum):
-    """What became of a write."""
+    """How a write ended."""
 
     DONE = "done"
-    UNKNOWN = "unknown"  # the tables did not answer: it may have happened
-    STOPPED = "stopped"  # of several writes: none was made
-    FAILED = "failed"  # of several writes: not all were made
+    UNKNOWN = "unknown"  # the tables did not answer: the write may have happened
+    STOPPED = "stopped"  # an operation of several writes made none of them
+    FAILED = "failed"  # an operation of several writes did not make all of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +21,13 @@ class AuditEntry:
     """One write.
 
     Attributes:
-        at: UNIX seconds.
-        actor: who: an IAM principal, or who ran the command.
-        action: what: `secret.rotate` and the like.
-        tag: whose rows.
-        id: which of them, where a tag has several: a secret's `id`, a token's `jti`.
-        outcome: what became of it.
-        details: names of columns, windows, ids of other rows touched; never what a column holds.
+        at: time of the write, in UNIX seconds.
+        actor: who wrote: an IAM principal, or the user who ran the command.
+        action: the operation, such as `secret.rotate`.
+        tag: the tag of the rows.
+        id: the row, where a tag has several: a secret's `id`, a token's `jti`.
+        outcome: how the write ended.
+        details: names of columns, windows, ids of other changed rows; never the value of a column.
     """
 
     at: int
@@ -39,7 +39,7 @@ class AuditEntry:
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def as_line(self) -> str:
-        """Write the entry as one line of JSON, without the line's end."""
+        """Return the entry as one line of JSON, without a line break at its end."""
         members = {"audit": self.action, "outcome": self.outcome.value, "actor": self.actor, "tag": self.tag}
         if self.id is not None:
             members["id"] = self.id
@@ -47,4 +47,4 @@ class AuditEntry:
 
 
 Audit = Callable[[AuditEntry], None]
-"""Where audit entries go."""
+"""A function that stores or logs an audit entry."""

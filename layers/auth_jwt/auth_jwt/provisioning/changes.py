@@ -1,4 +1,4 @@
-"""What provisioning asks of the tables: rows read as they are, and changes that happen all together or not at all."""
+"""The port through which provisioning reads rows and writes changes: all changes of one write happen, or none."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,11 +9,11 @@ from auth_jwt.errors import AuthJwtError
 from auth_jwt.models import Row
 
 MAX_CHANGES: Final = 100
-"""How many rows one transaction of DynamoDB holds."""
+"""The most rows that one DynamoDB transaction can change."""
 
 
 class Table(StrEnum):
-    """The tables, by what is in them."""
+    """The tables, named after their rows."""
 
     PROFILES = "profiles"
     SECRETS = "secrets"
@@ -22,7 +22,7 @@ class Table(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Which row: the tag, and in tables with several rows of a tag, which of them (an `id`, a `jti`)."""
+    """The key of a row: its tag and, in tables with several rows per tag, its `id` or `jti`."""
 
     table: Table
     tag: str
@@ -30,7 +30,7 @@ class Key:
 
 
 class Missing(Enum):
-    """What a column holds that is not there."""
+    """The type of `MISSING`, the value of a column that a row does not have."""
 
     MISSING = "missing"
 
@@ -40,11 +40,11 @@ MISSING: Final = Missing.MISSING
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a row must be like for a change to be made.
+    """The condition that a row must meet before a change is made.
 
     Attributes:
-        present: whether there is a row; None when either will do.
-        columns: what these columns of a present row hold, `MISSING` for nothing.
+        present: whether the row must exist; None accepts both.
+        columns: the values that these columns of an existing row must have; `MISSING` for a column it must not have.
     """
 
     present: bool | None = None
@@ -61,13 +61,13 @@ class Put:
     """Write a whole row."""
 
     key: Key
-    columns: Row = field(repr=False)  # those of the key not among them
+    columns: Row = field(repr=False)  # without the columns of the key
     expected: Expected = ANYTHING
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Write some columns of a row; `MISSING` takes one away."""
+    """Write some columns of a row; the value `MISSING` removes a column."""
 
     key: Key
     columns: Row = field(repr=False)
@@ -76,7 +76,7 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Take a row away."""
+    """Delete a row. A missing row is no error, unless *expected* demands one."""
 
     key: Key
     expected: Expected = ANYTHING
@@ -84,7 +84,7 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Change nothing, but let the others happen only if the row is as expected."""
+    """Change nothing, but stop the whole write unless the row meets the condition."""
 
     key: Key
     expected: Expected
@@ -94,10 +94,10 @@ Change = Put | Update | Delete | Check
 
 
 class Overtaken(AuthJwtError):
-    """A row was not as a change expected, so nothing was written.
+    """A row did not meet the condition of a change, so nothing was written.
 
     Attributes:
-        key: the first such row.
+        key: the key of the first such row.
     """
 
     def __init__(self, key: Key) -> None:
@@ -107,11 +107,11 @@ class Overtaken(AuthJwtError):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some rows of many.
+    """One page of the rows of a table.
 
     Attributes:
-        rows: in the table's order, which is any.
-        next: the key after which to go on; None when these were the last.
+        rows: the rows, in the table's order, which means nothing.
+        next: the key after which the next page starts; None on the last page.
     """
 
     rows: Sequence[Row] = field(repr=False)
@@ -119,10 +119,10 @@ class Page:
 
 
 class ProvisioningStore(Protocol):
-    """The tables, for whoever writes them. Every read sees every acknowledged write.
+    """The tables, for reading and writing. Every read sees every acknowledged write.
 
-    All of it raises `Unreachable` where the tables do not answer (whether a write happened is then unknown) and
-    `Fault` where asking is of no use.
+    Every method raises `Unreachable` when the tables do not answer: a write may then have happened or not. It raises
+    `Fault` when a retry cannot help, such as for a missing table or permission.
     """
 
     @property
@@ -131,29 +131,29 @@ class ProvisioningStore(Protocol):
         ...
 
     def profile(self, tag: str) -> Row | None:
-        """Return the profile of *tag*."""
+        """Return the profile of *tag*, or None if there is none."""
         ...
 
     def profiles(self, *, after: str | None, limit: int) -> Page:
-        """Return up to *limit* profiles, those after the tag *after*."""
+        """Return up to *limit* profiles that follow the tag *after*, or the first ones."""
         ...
 
     def secrets(self, tag: str) -> list[Row]:
-        """Return all secrets of *tag*, by their ids."""
+        """Return all secrets of *tag*, sorted by id."""
         ...
 
     def revocation(self, tag: str, jti: str) -> Row | None:
-        """Return the row that revokes that token."""
+        """Return the row that revokes this token, or None if there is none."""
         ...
 
     def revocations(self, tag: str, *, after: str | None, limit: int) -> Page:
-        """Return up to *limit* revoked tokens of *tag*, those after the `jti` *after*."""
+        """Return up to *limit* revoked tokens of *tag* that follow the `jti` *after*, or the first ones."""
         ...
 
     def write(self, *changes: Change) -> None:
-        """Make all of up to 100 *changes*, or none.
+        """Make all *changes*, at most 100, or none of them.
 
         Raises:
-            Overtaken: a row is not as expected; nothing was written.
+            Overtaken: a row does not meet its condition; nothing was written.
         """
         ...

@@ -1,7 +1,7 @@
-"""What a row of the secrets table is good for: the rules of verification, told to an operator.
+"""Inspection of secrets: tells an operator what the rules of verification make of a row.
 
-Shows everything about a secret but its value. The same judgement admits a new secret, lists those there are, and
-finds what is wrong in a table that somebody moves in with.
+It shows everything about a secret except its value. The same judgement admits new secrets, describes existing ones,
+and finds flaws in the tables of another system.
 """
 
 import hashlib
@@ -21,12 +21,12 @@ _SALT: Final = b"auth_jwt fingerprint"
 
 
 class SecretState(StrEnum):
-    """Where a secret stands at some instant."""
+    """The state of a secret at one instant."""
 
     FUTURE = "future"
     OPEN = "open"
     CLOSED = "closed"
-    UNUSABLE = "unusable"  # whatever its window
+    UNUSABLE = "unusable"  # at every instant, whatever the window says
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,9 @@ class KeyRecord:
 
     Attributes:
         kind: `HMAC, 64 bytes`, `RSA 2048`, `EC P-256`, `Ed25519`, `Ed448`.
-        algorithms: what it may verify here, its size and the settings considered, in the settings' order.
-        kid: its own id, as a JWK has one.
+        algorithms: the algorithms it may verify under its size and the settings, in the order of `ALGORITHMS`.
+        kid: the `kid` of a JWK; None for other keys.
+        key: the key itself.
     """
 
     kind: str
@@ -46,24 +47,24 @@ class KeyRecord:
 
     @property
     def fingerprint(self) -> str:
-        """By which two keys are told apart: see `fingerprint_of`."""
+        """A text that tells this key from others: see `fingerprint_of`."""
         return fingerprint_of(self.key)
 
 
 @dataclass(frozen=True, slots=True)
 class SecretRecord:
-    """A secret as operators see it: everything but its value.
+    """A secret as operators see it: everything except its value.
 
     Attributes:
-        tag: whose.
+        tag: the tag of the secret.
         id: the row's sort key.
-        keys: the keys in it; none when it is unreadable.
-        algorithms: what it may verify.
+        keys: the keys in it; empty when the text is unreadable.
+        algorithms: the algorithms it may verify.
         kid: the row's key id.
-        start: first second of its window, None when the row has no numeric one.
-        end: first second after it, likewise.
-        state: at the instant asked.
-        unusable: why it can verify nothing, ever; None when it can.
+        start: first second of its window (UNIX seconds); None when the row has no number there.
+        end: first second after its window; None when the row has no number there.
+        state: its state at the instant of the inspection.
+        unusable: why it can never verify a token; None when it can.
     """
 
     tag: str
@@ -78,12 +79,12 @@ class SecretRecord:
 
     @property
     def kind(self) -> str:
-        """The kinds of its keys, for people."""
+        """The kinds of its keys as a readable text, or `unknown`."""
         return ", ".join(dict.fromkeys(key.kind for key in self.keys)) or "unknown"
 
 
 def inspected(secret: Secret, tag: str, policy: Policy, now: float) -> SecretRecord:
-    """Return what *secret* is good for at the instant *now*, by the rules that verification follows."""
+    """Judge *secret* of *tag* at the instant *now* (UNIX seconds), by the rules that verification follows."""
     allowed = policy.header.algorithms
     keys = tuple(
         KeyRecord(_kind_of(key), in_order(usable_algorithms(key, policy.min_hmac_key_bytes) & allowed), key.kid, key)
@@ -105,10 +106,10 @@ def inspected(secret: Secret, tag: str, policy: Policy, now: float) -> SecretRec
 
 
 def fingerprint_of(key: VerificationKey) -> str:
-    """Return by which *key* is told apart from others, anywhere: on the issuer's side, too.
+    """Return a text that tells *key* from other keys. An issuer can compute it, too, and compare.
 
-    Of a public key, its thumbprint (RFC 7638). Of an HMAC key, which may be a word somebody chose, a digest that is
-    slow to try words against (scrypt, RFC 7914).
+    For a public key it is the thumbprint (RFC 7638). For an HMAC key it is a scrypt digest (RFC 7914): somebody may
+    have chosen a word as the key, and scrypt makes guessing slow.
     """
     if not isinstance(key.material, bytes):
         from auth_jwt.jose import asymmetric
@@ -125,7 +126,7 @@ def _flaw_of(secret: Secret, algorithms: tuple[str, ...], policy: Policy, now: f
         return _why_no_algorithm(secret, policy)
     for bound, name in ((secret.start, "start"), (secret.end, "end")):
         if bound is None:
-            return Unusable(Flaw.NEVER_OPENS, f"its window has no {name} that is a number, so it never opens")
+            return Unusable(Flaw.NEVER_OPENS, f"the {name} of its window is not a number, so it never opens")
     if secret.start is not None and secret.end is not None and now < secret.end <= secret.start:
         return Unusable(Flaw.NEVER_OPENS, "its window ends before it starts, so it never opens")
     return None

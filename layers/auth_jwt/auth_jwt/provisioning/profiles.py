@@ -1,4 +1,4 @@
-"""Profiles: who a tag speaks for."""
+"""Profiles: which SIP user a tag stands for."""
 
 import hashlib
 import json
@@ -27,15 +27,15 @@ from auth_jwt.provisioning.changes import (
     Table,
     Update,
 )
-from auth_jwt.provisioning.registry import MAX_KEY_BYTES, Registry, checked_key, checked_tag, checked_text
+from auth_jwt.provisioning.registry import MAX_KEY_BYTES, Registry, check_key, check_tag, check_text
 from auth_jwt.provisioning.renaming import Renamed, rename
-from auth_jwt.provisioning.secrets import Added, NewSecret, PreparedSecret, added, prepared
+from auth_jwt.provisioning.secrets import Added, NewSecret, PreparedSecret, prepare_secret, report_added
 
 MAX_PAGE: Final = 100
 _MAX_COLUMN_BYTES: Final = 255
 _MAX_ROW_BYTES: Final = 350_000  # DynamoDB's limit is 400 kB, names and overhead included
 
-_MAX_DIGITS: Final = 38  # of a number in DynamoDB
+_MAX_DIGITS: Final = 38  # DynamoDB's limits for a number
 _MAX_EXPONENT: Final = 125
 _MANY_DIGITS: Final = 10_000
 
@@ -47,13 +47,13 @@ class ProfileRecord:
     """A profile as operators see it.
 
     Attributes:
-        tag: what tokens name it by.
-        sip_username: whom it speaks for; None when the row has no text there.
-        sip_domain: the SIP domain of the username, if any.
-        disabled: whether nobody may use it.
+        tag: the tag, as tokens carry it.
+        sip_username: the SIP username; None when the row has no text there.
+        sip_domain: the SIP domain of the username; None when the row has no text there.
+        disabled: whether every login with this profile is denied.
         tokens_valid_after: UNIX seconds; tokens issued earlier are revoked. None when there is no such bound.
-        attributes: all other columns, which credentials are picked from.
-        version: another one whenever any column holds something else.
+        attributes: all other columns; `LOAD_CREDENTIALS` picks from them.
+        version: a text that changes whenever a column changes.
     """
 
     tag: str
@@ -66,7 +66,7 @@ class ProfileRecord:
 
     @classmethod
     def from_row(cls, row: Row, columns: Columns) -> "ProfileRecord":
-        """Make a record of a *row*, however odd."""
+        """Make a record of a *row*, even if its columns hold unexpected types."""
         username, domain = row.get(columns.username), row.get(columns.domain)
         disabled = row.get(columns.disabled, False)
         return cls(
@@ -82,7 +82,7 @@ class ProfileRecord:
 
 @dataclass(frozen=True, slots=True)
 class ProfilePage:
-    """Some profiles of many; *next* is the tag after which to go on, None after the last."""
+    """One page of profiles; *next* is the tag after which the next page starts, None on the last page."""
 
     profiles: tuple[ProfileRecord, ...]
     next: str | None
@@ -90,14 +90,14 @@ class ProfilePage:
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """A profile that was created, with its first secret if that was asked for."""
+    """A profile that was created, and its first secret if the operator wanted one."""
 
     profile: ProfileRecord
     secret: Added | None = None
 
 
 class Profiles:
-    """What an operator does to profiles."""
+    """The operations on profiles."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -114,24 +114,24 @@ class Profiles:
         attributes: Mapping[str, AttributeValue] | None = None,
         secret: NewSecret | None = None,
     ) -> Created:
-        """Create a profile, and its first *secret* with it if one is given.
+        """Create a profile and, if *secret* is given, its first secret: both or neither.
 
-        A second time with the same values, it changes nothing and returns the same.
+        A second call with the same values changes nothing and returns the same result.
 
         Raises:
             Invalid: a value would not work.
-            Conflict: there is another profile of that tag, or a secret of that id.
+            Conflict: another profile has the tag already, or another secret has the id.
         """
-        checked_tag(tag)
+        check_tag(tag)
         row = self._row(username, domain, disabled, attributes or {})
         changes: list[Change] = [Put(Key(Table.PROFILES, tag), row, ABSENT)]
         details: dict[str, object] = {"columns": sorted(row)}
         first, new = None, None
         if secret is not None:
-            new = prepared(self._registry, tag, secret, others=())
+            new = prepare_secret(self._registry, tag, secret, others=())
             changes.append(Put(Key(Table.SECRETS, tag, new.id), new.columns, ABSENT))
             details["secrets"] = [new.id]
-            first = added(new, secret)
+            first = report_added(new, secret)
         try:
             self._registry.write("profile.create", tag, *changes, details=details)
         except Overtaken as overtaken:
@@ -143,19 +143,24 @@ class Profiles:
         return Created(self.show(tag), first)
 
     def show(self, tag: str) -> ProfileRecord:
-        """Return a profile.
+        """Return the profile of *tag*.
 
         Raises:
-            NotFound: there is none.
+            Invalid: no token may carry the tag.
+            NotFound: there is no such profile.
         """
-        return ProfileRecord.from_row(self._existing(tag), self._columns)
+        return ProfileRecord.from_row(self._read_existing(tag), self._columns)
 
     def page(self, *, after: str | None = None, limit: int = MAX_PAGE) -> ProfilePage:
-        """Return up to *limit* profiles (100 at most), in the table's order, those after the tag *after*."""
+        """Return up to *limit* profiles (at most 100) that follow the tag *after*, in the table's order.
+
+        Raises:
+            Invalid: the limit is out of range, or no row may have the tag *after*.
+        """
         if not 1 <= limit <= MAX_PAGE:
             raise Invalid(f"a page has 1 to {MAX_PAGE} profiles, not {limit}")
-        if after is not None and len(checked_text("the tag to go on from", after).encode()) > MAX_KEY_BYTES:
-            raise Invalid(f"the tag to go on from has at most {MAX_KEY_BYTES} bytes")
+        if after is not None and len(check_text("the tag to continue after", after).encode()) > MAX_KEY_BYTES:
+            raise Invalid(f"the tag to continue after has at most {MAX_KEY_BYTES} bytes")
         page: Page = self._store.profiles(after=after, limit=limit)
         return ProfilePage(tuple(ProfileRecord.from_row(row, self._columns) for row in page.rows), page.next)
 
@@ -169,37 +174,37 @@ class Profiles:
         disabled: bool | None = None,
         if_version: str | None = None,
     ) -> ProfileRecord:
-        """Change what is given of a profile, and leave the rest.
+        """Change the given columns of a profile, and leave all others.
 
         Args:
-            tag: whose.
+            tag: the profile's tag.
             username: the new SIP username.
-            domain: the new SIP domain; `MISSING` takes it away.
-            attributes: other columns; None takes one away.
-            disabled: whether nobody may use it from now on.
-            if_version: change it only if it is still this version.
+            domain: the new SIP domain; `MISSING` removes it.
+            attributes: other columns; None as a value removes the column.
+            disabled: whether every login with the profile is denied from now on.
+            if_version: change the profile only if it still has this version.
 
         Raises:
-            Invalid: a value would not work.
+            Invalid: nothing is given, or a value would not work.
             NotFound: there is no such profile.
-            Stale: it is another version by now.
+            Stale: the profile has another version by now.
         """
         columns: dict[str, object] = {}
         if username is not None:
-            columns[self._columns.username] = checked_text("the username", username)
+            columns[self._columns.username] = check_text("the username", username)
         if domain is not None:
-            columns[self._columns.domain] = MISSING if domain is MISSING else checked_text("the domain", domain)
+            columns[self._columns.domain] = MISSING if domain is MISSING else check_text("the domain", domain)
         if disabled is not None:
             columns[self._columns.disabled] = True if disabled else MISSING
-        for name, value in self._checked_attributes(attributes or {}).items():
+        for name, value in self._check_attributes(attributes or {}).items():
             columns[name] = MISSING if value is None else value
         if not columns:
-            raise Invalid("nothing to change is given")
+            raise Invalid("no change is given")
         self._update("profile.change", tag, columns, if_version)
         return self.show(tag)
 
     def disable(self, tag: str) -> ProfileRecord:
-        """Let nobody use a profile. It works where the service reads the table anew: see `CACHE_TTL_SECONDS`.
+        """Disable a profile: every login with it is denied, once the service reads the row again (`CACHE_TTL_SECONDS`).
 
         Raises:
             NotFound: there is no such profile.
@@ -208,7 +213,7 @@ class Profiles:
         return self.show(tag)
 
     def enable(self, tag: str) -> ProfileRecord:
-        """Let a profile be used again.
+        """Enable a disabled profile.
 
         Raises:
             NotFound: there is no such profile.
@@ -217,15 +222,17 @@ class Profiles:
         return self.show(tag)
 
     def delete(self, tag: str, *, if_version: str | None = None) -> int:
-        """Delete a profile and all its secrets; return how many secrets there were.
+        """Delete a profile and all its secrets; return how many secrets were deleted.
 
-        The profile goes first, which ends all logins; what an interruption leaves, the next attempt takes away.
+        The first write deletes the profile, which ends all logins. After an interruption, the next call deletes the
+        secrets that are left.
 
         Raises:
-            NotFound: there is neither a profile nor a secret.
-            Stale: it is another version by now.
+            NotFound: neither a profile nor a secret has the tag.
+            Conflict: somebody created a new profile with the tag meanwhile.
+            Stale: the profile has another version by now.
         """
-        profile = self._store.profile(checked_key(tag))
+        profile = self._store.profile(check_key(tag))
         ids = self._secret_ids(tag)
         if profile is None and not ids:
             raise NotFound(f"there is no profile {tag!r}")
@@ -236,24 +243,25 @@ class Profiles:
         except Overtaken:
             raise _stale(tag) from None
         deleted = len(some)
-        while ids := self._secret_ids(tag):  # without a profile no secret is added, so there is an end
+        while ids := self._secret_ids(tag):  # it ends: nobody can add a secret without a profile
             some = ids[: MAX_CHANGES - 1]
             try:
                 self._delete(tag, some, Check(Key(Table.PROFILES, tag), ABSENT))
             except Overtaken:
                 raise Conflict(
-                    f"a profile {tag!r} was created while another was deleted, of which secrets are left: list them"
+                    f"somebody created a profile {tag!r} while the old one was deleted; it has secrets of the old one"
+                    ": list them"
                 ) from None
             deleted += len(some)
         return deleted
 
     def rename(self, tag: str, new_tag: str) -> Renamed:
-        """Give a profile and its secrets another tag: see `auth_jwt.provisioning.renaming`."""
+        """Move a profile and its secrets to another tag; see `auth_jwt.provisioning.renaming`."""
         return rename(self._registry, tag, new_tag)
 
     def secret_count(self, tag: str) -> int:
-        """Return how many secrets `delete` would take away with the profile."""
-        return len(self._secret_ids(checked_key(tag)))
+        """Return how many secrets `delete` would delete with the profile."""
+        return len(self._secret_ids(check_key(tag)))
 
     def _secret_ids(self, tag: str) -> list[str]:
         return [str(row[SECRET_ID]) for row in self._store.secrets(tag)]
@@ -263,18 +271,18 @@ class Profiles:
         self._registry.write("profile.delete", tag, *more, *secrets, details={"secrets": ids})
 
     def _has(self, tag: str, new: PreparedSecret | None) -> bool:
-        """Tell whether a retry finds the secret that the first attempt wrote, if there was to be one."""
+        """Tell whether the tables hold the secret *new* already, as after a lost answer; True without a secret."""
         rows = {} if new is None else {str(row[SECRET_ID]): row for row in self._store.secrets(tag)}
         return new is None or dict(rows.get(new.id, {})).get(self._columns.secret) == new.value
 
-    def _existing(self, tag: str) -> Row:
-        row = self._store.profile(checked_tag(tag))
+    def _read_existing(self, tag: str) -> Row:
+        row = self._store.profile(check_tag(tag))
         if row is None:
             raise NotFound(f"there is no profile {tag!r}")
         return row
 
     def _update(self, action: str, tag: str, columns: Row, if_version: str | None) -> None:
-        present = self._existing(tag)
+        present = self._read_existing(tag)
         _check_size({**present, **{name: value for name, value in columns.items() if value is not MISSING}})
         expected = PRESENT if if_version is None else self._as_read(tag, present, if_version)
         try:
@@ -290,7 +298,7 @@ class Profiles:
             raise _stale(tag) from None
 
     def _as_read(self, tag: str, row: Row | None, version: str) -> Expected:
-        """Expect the row to stay what it was when it was that version."""
+        """Return the condition that the row still is what it was at this *version*."""
         if row is None or version_of(row) != version:
             raise _stale(tag)
         return Expected(True, {name: value for name, value in row.items() if name != self._columns.tag})
@@ -298,42 +306,42 @@ class Profiles:
     def _row(
         self, username: str, domain: str | None, disabled: bool, attributes: Mapping[str, AttributeValue]
     ) -> dict[str, object]:
-        row: dict[str, object] = dict(self._checked_attributes(attributes))
-        row[self._columns.username] = checked_text("the username", username)
+        row: dict[str, object] = dict(self._check_attributes(attributes))
+        row[self._columns.username] = check_text("the username", username)
         if domain is not None:
-            row[self._columns.domain] = checked_text("the domain", domain)
+            row[self._columns.domain] = check_text("the domain", domain)
         if disabled:
             row[self._columns.disabled] = True
         _check_size(row)
         return row
 
-    def _checked_attributes(
-        self, attributes: Mapping[str, AttributeValue | None]
-    ) -> Mapping[str, AttributeValue | None]:
+    def _check_attributes(self, attributes: Mapping[str, AttributeValue | None]) -> Mapping[str, AttributeValue | None]:
         for name, value in attributes.items():
-            checked_text("the name of a column", name)
+            check_text("the name of a column", name)
             if len(name.encode()) > _MAX_COLUMN_BYTES:
                 raise Invalid(f"the name of a column has at most {_MAX_COLUMN_BYTES} bytes")
             if name in own_columns(self._columns):
-                raise Invalid(f"the column {name!r} has an option of its own")
+                raise Invalid(f"the column {name!r} is not an attribute: it has an option of its own")
             if value == "":
                 raise Invalid(f"the column {name!r} is empty: leave it out")
             if isinstance(value, str):
-                checked_text(f"the column {name!r}", value)
+                check_text(f"the column {name!r}", value)
             elif isinstance(value, float) or not isinstance(value, bool | int | Decimal | None):
-                raise Invalid(f"the column {name!r} is neither text, a number, true nor false")
+                raise Invalid(f"the column {name!r} is neither text nor a number, true or false")
             elif value is not None and not _fits(Decimal(value)):
-                raise Invalid(f"the column {name!r} is a number that DynamoDB cannot hold: 38 digits, up to 1E+125")
+                raise Invalid(
+                    f"the column {name!r} is a number that DynamoDB cannot store: it stores 38 digits, up to 1E+125"
+                )
         return attributes
 
 
 def own_columns(columns: Columns) -> frozenset[str]:
-    """Return the columns of a profile that the decision itself reads."""
+    """Return the names of the profile columns that the decision itself reads."""
     return frozenset({columns.tag, columns.username, columns.domain, columns.disabled, columns.valid_after})
 
 
 def version_of(row: Row) -> str:
-    """Return a word that is another whenever the *row* holds something else."""
+    """Return a digest of a *row*, which changes whenever the row changes."""
     described = {name: [type(value).__name__, str(value)] for name, value in row.items()}
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:32]
 
@@ -345,7 +353,7 @@ def _check_size(row: Row) -> None:
 
 
 def _is_same(row: Row | None, other: Row) -> bool:
-    """Tell whether two rows hold the same; true is not 1."""
+    """Tell whether two rows are equal; unlike in Python, True is not 1."""
     return row == other and all(isinstance(row[name], bool) is isinstance(other[name], bool) for name in other)
 
 
@@ -357,4 +365,4 @@ def _fits(number: Decimal) -> bool:
 
 
 def _stale(tag: str) -> Stale:
-    return Stale(f"the profile {tag!r} was changed meanwhile: look at it again")
+    return Stale(f"somebody changed the profile {tag!r} meanwhile: look at it again")

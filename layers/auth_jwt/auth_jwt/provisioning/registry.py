@@ -1,4 +1,4 @@
-"""What all operations share: the tables, the rules, the clock, and the audit of every write."""
+"""What all operations share: the tables, the rules, the clock, the audit log, and checks of values."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -15,23 +15,23 @@ from auth_jwt.provisioning.changes import Change, ProvisioningStore
 from auth_jwt.provisioning.inspection import SecretRecord, inspected
 
 MAX_TIME: Final = 10**11 - 1
-"""UNIX seconds, in the year 5138. What is more, is in milliseconds."""
+"""UNIX seconds, in the year 5138. A greater number must be in milliseconds."""
 MAX_KEY_BYTES: Final = 2048
-"""What a partition key of DynamoDB has at most."""
+"""DynamoDB's limit for a partition key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registry:
-    """The tables as operators work on them.
+    """The tables, and what every operation on them needs.
 
     Attributes:
         store: the tables.
-        columns: what their columns are called.
-        policy: the rules of a decision, by which secrets are judged.
-        authorizer: decides as the service does, by rows just read.
-        audit: told of every write.
-        actor: who is at work, for the audit.
-        clock: UNIX seconds.
+        columns: the names of their columns.
+        policy: the rules of a decision; they judge secrets, too.
+        authorizer: decides as the service does, but reads the rows again each time.
+        audit: receives an entry for every write.
+        actor: who writes, for the audit log.
+        clock: returns the time in UNIX seconds.
     """
 
     store: ProvisioningStore
@@ -47,7 +47,7 @@ class Registry:
         return floor(self.clock())
 
     def inspected(self, row: Row) -> SecretRecord:
-        """Return what a *row* of the secrets table is good for, now."""
+        """Judge a *row* of the secrets table at the current time; see `auth_jwt.provisioning.inspection`."""
         tag = str(row.get(self.columns.secret_tag, ""))
         return inspected(Secret.from_row(row, self.columns), tag, self.policy, self.clock())
 
@@ -59,17 +59,19 @@ class Registry:
         id: str | None = None,  # noqa: A002 - the column's name
         details: Mapping[str, Any] | None = None,
     ) -> None:
-        """Make all of *changes* or none, and tell the audit.
+        """Make all *changes* or none, and add an entry to the audit log.
+
+        A write that certainly did not happen leaves no entry. One that may have happened leaves the outcome `unknown`.
 
         Raises:
-            Overtaken: a row is not as expected; nothing was written.
+            Overtaken: a row does not meet its condition; nothing was written.
         """
-        outcome: WriteOutcome | None = WriteOutcome.UNKNOWN  # whatever comes now, Control-C included
+        outcome: WriteOutcome | None = WriteOutcome.UNKNOWN  # also for an interruption, such as Control-C
         try:
             self.store.write(*changes)
             outcome = WriteOutcome.DONE
         except AuthJwtError as error:
-            if not isinstance(error, Unreachable):  # it was refused, so it did not happen
+            if not isinstance(error, Unreachable):  # the tables rejected the write, so it did not happen
                 outcome = None
             raise
         finally:
@@ -78,10 +80,10 @@ class Registry:
 
 
 def row_among(rows: Iterable[Row], tag: str, secret_id: str) -> Row:
-    """Return the one of a tag's secrets that has this id.
+    """Return the row with this id from *rows*, the secrets of *tag*.
 
     Raises:
-        NotFound: there is none.
+        NotFound: no row has this id.
     """
     for row in rows:
         if row[SECRET_ID] == secret_id:
@@ -89,33 +91,33 @@ def row_among(rows: Iterable[Row], tag: str, secret_id: str) -> Row:
     raise NotFound(f"there is no secret {secret_id!r} of {tag!r}")
 
 
-def checked_time(name: str, seconds: int) -> int:
-    """Return *seconds* if they can be a time.
+def check_time(name: str, seconds: int) -> int:
+    """Return *seconds* if they are a valid time in UNIX seconds; *name* is for the message.
 
     Raises:
-        Invalid: they are negative, or so many that they must be milliseconds.
+        Invalid: the number is negative, or so great that it must be in milliseconds.
     """
     if not 0 <= seconds <= MAX_TIME:
         raise Invalid(f"{name} is in UNIX seconds, not negative and not in milliseconds: {seconds}")
     return seconds
 
 
-def checked_tag(tag: str) -> str:
-    """Return *tag* if a token may name it.
+def check_tag(tag: str) -> str:
+    """Return *tag* if a token may carry it.
 
     Raises:
-        Invalid: none may.
+        Invalid: it is empty, too long, not valid Unicode, or holds a NUL.
     """
     if not tag or len(tag) > MAX_TAG_CHARACTERS:
         raise Invalid(f"a tag has 1 to {MAX_TAG_CHARACTERS} characters, this one {len(tag)}")
-    return checked_text("the tag", tag)
+    return check_text("the tag", tag)
 
 
-def checked_key(tag: str) -> str:
-    """Return *tag* if a row may have it, also one that no token may name: so that such rows can be taken away.
+def check_key(tag: str) -> str:
+    """Return *tag* if a row may have it, even if no token may carry it: operators must be able to delete such rows.
 
     Raises:
-        Invalid: no row may.
+        Invalid: it is empty, too long for DynamoDB, or not valid Unicode.
     """
     try:
         size = len(tag.encode("utf-8"))
@@ -126,11 +128,11 @@ def checked_key(tag: str) -> str:
     return tag
 
 
-def checked_text(name: str, text: str) -> str:
-    """Return *text* if it can be kept and looked up.
+def check_text(name: str, text: str) -> str:
+    """Return *text* if the tables can store it and a token may carry it; *name* is for the message.
 
     Raises:
-        Invalid: it is empty, or no valid Unicode.
+        Invalid: it is empty, not valid Unicode, or holds a NUL.
     """
     if not text:
         raise Invalid(f"{name} is empty")

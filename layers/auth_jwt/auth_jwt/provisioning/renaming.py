@@ -1,4 +1,4 @@
-"""Another tag for a profile and its secrets, all at once."""
+"""Renaming: move a profile and its secrets to another tag, in one write."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,19 +17,19 @@ from auth_jwt.provisioning.changes import (
     Put,
     Table,
 )
-from auth_jwt.provisioning.registry import Registry, checked_key, checked_tag
+from auth_jwt.provisioning.registry import Registry, check_key, check_tag
 
-MAX_RENAMED: Final = MAX_CHANGES // 2 - 1  # each row is written and taken away, and so is the profile
+MAX_RENAMED: Final = MAX_CHANGES // 2 - 1  # each secret takes one write and one deletion, and so does the profile
 
 
 @dataclass(frozen=True, slots=True)
 class Renamed:
-    """What has another tag now.
+    """The rows that were moved to another tag.
 
     Attributes:
-        tag: the new one.
-        has_profile: whether there was a profile, and not secrets alone.
-        secrets: the ids of its secrets.
+        tag: the new tag.
+        has_profile: whether a profile was moved; False when there were secrets only.
+        secrets: the ids of the moved secrets.
     """
 
     tag: str
@@ -38,47 +38,48 @@ class Renamed:
 
 
 def rename(registry: Registry, tag: str, new_tag: str) -> Renamed:
-    """Give what has the *tag* a *new_tag*: the profile, if there is one, and all secrets, or nothing.
+    """Move all rows of *tag* to *new_tag*, or none: the profile, if there is one, and all secrets.
 
-    Tokens of the old tag are refused from then on: the issuer has to write the new one. Secrets alone may join a
-    profile that has the new tag, and a profile may join secrets that have none.
+    The service then denies tokens with the old tag, so the issuer must write the new tag into them. Secrets without a
+    profile may join an existing profile of the new tag. A profile may join existing secrets that have no profile.
 
     Raises:
-        Invalid: no token may name the new tag, or more secrets have the old one than one write holds.
-        NotFound: nothing has the old one.
-        Conflict: a profile or a secret of that id has the new one already, or somebody changed a row meanwhile.
+        Invalid: the tags are the same, no token may carry the new one, or the old one has too many secrets for one
+            write.
+        NotFound: no row has the old tag.
+        Conflict: the new tag has a profile or a secret of the same id already, or somebody changed a row meanwhile.
     """
     columns, store = registry.columns, registry.store
-    if checked_tag(new_tag) == checked_key(tag):
+    if check_tag(new_tag) == check_key(tag):
         raise Invalid("the new tag is the old one")
     profile, secrets = store.profile(tag), store.secrets(tag)
     if profile is None and not secrets:
         raise NotFound(f"there is neither a profile nor a secret of {tag!r}")
     if len(secrets) > MAX_RENAMED:
-        raise Invalid(f"{len(secrets)} secrets have the tag, more than the {MAX_RENAMED} that are renamed at once")
+        raise Invalid(f"{len(secrets)} secrets have the tag; one rename can move at most {MAX_RENAMED}")
     changes: list[Change] = []
     if profile is not None:
-        changes += _moved(Key(Table.PROFILES, tag), Key(Table.PROFILES, new_tag), profile, {columns.tag})
+        changes += _move(Key(Table.PROFILES, tag), Key(Table.PROFILES, new_tag), profile, {columns.tag})
     ids = tuple(str(row[SECRET_ID]) for row in secrets)
     for secret_id, row in zip(ids, secrets, strict=True):
-        there, here = Key(Table.SECRETS, new_tag, secret_id), Key(Table.SECRETS, tag, secret_id)
-        changes += _moved(here, there, row, {columns.secret_tag, SECRET_ID})
+        here, there = Key(Table.SECRETS, tag, secret_id), Key(Table.SECRETS, new_tag, secret_id)
+        changes += _move(here, there, row, {columns.secret_tag, SECRET_ID})
     try:
         registry.write("profile.rename", tag, *changes, details={"new_tag": new_tag, "secrets": list(ids)})
     except Overtaken as overtaken:
-        raise _refusal(overtaken.key, new_tag) from None
+        raise _conflict_at(overtaken.key, new_tag) from None
     return Renamed(new_tag, profile is not None, ids)
 
 
-def _moved(here: Key, there: Key, row: Row, keys: set[str]) -> tuple[Change, Change]:
-    """Write a *row* where there is none, and take it away where it still is as it was read."""
+def _move(here: Key, there: Key, row: Row, keys: set[str]) -> tuple[Change, Change]:
+    """Return two changes: write *row* at the key *there*, which must be free, and delete it *here*, if unchanged."""
     columns: Mapping[str, object] = {name: value for name, value in row.items() if name not in keys}
     return Put(there, columns, ABSENT), Delete(here, Expected(True, columns))
 
 
-def _refusal(key: Key, new_tag: str) -> Conflict:
+def _conflict_at(key: Key, new_tag: str) -> Conflict:
     if key.tag != new_tag:
-        return Conflict(f"what has the tag {key.tag!r} was changed meanwhile, and nothing was done: look at it again")
+        return Conflict(f"somebody changed a row of {key.tag!r} meanwhile, so nothing was done: look at it again")
     if key.table is Table.PROFILES:
-        return Conflict(f"there is a profile {new_tag!r} already: two cannot become one")
+        return Conflict(f"there is a profile {new_tag!r} already: two profiles cannot become one")
     return Conflict(f"{new_tag!r} has a secret {key.id!r} already")

@@ -1,4 +1,4 @@
-"""Records as JSON, for the API and for `--json` alike: the same members, and never a secret's value."""
+"""Records as JSON. The admin API and `--json` show the same members, and never a secret's value."""
 
 from base64 import b64encode
 from decimal import Decimal
@@ -26,7 +26,7 @@ def profile_json(profile: ProfileRecord) -> Json:
 
 
 def secret_json(secret: SecretRecord) -> Json:
-    """Return the members of a secret: everything but its value."""
+    """Return the members of a secret: everything except its value."""
     return {
         "tag": secret.tag,
         "id": secret.id,
@@ -56,7 +56,7 @@ def rotated_json(rotated: Rotated) -> Json:
 
 
 def minted_json(minted: Minted) -> Json:
-    """Return the members of a minted token, the token among them."""
+    """Return the members of a minted token, including the token itself."""
     return {
         "token": minted.token,
         "tag": minted.tag,
@@ -78,7 +78,7 @@ def revocation_json(revocation: Revocation) -> Json:
 
 
 def _plain(value: object) -> Any:  # noqa: ANN401 - any JSON value
-    """Turn what a column holds into JSON; whole numbers as they are, DynamoDB's other types in its own notation."""
+    """Return a column's *value* as JSON: whole numbers stay exact, sets become lists, bytes become base64."""
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Revocations: one token, or all of a profile that were issued before a time."""
+"""Revocations: of one token, or of all tokens of a profile that were issued before a time."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,13 +19,13 @@ from auth_jwt.provisioning.changes import (
     Table,
     Update,
 )
-from auth_jwt.provisioning.registry import MAX_TIME, Registry, checked_tag, checked_text, checked_time
+from auth_jwt.provisioning.registry import MAX_TIME, Registry, check_tag, check_text, check_time
 
 MAX_PAGE: Final = 100
 _EXPIRES: Final = "expires_at"
 _REVOKED: Final = "revoked_at"
 _MARGIN_SECONDS: Final = 86400
-"""How much longer than its token a revocation is kept: clocks differ."""
+"""How long a revocation is kept after its token expires, because clocks differ."""
 _ATTEMPTS: Final = 5
 
 
@@ -34,10 +34,10 @@ class Revocation:
     """A revoked token.
 
     Attributes:
-        tag: whose it is.
-        jti: its id.
-        revoked_at: UNIX seconds; None when the row does not say.
-        expires_at: from when on DynamoDB may forget it; None for never.
+        tag: the tag in the token.
+        jti: the token's id.
+        revoked_at: when it was revoked, in UNIX seconds; None when the row does not say.
+        expires_at: when DynamoDB may delete the revocation, in UNIX seconds; None for never.
     """
 
     tag: str
@@ -47,7 +47,7 @@ class Revocation:
 
     @classmethod
     def from_row(cls, row: Row) -> "Revocation":
-        """Make a noun of a *row*."""
+        """Read a *row* of the table of revoked tokens."""
         return cls(
             str(row[REVOCATION_TAG]), str(row[REVOCATION_JTI]), _whole(row.get(_REVOKED)), _whole(row.get(_EXPIRES))
         )
@@ -55,16 +55,16 @@ class Revocation:
 
 @dataclass(frozen=True, slots=True)
 class RevocationPage:
-    """Some revoked tokens of many; *next* is the `jti` after which to go on, None after the last."""
+    """One page of revoked tokens; *next* is the `jti` after which the next page starts, None on the last page."""
 
     revocations: tuple[Revocation, ...]
     next: str | None
 
 
 class Revocations:
-    """What an operator does against tokens that are out.
+    """The operations that revoke issued tokens.
 
-    It works where the service reads the tables anew: see `CACHE_TTL_SECONDS`.
+    They take effect once the service reads the tables again: see `CACHE_TTL_SECONDS`.
     """
 
     def __init__(self, registry: Registry) -> None:
@@ -73,24 +73,25 @@ class Revocations:
         self._valid_after = registry.columns.valid_after
 
     def revoke(self, tag: str, jti: str, *, exp: int | None = None) -> Revocation:
-        """Revoke one token. A second time, it changes nothing, or keeps it revoked for longer.
+        """Revoke one token. A second call changes nothing, or keeps the token revoked for longer.
 
         Args:
-            tag: whose token.
-            jti: its id.
-            exp: when it expires, which is when its revocation may be forgotten; None keeps it for ever.
+            tag: the tag in the token.
+            jti: the token's id.
+            exp: when the token expires, in UNIX seconds: the revocation is not needed after that. None keeps it for
+                ever.
 
         Raises:
             Invalid: a value would not work.
-            NotFound: nobody has that tag.
-            Conflict: there is no table of revoked tokens.
+            NotFound: neither a profile nor a secret has the tag.
+            Conflict: there is no table of revoked tokens, or the row keeps changing.
         """
         self._check(tag, jti)
         key = Key(Table.REVOCATIONS, tag, jti)
         expires = self._kept_until(exp)
         for _ in range(_ATTEMPTS):
             row = self._store.revocation(tag, jti)
-            if row is not None and _lasts(row, expires):
+            if row is not None and _is_kept(row, expires):
                 return Revocation.from_row(row)
             until = MISSING if expires is None else Decimal(expires)
             if row is None:
@@ -106,21 +107,23 @@ class Revocations:
         raise Conflict(f"the revocation of {jti!r} keeps changing: try again")
 
     def revoke_all(self, tag: str, *, before: int | None = None) -> int:
-        """Revoke all tokens of *tag* issued before a time, and return that time. It is never moved back.
+        """Revoke all tokens of *tag* issued before a time, and return that time in UNIX seconds. It never moves back.
+
+        A profile may hold a bound that is not a time: that revokes every token. This call replaces it by a time. All
+        tokens issued until now stay revoked, and tokens issued later work again.
 
         Args:
-            tag: whose.
-            before: UNIX seconds; None is the next second, so that those of this second are revoked, too.
-
-        A bound that is no time revokes all tokens there are, so those are revoked still, and later ones are good.
+            tag: the profile's tag.
+            before: UNIX seconds; None means the next second, so that tokens of the current second are revoked, too.
 
         Raises:
-            Invalid: the time is negative.
+            Invalid: the time is negative or in milliseconds.
             NotFound: there is no such profile.
+            Conflict: the profile keeps changing.
         """
-        checked_tag(tag)
+        check_tag(tag)
         soon = self._registry.now() + 1
-        given = soon if before is None else checked_time("the time", before)
+        given = soon if before is None else check_time("the time", before)
         for _ in range(_ATTEMPTS):
             row = self._store.profile(tag)
             if row is None:
@@ -129,7 +132,7 @@ class Revocations:
             is_time = isinstance(present, Decimal) and present <= MAX_TIME
             if isinstance(present, Decimal) and is_time and present >= given:
                 return int(present)
-            # What is no number, or in milliseconds, revokes all tokens there are.
+            # A bound that is not a time revokes every token there is: those tokens must stay revoked.
             bound = given if present is MISSING or is_time else max(given, soon)
             expected = Expected(True, {self._valid_after: present})
             update = Update(Key(Table.PROFILES, tag), {self._valid_after: Decimal(bound)}, expected)
@@ -141,28 +144,28 @@ class Revocations:
         raise Conflict(f"the profile {tag!r} keeps changing: try again")
 
     def lift(self, tag: str, jti: str) -> None:
-        """Let a revoked token be good again.
+        """Lift the revocation of one token.
 
         Raises:
-            NotFound: it is not revoked.
+            NotFound: the token has no revocation of its own.
             Conflict: there is no table of revoked tokens.
         """
         self._check_table()
         self._check_listable(tag, jti)
         try:
-            delete = Delete(Key(Table.REVOCATIONS, checked_tag(tag), jti), PRESENT)
+            delete = Delete(Key(Table.REVOCATIONS, check_tag(tag), jti), PRESENT)
             self._registry.write("token.lift", tag, delete, id=jti)
         except Overtaken:
             raise _not_revoked(tag, jti) from None
 
     def lift_all(self, tag: str) -> None:
-        """Let a profile's tokens be good again, whenever they were issued; those revoked one by one stay so.
+        """Lift the bound that revokes all tokens of a profile issued before it. Single revocations stay.
 
         Raises:
             NotFound: there is no such profile.
         """
         try:
-            update = Update(Key(Table.PROFILES, checked_tag(tag)), {self._valid_after: MISSING})
+            update = Update(Key(Table.PROFILES, check_tag(tag)), {self._valid_after: MISSING})
             self._registry.write("token.lift_all", tag, update)
         except Overtaken:
             raise NotFound(f"there is no profile {tag!r}") from None
@@ -171,48 +174,48 @@ class Revocations:
         """Return the revocation of one token.
 
         Raises:
-            NotFound: it is not revoked by itself.
+            NotFound: the token has no revocation of its own.
             Conflict: there is no table of revoked tokens.
         """
         self._check_table()
         self._check_listable(tag, jti)
-        row = self._store.revocation(checked_tag(tag), jti)
+        row = self._store.revocation(check_tag(tag), jti)
         if row is None:
             raise _not_revoked(tag, jti)
         return Revocation.from_row(row)
 
     def page(self, tag: str, *, after: str | None = None, limit: int = MAX_PAGE) -> RevocationPage:
-        """Return up to *limit* revoked tokens of *tag* (100 at most), those after the `jti` *after*.
+        """Return up to *limit* revoked tokens of *tag* (at most 100) that follow the `jti` *after*.
 
         Raises:
-            Invalid: there is no such page.
-            NotFound: nobody has that tag.
+            Invalid: the limit is out of range, or no row may have the `jti` *after*.
+            NotFound: neither a profile nor a secret has the tag.
             Conflict: there is no table of revoked tokens.
         """
         self._check_table()
         if not 1 <= limit <= MAX_PAGE:
             raise Invalid(f"a page has 1 to {MAX_PAGE} revocations, not {limit}")
-        if after is not None and len(checked_text("the jti to go on from", after).encode()) > MAX_JTI_BYTES:
-            raise Invalid(f"the jti to go on from has at most {MAX_JTI_BYTES} bytes")
-        page = self._store.revocations(checked_tag(tag), after=after, limit=limit)
+        if after is not None and len(check_text("the jti to continue after", after).encode()) > MAX_JTI_BYTES:
+            raise Invalid(f"the jti to continue after has at most {MAX_JTI_BYTES} bytes")
+        page = self._store.revocations(check_tag(tag), after=after, limit=limit)
         if not page.rows and after is None:
             self._check_known(tag)
         return RevocationPage(tuple(map(Revocation.from_row, page.rows)), page.next)
 
     def _check(self, tag: str, jti: str) -> None:
         self._check_table()
-        checked_text("the jti", jti)
+        check_text("the jti", jti)
         if len(jti.encode()) > MAX_JTI_BYTES:
             raise Invalid(f"a jti that can be revoked has at most {MAX_JTI_BYTES} bytes")
         self._check_known(tag)
 
     def _check_known(self, tag: str) -> None:
-        if self._store.profile(checked_tag(tag)) is None and not self._store.secrets(tag):
+        if self._store.profile(check_tag(tag)) is None and not self._store.secrets(tag):
             raise NotFound(f"there is no profile {tag!r}")
 
     @staticmethod
     def _check_listable(tag: str, jti: str) -> None:
-        if len(checked_text("the jti", jti).encode()) > MAX_JTI_BYTES:
+        if len(check_text("the jti", jti).encode()) > MAX_JTI_BYTES:
             raise _not_revoked(tag, jti)
 
     def _check_table(self) -> None:
@@ -223,9 +226,9 @@ class Revocations:
 
     def _kept_until(self, exp: int | None) -> int | None:
         policy = self._registry.policy
-        if exp is not None and exp > MAX_TIME:  # in milliseconds, or never
+        if exp is not None and exp > MAX_TIME:  # in milliseconds, or meant as never
             exp = None
-        if exp is None or not policy.enforce_time_claims:  # then a token does not end with its exp
+        if exp is None or not policy.enforce_time_claims:  # without enforcement a token outlives its exp
             return None
         return max(exp, self._registry.now()) + policy.leeway_seconds + _MARGIN_SECONDS
 
@@ -234,7 +237,7 @@ def _not_revoked(tag: str, jti: str) -> NotFound:
     return NotFound(f"the token {jti!r} of {tag!r} is not revoked by itself")
 
 
-def _lasts(row: Row, until: int | None) -> bool:
+def _is_kept(row: Row, until: int | None) -> bool:
     own = row.get(_EXPIRES)
     return own is None or (until is not None and isinstance(own, Decimal) and own >= until)
 

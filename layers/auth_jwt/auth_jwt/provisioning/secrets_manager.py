@@ -1,7 +1,7 @@
-"""A secret in AWS Secrets Manager: its versions, and the stages by which others ask for them.
+"""A secret in AWS Secrets Manager: its versions, and the stages that label them.
 
-Exactly one version is `AWSCURRENT`, what readers get. One may be `AWSPENDING`, about to become it, and the one that was
-current before is `AWSPREVIOUS`.
+Exactly one version has the stage `AWSCURRENT`: readers get it. One may have `AWSPENDING`: it is about to become
+current. The version that was current before has `AWSPREVIOUS`.
 """
 
 from collections.abc import Mapping
@@ -20,13 +20,13 @@ PREVIOUS: Final = "AWSPREVIOUS"
 
 @dataclass(frozen=True, slots=True)
 class ManagedSecret:
-    """What is known of a secret without its value.
+    """The description of a secret, without its value.
 
     Attributes:
-        arn: its name among all secrets, ever: it ends in six characters that a secret of the same name has not.
+        arn: its unique name: it ends in six characters that differ from those of a later secret of the same name.
         is_rotated: whether rotation is switched on.
-        rotation_days: days from one rotation to the next; None where a schedule says it otherwise.
-        stages: of each version that has any.
+        rotation_days: days from one rotation to the next; None if a schedule expression sets the times.
+        stages: the stages of each version that has any.
     """
 
     arn: str
@@ -35,31 +35,31 @@ class ManagedSecret:
     stages: Mapping[str, frozenset[str]]
 
     def version_at(self, stage: str) -> str | None:
-        """Return the version of that *stage*."""
+        """Return the version with this *stage*, or None if there is none."""
         return next((version for version, stages in self.stages.items() if stage in stages), None)
 
 
 class VersionsStore(Protocol):
-    """Secrets with versions, for whoever rotates them.
+    """The port to secrets with versions; rotation uses it.
 
-    All of it raises `Unreachable` where there is no answer (whether a write happened is then unknown) and `Fault` where
-    asking is of no use.
+    Every method raises `Unreachable` when there is no answer: a write may then have happened or not. It raises `Fault`
+    when a retry cannot help.
     """
 
     def describe(self, secret_id: str) -> ManagedSecret:
-        """Return what is known of a secret, by its name or ARN."""
+        """Describe a secret; *secret_id* is its name or ARN."""
         ...
 
     def value_of(self, arn: str, version: str) -> str | None:
-        """Return the text of a version, None if it has none, or none yet."""
+        """Return the text of a version; None if it has no text, or none yet."""
         ...
 
     def put_pending(self, arn: str, version: str, value: str) -> bool:
-        """Give a version its *value* and make it pending; False if it has another already, which it keeps."""
+        """Write the *value* of a version and make it pending; return False if it has another value, which it keeps."""
         ...
 
     def make_current(self, arn: str, version: str, *, instead_of: str | None) -> None:
-        """Make a version the current one, which is then no longer pending, in place of the one that is."""
+        """Make a pending version the current one, in place of the version *instead_of*."""
         ...
 
 
@@ -67,14 +67,14 @@ class SecretsManager:
     """The port `VersionsStore` over AWS Secrets Manager.
 
     Args:
-        client: boto3's client for it.
+        client: boto3's client for Secrets Manager.
     """
 
     def __init__(self, client: "SecretsManagerClient") -> None:
         self._client = client
 
     def describe(self, secret_id: str) -> ManagedSecret:
-        """Return what is known of a secret; see `VersionsStore`."""
+        """Describe a secret; see `VersionsStore`."""
         with translated_errors("secretsmanager:DescribeSecret"), sdk_errors():
             answer = self._client.describe_secret(SecretId=secret_id)
         return ManagedSecret(
@@ -114,10 +114,10 @@ class SecretsManager:
 
 
 def secrets_manager_client() -> "SecretsManagerClient":
-    """Make boto3's client for the function's own region.
+    """Make boto3's client for Secrets Manager in the function's own region.
 
     Raises:
-        Fault: the SDK refuses its own configuration: no region, say.
+        Fault: the SDK's configuration is invalid; the region is missing, for example.
     """
     from botocore.config import Config
 

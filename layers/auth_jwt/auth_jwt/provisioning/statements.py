@@ -1,6 +1,7 @@
-"""What the `alg` of a row should say: what its key is, told by the text alone or by whoever knows.
+"""Statements: the algorithms that the `alg` column of a row should name.
 
-The names say what a key is, not what the settings let it do: an HMAC secret is `HS256,HS384,HS512` however long it is.
+The text of the key decides, or the operator does. The names tell the kind of the key, not what the settings allow: an
+HMAC secret is always `HS256,HS384,HS512`, however long it is.
 """
 
 from collections.abc import Iterable
@@ -14,12 +15,12 @@ from auth_jwt.models import Columns, Row, Secret, Unusable, says_what_it_is
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What a row's `alg` should say.
+    """The algorithms that a row's `alg` column should name.
 
     Attributes:
-        algorithms: the names; none when nobody can tell.
-        is_there: whether the row says so already.
-        unusable: why nobody can tell.
+        algorithms: the names; empty when the kind of the key is unknown.
+        is_there: whether the row names them already.
+        unusable: why the kind of the key is unknown.
     """
 
     algorithms: tuple[str, ...] = ()
@@ -28,20 +29,20 @@ class Statement:
 
     @property
     def alg(self) -> str:
-        """The text of the column."""
+        """The text for the column: the names, with commas between them."""
         return ",".join(self.algorithms)
 
 
 def statement_of(
     row: Row, columns: Columns, *, algorithms: tuple[str, ...] | None = None, hmac: bool = False
 ) -> Statement:
-    """Say what the `alg` of a *row* should name.
+    """Return the algorithms that the `alg` column of a *row* should name.
 
     Args:
-        row: of the secrets table, with or without `alg`.
-        columns: what its columns are called.
-        algorithms: what somebody says that it should name; None leaves it to the row.
-        hmac: whether somebody says that a text in doubt is an HMAC secret.
+        row: a row of the secrets table, with or without `alg`.
+        columns: the names of its columns.
+        algorithms: the algorithms that the operator names; None derives them from the row.
+        hmac: whether the operator says that a text in doubt is an HMAC secret.
     """
     judged = row if algorithms is None else {name: value for name, value in row.items() if name != columns.alg}
     secret = Secret.from_row(judged, replace(columns, requires_alg=False))
@@ -57,15 +58,16 @@ def statement_of(
     names = frozenset(name for key in secret.keys for name in key.algorithms)
     if names and not says_what_it_is(names):
         return Statement(
-            unusable=Unusable(Flaw.NO_ALG, "a key set of HMAC and public keys, of which no `alg` can be both")
+            unusable=Unusable(Flaw.NO_ALG, "a key set that mixes HMAC and public keys, and no `alg` can name both")
         )
     return Statement(in_order(names), unusable=secret.unusable)
 
 
 def weakness_in(keys: Iterable[VerificationKey]) -> str | None:
-    """Say why anybody could sign by one of *keys*, as far as that takes long to see; None when nothing shows.
+    """Return a weakness by which anybody could sign for one of *keys*; None if this check finds none.
 
-    Looked at where keys are written and by `lint`: up to a second is too long for a login.
+    The check covers what takes long to find, up to a second. That is too long for a login, so it runs when keys are
+    written, and in `lint`.
     """
     for key in keys:
         if not isinstance(key.material, bytes):
@@ -78,6 +80,6 @@ def weakness_in(keys: Iterable[VerificationKey]) -> str | None:
 
 
 def in_order(algorithms: Iterable[str]) -> tuple[str, ...]:
-    """Return *algorithms* in the order of the settings; of EdDSA's two names, the one that settings have."""
+    """Return *algorithms* in the order of the settings, without names that no setting has: `Ed25519` for `EdDSA`."""
     named = frozenset(algorithms)
     return tuple(name for name in ALGORITHMS if name in named)

@@ -1,7 +1,7 @@
-"""The tables in DynamoDB, for whoever writes them: by boto3, since nobody who provisions is in a hurry at a cold start.
+"""The tables in DynamoDB, for provisioning. It uses boto3, because no login waits for a cold start here.
 
-Every write is a transaction, a single one too: DynamoDB knows a repeated one by its token, so a lost answer does not
-turn into a row that exists already.
+Every write is a transaction, even of a single row. DynamoDB recognizes a repeated transaction by its token, so a retry
+after a lost answer does not fail because the row exists already.
 """
 
 import secrets
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
 _CONNECT_SECONDS: Final = 2
 _READ_SECONDS: Final = 4
 _SDK_ATTEMPTS: Final = 3
-_SDK_PAUSE_SECONDS: Final = 3  # of all attempts together: one second at most, then two
+_SDK_PAUSE_SECONDS: Final = 3  # all pauses between attempts together: at most one second, then two
 PATIENCE_SECONDS: Final = _SDK_ATTEMPTS * (_CONNECT_SECONDS + _READ_SECONDS) + _SDK_PAUSE_SECONDS
-"""How long one call may take before it fails. A function has to live longer, or nobody hears of the failure."""
+"""The longest time until a call fails. A function needs a longer timeout, or it cannot report the failure."""
 
 _ATTEMPTS: Final = 5
 _FIRST_PAUSE_SECONDS: Final = 0.05
 _FAILED_CONDITION: Final = "ConditionalCheckFailed"
-_WORTH_ANOTHER: Final = frozenset({"TransactionConflict", "ProvisionedThroughputExceeded", "ThrottlingError"})
+_RETRYABLE: Final = frozenset({"TransactionConflict", "ProvisionedThroughputExceeded", "ThrottlingError"})
 
 
 class DynamoDbTables:
     """The port `ProvisioningStore` over DynamoDB.
 
     Args:
-        client: boto3's client for DynamoDB; it is guarded from here on, see `auth_jwt.aws.sdk_guard`.
+        client: boto3's client for DynamoDB; this class guards it, see `auth_jwt.aws.sdk_guard`.
         profiles_table: name of the table of profiles.
         secrets_table: name of the table of secrets.
         revocations_table: name of the table of revoked tokens; None when there is none.
-        columns: what the columns are called.
+        columns: the names of the columns.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class DynamoDbTables:
         question: Any = {"TableName": self._name(Table.PROFILES), "Limit": limit, "ConsistentRead": True}
         if after is not None:
             question["ExclusiveStartKey"] = self._key(Key(Table.PROFILES, after))
-        answer = self._asked("dynamodb:Scan", Table.PROFILES, ask=lambda: self._client.scan(**question))
+        answer = self._call("dynamodb:Scan", Table.PROFILES, call=lambda: self._client.scan(**question))
         return _page(answer, self._columns.tag)
 
     def secrets(self, tag: str) -> list[Row]:
@@ -93,7 +93,7 @@ class DynamoDbTables:
                 return rows
 
     def revocation(self, tag: str, jti: str) -> Row | None:
-        """Return the row that revokes that token; see `ProvisioningStore`."""
+        """Return the row that revokes this token; see `ProvisioningStore`."""
         return self._row(Key(Table.REVOCATIONS, tag, jti))
 
     def revocations(self, tag: str, *, after: str | None, limit: int) -> Page:
@@ -102,35 +102,36 @@ class DynamoDbTables:
         return _page(self._query(Table.REVOCATIONS, REVOCATION_TAG, tag, last, limit), REVOCATION_JTI)
 
     def write(self, *changes: Change) -> None:
-        """Make all *changes*, or none; see `ProvisioningStore`."""
+        """Make all *changes*, or none of them; see `ProvisioningStore`."""
         items = [self._item(change) for change in changes]
         tables = {change.key.table for change in changes}
-        token = secrets.token_hex(16)  # the SDK's own retries carry it, and so do ours
+        token = secrets.token_hex(16)  # the SDK's retries and ours send the same token
         for attempt in range(_ATTEMPTS):
             try:
-                self._asked(
+                self._call(
                     "dynamodb:TransactWriteItems",
                     *sorted(tables),
-                    ask=lambda: self._client.transact_write_items(TransactItems=items, ClientRequestToken=token),
+                    call=lambda: self._client.transact_write_items(TransactItems=items, ClientRequestToken=token),
                 )
             except _Cancelled as cancelled:
                 failed = [key for key, code in cancelled.codes(changes) if code == _FAILED_CONDITION]
                 if failed:
                     raise Overtaken(failed[0]) from None
                 codes = {code for _, code in cancelled.codes(changes)} - {"None"}
-                if not codes <= _WORTH_ANOTHER:
+                if not codes <= _RETRYABLE:
                     raise Fault(f"dynamodb:TransactWriteItems is refused: {', '.join(sorted(codes))}") from None
                 if attempt + 1 == _ATTEMPTS:
-                    raise Unreachable("other writes kept getting in between; try again") from None
+                    raise Unreachable("other writes kept changing the same rows; try again") from None
                 time.sleep(_FIRST_PAUSE_SECONDS * 2**attempt * secrets.randbelow(1000) / 1000)
             else:
                 return
 
     def _row(self, key: Key) -> Row | None:
-        answer = self._asked(
+        name, item_key = self._name(key.table), self._key(key)
+        answer = self._call(
             "dynamodb:GetItem",
             key.table,
-            ask=lambda: self._client.get_item(TableName=self._name(key.table), Key=self._key(key), ConsistentRead=True),
+            call=lambda: self._client.get_item(TableName=name, Key=item_key, ConsistentRead=True),
         )
         item = answer.get("Item")
         return None if item is None else row_of(item)
@@ -149,7 +150,7 @@ class DynamoDbTables:
             question["ExclusiveStartKey"] = last
         if limit is not None:
             question["Limit"] = limit
-        return self._asked("dynamodb:Query", table, ask=lambda: self._client.query(**question))
+        return self._call("dynamodb:Query", table, call=lambda: self._client.query(**question))
 
     def _name(self, table: Table) -> str:
         name = self._names[table]
@@ -164,12 +165,12 @@ class DynamoDbTables:
             return {self._columns.secret_tag: {"S": key.tag}, SECRET_ID: {"S": key.id}}
         return {REVOCATION_TAG: {"S": key.tag}, REVOCATION_JTI: {"S": key.id}}
 
-    def _item(self, change: Change) -> Any:  # noqa: ANN401 - a part of a transaction, as the API wants it
+    def _item(self, change: Change) -> Any:  # noqa: ANN401 - one item of a transaction, in the API's form
         key = self._key(change.key)
         names, values = _Placeholders("#c"), _Placeholders(":v")
         part: dict[str, Any] = {"TableName": self._name(change.key.table)}
         if isinstance(change, Put):
-            kind, part["Item"] = "Put", {**{name: _typed(value) for name, value in change.columns.items()}, **key}
+            kind, part["Item"] = "Put", {**{name: _to_dynamodb(value) for name, value in change.columns.items()}, **key}
         else:
             kind, part["Key"] = "Update", key
             if isinstance(change, Delete):
@@ -184,13 +185,13 @@ class DynamoDbTables:
         if names:
             part["ExpressionAttributeNames"] = {placeholder: name for name, placeholder in names.items()}
         if values.given:
-            part["ExpressionAttributeValues"] = {name: _typed(value) for name, value in values.given.items()}
+            part["ExpressionAttributeValues"] = {name: _to_dynamodb(value) for name, value in values.given.items()}
         return {kind: part}
 
-    def _asked(self, action: str, *tables: Table, ask: Callable[[], Any]) -> Mapping[str, Any]:
+    def _call(self, action: str, *tables: Table, call: Callable[[], Any]) -> Mapping[str, Any]:
         action += f" on table {' and '.join(repr(self._names[table]) for table in tables)}"
-        with _translated_errors(action):
-            return ask()  # type: ignore[no-any-return]
+        with _translate_errors(action):
+            return call()  # type: ignore[no-any-return]
 
 
 class _Cancelled(Exception):
@@ -201,14 +202,14 @@ class _Cancelled(Exception):
         self._reasons = reasons
 
     def codes(self, changes: tuple[Change, ...]) -> list[tuple[Key, str]]:
-        """Return what DynamoDB says of each of *changes*: `None` of those that were fine."""
+        """Return DynamoDB's reason code for each of *changes*; the text `None` marks a change that was fine."""
         return [
             (change.key, reason.get("Code", "None")) for change, reason in zip(changes, self._reasons, strict=False)
         ]
 
 
 class _Placeholders(dict[str, str]):
-    """Placeholders for names, each given once; and for values, each time a new one."""
+    """Placeholders for an expression: one for each name, and a new one for each value."""
 
     def __init__(self, prefix: str) -> None:
         super().__init__()
@@ -216,7 +217,7 @@ class _Placeholders(dict[str, str]):
         self.given: dict[str, object] = {}
 
     def of(self, name: str) -> str:
-        """Return the placeholder of a *name*."""
+        """Return the placeholder for a *name*, the same one each time."""
         return self.setdefault(name, f"{self._prefix}{len(self)}")
 
     def holding(self, value: object) -> str:
@@ -252,8 +253,8 @@ def _page(answer: Mapping[str, Any], key_column: str) -> Page:
     return Page([row_of(item) for item in answer["Items"]], None if last is None else last[key_column]["S"])
 
 
-def _typed(value: object) -> Any:  # noqa: ANN401 - an attribute value of any type
-    """Turn a natural value into DynamoDB's; what `row_of` left as it was, is one already."""
+def _to_dynamodb(value: object) -> Any:  # noqa: ANN401 - an attribute value of any type
+    """Return a Python value in DynamoDB's form. `row_of` leaves other types in that form, so they stay as they are."""
     if isinstance(value, bool):
         return {"BOOL": value}
     if isinstance(value, str):
@@ -264,7 +265,7 @@ def _typed(value: object) -> Any:  # noqa: ANN401 - an attribute value of any ty
 
 
 @contextmanager
-def _translated_errors(action: str) -> Iterator[None]:
+def _translate_errors(action: str) -> Iterator[None]:
     with translated_errors(action):
         try:
             with sdk_errors():
@@ -272,7 +273,7 @@ def _translated_errors(action: str) -> Iterator[None]:
         except Refused as error:
             if error.code == "TransactionCanceledException" and error.reasons:
                 raise _Cancelled(list(error.reasons)) from None
-            if error.code == "TransactionInProgressException":  # an earlier attempt of ours: it may yet happen
+            if error.code == "TransactionInProgressException":  # our earlier attempt still runs, and may succeed
                 raise Unreachable(error.code) from error
             raise
 
@@ -280,15 +281,15 @@ def _translated_errors(action: str) -> Iterator[None]:
 def provisioning_client(
     *, region: str | None, endpoint: str | None, session: "boto3.Session | None" = None
 ) -> "DynamoDBClient":
-    """Make boto3's client for DynamoDB, patient enough for writes.
+    """Make boto3's client for DynamoDB, with timeouts and retries that suit writes: see `PATIENCE_SECONDS`.
 
     Args:
         region: AWS region; None leaves it to the SDK.
         endpoint: URL of the endpoint; None leaves it to the SDK.
-        session: whose credentials count; None takes the SDK's own, which are looked for at the first call.
+        session: the session whose credentials are used; None lets the SDK look for credentials at the first call.
 
     Raises:
-        Fault: the SDK refuses its own configuration: no region, say.
+        Fault: the SDK's configuration is invalid; the region is missing, for example.
     """
     from botocore.config import Config
 

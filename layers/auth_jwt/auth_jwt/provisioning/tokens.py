@@ -1,4 +1,4 @@
-"""Tokens for a profile: what an issuer would sign, for whoever has none or wants to try."""
+"""Tokens for a profile, signed as an issuer would: for operators without an issuer, and for tests of a setup."""
 
 import uuid
 import warnings
@@ -10,8 +10,8 @@ from typing import Any, Final
 from auth_jwt.errors import Conflict, Denied, Invalid, NotFound, Reason
 from auth_jwt.models import SECRET_ID, Authorized, Policy, Report, Secret
 from auth_jwt.provisioning.inspection import SecretRecord, SecretState
-from auth_jwt.provisioning.registry import Registry, checked_tag
-from auth_jwt.provisioning.secrets import NewSecret, prepared
+from auth_jwt.provisioning.registry import Registry, check_tag
+from auth_jwt.provisioning.secrets import NewSecret, prepare_secret
 
 TOKEN_SECONDS: Final = 300
 _HMAC: Final = ("HS256", "HS384", "HS512")
@@ -22,12 +22,12 @@ class Minted:
     """A token that the service accepts at this moment.
 
     Attributes:
-        token: in compact serialization.
-        tag: whose it is.
-        secret_id: of the secret that signed it.
-        jti: by which it can be revoked.
-        expires_at: UNIX seconds.
-        answer: what the service says to it.
+        token: the token in compact serialization.
+        tag: the tag in it.
+        secret_id: the id of the secret that signed it.
+        jti: the id by which it can be revoked.
+        expires_at: when it stops working, in UNIX seconds.
+        answer: the service's answer to it.
     """
 
     token: str = field(repr=False)
@@ -40,11 +40,11 @@ class Minted:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What the service decided of a token that an issuer's key signed.
+    """The service's decision about a token that an issuer's key signed.
 
     Attributes:
-        report: what was seen on the way; its `secret_id` is the secret that verified the token, if one did.
-        refused_because: why the token is refused, for its signature or for anything after it; None if it is not.
+        report: the details of the decision; its `secret_id` is the secret that verified the token, if one did.
+        refused_because: why the token is denied: for its signature or by a later rule. None if it is accepted.
     """
 
     report: Report
@@ -52,7 +52,7 @@ class Trial:
 
 
 class Tokens:
-    """What an operator does to tokens."""
+    """The operations that sign tokens."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -67,54 +67,56 @@ class Tokens:
         jti: str | None = None,
         secret_id: str | None = None,
     ) -> Minted:
-        """Sign a token for the profile of *tag* with a secret that is open, and have it judged as the service would.
+        """Sign a token for the profile of *tag* with an open secret, and let the service's rules judge it.
 
         Args:
-            tag: whose.
-            lifetime_seconds: until it expires, or until its secret ends if that is earlier.
-            claims: put over the usual ones: `iat`, `exp`, `jti`, and `iss` and `aud` where settings want them.
-            jti: the token's id; None makes one up.
-            secret_id: which secret signs; None takes the one that stays open longest. Its `kid` goes along.
+            tag: the profile's tag.
+            lifetime_seconds: how long the token is valid. It expires earlier if its secret ends earlier.
+            claims: claims that replace or extend the usual ones: `iat`, `exp`, `jti`, and `iss` and `aud` where
+                settings require them.
+            jti: the token's id; None generates one.
+            secret_id: the secret that signs; None takes the one that stays open longest. Its `kid` goes into the
+                header.
 
         Raises:
-            Invalid: a value would not work, or the service would refuse the token; says why.
+            Invalid: a value would not work, or the service would deny the token; the message has the reason.
             NotFound: there is no such profile or secret.
             Conflict: no open secret can sign.
         """
         if lifetime_seconds < 1:
-            raise Invalid("a token lives at least a second")
+            raise Invalid("a token's lifetime is at least one second")
         if jti is not None and self._registry.policy.tag_claim == "jti":
-            raise Invalid("the claim jti names the tag here (TAG_CLAIM): a token has no id of its own")
-        secret, record = self._signer(checked_tag(tag), secret_id)
+            raise Invalid("TAG_CLAIM is jti here, so that claim holds the tag: a token has no id of its own")
+        secret, record = self._signer(check_tag(tag), secret_id)
         now = self._registry.now()
         ends = min(now + lifetime_seconds, floor(secret.end or 0))  # an open secret has an end
         payload = self._payload(tag, now, ends, jti, claims or {})
-        token = _signed(payload, secret, record, self._registry.policy)
+        token = _sign(payload, secret, record, self._registry.policy)
         try:
             answer = self._registry.authorizer.authorize(token)
         except Denied as denied:
-            raise Invalid(f"the service would refuse this token: {denied.reason}") from None
+            raise Invalid(f"the service would deny this token: {denied.reason}") from None
         return Minted(token, tag, secret.id, str(payload["jti"]), answer.expires_at, answer)
 
     def tried(self, tag: str, key: NewSecret) -> Trial:
-        """Sign a token with a *key* as its issuer has it, and have it judged as the service would.
+        """Sign a token with a *key* as its issuer would, and let the service's rules judge it.
 
-        Unlike `mint`, it trusts nothing in the table: a row that holds another key does not verify this one.
+        Unlike `mint`, it signs with no key from the table: a row with a wrong key does not verify this token.
 
         Args:
-            tag: whose.
-            key: its value, and what its issuer knows of it: `algorithms`, `kid`.
+            tag: the profile's tag.
+            key: the key's value, and what its issuer knows about it: `algorithms`, `kid`.
 
         Raises:
-            Invalid: the key is none that could verify, or cannot sign.
+            Invalid: the key could never verify a token, or cannot sign one.
         """
-        offered = prepared(self._registry, checked_tag(tag), key, others=())
+        offered = prepare_secret(self._registry, check_tag(tag), key, others=())
         if not _hmac_of(offered.record):
-            raise Invalid("a public key signs nothing")
+            raise Invalid("a public key cannot sign")
         secret = Secret.from_row({**offered.columns, SECRET_ID: offered.id}, self._registry.columns)
         now = self._registry.now()
         payload = self._payload(tag, now, now + TOKEN_SECONDS, None, {})
-        token = _signed(payload, secret, offered.record, self._registry.policy)
+        token = _sign(payload, secret, offered.record, self._registry.policy)
         report = Report()
         try:
             self._registry.authorizer.authorize(token, report=report)
@@ -124,7 +126,7 @@ class Tokens:
 
     def _payload(self, tag: str, now: int, ends: int, jti: str | None, claims: Mapping[str, Any]) -> dict[str, Any]:
         policy = self._registry.policy
-        usual = {"iat": now, "exp": ends, "jti": jti or str(uuid.uuid4()), **_wanted_by(policy)}
+        usual = {"iat": now, "exp": ends, "jti": jti or str(uuid.uuid4()), **_claims_required_by(policy)}
         return {**usual, **claims, policy.tag_claim: tag}
 
     def _signer(self, tag: str, secret_id: str | None) -> tuple[Secret, SecretRecord]:
@@ -156,7 +158,7 @@ def _why_not(records: Iterable[SecretRecord]) -> str:
     return "; ".join(described) or "there is none"
 
 
-def _wanted_by(policy: Policy) -> dict[str, Any]:
+def _claims_required_by(policy: Policy) -> dict[str, Any]:
     claims: dict[str, Any] = {}
     if policy.issuers:
         claims["iss"] = policy.issuers[0]
@@ -165,7 +167,7 @@ def _wanted_by(policy: Policy) -> dict[str, Any]:
     return claims
 
 
-def _signed(payload: Mapping[str, Any], secret: Secret, record: SecretRecord, policy: Policy) -> str:
+def _sign(payload: Mapping[str, Any], secret: Secret, record: SecretRecord, policy: Policy) -> str:
     import jwt
 
     algorithm = _hmac_of(record)[0]
@@ -173,16 +175,16 @@ def _signed(payload: Mapping[str, Any], secret: Secret, record: SecretRecord, po
     accepted = policy.header.types
     header: dict[str, Any] = {"typ": "JWT" if accepted is None or "jwt" in accepted else None}  # None leaves it out
     kids = {kid for kid in (secret.kid, key.kid) if kid is not None}
-    if len(kids) == 1:  # with two, each would pass over what the other names
+    if len(kids) == 1:  # two ids that differ: whichever the token names, the other one would skip it
         header["kid"] = kids.pop()
     material = key.key.material
     if not isinstance(material, bytes):
-        raise TypeError(f"{algorithm} by a key that is not HMAC's")
+        raise TypeError(f"{algorithm} needs an HMAC key")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of keys shorter than RFC 7518 asks for: a setting allows them here
+            warnings.simplefilter("ignore")  # PyJWT warns of keys shorter than RFC 7518 demands: a setting allows them
             return jwt.encode(dict(payload), material, algorithm=algorithm, headers=header)
     except jwt.InvalidKeyError:
-        raise Invalid(f"PyJWT signs with no such key, though the secret {secret.id!r} verifies") from None
+        raise Invalid(f"PyJWT cannot sign with the key of the secret {secret.id!r}, though it verifies") from None
     except (TypeError, ValueError, RecursionError) as error:
-        raise Invalid(f"these claims make no token: {type(error).__name__}") from None
+        raise Invalid(f"these claims cannot be written into a token: {type(error).__name__}") from None

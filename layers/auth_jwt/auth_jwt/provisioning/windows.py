@@ -1,4 +1,4 @@
-"""Windows of secrets that are there already: changed, and mended where somebody else wrote them wrongly."""
+"""Windows of existing secrets: change them, and mend those that another tool wrote wrongly."""
 
 import re
 from bisect import bisect_right
@@ -11,24 +11,24 @@ from auth_jwt.errors import Conflict, Invalid
 from auth_jwt.models import Columns, Row, Secret
 from auth_jwt.provisioning.changes import MISSING, Expected, Key, Missing, Overtaken, Table, Update
 from auth_jwt.provisioning.inspection import SecretRecord
-from auth_jwt.provisioning.registry import Registry, checked_tag, checked_text, checked_time, row_among
+from auth_jwt.provisioning.registry import Registry, check_tag, check_text, check_time, row_among
 
 _MILLISECONDS: Final = (10**12, 10**14)
-"""As milliseconds, from 2001 to 5138; as seconds, far beyond the year 9999, which people write for ever."""
+"""In milliseconds: the years 2001 to 5138. In seconds: far beyond 9999, the year that people write for ever."""
 _DIGITS: Final = re.compile(r"\s*([0-9]{1,20})(?:\.[0-9]{1,20})?\s*", re.ASCII)
 _ATTEMPTS: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretChange:
-    """What is to be another in a secret; None leaves it.
+    """The changes to a secret; None leaves a column as it is.
 
     Attributes:
-        start: first second of its window.
-        end: first second after it.
-        kid: its key id; `MISSING` takes it away.
-        mend: whether the bounds that are not given become what they were meant to be, as `meant_seconds` tells. An end
-            in milliseconds may thereby have passed: then this closes the secret.
+        start: first second of its window (UNIX seconds).
+        end: first second after its window.
+        kid: its key id; `MISSING` removes it.
+        mend: whether to correct the bounds that are not given, as `meant_seconds` does. If an end in milliseconds turns
+            out to have passed, this closes the secret.
     """
 
     start: int | None = None
@@ -37,53 +37,55 @@ class SecretChange:
     mend: bool = False
 
     def columns(self, row: Row, names: Columns) -> dict[str, object]:
-        """Return what the columns of a *row* become.
+        """Return the new values for columns of a *row*.
 
         Raises:
-            Invalid: nothing is given, or what is given is no time, or no key id.
+            Invalid: nothing is given, or a bound or the key id is invalid.
         """
         if self == SecretChange():
-            raise Invalid("nothing to change is given")
+            raise Invalid("no change is given")
         columns: dict[str, object] = {}
         for what, column, bound in (("the start", names.start, self.start), ("the end", names.end, self.end)):
-            seconds = meant_seconds(row.get(column)) if bound is None else checked_time(what, bound)
+            seconds = meant_seconds(row.get(column)) if bound is None else check_time(what, bound)
             if seconds is not None and (self.mend or bound is not None):
                 columns[column] = Decimal(seconds)
         if self.kid is not None:
-            columns[names.kid] = MISSING if self.kid is MISSING else checked_text("the kid", self.kid)
+            columns[names.kid] = MISSING if self.kid is MISSING else check_text("the kid", self.kid)
         return columns
 
     @property
     def is_of_window(self) -> bool:
-        """Whether the window is to be another."""
+        """Whether the window changes."""
         return self.mend or self.start is not None or self.end is not None
 
 
-def change(registry: Registry, tag: str, secret_id: str, asked: SecretChange, *, dry_run: bool = False) -> SecretRecord:
-    """Change what is *asked* of a secret, and leave the rest. It never opens one again that has ended.
+def change(
+    registry: Registry, tag: str, secret_id: str, wanted: SecretChange, *, dry_run: bool = False
+) -> SecretRecord:
+    """Change the window or the key id of a secret, and leave the rest. A secret that has ended never opens again.
 
     Args:
         registry: the tables and the rules.
-        tag: whose.
-        secret_id: which.
-        asked: what is to be another.
-        dry_run: whether nothing is written, and what would be is returned.
+        tag: the tag of the secret.
+        secret_id: the secret's id.
+        wanted: the changes.
+        dry_run: whether to write nothing, and only return what the secret would become.
 
     Raises:
-        Invalid: nothing is asked, a bound is no time, or the window would never open.
+        Invalid: no change is given, a bound is not a time, or the window would never open.
         NotFound: there is no such secret.
-        Conflict: it has ended, as many are open beside it as are tried, or it keeps changing.
+        Conflict: it has ended, too many would be open with it (`MAX_SECRETS_PER_TAG`), or it keeps changing.
     """
     names = registry.columns
     for _ in range(_ATTEMPTS):
-        rows = registry.store.secrets(checked_tag(tag))
+        rows = registry.store.secrets(check_tag(tag))
         row = row_among(rows, tag, secret_id)
-        columns = asked.columns(row, names)
+        columns = wanted.columns(row, names)
         changed = {name: value for name, value in {**row, **columns}.items() if value is not MISSING}
-        if asked.is_of_window:
-            _check_window(registry, tag, row, changed, asked)
+        if wanted.is_of_window:
+            _check_window(registry, tag, row, changed, wanted)
             new = Secret.from_row(changed, names)
-            refuse_one_too_many(registry, tag, [other for other in rows if other is not row], new.start, new.end)
+            reject_one_too_many(registry, tag, [other for other in rows if other is not row], new.start, new.end)
         columns = {name: value for name, value in columns.items() if not _is_same(value, row.get(name, MISSING))}
         if dry_run or not columns:
             return registry.inspected(changed)
@@ -97,29 +99,31 @@ def change(registry: Registry, tag: str, secret_id: str, asked: SecretChange, *,
     raise Conflict(f"the secret {secret_id!r} of {tag!r} keeps changing: try again")
 
 
-def _check_window(registry: Registry, tag: str, row: Row, changed: Row, asked: SecretChange) -> None:
-    """Refuse a *changed* window that cannot be, or that opens again."""
+def _check_window(registry: Registry, tag: str, row: Row, changed: Row, wanted: SecretChange) -> None:
+    """Reject a *changed* window that is invalid, or that would open an ended secret again."""
     now = registry.now()
     old, new = Secret.from_row(row, registry.columns), Secret.from_row(changed, registry.columns)
     for name, bound in (("start", new.start), ("end", new.end)):
         if bound is None:
-            raise Invalid(f"nobody can tell what its {name} was meant to be: say it, too")
+            raise Invalid(f"nobody can tell which {name} was meant: give the {name}, too")
     if new.start is None or new.end is None or new.start >= new.end:
-        raise Invalid("its window would end before it starts, so that it never opens")
+        raise Invalid("its window would end before it starts, so it never opens")
     end = meant_seconds(row.get(registry.columns.end)) if old.end is None else old.end
     if end is not None and end <= now < new.end:
-        raise Conflict(f"the secret {new.id!r} of {tag!r} has ended, and what has is not opened again: add another")
-    if asked.end is not None and asked.end <= now and old.is_open(now):
-        raise Invalid(f"{asked.end} has passed, and the secret is open: close it, and it ends now")
+        raise Conflict(
+            f"the secret {new.id!r} of {tag!r} has ended, and an ended secret never opens again: add another"
+        )
+    if wanted.end is not None and wanted.end <= now and old.is_open(now):
+        raise Invalid(f"{wanted.end} has passed, and the secret is open: close it, so that it ends now")
 
 
-def refuse_one_too_many(
+def reject_one_too_many(
     registry: Registry, tag: str, rows: Sequence[Row], start: int | Decimal | None, end: int | Decimal | None
 ) -> None:
-    """Refuse a window beside which so many *rows* are open at some time that one of them would not be tried any more.
+    """Reject a new window if, at some time in it, too many *rows* are open: the service would not try all of them.
 
     Raises:
-        Conflict: so many are.
+        Conflict: with the new window, more than `MAX_SECRETS_PER_TAG` would be open at the same time.
     """
     most = registry.policy.max_secrets_per_tag
     if len(rows) < most or start is None or end is None:
@@ -128,8 +132,8 @@ def refuse_one_too_many(
     beside = _most_open_at_once(others, max(start, registry.now()), end)
     if beside >= most:
         raise Conflict(
-            f"{tag!r} has {beside} secrets that are open at the same time, and the service tries no more"
-            f" than {most} (MAX_SECRETS_PER_TAG): close those that are not needed, or raise the setting"
+            f"{tag!r} has {beside} secrets that are open at the same time, and the service tries at most {most}"
+            " (MAX_SECRETS_PER_TAG): close those that are not needed, or raise the setting"
         )
 
 
@@ -139,10 +143,10 @@ def is_in_milliseconds(number: int | Decimal | None) -> bool:
 
 
 def meant_seconds(bound: object) -> int | Decimal | None:
-    """Return the UNIX seconds that a *bound* was meant to be; None where nobody can tell.
+    """Return the UNIX seconds that a *bound* was meant to be; None if nobody can tell.
 
-    A number is what it is, unless it looks like milliseconds. Text counts if it is nothing but digits, with a fraction
-    or without: a date in text does not say of which time zone it is.
+    A number counts as seconds, unless it looks like milliseconds. Text counts if it holds only digits, with or without
+    a fraction. A date in text does not count, because it does not name its time zone.
     """
     if isinstance(bound, str) and (digits := _DIGITS.fullmatch(bound)):
         bound = Decimal(digits[1])
@@ -152,7 +156,7 @@ def meant_seconds(bound: object) -> int | Decimal | None:
 
 
 def _most_open_at_once(secrets: Iterable[Secret], start: int | Decimal, end: int | Decimal) -> int:
-    """Return how many of *secrets* are open at the same instant at most, from *start* on and before *end*."""
+    """Return the greatest number of *secrets* that are open at one instant, from *start* until before *end*."""
     windows = [
         (secret.start, secret.end)
         for secret in secrets

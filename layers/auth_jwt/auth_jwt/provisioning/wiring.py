@@ -1,4 +1,4 @@
-"""Settings -> provisioning. The only place here that names concrete classes."""
+"""Settings -> provisioning. The only module of provisioning that names concrete classes."""
 
 import time
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from auth_jwt.runtime.settings import Settings
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_STORE_SECONDS = 20  # as patient as the client
+_STORE_SECONDS = 20  # the client retries for about as long
 
 
 def provisioning_of(
@@ -34,11 +34,11 @@ def provisioning_of(
     """Wire provisioning over DynamoDB as the *settings* say.
 
     Args:
-        settings: the service's own: what it would refuse, is refused here.
+        settings: the service's own settings, so that provisioning rejects what the service would not accept.
         client: boto3's client for DynamoDB.
-        actor: who is at work, for the audit.
-        audit: told of every write.
-        clock: UNIX seconds.
+        actor: who writes, for the audit log.
+        audit: receives an entry for every write.
+        clock: returns the time in UNIX seconds.
     """
     tables = DynamoDbTables(
         client,
@@ -61,7 +61,7 @@ def provisioning_of(
 
 
 def _fresh_authorizer_of(settings: Settings, client: "DynamoDBClient", clock: Callable[[], float]) -> Authorizer:
-    """Wire an authorizer that remembers nothing and misses no write."""
+    """Wire an authorizer that remembers nothing and sees every acknowledged write."""
     sdk = SdkClient(client)
     store = DynamoDbStore(
         lambda: sdk,
@@ -75,7 +75,7 @@ def _fresh_authorizer_of(settings: Settings, client: "DynamoDBClient", clock: Ca
         listed = DynamoDbRevocations(lambda: sdk, table=settings.revocations_table)
         revocations = RevocationMemory(listed, ttl=0, stale_for=0)
     return Authorizer(
-        memory=RowMemory(_Consistently(store), ttl=0, stale_for=0),
+        memory=RowMemory(_ConsistentRows(store), ttl=0, stale_for=0),
         revocations=revocations,
         policy=settings.policy,
         store_seconds=_STORE_SECONDS,
@@ -83,11 +83,11 @@ def _fresh_authorizer_of(settings: Settings, client: "DynamoDBClient", clock: Ca
     )
 
 
-class _Consistently:
-    """A store of rows of which every read sees every acknowledged write."""
+class _ConsistentRows:
+    """A store of rows whose reads are all strongly consistent, so that they see every acknowledged write."""
 
     def __init__(self, store: RowsStore) -> None:
         self._store = store
 
-    def read(self, tag: str, *, consistent: bool, deadline: Deadline) -> TagRows:  # noqa: ARG002 - never less
+    def read(self, tag: str, *, consistent: bool, deadline: Deadline) -> TagRows:  # noqa: ARG002 - always True
         return self._store.read(tag, consistent=True, deadline=deadline)
