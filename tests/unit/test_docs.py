@@ -238,6 +238,15 @@ def test_the_example_lines_have_no_field_that_is_not_explained() -> None:
     assert all(line.keys() <= known for line in lines)
 
 
+def test_the_places_in_the_example_of_a_fault_exist() -> None:
+    places = re.findall(r"(\w+\.py):\d+ (\w+)", text_of(OPERATIONS))
+
+    assert places
+    for file, function in places:
+        modules = (ROOT / "layers" / "auth_jwt").rglob(file)
+        assert any(re.search(rf"def {function}\b", text_of(module)) for module in modules), (file, function)
+
+
 def test_the_events_shown_exist() -> None:
     shown = re.findall(r"^✓ .+ {2,}(\S+)$", text_of(README), re.MULTILINE)
 
