@@ -55,7 +55,7 @@ def _fetch(folder: Path) -> None:
     makes = ["mmdebstrap", "--quiet", "--variant=extract", f"--include={PACKAGES.replace(' ', ',')}", SUITE, "-"]
     # An archive ends before its last blocks, and mmdebstrap fails when nobody reads those. It then hangs up on its
     # whole process group, which must not be ours.
-    keeps = ["tar", "--extract", "--ignore-zeros", "--directory", folder, *_KEPT]
+    keeps = ["tar", "--extract", "--ignore-zeros", "--directory", str(folder), *_KEPT]
     with (
         (folder / "log").open("wb") as log,
         subprocess.Popen(makes, stdout=subprocess.PIPE, stderr=log, start_new_session=True) as making,
