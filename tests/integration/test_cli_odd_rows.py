@@ -117,7 +117,7 @@ def test_mending_that_ends_the_last_open_secret_is_asked_first(auth_jwt: Command
 @pytest.mark.parametrize(
     ("options", "exit_code", "said"),
     [
-        ((), 1, "nothing to change"),
+        ((), 1, "no change is given"),
         (("--kid", "a", "--no-kid"), 2, "contradict"),
         (("--end", "yesterday"), 2, "not a time"),
         (("--end", "-1d"), 1, "close it"),
