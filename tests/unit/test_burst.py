@@ -20,7 +20,8 @@ from moto import mock_aws
 from auth_jwt.authorizer import Authorizer
 from auth_jwt.aws.dynamodb import DynamoDbStore
 from auth_jwt.errors import Fault, Reason, Throttled, Unreachable
-from auth_jwt.memory.rows import MAX_UNKNOWN_TAGS, Recalled, RowMemory
+from auth_jwt.memory.memory import MAX_UNKNOWN_KEYS, Recalled
+from auth_jwt.memory.rows import RowMemory
 from auth_jwt.models import Columns, Half, Policy, Report, TagRows
 from auth_jwt.ports import Deadline, RowsStore
 from events.stage import create_tables, template
@@ -118,11 +119,11 @@ class TestOneTag:
         store = a_store("alice")
         memory = a_memory(store)
 
-        asked: list[Recalled] = [future.result() for future in burst(store, lambda by: memory.recall(tag, by))]
+        asked: list[Recalled[TagRows]] = [future.result() for future in burst(store, lambda by: memory.recall(tag, by))]
 
         assert store.reads == [(tag, False)]
-        assert len({id(recalled.rows) for recalled in asked}) == 1
-        assert bool(asked[0].rows.secrets) is (tag == "alice")
+        assert len({id(recalled.found) for recalled in asked}) == 1
+        assert bool(asked[0].found.secrets) is (tag == "alice")
 
     def test_only_who_reads_may_take_the_rows_for_the_latest(self) -> None:
         """For the others the reading began before they asked: a refusal by it is worth a second look."""
@@ -141,7 +142,7 @@ class TestOneTag:
         asked = [future.result() for future in burst(store, lambda by: memory.recall("alice", by))]
 
         assert store.reads == [("alice", False)]
-        assert all(recalled.rows.secrets for recalled in asked)
+        assert all(recalled.found.secrets for recalled in asked)
         assert memory.recall("alice", Deadline(1)).origin == "table"
 
     def test_who_comes_later_than_a_lifetime_reads_anew(self) -> None:
@@ -287,7 +288,7 @@ class TestRenewing:
     def test_a_burst_of_second_looks_costs_one_strongly_consistent_read(self) -> None:
         store = a_store("alice")
         memory = remembering(store, "alice")
-        before = memory.recall("alice", Deadline(1)).rows
+        before = memory.recall("alice", Deadline(1)).found
 
         renewed = burst(store, lambda by: memory.renew("alice", by, instead_of=before))
 
@@ -309,19 +310,19 @@ class TestRenewing:
         """Else a new secret would not work for a request that another one overtook."""
         store = a_store("alice", held=frozenset())
         memory = a_memory(store)
-        seen = memory.recall("alice", Deadline(1)).rows
+        seen = memory.recall("alice", Deadline(1)).found
         store.secrets.append(a_secret(id="2", corresponding_tag="alice"))
         renewed = memory.renew("alice", Deadline(1), instead_of=seen)
 
         assert renewed is not None
         assert memory.renew("alice", Deadline(1), instead_of=seen) is renewed
-        assert memory.renew("alice", Deadline(1), instead_of=renewed.rows) is None
+        assert memory.renew("alice", Deadline(1), instead_of=renewed.found) is None
         assert store.reads.count(("alice", True)) == 1
 
     def test_that_a_tag_is_still_unknown_is_nothing_new(self) -> None:
         store = GatedStore(profiles=[a_profile(tag="lonely")], held=frozenset())
         memory = a_memory(store)
-        seen = memory.recall("lonely", Deadline(1)).rows
+        seen = memory.recall("lonely", Deadline(1)).found
         memory.renew("lonely", Deadline(1), instead_of=seen)
 
         assert memory.renew("lonely", Deadline(1), instead_of=seen) is None
@@ -446,9 +447,9 @@ def test_whatever_the_threads_do_reads_are_rare_and_the_books_balance() -> None:
             timer.pass_by(tick)
             tag = tags[(seed * 7 + step * step) % len(tags)]
             recalled = memory.recall(tag, Deadline(PATIENCE))
-            assert bool(recalled.rows.secrets) is (tag in tags[:4])
+            assert bool(recalled.found.secrets) is (tag in tags[:4])
             if step % 5 == seed % 5 and not recalled.read:
-                memory.renew(tag, Deadline(PATIENCE), instead_of=recalled.rows)
+                memory.renew(tag, Deadline(PATIENCE), instead_of=recalled.found)
 
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
@@ -464,7 +465,7 @@ def test_whatever_the_threads_do_reads_are_rare_and_the_books_balance() -> None:
     assert renewals
     assert max(renewals.values()) <= 1 + threads * steps * tick
     assert memory._bytes == sum(entry.weight for entry in memory._known.values()) <= 2 * weight
-    assert len(memory._unknown) <= MAX_UNKNOWN_TAGS
+    assert len(memory._unknown) <= MAX_UNKNOWN_KEYS
     assert not memory._under_way
 
 

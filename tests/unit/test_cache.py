@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from auth_jwt.errors import Fault, Throttled, Unreachable
-from auth_jwt.memory.rows import MAX_UNKNOWN_TAGS, UNKNOWN_TAG_SECONDS, RowMemory
+from auth_jwt.memory.memory import MAX_UNKNOWN_KEYS, UNKNOWN_KEY_SECONDS
+from auth_jwt.memory.rows import RowMemory
 from auth_jwt.models import TagRows
 from auth_jwt.ports import Deadline
 from tests.fakes import Clock, MemoryStore
@@ -55,7 +56,7 @@ class TestRemembering:
 
         assert origin(memory, "alice") == expected
 
-    @pytest.mark.parametrize(("tag", "seconds"), [("alice", TTL), ("nobody", UNKNOWN_TAG_SECONDS)])
+    @pytest.mark.parametrize(("tag", "seconds"), [("alice", TTL), ("nobody", UNKNOWN_KEY_SECONDS)])
     def test_after_a_miss_no_table_is_read_until_its_time_is_over(self, tag: str, seconds: int) -> None:
         timer = Clock()
         store = a_store("alice")
@@ -141,7 +142,7 @@ class TestRenewing:
         renewed = memory.renew("alice", DEADLINE)
 
         assert renewed is not None
-        assert len(renewed.rows.secrets) == len(memory.recall("alice", DEADLINE).rows.secrets) == 2
+        assert len(renewed.found.secrets) == len(memory.recall("alice", DEADLINE).found.secrets) == 2
         assert store.reads == [("alice", False), ("alice", True)]
 
     @pytest.mark.parametrize(
@@ -192,12 +193,12 @@ class TestRenewing:
 
         removed, store.secrets = store.secrets, []
         memory.renew("alice", DEADLINE)
-        assert memory.recall("alice", DEADLINE).rows == TagRows()
+        assert memory.recall("alice", DEADLINE).found == TagRows()
 
         store.secrets = removed
         timer.pass_by(1)
         memory.renew("alice", DEADLINE)
-        assert len(memory.recall("alice", DEADLINE).rows.secrets) == 1
+        assert len(memory.recall("alice", DEADLINE).found.secrets) == 1
 
     def test_a_tag_that_was_never_recalled_can_be_renewed(self) -> None:
         assert a_memory(a_store("alice"), Clock()).renew("alice", DEADLINE) is not None
@@ -251,7 +252,7 @@ class TestRenewing:
         memory = a_memory(SlowStore(fresh.profiles, fresh.secrets), timer)
         origin(memory, "alice")
 
-        assert len(memory.recall("alice", DEADLINE).rows.secrets) == 2
+        assert len(memory.recall("alice", DEADLINE).found.secrets) == 2
 
     def test_nor_does_it_bring_a_tag_back_that_is_gone(self) -> None:
         timer = Clock()
@@ -269,7 +270,7 @@ class TestRenewing:
         memory = a_memory(SlowStore(fresh.profiles, fresh.secrets), timer)
         origin(memory, "alice")
 
-        assert memory.recall("alice", DEADLINE).rows == TagRows()
+        assert memory.recall("alice", DEADLINE).found == TagRows()
 
 
 class TestOutage:
@@ -386,17 +387,17 @@ class TestBounds:
         memory = a_memory(store, Clock())
         origin(memory, "alice")
 
-        for number in range(2 * MAX_UNKNOWN_TAGS):
+        for number in range(2 * MAX_UNKNOWN_KEYS):
             origin(memory, f"forged-{number}")
 
         assert origin(memory, "alice") == "memory"
 
     def test_only_so_many_unknown_tags_are_remembered(self) -> None:
         memory = a_memory(a_store(), Clock())
-        for number in range(MAX_UNKNOWN_TAGS + 1):
+        for number in range(MAX_UNKNOWN_KEYS + 1):
             origin(memory, f"forged-{number}")
 
-        assert origin(memory, f"forged-{MAX_UNKNOWN_TAGS}") == "memory"
+        assert origin(memory, f"forged-{MAX_UNKNOWN_KEYS}") == "memory"
         assert origin(memory, "forged-0") == "table"
 
     def test_what_is_remembered_of_an_unknown_tag_does_not_grow_with_its_profile(self) -> None:
@@ -404,7 +405,7 @@ class TestBounds:
         memory = a_memory(store, Clock())
         origin(memory, "lonely")
 
-        assert memory.recall("lonely", DEADLINE).rows == TagRows()
+        assert memory.recall("lonely", DEADLINE).found == TagRows()
 
     def test_the_least_recently_used_tag_makes_room(self) -> None:
         store = a_store("alice", "bob", "carol")

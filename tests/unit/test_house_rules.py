@@ -18,7 +18,8 @@ INWARD_TO_OUTWARD = (
     *("errors", "jose", "jose.tokens", "jose.decoded", "jose.degenerate", "jose.asymmetric", "jose.published"),
     *("jose.structures", "jose.lookalikes", "jose.keys", "jose.signatures"),
     *("credentials", "models", "ports", "http", "http.wire", "http.jambonz"),
-    *("rules", "memory", "memory.outage", "memory.reading", "memory.rows", "memory.revocations", "authorizer"),
+    *("rules", "memory", "memory.outage", "memory.reading", "memory.memory"),
+    *("memory.rows", "memory.revocations", "authorizer"),
     # -- the line: above it no AWS, no environment, no logging --
     *(
         "aws",

@@ -246,15 +246,15 @@ def test_keys_of_rows_that_did_not_change_are_not_parsed_again(parsed: Counter[o
 def test_a_row_that_changed_is_a_new_one(change: dict[str, object]) -> None:
     store, timer = MemoryStore([a_profile()], secrets(2)), Clock()
     memory = RowMemory(store, ttl=60, stale_for=300, timer=timer)
-    before = memory.recall(TAG, Deadline(1)).rows.secrets
+    before = memory.recall(TAG, Deadline(1)).found.secrets
     store.secrets[1] = {**store.secrets[1], **change}
 
     renewed = memory.renew(TAG, Deadline(1))
 
     assert renewed is not None
-    assert renewed.rows.secrets[0] is before[0]
-    assert renewed.rows.secrets[1] is not before[1]
-    assert renewed.rows.secrets == MemoryStore.read(store, TAG, consistent=True, deadline=Deadline(1)).secrets
+    assert renewed.found.secrets[0] is before[0]
+    assert renewed.found.secrets[1] is not before[1]
+    assert renewed.found.secrets == MemoryStore.read(store, TAG, consistent=True, deadline=Deadline(1)).secrets
 
 
 def test_only_the_keys_of_those_that_are_tried_are_parsed(parsed: Counter[object]) -> None:

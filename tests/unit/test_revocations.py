@@ -262,7 +262,7 @@ class TestRemembering:
         assert look(memory) is True
 
     def test_a_slow_reading_does_not_overtake_a_later_one(self) -> None:
-        """What was read first is forgotten, though it arrives last."""
+        """What was read first is forgotten, though it arrives last. The slow request itself gets the newer answer."""
         timer = Clock()
 
         class SlowStore(MemoryStore):
@@ -276,7 +276,7 @@ class TestRemembering:
 
         store = SlowStore()
         memory = a_memory(store, timer)
-        assert look(memory) is False
+        assert look(memory) is True
         store.outage = Unreachable("gone")
 
         assert look(memory) is True
@@ -367,7 +367,7 @@ class TestOutage:
 class TestBounds:
     def test_the_least_recently_used_token_makes_room(self) -> None:
         store = MemoryStore()
-        memory = a_memory(store, max_bytes=1000)  # two, but not three
+        memory = a_memory(store, max_bytes=1300)  # two, but not three
         for jti in ("a", "b", "a", "c"):
             look(memory, jti)
         store.lookups.clear()
@@ -379,7 +379,7 @@ class TestBounds:
 
     def test_remembering_a_token_again_does_not_count_it_twice(self) -> None:
         store, timer = MemoryStore(), Clock()
-        memory = a_memory(store, timer, max_bytes=1000)
+        memory = a_memory(store, timer, max_bytes=1300)
         for _ in range(5):
             look(memory, "a")
             look(memory, "b")

@@ -126,17 +126,17 @@ class Authorizer:
         recalled = self.memory.recall(tag, deadline)
         report.rows = recalled.origin
         try:
-            return self._decide_from_rows(recalled.rows, jws, claims, now, report)
+            return self._decide_from_rows(recalled.found, jws, claims, now, report)
         except Denied as denied:
             half = WORTH_A_SECOND_LOOK.get(denied.reason)
             if half is None or half in recalled.read:
                 raise
-            renewed = self.memory.renew(tag, deadline, instead_of=recalled.rows)
+            renewed = self.memory.renew(tag, deadline, instead_of=recalled.found)
             if renewed is None:
                 raise
         report.start_over(renewed.origin)
         try:
-            return self._decide_from_rows(renewed.rows, jws, claims, now, report)
+            return self._decide_from_rows(renewed.found, jws, claims, now, report)
         except Denied as denied:
             half = WORTH_A_SECOND_LOOK.get(denied.reason)
             if renewed.failure is None or half is None or half in renewed.read:

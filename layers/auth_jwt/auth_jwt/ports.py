@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from auth_jwt.errors import Fault
 from auth_jwt.models import Half, TagRows
@@ -42,7 +42,7 @@ class HalfRead(Exception):
         failure: why the other table was not read.
     """
 
-    def __init__(self, half: Half, rows: TagRows, failure: Fault) -> None:
+    def __init__(self, half: Half, rows: Any, failure: Fault) -> None:  # noqa: ANN401 - of any kind of reading
         super().__init__(half, failure)
         self.half = half
         self.rows = rows
