@@ -8,8 +8,8 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from auth_jwt.aws.dynamodb import row_of
 from auth_jwt.aws.failures import failure_of
+from auth_jwt.aws.reads import row_of
 from auth_jwt.aws.sdk_guard import guard
 from auth_jwt.aws.whole_answers import NoWholeAnswer
 from auth_jwt.errors import BadSetting, Fault, Flaw, Unreachable

@@ -31,7 +31,7 @@ INWARD_TO_OUTWARD = (
         "aws.failures",
         "aws.sdk",
     ),
-    *("aws.client", "aws.dynamodb", "aws.express"),
+    *("aws.reads", "aws.client", "aws.dynamodb", "aws.express"),
     *(
         "runtime",
         "runtime.settings",

@@ -11,8 +11,8 @@ from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from auth_jwt.aws.dynamodb import row_of
 from auth_jwt.aws.failures import sdk_errors, translated_errors
+from auth_jwt.aws.reads import row_of
 from auth_jwt.aws.sdk_guard import guard
 from auth_jwt.errors import Throttled, Unreachable
 from auth_jwt.models import SECRET_ID, Row

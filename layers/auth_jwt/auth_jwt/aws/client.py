@@ -53,7 +53,7 @@ def dynamodb_client(*, region: str | None, endpoint: str | None, timeout_seconds
         region: AWS region; None leaves it to the SDK.
         endpoint: URL of the endpoint; None leaves it to the SDK.
         timeout_seconds: how long a request may take. Connecting may take all of it, and so may each wait for the
-            answer. `auth_jwt.aws.dynamodb` sees that the request itself waits no longer.
+            answer. `auth_jwt.aws.reads` sees that the request itself waits no longer.
 
     Raises:
         Fault: the SDK rejects its configuration: it has no region, say.

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from auth_jwt.aws.dynamodb import row_of
 from auth_jwt.aws.failures import Refused, sdk_errors, translated_errors
+from auth_jwt.aws.reads import row_of
 from auth_jwt.aws.sdk_guard import guard
 from auth_jwt.errors import Fault, Unreachable
 from auth_jwt.models import REVOCATION_JTI, REVOCATION_TAG, SECRET_ID, Columns, Row
