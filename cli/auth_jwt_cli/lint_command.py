@@ -21,7 +21,7 @@ from auth_jwt_cli.migration.linting import findings_in, rows_of_source, rows_of_
 from auth_jwt_cli.migration.options import Choice, reads_source
 from auth_jwt_cli.migration.progress import PauseTeller, Progress, progress_on
 from auth_jwt_cli.migration.reports import FindingCounts, ReportFile, shown_findings, shown_gaps, shown_reading
-from auth_jwt_cli.migration.sources import Gap, Reading, Source, SourceError
+from auth_jwt_cli.migration.sources import Gap, Source, SourceError, SourceReading
 from auth_jwt_cli.migration.target import Patience, Target, patient_client
 from auth_jwt_cli.migration.translation import Translation
 from auth_jwt_cli.options import reads_tables
@@ -113,7 +113,7 @@ class _Lint:
         self.name = source.name if source else f"the tables {settings.profiles_table} and {settings.secrets_table}"
 
     @property
-    def reading(self) -> Reading | None:
+    def reading(self) -> SourceReading | None:
         """How the source was read; None if there is only one way."""
         return self._source.reading if self._source else None
 

@@ -156,7 +156,7 @@ class Examination:
         unusable = None if row.key.table is Table.PROFILES else self.stated(row).unusable
         if unusable is None or unusable.flaw is not Flaw.IN_DOUBT:
             return None
-        rule, why, _ = _told(unusable)
+        rule, why, _ = _rule_of(unusable)
         return self._finding(rule, row.key, why, row.place)
 
     def between(self, ledger: Ledger) -> Iterator[Finding]:
@@ -262,7 +262,7 @@ class Examination:
     def _of_key(self, secret: Secret, record: SecretRecord) -> Iterator[Found]:
         stored = secret.stored
         if secret.flaw is not None:
-            yield _told(secret.flaw)
+            yield _rule_of(secret.flaw)
         if not stored or (stored.startswith("\0") and not self._live):
             yield Found("empty-secret")
             return
@@ -271,7 +271,7 @@ class Examination:
         if _holds_private_key(stored):
             yield Found("private-key")
         elif read.unusable is not None:
-            yield _told(read.unusable)
+            yield _rule_of(read.unusable)
         else:
             yield from self._of_keys(secret, record)
             if self._live and secret.flaw is None and not says_what_it_is(secret.algorithms):
@@ -283,7 +283,7 @@ class Examination:
         """Give what is to be said of keys that can be read."""
         if not record.algorithms:
             if secret.flaw is None and record.unusable is not None:
-                yield _told(record.unusable)
+                yield _rule_of(record.unusable)
             return
         stored = secret.stored or ""
         is_text = isinstance(secret.keys[0].material, bytes) and not _is_jwk(stored)
@@ -310,7 +310,7 @@ class Examination:
             yield Found("nul-in-secret")
 
 
-def _told(unusable: Unusable) -> Found:
+def _rule_of(unusable: Unusable) -> Found:
     """Return the rule for a secret that verifies nothing, and its nearer sentence."""
     rule = RULES_OF_FLAWS[unusable.flaw]
     return Found(rule, "" if rule == "reference" else f"The secret verifies nothing here: {unusable.because}.")

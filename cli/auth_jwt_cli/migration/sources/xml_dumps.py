@@ -44,7 +44,7 @@ def rows_of_xml(file: Opened, layout: SourceLayout) -> Iterator[SourceRow]:
     Raises:
         SourceError: it is not XML to the end, something else than a dump, or lacks a table.
     """
-    reading = _Reading(layout)
+    reading = _XmlReading(layout)
     for text in _texts(file):
         for number, part in enumerate(_DOCUMENTS.split(text)):
             reading.feed(part, begins=number > 0)
@@ -99,7 +99,7 @@ def _octets_of(text: str) -> bytes:
     return b"".join([*pieces, text[position:].encode()])
 
 
-class _Reading:
+class _XmlReading:
     """One pass over a file, of one document or, where `mysql` was given several statements, of more."""
 
     def __init__(self, layout: SourceLayout) -> None:
@@ -217,7 +217,7 @@ class _Reading:
             self._field = attributes.get("name", ""), attributes
             self._text = []
 
-    _BEGINS: Final[Mapping[str, Callable[["_Reading", Mapping[str, str]], None]]] = {
+    _BEGINS: Final[Mapping[str, Callable[["_XmlReading", Mapping[str, str]], None]]] = {
         "resultset": _begin_results,
         "database": _begin_schema,
         "table_structure": _begin_structure,
