@@ -136,7 +136,7 @@ def import_rows(
     connection.output.show(summary.as_json(), *map(Text, summary.lines()))
     if summary.problem is not None:
         complain(summary.problem)
-    raise typer.Exit(_code_of(summary, accept_incomplete=choice.accept_incomplete))
+    raise typer.Exit(_exit_code_of(summary, accept_incomplete=choice.accept_incomplete))
 
 
 def _run(job: Import, record: ImportRecord, *, for_doubts: bool, accept_incomplete: bool) -> tuple[bool, str | None]:
@@ -162,7 +162,7 @@ def _entry_of(summary: ImportSummary, actor: str) -> AuditEntry:
     return AuditEntry(int(time.time()), actor, "import", "*", outcome=summary.outcome, details=details)
 
 
-def _code_of(summary: ImportSummary, *, accept_incomplete: bool) -> int:
+def _exit_code_of(summary: ImportSummary, *, accept_incomplete: bool) -> int:
     if summary.interrupted:
         return _INTERRUPTED
     if summary.problem is not None or (summary.gaps and not accept_incomplete):

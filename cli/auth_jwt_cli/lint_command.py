@@ -77,7 +77,7 @@ def lint(
     if show is not None:
         show.end(task, counts, problem)
     elif problem is None or task.rows:
-        connection.output.show(None, *map(Text, _lines(task, counts)))
+        connection.output.show(None, *map(Text, _report_lines(task, counts)))
     _fail_if_not_all(task, problem, accept_incomplete=choice.accept_incomplete)
     if counts.of(Severity.DANGER) or (strict and counts.counts):
         raise typer.Exit(REFUSED)
@@ -176,7 +176,7 @@ class _JsonDocument:
         sys.stdout.write(f"], {json.dumps(members)[1:]}\n")
 
 
-def _lines(task: _Lint, counts: FindingCounts) -> Iterator[str]:
+def _report_lines(task: _Lint, counts: FindingCounts) -> Iterator[str]:
     looked_at = ", ".join(f"{number} {table}" for table, number in task.rows.items()) or "no rows"
     yield f"Looked at {looked_at} of {task.name}."
     yield from shown_reading(task.reading)

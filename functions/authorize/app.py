@@ -179,7 +179,7 @@ def _max_body_bytes() -> int:
     return max(MAX_BODY_BYTES, service().settings.policy.max_token_bytes + BODY_BYTES_BESIDE_TOKEN)
 
 
-def _text(fields: Mapping[str, Any], name: str) -> str | None:
+def _read_text_field(fields: Mapping[str, Any], name: str) -> str | None:
     if name not in fields:
         return None
     if not isinstance(fields[name], str):
@@ -193,7 +193,7 @@ def _token(request: FrontendRequest, fields: Mapping[str, Any]) -> str | None:
     Return None when the request has no token.
     """
     in_header = bearer_token(request.header("authorization"))
-    in_body = _text(fields, "jwt_token")
+    in_body = _read_text_field(fields, "jwt_token")
     if in_header is not None and in_body is not None and in_header != in_body:
         raise Malformed("two different tokens, one in the header and one in the body")
     return in_body if in_header is None else in_header
@@ -228,11 +228,11 @@ class Answer:
         return response
 
 
-def _answer(body: str) -> Answer:
+def _make_answer(body: str) -> Answer:
     return Answer(HTTPStatus.OK, body, {"Content-Type": "application/json"})
 
 
-def _problem(
+def _make_problem(
     status: HTTPStatus,
     name: str,
     request: FrontendRequest,
@@ -247,7 +247,7 @@ def _challenge(status: HTTPStatus, name: str, request: FrontendRequest, error: s
     """Return a problem with a challenge. The body repeats the challenge, since API Gateway may rename the header."""
     settings = service().settings
     value = challenge(settings.challenge_realm, authz_server=settings.authz_server, error=error)
-    return _problem(status, name, request, {"WWW-Authenticate": value}, challenge=value, **members)
+    return _make_problem(status, name, request, {"WWW-Authenticate": value}, challenge=value, **members)
 
 
 def _authorized_json(answer: Authorized) -> str:
@@ -264,7 +264,7 @@ def _authorized_json(answer: Authorized) -> str:
     )
 
 
-def _plain(value: CredentialValue) -> str | bool | int | float | Decimal:
+def _simplify_number(value: CredentialValue) -> str | bool | int | float | Decimal:
     """Return a number as the plainest type that keeps all its digits: int, else float, else Decimal.
 
     The Lambda runtime renders each of the three.
@@ -292,33 +292,33 @@ def _authorize(request: FrontendRequest, report: Report) -> Conclusion:
     fields = request.members()
     report.note_call_id(fields.get("call_id"))
     token = _token(request, fields)
-    from_user, from_domain = _text(fields, "from_user"), _text(fields, "from_domain")
+    from_user, from_domain = _read_text_field(fields, "from_user"), _read_text_field(fields, "from_domain")
     if token is None:
         return Conclusion(_challenge(HTTPStatus.UNAUTHORIZED, "missing-token", request, None), Outcome.CHALLENGED)
     try:
         authorized = service().authorizer.authorize(token, from_user=from_user, from_domain=from_domain, report=report)
     except Denied as denied:
         return Conclusion(_denial(denied.reason, request), Outcome.DENIED, denied.reason.value)
-    return Conclusion(_answer(_authorized_json(authorized)), Outcome.AUTHORIZED)
+    return Conclusion(_make_answer(_authorized_json(authorized)), Outcome.AUTHORIZED)
 
 
 def _denial(reason: Reason, request: FrontendRequest) -> Answer:
     if reason in _MISMATCHES:
-        return _problem(HTTPStatus.FORBIDDEN, "identity-mismatch", request, code=-1)
+        return _make_problem(HTTPStatus.FORBIDDEN, "identity-mismatch", request, code=-1)
     return _challenge(HTTPStatus.UNAUTHORIZED, "invalid-token", request, "invalid_token", code=-1)
 
 
 def _script_authorize(request: FrontendRequest, report: Report) -> Conclusion:
     fields = request.members()
     report.note_call_id(fields.get("call_id"))
-    token, key = _text(fields, "jwt_token"), _text(fields, "key")
+    token, key = _read_text_field(fields, "jwt_token"), _read_text_field(fields, "key")
     if token is None or key is None:
         raise Malformed("jwt_token and key are both needed")
     if len(key.encode("utf-8", "surrogatepass")) > MAX_SCRIPT_KEY_BYTES:
         raise Malformed(f"key is longer than {MAX_SCRIPT_KEY_BYTES} bytes")
     code, decoded = service().authorizer.script_authorize(token, key)
     body = {"code": code} if decoded is None else {"code": code, "decoded_token": decoded}
-    return Conclusion(_answer(compact_json(body)), Outcome.VALIDATED if code == 1 else Outcome.NOT_VALIDATED)
+    return Conclusion(_make_answer(compact_json(body)), Outcome.VALIDATED if code == 1 else Outcome.NOT_VALIDATED)
 
 
 def _jambonz(request: FrontendRequest, report: Report) -> Conclusion:
@@ -332,12 +332,12 @@ def _jambonz(request: FrontendRequest, report: Report) -> Conclusion:
         authorized = authorizer.authorize(hook.token, from_user=hook.user, from_domain=hook.domain, report=report)
         seconds = hook.seconds_granted(authorized.expires_at, authorizer.clock())
     except Denied as denied:
-        return Conclusion(_answer(DENIAL), Outcome.DENIED, denied.reason.value)
-    return Conclusion(_answer(permission(_authorized_json(authorized), seconds)), Outcome.AUTHORIZED)
+        return Conclusion(_make_answer(DENIAL), Outcome.DENIED, denied.reason.value)
+    return Conclusion(_make_answer(permission(_authorized_json(authorized), seconds)), Outcome.AUTHORIZED)
 
 
 def _health(_request: FrontendRequest, _report: Report) -> Conclusion:
-    return Conclusion(_answer(compact_json({"status": "ok"})))
+    return Conclusion(_make_answer(compact_json({"status": "ok"})))
 
 
 _ROUTES: Final[Mapping[str, tuple[tuple[str, ...], Callable[[FrontendRequest, Report], Conclusion]]]] = {
@@ -351,11 +351,11 @@ _ROUTES: Final[Mapping[str, tuple[tuple[str, ...], Callable[[FrontendRequest, Re
 def _dispatch(request: FrontendRequest, report: Report) -> Conclusion:
     """Call the route of the request. What is not well formed or too large becomes a rejection."""
     if request.path not in _ROUTES:
-        return Conclusion(_problem(HTTPStatus.NOT_FOUND, "not-found", request), Outcome.REJECTED, "unknown_path")
+        return Conclusion(_make_problem(HTTPStatus.NOT_FOUND, "not-found", request), Outcome.REJECTED, "unknown_path")
     methods, route = _ROUTES[request.path]
     if request.method not in methods:
         allow = {"Allow": ", ".join(methods)}
-        answer = _problem(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", request, allow)
+        answer = _make_problem(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", request, allow)
         return Conclusion(answer, Outcome.REJECTED, "wrong_method")
     try:
         return route(request, report)
@@ -364,7 +364,7 @@ def _dispatch(request: FrontendRequest, report: Report) -> Conclusion:
         return Conclusion(answer, Outcome.REJECTED, "invalid_request")
     except BodyTooLarge:
         detail = f"a body has at most {_max_body_bytes()} bytes"
-        answer = _problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "payload-too-large", request, detail=detail)
+        answer = _make_problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "payload-too-large", request, detail=detail)
         return Conclusion(answer, Outcome.REJECTED, "payload_too_large")
 
 
@@ -389,9 +389,9 @@ def _answer_http(event: Event, context: object) -> dict[str, Any]:
 
 def _fault(error: Exception, request: FrontendRequest) -> Answer:
     if not isinstance(error, Unreachable):
-        return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "fault", request)
+        return _make_problem(HTTPStatus.INTERNAL_SERVER_ERROR, "fault", request)
     retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-    return _problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", request, retry)
+    return _make_problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", request, retry)
 
 
 # -- direct invocations -----------------------------------------------------------------------------------------------
@@ -400,7 +400,7 @@ def _fault(error: Exception, request: FrontendRequest) -> Answer:
 def _answer_directly(event: object, context: object) -> dict[str, Any]:
     """Decide on `{"jwt_token", "from_user", "from_domain", "call_id"}` for the SDK and `sam local invoke`."""
     fields = event if isinstance(event, dict) else {}
-    return answer_or_fault(journal(), context, lambda call: _decide(fields, call))
+    return answer_or_fault(journal(), context, lambda call: _answer_invocation(fields, call))
 
 
 def _answer_ping(context: object) -> dict[str, Any]:
@@ -414,7 +414,7 @@ def _answer_ping(context: object) -> dict[str, Any]:
     return answer_or_fault(journal(), context, prepare)
 
 
-def _decide(fields: Mapping[str, Any], call: Call) -> dict[str, Any]:
+def _answer_invocation(fields: Mapping[str, Any], call: Call) -> dict[str, Any]:
     authorize = service().authorizer.authorize
     # A value that is not a string becomes "", which matches no user and no domain.
     identity = {
@@ -432,7 +432,7 @@ def _decide(fields: Mapping[str, Any], call: Call) -> dict[str, Any]:
         "code": 1,
         "sip_username": authorized.sip_username,
         "decoded_token": authorized.decoded_token,
-        "credentials": {name: _plain(value) for name, value in authorized.credentials.items()},
+        "credentials": {name: _simplify_number(value) for name, value in authorized.credentials.items()},
         "expires_at": authorized.expires_at,
     }
     call.record(Outcome.AUTHORIZED)

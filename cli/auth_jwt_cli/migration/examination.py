@@ -332,20 +332,20 @@ def _is_public(text: str) -> bool:
 
 def _described(text: str) -> list[object]:
     """Return the keys that *text* describes, if it is a JWK or JWKS."""
-    document = _json(text)
-    return _list(document.get("keys", [document])) if isinstance(document, dict) else []
+    document = _parse_json(text)
+    return _as_list(document.get("keys", [document])) if isinstance(document, dict) else []
 
 
-def _list(value: object) -> list[object]:
+def _as_list(value: object) -> list[object]:
     return value if isinstance(value, list) else []
 
 
 def _is_jwk(text: str) -> bool:
-    document = _json(text)
+    document = _parse_json(text)
     return isinstance(document, dict) and not document.keys().isdisjoint({"kty", "keys"})
 
 
-def _json(text: str) -> object:
+def _parse_json(text: str) -> object:
     if not text.lstrip().startswith("{"):
         return None
     try:

@@ -112,7 +112,7 @@ class Choice:
 
     def _named(self, named: str) -> Source:
         path = Path(named)
-        kind = self.kind or _kind_of(named, path, self.layout)
+        kind = self.kind or _format_of(named, path, self.layout)
         if kind is SourceFormat.DATABASE:
             if not is_database_url(named):
                 named = f"sqlite:///{path.absolute()}"
@@ -164,7 +164,7 @@ def reads_source(command: Command) -> Command:
     return with_options(command, "choice", _OPTIONS, _choice)
 
 
-def _kind_of(named: str, path: Path, layout: SourceLayout) -> SourceFormat:
+def _format_of(named: str, path: Path, layout: SourceLayout) -> SourceFormat:
     """Return which kind of source *named* is, by its looks.
 
     Raises:

@@ -234,7 +234,9 @@ class _XmlReading:
         self._open.pop()
         if name == "field" and self._field is not None and self._table is not None:
             column, attributes = self._field
-            self._values[column] = _value("".join(self._text), attributes, self._types.get(self._table, {}).get(column))
+            self._values[column] = _convert_text(
+                "".join(self._text), attributes, self._types.get(self._table, {}).get(column)
+            )
             self._field = None
         elif name == "row" and self._table is not None:
             self._number[self._table] += 1
@@ -253,7 +255,7 @@ def _refuse_declarations(*_: object) -> None:
     raise SourceError("the XML has a DOCTYPE, which no dump has: it is not read")
 
 
-def _value(text: str, attributes: Mapping[str, str], declared: str | None) -> object:
+def _convert_text(text: str, attributes: Mapping[str, str], declared: str | None) -> object:
     """Return what a field holds, by the type that its column is declared of, if any."""
     if attributes.get(_NIL) == "true":
         return None
@@ -271,11 +273,11 @@ def _value(text: str, attributes: Mapping[str, str], declared: str | None) -> ob
         if (width := _BIT.match(declared)) is not None:
             return bits_of_octets(octets, int(width[1]))
         if _NUMERIC.match(declared):
-            return _number(text)
+            return _parse_number(text)
     return octets if kind in ("hexBinary", "base64Binary") else text_of(octets)
 
 
-def _number(text: str) -> object:
+def _parse_number(text: str) -> object:
     try:
         return int(text) if text.lstrip("-").isdecimal() and len(text) < _LONG else Decimal(text)
     except InvalidOperation:

@@ -135,7 +135,7 @@ class Literals:
         """Return a number without quotes; what is no integer in 64 bits is a double to SQLite, however many digits."""
         if kind is not None and kind.name in _REALS:
             return float(text)
-        number = _number(text)
+        number = _parse_sql_number(text)
         if not self._session.may_be(Dialect.SQLITE) or (isinstance(number, int) and number in _SQLITE_INTEGERS):
             return number
         if self._session.dialects == SQLITE:
@@ -256,13 +256,13 @@ class Literals:
 
     def _counted(self, value: str, kind: ColumnType) -> object:
         if _NUMBER.fullmatch(value):
-            return float(value) if kind.name in _REALS else _number(value)
+            return float(value) if kind.name in _REALS else _parse_sql_number(value)
         if self._session.may_be(Dialect.SQLITE):
             return value  # whose columns hold anything
         raise UnreadableValue("a text where a number should be")
 
 
-def _number(text: str) -> int | Decimal:
+def _parse_sql_number(text: str) -> int | Decimal:
     try:
         return int(text) if _INTEGER.fullmatch(text) and len(text) < _LONG else Decimal(text)
     except InvalidOperation:

@@ -50,9 +50,9 @@ class SessionSettings:
         self._session.narrow(MYSQL | POSTGRESQL, "a SET statement", line)
         words = [token.word for token in tokens]
         if words[:1] == ["NAMES"] and len(tokens) > 1:
-            self._literals.set_charset(_plain(tokens[1], self._session))
+            self._literals.set_charset(_unquote_name(tokens[1], self._session))
         elif words[:2] == ["CHARACTER", "SET"] and len(tokens) > 2:
-            self._literals.set_charset(_plain(tokens[2], self._session))
+            self._literals.set_charset(_unquote_name(tokens[2], self._session))
         else:
             for name, value in _assignments(tokens):
                 self._assign(name, value, line)
@@ -74,14 +74,14 @@ class SessionSettings:
             case "SQL_MODE":
                 self._session.set_mode(self._mode(value, upper))
             case "CHARACTER_SET_CLIENT":
-                charset = self._saved_charsets.get(upper) or _plain(value[0], self._session) if value else ""
+                charset = self._saved_charsets.get(upper) or _unquote_name(value[0], self._session) if value else ""
                 self._literals.charset = charset.lower()  # which counts for rows only, and there it is looked at
             case "AUTOCOMMIT" if upper in ("0", "OFF"):
                 self._endings.begin("COMMIT", line, "what is changed from there on has to be committed", "COMMIT")
             case "STANDARD_CONFORMING_STRINGS":
                 self._session.set_conforming(conforming=upper.strip("'") not in ("OFF", "FALSE", "0", "NO"))
             case "CLIENT_ENCODING" if value:
-                self._literals.set_charset(_plain(value[0], self._session))
+                self._literals.set_charset(_unquote_name(value[0], self._session))
             case _:
                 pass
 
@@ -137,6 +137,6 @@ def _assignments(tokens: list[SqlToken]) -> Iterator[tuple[str, list[SqlToken]]]
                 name += word or token.octets.decode("utf-8", "replace").strip("`").upper()
 
 
-def _plain(token: SqlToken, session: Session) -> str:
+def _unquote_name(token: SqlToken, session: Session) -> str:
     """Return a name that may stand in quotes."""
     return name_of(token, session).strip("'")
