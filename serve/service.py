@@ -26,7 +26,7 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class RunningService:
     """A running service.
 
     Attributes:
@@ -45,7 +45,7 @@ class Service:
 
 
 @contextmanager
-def running(options: Options, env: Mapping[str, str], tell: Callable[[str], None]) -> Iterator[Service]:
+def running(options: Options, env: Mapping[str, str], tell: Callable[[str], None]) -> Iterator[RunningService]:
     """Run the service; it has ended when the context has.
 
     Args:
@@ -71,7 +71,7 @@ def running(options: Options, env: Mapping[str, str], tell: Callable[[str], None
             del variables["POWERTOOLS_SERVICE_NAME"]
         orders = Orders(listener.fileno(), log, document, admin if options.admin else None, options.api_key, variables)
         workers = open_things.enter_context(Workers(listener, orders.to_json(), options.workers, tell))
-        yield Service(f"http://{HOST}:{listener.getsockname()[1]}", endpoint, variables, log, workers)
+        yield RunningService(f"http://{HOST}:{listener.getsockname()[1]}", endpoint, variables, log, workers)
 
 
 def variables_of(env: Mapping[str, str], stack: Json) -> dict[str, str]:

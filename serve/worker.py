@@ -110,7 +110,7 @@ class Application:
         deployed = self._main
         if self._admin is not None and f"{request.path}/".startswith(f"{ADMIN}/"):
             deployed = self._admin
-        answer = deployed.api.refusal_of(request, request_id) or _asked(deployed, request, request_id)
+        answer = deployed.api.refusal_of(request, request_id) or _invoke(deployed, request, request_id)
         line = {
             "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "request_id": request_id,
@@ -123,7 +123,7 @@ class Application:
         return answer
 
 
-def _asked(deployed: Deployed, request: HttpRequest, request_id: str) -> HttpAnswer:
+def _invoke(deployed: Deployed, request: HttpRequest, request_id: str) -> HttpAnswer:
     # Through JSON and back, as Lambda carries both.
     event = json.loads(json.dumps(deployed.api.event_of(request, request_id)))
     try:

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
 
+from auth_jwt.models import Report
 from auth_jwt.provisioning import Provisioning
-from auth_jwt.provisioning.secrets_manager import CURRENT, PENDING, PREVIOUS, ManagedSecret, VersionsStore
+from auth_jwt.provisioning.rotation import RotationStep, SecretRotation
+from auth_jwt.provisioning.versions import CURRENT, PENDING, PREVIOUS, ManagedSecret, VersionsStore
 from auth_jwt.runtime.settings import RotationSettings
 from events.stage import load_handler
 from tests.factories import TAG
@@ -96,15 +98,14 @@ def steps(
     arn: str = ARN,
 ) -> Iterator[Any]:
     """Do the steps of those *names*, all four if there are none, one by one; what each returns."""
-    app = the_app()
     for name in names or STEPS:
-        rotation = app.Rotation(
+        rotation = SecretRotation(
             provisioning,
             versions,
             rules,
             versions.describe(arn),
             version,
-            app.Report(),
+            Report(),
             pause=provisioning.registry.clock.pass_by,  # type: ignore[attr-defined] # a clock of the tests
         )
-        yield rotation.do(app.Step(name))
+        yield rotation.do(RotationStep(name))

@@ -15,7 +15,7 @@ from typing import Any, Final
 from auth_jwt.authorizer import Authorizer
 from auth_jwt.errors import Denied, Fault, Reason
 from auth_jwt.jose.keys import HMAC_ALGORITHMS
-from auth_jwt.jose.signatures import is_signed_by, usable_algorithms
+from auth_jwt.jose.signatures import is_signed_by
 from auth_jwt.jose.tokens import (
     MAX_TAG_CHARACTERS,
     UnverifiedJws,
@@ -27,15 +27,19 @@ from auth_jwt.jose.tokens import (
 )
 from auth_jwt.memory.revocations import RevocationMemory
 from auth_jwt.memory.rows import RowMemory
-from auth_jwt.models import Authorized, Columns, Policy, Profile, Report, Secret, TagRows
+from auth_jwt.models import MAX_JTI_BYTES, Authorized, Columns, Policy, Profile, Report, Secret, TagRows
 from auth_jwt.ports import Deadline
 from auth_jwt.provisioning.changes import ProvisioningStore
 from auth_jwt.provisioning.inspection import SecretRecord, inspected
 from auth_jwt.rules import (
+    Obstacle,
     check_claims,
     check_time_of_issue,
+    denial_by,
+    obstacle_to,
     open_secrets,
     same_domain,
+    same_user,
     signing_secret,
     token_id,
     usable_profile,
@@ -382,7 +386,7 @@ class _Walk:
         try:
             jti = token_id(claims)
         except Denied as denied:
-            text = "REVOCATIONS_TABLE is set, so a token needs a `jti`: text of at most 1024 bytes"
+            text = f"REVOCATIONS_TABLE is set, so a token needs a `jti`: text of at most {MAX_JTI_BYTES} bytes"
             yield Step("jti", StepOutcome.REFUSED, text, denied.reason)
             return
         try:
@@ -403,7 +407,7 @@ class _Walk:
 def _request_steps(rows: TagRows, from_user: str | None, from_domain: str | None) -> Iterator[Step]:
     profile = rows.profile or Profile(None)
     if from_user is not None:
-        fits = from_user == profile.username
+        fits = same_user(from_user, profile.username)
         text = f"the request acts as {_quote(from_user)}, the profile is {_quote(profile.username)}"
         yield _step_if("from_user", fits, text, Reason.USERNAME_MISMATCH)
     if from_domain is not None:
@@ -417,11 +421,8 @@ def _step_if(name: str, fits: bool, text: str, reason: Reason) -> Step:
 
 
 def _step_of(name: str, text: str, check: Callable[[], object]) -> Step:
-    try:
-        check()
-    except Denied as denied:
-        return Step(name, StepOutcome.REFUSED, text, denied.reason)
-    return Step(name, StepOutcome.PASSED, text)
+    reason = denial_by(check)
+    return Step(name, StepOutcome.PASSED if reason is None else StepOutcome.REFUSED, text, reason)
 
 
 def _gate_flaw(token: str, policy: Policy) -> str | None:
@@ -491,31 +492,27 @@ def _tag_flaw(claims: Mapping[str, Any], name: str) -> str:
 
 
 def _why_passed_over(secret: Secret, jws: UnverifiedJws, policy: Policy, now: float) -> str | None:
-    """Return why *secret* is not tried: the first rule of `signing_secret` that excludes it; None if it is tried."""
-    algorithm = jws.algorithm
-    fitting = [key for key in secret.keys if algorithm in key.algorithms]
-    named = [key for key in fitting if not _differ(jws.kid, key.kid)]
-    long_enough = [key for key in named if algorithm in usable_algorithms(key, policy.min_hmac_key_bytes)]
-    rules = (
-        (not secret.is_open(now), _window_flaw(secret, now)),
-        (secret.unusable is not None, f"unusable ({secret.unusable})"),
-        (_differ(jws.kid, secret.kid), f"its kid is {_quote(secret.kid)}, the token's {_quote(jws.kid)}"),
-        (not fitting and not _names(secret, algorithm), f"its `alg` does not allow {algorithm}"),
-        (not fitting, f"its key cannot verify {algorithm}"),
-        (not named, f"its key has another kid than the token's {_quote(jws.kid)}"),
-        (not long_enough, f"its key is too short for {algorithm}"),
-    )
-    return next((text for applies, text in rules if applies), None)
+    """Return why *secret* is not tried, in words; None if it is tried."""
+    if not secret.is_open(now):
+        return _window_flaw(secret, now)
+    obstacle = obstacle_to(secret, jws, policy.min_hmac_key_bytes)
+    if obstacle is None:
+        return None
+    algorithm, allows = jws.algorithm, secret.algorithms is None or jws.algorithm in secret.algorithms
+    texts: Mapping[Obstacle, str] = {
+        "unusable": f"unusable ({secret.unusable})",
+        "kid": f"its kid is {_quote(secret.kid)}, the token's {_quote(jws.kid)}",
+        "algorithm": f"its key cannot verify {algorithm}" if allows else f"its `alg` does not allow {algorithm}",
+        "kid of its key": f"its key has another kid than the token's {_quote(jws.kid)}",
+        "size": f"its key is too short for {algorithm}",
+    }
+    return texts[obstacle]
 
 
 def _has_signed(secret: Secret, jws: UnverifiedJws) -> bool:
     """Tell whether the key in *secret* signed *jws*, whatever else its row says."""
     readings = [replace(secret, flaw=None, algorithms=algorithms) for algorithms in (None, HMAC_ALGORITHMS)]
     return any(is_signed_by(_without_kid(jws), reading.keys, 1) for reading in readings)
-
-
-def _names(secret: Secret, algorithm: str) -> bool:
-    return secret.algorithms is None or algorithm in secret.algorithms
 
 
 def _window_flaw(secret: Secret, now: float) -> str:
@@ -525,10 +522,6 @@ def _window_flaw(secret: Secret, now: float) -> str:
     if now < start < end:
         return f"not open yet: its window begins {distance(float(start) - now)}"
     return "its window ends before it begins" if end <= start else f"closed {distance(float(end) - now)}"
-
-
-def _differ(token_kid: str | None, own_kid: str | None) -> bool:
-    return token_kid is not None and own_kid is not None and token_kid != own_kid
 
 
 def _without_kid(jws: UnverifiedJws) -> UnverifiedJws:

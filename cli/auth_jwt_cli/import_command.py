@@ -12,7 +12,7 @@ from auth_jwt.provisioning.audit import AuditEntry
 from auth_jwt.provisioning.changes import Table
 from auth_jwt_cli.connection import Connection
 from auth_jwt_cli.migration.examination import Examination
-from auth_jwt_cli.migration.importing import DEFAULT_WORKERS, Import, Outcome
+from auth_jwt_cli.migration.importing import DEFAULT_WORKERS, Import, RowOutcome
 from auth_jwt_cli.migration.options import Choice, reads_source
 from auth_jwt_cli.migration.progress import PauseTeller, progress_on
 from auth_jwt_cli.migration.reports import ImportRecord, ImportSummary, ReportFile
@@ -124,7 +124,7 @@ def import_rows(
                 dry_run=dry_run,
                 interrupted=interrupted,
                 problem=problem,
-                stopped=(record.total(Outcome.REFUSED) > 0 or bool(source.gaps)) and not record.has_begun,
+                stopped=(record.total(RowOutcome.REFUSED) > 0 or bool(source.gaps)) and not record.has_begun,
                 seconds=time.monotonic() - began,
                 pauses=pauses.pauses,
             )
@@ -136,7 +136,7 @@ def import_rows(
     connection.output.show(summary.as_json(), *map(Text, summary.lines()))
     if summary.problem is not None:
         complain(summary.problem)
-    raise typer.Exit(_code_of(summary, accept_incomplete=choice.accept_incomplete))
+    raise typer.Exit(_exit_code_of(summary, accept_incomplete=choice.accept_incomplete))
 
 
 def _run(job: Import, record: ImportRecord, *, for_doubts: bool, accept_incomplete: bool) -> tuple[bool, str | None]:
@@ -146,7 +146,7 @@ def _run(job: Import, record: ImportRecord, *, for_doubts: bool, accept_incomple
         if for_doubts or not accept_incomplete:
             for finding in job.look(for_doubts=for_doubts):
                 record.refused(finding)
-        if not record.total(Outcome.REFUSED) and (accept_incomplete or not job.source.gaps):
+        if not record.total(RowOutcome.REFUSED) and (accept_incomplete or not job.source.gaps):
             job.run()
     except KeyboardInterrupt:
         return True, None
@@ -162,11 +162,11 @@ def _entry_of(summary: ImportSummary, actor: str) -> AuditEntry:
     return AuditEntry(int(time.time()), actor, "import", "*", outcome=summary.outcome, details=details)
 
 
-def _code_of(summary: ImportSummary, *, accept_incomplete: bool) -> int:
+def _exit_code_of(summary: ImportSummary, *, accept_incomplete: bool) -> int:
     if summary.interrupted:
         return _INTERRUPTED
     if summary.problem is not None or (summary.gaps and not accept_incomplete):
         return FAULT
-    if summary.record.total(Outcome.REFUSED) or summary.gaps:
+    if summary.record.total(RowOutcome.REFUSED) or summary.gaps:
         return REFUSED
     return 0 if summary.record.is_alike else CONFLICT

@@ -21,7 +21,7 @@ from auth_jwt_cli.migration.linting import findings_in, rows_of_source, rows_of_
 from auth_jwt_cli.migration.options import Choice, reads_source
 from auth_jwt_cli.migration.progress import PauseTeller, Progress, progress_on
 from auth_jwt_cli.migration.reports import FindingCounts, ReportFile, shown_findings, shown_gaps, shown_reading
-from auth_jwt_cli.migration.sources import Gap, Reading, Source, SourceError
+from auth_jwt_cli.migration.sources import Gap, Source, SourceError, SourceReading
 from auth_jwt_cli.migration.target import Patience, Target, patient_client
 from auth_jwt_cli.migration.translation import Translation
 from auth_jwt_cli.options import reads_tables
@@ -77,7 +77,7 @@ def lint(
     if show is not None:
         show.end(task, counts, problem)
     elif problem is None or task.rows:
-        connection.output.show(None, *map(Text, _lines(task, counts)))
+        connection.output.show(None, *map(Text, _report_lines(task, counts)))
     _fail_if_not_all(task, problem, accept_incomplete=choice.accept_incomplete)
     if counts.of(Severity.DANGER) or (strict and counts.counts):
         raise typer.Exit(REFUSED)
@@ -113,7 +113,7 @@ class _Lint:
         self.name = source.name if source else f"the tables {settings.profiles_table} and {settings.secrets_table}"
 
     @property
-    def reading(self) -> Reading | None:
+    def reading(self) -> SourceReading | None:
         """How the source was read; None if there is only one way."""
         return self._source.reading if self._source else None
 
@@ -176,7 +176,7 @@ class _JsonDocument:
         sys.stdout.write(f"], {json.dumps(members)[1:]}\n")
 
 
-def _lines(task: _Lint, counts: FindingCounts) -> Iterator[str]:
+def _report_lines(task: _Lint, counts: FindingCounts) -> Iterator[str]:
     looked_at = ", ".join(f"{number} {table}" for table, number in task.rows.items()) or "no rows"
     yield f"Looked at {looked_at} of {task.name}."
     yield from shown_reading(task.reading)

@@ -95,7 +95,7 @@ def keys_in(octets: bytes, *, kid: str | None = None) -> list[MendedKey]:
     """
     keys: dict[str, MendedKey] = {}
     problems: list[str] = []
-    for key in _read_octets(octets, _DEPTH):
+    for key in _mend_octets(octets, _DEPTH):
         if kid is None or key.kid == kid:
             try:
                 _check(key)
@@ -128,7 +128,7 @@ def _read_jwks(document: Mapping[str, Any], kid: str | None) -> list[MendedKey]:
         if kid is not None and entry.get("kid") != kid:
             continue
         try:
-            keys.append(_read_jwk(entry))
+            keys.append(_mend_jwk(entry))
         except Invalid as problem:
             problems.append(f"key {entry['kid']!r}: {problem}" if isinstance(entry.get("kid"), str) else str(problem))
     if not keys:
@@ -142,7 +142,7 @@ def _note_problems(keys: list[MendedKey], problems: list[str]) -> list[MendedKey
     return keys
 
 
-def _read_jwk(entry: Mapping[str, Any]) -> MendedKey:
+def _mend_jwk(entry: Mapping[str, Any]) -> MendedKey:
     from auth_jwt.jose import asymmetric
 
     jwk = {name: value for name, value in entry.items() if value is not None}
@@ -224,14 +224,14 @@ def _check(mended: MendedKey) -> None:
         raise Invalid("it is a key that is printed in an RFC or on a well-known page: everybody has it")
 
 
-def _read_octets(octets: bytes, depth: int) -> Iterator[MendedKey]:
+def _mend_octets(octets: bytes, depth: int) -> Iterator[MendedKey]:
     der = list(_read_der(octets))
     if der or not depth:
         yield from der
         return
     text, notes = _decode(octets)
     if text is not None:
-        for key in _read_text(text, depth):
+        for key in _mend_text(text, depth):
             key.notes = (*notes, *key.notes)
             yield key
 
@@ -253,12 +253,12 @@ def _decode(octets: bytes) -> tuple[str | None, tuple[str, ...]]:
     return text.removeprefix("\ufeff"), ("the file began with a byte order mark",) if text.startswith("\ufeff") else ()
 
 
-def _read_text(text: str, depth: int) -> Iterator[MendedKey]:
+def _mend_text(text: str, depth: int) -> Iterator[MendedKey]:
     document = _parse_json(text)
     if isinstance(document, str | list | dict):
-        yield from _read_json(document, text, depth)
+        yield from _mend_json(document, text, depth)
     elif _BEGIN.search(text):
-        yield from _read_pem(text)
+        yield from _mend_pem(text)
     elif putty := _PUTTY.search(text):
         lines = text[putty.end() :].splitlines()[: int(putty[1])]
         yield from _add_note(_read_ssh_blob("".join(lines)), PRIVATE)
@@ -269,16 +269,16 @@ def _read_text(text: str, depth: int) -> Iterator[MendedKey]:
         yield from _read_encoded(text, depth)
 
 
-def _read_json(document: str | list[Any] | dict[str, Any], text: str, depth: int) -> Iterator[MendedKey]:
+def _mend_json(document: str | list[Any] | dict[str, Any], text: str, depth: int) -> Iterator[MendedKey]:
     if isinstance(document, str):
-        yield from _read_octets(document.encode("utf-8", "replace"), depth - 1)
+        yield from _mend_octets(document.encode("utf-8", "replace"), depth - 1)
     elif isinstance(document, list):
         yield from _read_jwks({"keys": document}, None)
     elif "kty" in document or "keys" in document:
         yield from keys_of_jwk_text(text)
     else:
         for kid, value in document.items():
-            for key in _read_text(value, depth - 1) if isinstance(value, str) and depth > 1 else ():
+            for key in _mend_text(value, depth - 1) if isinstance(value, str) and depth > 1 else ():
                 key.kid = kid
                 yield key
 
@@ -290,7 +290,7 @@ def _parse_json(text: str) -> object:
         return None
 
 
-def _read_pem(text: str) -> Iterator[MendedKey]:
+def _mend_pem(text: str) -> Iterator[MendedKey]:
     """Yield the keys in PEM blocks, even if their lines are damaged."""
     whole = _BREAK.sub("\n", text) if _BREAK.search(text) else text
     for block in _BLOCK.finditer(whole):
@@ -314,9 +314,9 @@ def _read_encoded(text: str, depth: int) -> Iterator[MendedKey]:
     joined = _BLANKS.sub("", _BREAK.sub("", text)).strip("\"'")
     digits = _HEX_MARKS.sub("", joined)
     if _HEX.fullmatch(digits):
-        yield from _read_octets(bytes.fromhex(digits), depth - 1)
+        yield from _mend_octets(bytes.fromhex(digits), depth - 1)
     elif _BASE64.fullmatch(joined) and (octets := _decode_base64(joined)) is not None:
-        yield from _read_octets(octets, depth - 1)
+        yield from _mend_octets(octets, depth - 1)
 
 
 def _decode_base64(run: str) -> bytes | None:

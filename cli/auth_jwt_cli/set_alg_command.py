@@ -137,7 +137,7 @@ class _Report:
         if stated.outcome not in _SHOWN:
             return
         if self._output.as_json:
-            self._output.write(f"{self._separator}{json.dumps(_members(stated))}")
+            self._output.write(f"{self._separator}{json.dumps(_statement_members(stated))}")
             self._separator = ", "
         else:
             self._output.show(None, Text(self._line(stated)))
@@ -167,7 +167,7 @@ class _Report:
         return f"{stated.outcome.value}  {row}" + ("" if stated.unusable is None else f"  {stated.unusable}")
 
 
-def _members(stated: Stated) -> dict[str, object]:
+def _statement_members(stated: Stated) -> dict[str, object]:
     unusable = stated.unusable
     return {
         "tag": stated.tag,

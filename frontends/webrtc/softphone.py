@@ -51,7 +51,7 @@ class Softphone:
     url: str
     passwords: Mapping[str, str] = field(repr=False)
     issuer: Issuer
-    service: service.Service
+    service: service.RunningService
     kamailio: kamailio.Kamailio
 
     def watch(self, also: Callable[[], None] = lambda: None) -> None:

@@ -21,7 +21,7 @@ from auth_jwt.errors import Denied, Reason, Unreachable
 from auth_jwt.http.wire import (
     JSON,
     BodyTooLarge,
-    NotWellFormed,
+    Malformed,
     bearer_token,
     body_members,
     challenge,
@@ -85,7 +85,7 @@ prepare_for_snapshots(os.environ, lambda: service().prepare())
 
 
 @dataclass(slots=True)
-class Request:
+class FrontendRequest:
     """An HTTP request, read from any of the event forms.
 
     Attributes:
@@ -101,7 +101,7 @@ class Request:
     id: str
 
     @classmethod
-    def from_event(cls, event: Event, request_id: str) -> "Request":
+    def from_event(cls, event: Event, request_id: str) -> "FrontendRequest":
         """Read any of the event forms. A part that is missing or of the wrong type counts as absent."""
         http = event["requestContext"].get("http")
         if isinstance(http, dict):  # payload 2.0
@@ -124,7 +124,7 @@ class Request:
         """Return the members of the body.
 
         Raises:
-            NotWellFormed: the body is neither JSON nor a form.
+            Malformed: the body is neither JSON nor a form.
             BodyTooLarge: the body is longer than allowed.
         """
         if not self.event.get("body"):
@@ -158,13 +158,13 @@ def _decode_body(event: Event) -> bytes:
     """
     body = event["body"]
     if not isinstance(body, str):
-        raise NotWellFormed("the body is not text")
+        raise Malformed("the body is not text")
     encoded = event.get("isBase64Encoded") is True
     _check_length(len(body) // 4 * 3 - 2 if encoded else len(body))
     try:
         octets = base64.b64decode(body.encode("ascii"), validate=True) if encoded else body.encode("utf-8")
     except ValueError:
-        raise NotWellFormed(f"the body is not {'base64' if encoded else 'Unicode text'}") from None
+        raise Malformed(f"the body is not {'base64' if encoded else 'Unicode text'}") from None
     _check_length(len(octets))
     return octets
 
@@ -179,23 +179,23 @@ def _max_body_bytes() -> int:
     return max(MAX_BODY_BYTES, service().settings.policy.max_token_bytes + BODY_BYTES_BESIDE_TOKEN)
 
 
-def _text(fields: Mapping[str, Any], name: str) -> str | None:
+def _read_text_field(fields: Mapping[str, Any], name: str) -> str | None:
     if name not in fields:
         return None
     if not isinstance(fields[name], str):
-        raise NotWellFormed(f"{name} is not a string")
+        raise Malformed(f"{name} is not a string")
     return str(fields[name])
 
 
-def _token(request: Request, fields: Mapping[str, Any]) -> str | None:
+def _token(request: FrontendRequest, fields: Mapping[str, Any]) -> str | None:
     """Return the token of the request, from its header or its body, never from its query string.
 
     Return None when the request has no token.
     """
     in_header = bearer_token(request.header("authorization"))
-    in_body = _text(fields, "jwt_token")
+    in_body = _read_text_field(fields, "jwt_token")
     if in_header is not None and in_body is not None and in_header != in_body:
-        raise NotWellFormed("two different tokens, one in the header and one in the body")
+        raise Malformed("two different tokens, one in the header and one in the body")
     return in_body if in_header is None else in_header
 
 
@@ -210,7 +210,7 @@ class Answer:
     body: str = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def to_event_sender(self, request: Request) -> dict[str, Any]:
+    def to_event_sender(self, request: FrontendRequest) -> dict[str, Any]:
         """Return the Lambda proxy response."""
         headers = {"Cache-Control": "no-store", **self.headers}
         is_alb = request.is_alb
@@ -228,14 +228,14 @@ class Answer:
         return response
 
 
-def _answer(body: str) -> Answer:
+def _make_answer(body: str) -> Answer:
     return Answer(HTTPStatus.OK, body, {"Content-Type": "application/json"})
 
 
-def _problem(
+def _make_problem(
     status: HTTPStatus,
     name: str,
-    request: Request,
+    request: FrontendRequest,
     headers: Mapping[str, str] | None = None,
     **members: object,
 ) -> Answer:
@@ -243,11 +243,11 @@ def _problem(
     return Answer(status, body, {"Content-Type": "application/problem+json", **(headers or {})})
 
 
-def _challenge(status: HTTPStatus, name: str, request: Request, error: str | None, **members: object) -> Answer:
+def _challenge(status: HTTPStatus, name: str, request: FrontendRequest, error: str | None, **members: object) -> Answer:
     """Return a problem with a challenge. The body repeats the challenge, since API Gateway may rename the header."""
     settings = service().settings
     value = challenge(settings.challenge_realm, authz_server=settings.authz_server, error=error)
-    return _problem(status, name, request, {"WWW-Authenticate": value}, challenge=value, **members)
+    return _make_problem(status, name, request, {"WWW-Authenticate": value}, challenge=value, **members)
 
 
 def _authorized_json(answer: Authorized) -> str:
@@ -264,7 +264,7 @@ def _authorized_json(answer: Authorized) -> str:
     )
 
 
-def _plain(value: CredentialValue) -> str | bool | int | float | Decimal:
+def _simplify_number(value: CredentialValue) -> str | bool | int | float | Decimal:
     """Return a number as the plainest type that keeps all its digits: int, else float, else Decimal.
 
     The Lambda runtime renders each of the three.
@@ -288,40 +288,40 @@ class Conclusion:
     reason: str | None = None
 
 
-def _authorize(request: Request, report: Report) -> Conclusion:
+def _authorize(request: FrontendRequest, report: Report) -> Conclusion:
     fields = request.members()
     report.note_call_id(fields.get("call_id"))
     token = _token(request, fields)
-    from_user, from_domain = _text(fields, "from_user"), _text(fields, "from_domain")
+    from_user, from_domain = _read_text_field(fields, "from_user"), _read_text_field(fields, "from_domain")
     if token is None:
         return Conclusion(_challenge(HTTPStatus.UNAUTHORIZED, "missing-token", request, None), Outcome.CHALLENGED)
     try:
         authorized = service().authorizer.authorize(token, from_user=from_user, from_domain=from_domain, report=report)
     except Denied as denied:
         return Conclusion(_denial(denied.reason, request), Outcome.DENIED, denied.reason.value)
-    return Conclusion(_answer(_authorized_json(authorized)), Outcome.AUTHORIZED)
+    return Conclusion(_make_answer(_authorized_json(authorized)), Outcome.AUTHORIZED)
 
 
-def _denial(reason: Reason, request: Request) -> Answer:
+def _denial(reason: Reason, request: FrontendRequest) -> Answer:
     if reason in _MISMATCHES:
-        return _problem(HTTPStatus.FORBIDDEN, "identity-mismatch", request, code=-1)
+        return _make_problem(HTTPStatus.FORBIDDEN, "identity-mismatch", request, code=-1)
     return _challenge(HTTPStatus.UNAUTHORIZED, "invalid-token", request, "invalid_token", code=-1)
 
 
-def _script_authorize(request: Request, report: Report) -> Conclusion:
+def _script_authorize(request: FrontendRequest, report: Report) -> Conclusion:
     fields = request.members()
     report.note_call_id(fields.get("call_id"))
-    token, key = _text(fields, "jwt_token"), _text(fields, "key")
+    token, key = _read_text_field(fields, "jwt_token"), _read_text_field(fields, "key")
     if token is None or key is None:
-        raise NotWellFormed("jwt_token and key are both needed")
+        raise Malformed("jwt_token and key are both needed")
     if len(key.encode("utf-8", "surrogatepass")) > MAX_SCRIPT_KEY_BYTES:
-        raise NotWellFormed(f"key is longer than {MAX_SCRIPT_KEY_BYTES} bytes")
+        raise Malformed(f"key is longer than {MAX_SCRIPT_KEY_BYTES} bytes")
     code, decoded = service().authorizer.script_authorize(token, key)
     body = {"code": code} if decoded is None else {"code": code, "decoded_token": decoded}
-    return Conclusion(_answer(compact_json(body)), Outcome.VALIDATED if code == 1 else Outcome.NOT_VALIDATED)
+    return Conclusion(_make_answer(compact_json(body)), Outcome.VALIDATED if code == 1 else Outcome.NOT_VALIDATED)
 
 
-def _jambonz(request: Request, report: Report) -> Conclusion:
+def _jambonz(request: FrontendRequest, report: Report) -> Conclusion:
     """Decide as `/authorize` does, and answer 200 for a denial too. All denials get the same answer."""
     from auth_jwt.http.jambonz import DENIAL, Hook, permission  # here, so that only users of jambonz load it
 
@@ -332,15 +332,15 @@ def _jambonz(request: Request, report: Report) -> Conclusion:
         authorized = authorizer.authorize(hook.token, from_user=hook.user, from_domain=hook.domain, report=report)
         seconds = hook.seconds_granted(authorized.expires_at, authorizer.clock())
     except Denied as denied:
-        return Conclusion(_answer(DENIAL), Outcome.DENIED, denied.reason.value)
-    return Conclusion(_answer(permission(_authorized_json(authorized), seconds)), Outcome.AUTHORIZED)
+        return Conclusion(_make_answer(DENIAL), Outcome.DENIED, denied.reason.value)
+    return Conclusion(_make_answer(permission(_authorized_json(authorized), seconds)), Outcome.AUTHORIZED)
 
 
-def _health(_request: Request, _report: Report) -> Conclusion:
-    return Conclusion(_answer(compact_json({"status": "ok"})))
+def _health(_request: FrontendRequest, _report: Report) -> Conclusion:
+    return Conclusion(_make_answer(compact_json({"status": "ok"})))
 
 
-_ROUTES: Final[Mapping[str, tuple[tuple[str, ...], Callable[[Request, Report], Conclusion]]]] = {
+_ROUTES: Final[Mapping[str, tuple[tuple[str, ...], Callable[[FrontendRequest, Report], Conclusion]]]] = {
     "/authorize": (("POST",), _authorize),
     "/script-authorize": (("POST",), _script_authorize),
     "/frontends/jambonz": (("POST",), _jambonz),
@@ -348,29 +348,29 @@ _ROUTES: Final[Mapping[str, tuple[tuple[str, ...], Callable[[Request, Report], C
 }
 
 
-def _dispatch(request: Request, report: Report) -> Conclusion:
+def _dispatch(request: FrontendRequest, report: Report) -> Conclusion:
     """Call the route of the request. What is not well formed or too large becomes a rejection."""
     if request.path not in _ROUTES:
-        return Conclusion(_problem(HTTPStatus.NOT_FOUND, "not-found", request), Outcome.REJECTED, "unknown_path")
+        return Conclusion(_make_problem(HTTPStatus.NOT_FOUND, "not-found", request), Outcome.REJECTED, "unknown_path")
     methods, route = _ROUTES[request.path]
     if request.method not in methods:
         allow = {"Allow": ", ".join(methods)}
-        answer = _problem(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", request, allow)
+        answer = _make_problem(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", request, allow)
         return Conclusion(answer, Outcome.REJECTED, "wrong_method")
     try:
         return route(request, report)
-    except NotWellFormed as flaw:
+    except Malformed as flaw:
         answer = _challenge(HTTPStatus.BAD_REQUEST, "invalid-request", request, "invalid_request", detail=str(flaw))
         return Conclusion(answer, Outcome.REJECTED, "invalid_request")
     except BodyTooLarge:
         detail = f"a body has at most {_max_body_bytes()} bytes"
-        answer = _problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "payload-too-large", request, detail=detail)
+        answer = _make_problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "payload-too-large", request, detail=detail)
         return Conclusion(answer, Outcome.REJECTED, "payload_too_large")
 
 
 def _answer_http(event: Event, context: object) -> dict[str, Any]:
     call = Call(journal(), context)
-    request = Request.from_event(event, call.request_id)
+    request = FrontendRequest.from_event(event, call.request_id)
     call.noted |= gateway_ids_of(event["requestContext"])
     call.noted["path"] = request.path if request.path in _ROUTES else None
     try:
@@ -387,11 +387,11 @@ def _answer_http(event: Event, context: object) -> dict[str, Any]:
     return answer.to_event_sender(request)
 
 
-def _fault(error: Exception, request: Request) -> Answer:
+def _fault(error: Exception, request: FrontendRequest) -> Answer:
     if not isinstance(error, Unreachable):
-        return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "fault", request)
+        return _make_problem(HTTPStatus.INTERNAL_SERVER_ERROR, "fault", request)
     retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-    return _problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", request, retry)
+    return _make_problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", request, retry)
 
 
 # -- direct invocations -----------------------------------------------------------------------------------------------
@@ -400,7 +400,7 @@ def _fault(error: Exception, request: Request) -> Answer:
 def _answer_directly(event: object, context: object) -> dict[str, Any]:
     """Decide on `{"jwt_token", "from_user", "from_domain", "call_id"}` for the SDK and `sam local invoke`."""
     fields = event if isinstance(event, dict) else {}
-    return answer_or_fault(journal(), context, lambda call: _decide(fields, call))
+    return answer_or_fault(journal(), context, lambda call: _answer_invocation(fields, call))
 
 
 def _answer_ping(context: object) -> dict[str, Any]:
@@ -414,7 +414,7 @@ def _answer_ping(context: object) -> dict[str, Any]:
     return answer_or_fault(journal(), context, prepare)
 
 
-def _decide(fields: Mapping[str, Any], call: Call) -> dict[str, Any]:
+def _answer_invocation(fields: Mapping[str, Any], call: Call) -> dict[str, Any]:
     authorize = service().authorizer.authorize
     # A value that is not a string becomes "", which matches no user and no domain.
     identity = {
@@ -432,7 +432,7 @@ def _decide(fields: Mapping[str, Any], call: Call) -> dict[str, Any]:
         "code": 1,
         "sip_username": authorized.sip_username,
         "decoded_token": authorized.decoded_token,
-        "credentials": {name: _plain(value) for name, value in authorized.credentials.items()},
+        "credentials": {name: _simplify_number(value) for name, value in authorized.credentials.items()},
         "expires_at": authorized.expires_at,
     }
     call.record(Outcome.AUTHORIZED)

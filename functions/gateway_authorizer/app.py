@@ -74,7 +74,7 @@ def _answer(event: object, call: Call) -> dict[str, Any] | None:
         service().prepare()
         call.record(Outcome.PING)
         return dict(PONG)
-    request = Request.from_event(event, rules.token_sources)
+    request = GatewayRequest.from_event(event, rules.token_sources)
     call.noted |= {**request.gateway_ids, "form": request.form.value}
     conclusion = _decide(request, rules, authorizer, call.report)
     call.noted["dropped"] = conclusion.dropped
@@ -130,7 +130,7 @@ class Form(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class GatewayRequest:
     """What a gateway asks, read from any of the event forms.
 
     Attributes:
@@ -146,7 +146,7 @@ class Request:
     gateway_ids: Mapping[str, str | None] = field(default_factory=dict)
 
     @classmethod
-    def from_event(cls, event: object, sources: tuple[TokenSource, ...]) -> "Request":
+    def from_event(cls, event: object, sources: tuple[TokenSource, ...]) -> "GatewayRequest":
         """Read any of the event forms and take the tokens from the *sources*.
 
         A part of the wrong type counts as absent.
@@ -222,7 +222,7 @@ def _strip_scheme(values: Iterator[str]) -> Iterator[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Conclusion:
+class GatewayConclusion:
     """How a request ended: its answer, and what the log says of it.
 
     Attributes:
@@ -238,16 +238,18 @@ class Conclusion:
     dropped: str | None = None
 
 
-def _decide(request: Request, rules: AuthorizerSettings, authorizer: Authorizer, report: Report) -> Conclusion:
+def _decide(
+    request: GatewayRequest, rules: AuthorizerSettings, authorizer: Authorizer, report: Report
+) -> GatewayConclusion:
     refusal = _refusal(request, rules)
     if not request.tokens:
-        return Conclusion(refusal, Outcome.CHALLENGED)
+        return GatewayConclusion(refusal, Outcome.CHALLENGED)
     if len(request.tokens) > 1:
-        return Conclusion(refusal, Outcome.REJECTED, "invalid_request")
+        return GatewayConclusion(refusal, Outcome.REJECTED, "invalid_request")
     try:
         authorized = authorizer.authorize(request.tokens[0], report=report)
     except Denied as denied:
-        return Conclusion(refusal, Outcome.DENIED, denied.reason.value)
+        return GatewayConclusion(refusal, Outcome.DENIED, denied.reason.value)
     context = _context(authorized)
     answer, dropped = _permission(request, rules, context), None
     if _size(answer) > _limit(request.form):
@@ -260,22 +262,22 @@ def _decide(request: Request, rules: AuthorizerSettings, authorizer: Authorizer,
             f"the answer has {_size(answer)} bytes without decoded_token, and the gateway accepts at most"
             f" {_limit(request.form)}: take columns out of LOAD_CREDENTIALS"
         )
-    return Conclusion(answer, Outcome.AUTHORIZED, dropped=dropped)
+    return GatewayConclusion(answer, Outcome.AUTHORIZED, dropped=dropped)
 
 
-def _permission(request: Request, rules: AuthorizerSettings, context: Json) -> Json:
+def _permission(request: GatewayRequest, rules: AuthorizerSettings, context: Json) -> Json:
     if _is_simple(request, rules):
         return {"isAuthorized": True, "context": context}
     return {**_policy("Allow", context["sip_username"], request.stage), "context": context}
 
 
-def _refusal(request: Request, rules: AuthorizerSettings) -> Json | None:
+def _refusal(request: GatewayRequest, rules: AuthorizerSettings) -> Json | None:
     if _is_simple(request, rules):
         return {"isAuthorized": False}
     return _policy("Deny", "anonymous", request.stage) if rules.refusal is AuthorizerRefusal.DENY else None
 
 
-def _is_simple(request: Request, rules: AuthorizerSettings) -> bool:
+def _is_simple(request: GatewayRequest, rules: AuthorizerSettings) -> bool:
     return request.form is Form.HTTP_2 and rules.response is AuthorizerResponse.SIMPLE
 
 

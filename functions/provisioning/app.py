@@ -5,7 +5,6 @@ The function serves the paths below `/admin` of a REST API whose IAM check ident
 """
 
 import os
-import time
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +15,9 @@ from auth_jwt.errors import UnknownEvent
 from auth_jwt.provisioning.audit import AuditEntry
 from auth_jwt.provisioning.tables import provisioning_client
 from auth_jwt.provisioning.wiring import provisioning_of
-from auth_jwt.runtime.observability import Journal, Outcome, gateway_ids_of, milliseconds_since, request_id_of
+from auth_jwt.runtime.observability import Journal, Outcome, gateway_ids_of
 from auth_jwt.runtime.settings import Settings, near_misses
+from auth_jwt.runtime.shell import Call
 from auth_jwt.runtime.snapshot import prepare_for_snapshots
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ def lambda_handler(event: Event, context: object) -> dict[str, Any]:
     Raises:
         UnknownEvent: the event has another form, so no HTTP caller waits for an answer.
     """
-    started = time.perf_counter()
-    visit = Visit(request_id_of(context))
+    call = Call(journal(), context)
+    visit = Visit(call.request_id, report=call.report)
     if not _is_of_a_rest_api(event):
         visit.error = UnknownEvent("this function answers REST APIs only")
-        _record(visit, started)
+        _record(visit, call)
         raise visit.error
     visit.gateway_ids = gateway_ids_of(event["requestContext"])
     try:
@@ -46,7 +46,7 @@ def lambda_handler(event: Event, context: object) -> dict[str, Any]:
         refusal = answer_to(error, visit.request_id, is_write=event["httpMethod"] != "GET")
         answer = {"statusCode": refusal.status_code, "headers": dict(refusal.headers), "body": refusal.body}
     answer["headers"]["Cache-Control"] = "no-store"
-    _record(visit, started, status=answer["statusCode"])
+    _record(visit, call, status=answer["statusCode"])
     return answer
 
 
@@ -111,20 +111,13 @@ def _is_of_a_rest_api(event: object) -> bool:
     )
 
 
-def _record(visit: Visit, started: float, **seen: object) -> None:
+def _record(visit: Visit, call: Call, **seen: object) -> None:
     """Write the one log line of a request, without anything from its body."""
-    fields: dict[str, Any] = {
-        **seen,
-        "duration_ms": milliseconds_since(started),
-        "request_id": visit.request_id,
-        **visit.gateway_ids,
-        "operation": visit.operation,
-        "actor": visit.actor,
-    }
+    call.noted |= {**seen, **visit.gateway_ids, "operation": visit.operation, "actor": visit.actor}
     kind = None if visit.error is None else kind_of(visit.error)
     if visit.error is not None and kind in (FAULT, UNAVAILABLE):
-        journal().record_fault(visit.error, visit.report, **fields)
+        call.record_fault(visit.error)
     elif kind is not None:
-        journal().record(Outcome.REJECTED, visit.report, reason=kind.reason, **fields)
+        call.record(Outcome.REJECTED, kind.reason)
     else:
-        journal().record(Outcome.DONE, visit.report, **fields)
+        call.record(Outcome.DONE)

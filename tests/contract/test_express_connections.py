@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from auth_jwt.aws import connections
-from auth_jwt.aws.connections import Connections, HttpAnswer, LastUse, tls_context
+from auth_jwt.aws.connections import AwsAnswer, Connections, LastUse, tls_context
 from auth_jwt.aws.dynamodb import DynamoDbStore
 from auth_jwt.errors import Fault, Unreachable
 from auth_jwt.models import Columns
@@ -41,7 +41,7 @@ def some_connections(url: str, *, wait: float = 1, whole: float = 2, tls: ssl.SS
     return Connections(url, wait_seconds=wait, answer_seconds=whole, tls=tls)
 
 
-def ask(server: Connections) -> HttpAnswer:
+def ask(server: Connections) -> AwsAnswer:
     return server.ask("POST", "/", {"Host": server.host, "X": CANARY, "Content-Length": "2"}, b"{}")
 
 

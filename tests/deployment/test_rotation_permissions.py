@@ -3,13 +3,13 @@
 On paper, since moto makes no rotation schedule out of a template; the calls are those of the real handler.
 """
 
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.client import BaseClient
 
+from auth_jwt.provisioning import rotation
 from events.stage import REGION, environment, load_handler
 from tests.factories import HMAC_KEY
 from tests.fakes import LambdaContext
@@ -92,7 +92,7 @@ def test_the_role_allows_the_calls_that_are_made_and_no_others(
     stack = stack_of(sources(), RotatedTag=TAG)
     app, handler = the_app(), load_handler("rotate_secrets")
     assert handler is not app.lambda_handler  # a module of its own, so nothing is wired yet
-    monkeypatch.setattr(sys.modules["rotate_secrets_app"], "SETTLE_SECONDS", 0)
+    monkeypatch.setattr(rotation, "SETTLE_SECONDS", 0)
     a_profile(aws)
     item = {"corresponding_tag": TAG, "id": "1", "secret": HMAC_KEY}
     window = {"start_ts": {"N": "0"}, "end_ts": {"N": "9999999999"}}

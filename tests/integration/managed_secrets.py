@@ -19,7 +19,7 @@ from moto import mock_aws
 from moto.awslambda_simple.models import LambdaSimpleBackend
 
 from auth_jwt.provisioning import Provisioning
-from auth_jwt.provisioning.secrets_manager import CURRENT, PENDING
+from auth_jwt.provisioning.versions import CURRENT, PENDING
 from auth_jwt.provisioning.wiring import provisioning_of
 from auth_jwt.runtime.settings import Settings
 from events.stage import REGION, create_tables, environment, lambda_environment, template

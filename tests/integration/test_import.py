@@ -25,7 +25,7 @@ from auth_jwt.runtime.settings import Settings
 from auth_jwt_cli.main import app
 from auth_jwt_cli.migration.examination import Examination
 from auth_jwt_cli.migration.findings import Finding
-from auth_jwt_cli.migration.importing import Import, Outcome, Taken
+from auth_jwt_cli.migration.importing import Import, RowOutcome, Taken
 from auth_jwt_cli.migration.layout import SourceLayout
 from auth_jwt_cli.migration.sources.databases import DatabaseSource
 from auth_jwt_cli.migration.target import Patience, Target, patient_client
@@ -452,7 +452,7 @@ class Record:
 
 def imported_while(
     tables: Tables, profiles: Rows, *deeds: Callable[[], object], overwrite: bool = False
-) -> dict[str, Outcome]:
+) -> dict[str, RowOutcome]:
     """Import *profiles* while somebody does those *deeds*; what became of each tag."""
     settings = Settings.from_env(tables.environment)
     session = boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing")
@@ -499,10 +499,10 @@ def test_what_others_do_between_reading_and_writing_is_not_undone(tables: Tables
         {"id": {"N": "4"}, **bob, "tag": {"S": "t4"}},
     ]
     assert outcomes == {
-        "t1": Outcome.OVERWRITTEN,
-        "t2": Outcome.UNCHANGED,
-        "t3": Outcome.UNCHANGED,
-        "t4": Outcome.WRITTEN,
+        "t1": RowOutcome.OVERWRITTEN,
+        "t2": RowOutcome.UNCHANGED,
+        "t3": RowOutcome.UNCHANGED,
+        "t4": RowOutcome.WRITTEN,
     }
 
 
@@ -513,7 +513,7 @@ def test_a_row_that_others_added_meanwhile_is_compared_like_any_other(tables: Ta
         tables, [a_source_profile()], lambda: tables.client.put_item(TableName="jwt_profiles", Item=added)
     )
 
-    assert outcomes == {"t1": Outcome.DIFFERENT}
+    assert outcomes == {"t1": RowOutcome.DIFFERENT}
     assert tables.items("jwt_profiles") == [added]
 
 

@@ -12,8 +12,11 @@ from botocore.client import BaseClient
 from moto.awslambda_simple.models import LambdaSimpleBackend
 
 from auth_jwt.errors import Fault, NotRotated
+from auth_jwt.provisioning import rotation
+from auth_jwt.provisioning.rotation import SETTLE_SECONDS
 from auth_jwt.provisioning.secrets import NewSecret
-from auth_jwt.provisioning.secrets_manager import CURRENT, PENDING, PREVIOUS, SecretsManager, secrets_manager_client
+from auth_jwt.provisioning.secrets_manager import SecretsManager, secrets_manager_client
+from auth_jwt.provisioning.versions import CURRENT, PENDING, PREVIOUS
 from tests.factories import HMAC_KEY, NOW, a_token, verdict
 from tests.fakes import Clock, LambdaContext
 from tests.integration.managed_secrets import (
@@ -46,7 +49,7 @@ def _app(aws: object, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The function, in that account and in no hurry."""
     app = the_app()
     app.service.cache_clear()
-    monkeypatch.setattr(app, "SETTLE_SECONDS", 0)
+    monkeypatch.setattr(rotation, "SETTLE_SECONDS", 0)
     return app
 
 
@@ -231,7 +234,7 @@ def test_killed_at_any_call_and_begun_anew_it_ends_as_if_nothing_had_happened(
     rows, stages, is_good, calls = end_of_a_rotation(aws, function, assassin)
     assert rows.keys() == {"by hand", "of another issuer", "first", "second"}
     assert [rows[name][0] for name in ("first", "second")] == [PREVIOUS, CURRENT]
-    assert rows["first"][2] == rows["second"][1] + the_app().SETTLE_SECONDS + RULES.overlap
+    assert rows["first"][2] == rows["second"][1] + SETTLE_SECONDS + RULES.overlap
     assert stages["first"] == {PREVIOUS}
     assert stages["second"] == {CURRENT}
     assert is_good == {PREVIOUS: True, CURRENT: True}

@@ -26,7 +26,8 @@ from auth_jwt.memory.rows import RowMemory
 from auth_jwt.models import Columns, Policy
 from auth_jwt.provisioning.inspection import SecretState
 from auth_jwt.provisioning.secrets import NewSecret
-from auth_jwt.provisioning.secrets_manager import CURRENT, SecretsManager
+from auth_jwt.provisioning.secrets_manager import SecretsManager
+from auth_jwt.provisioning.versions import CURRENT
 from tests.factories import HMAC_KEY, NOW, a_token, verdict
 from tests.fakes import Clock
 from tests.integration.managed_secrets import (

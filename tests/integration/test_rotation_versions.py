@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import pytest
 
 from auth_jwt.errors import Fault, Throttled, Unreachable
-from auth_jwt.provisioning.secrets_manager import CURRENT, PENDING, PREVIOUS, SecretsManager, VersionsStore
+from auth_jwt.provisioning.secrets_manager import SecretsManager
+from auth_jwt.provisioning.versions import CURRENT, PENDING, PREVIOUS, VersionsStore
 from tests.contract.servers import a_dynamodb as a_server
 from tests.contract.servers import an_error
 from tests.integration.managed_secrets import a_begun_rotation, a_function, a_secret, an_account, manager

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auth_jwt.http import wire
-from auth_jwt.http.wire import FORM, JSON, NotWellFormed, body_members
+from auth_jwt.http.wire import FORM, JSON, Malformed, body_members
 
 
 def _object(values: list[str]) -> str:
@@ -35,7 +35,7 @@ def read(body: bytes, kind: str) -> dict[str, Any] | None:
     """What the reader makes of a body, None when it is refused."""
     try:
         return body_members(body, kind)
-    except NotWellFormed:
+    except Malformed:
         return None
 
 

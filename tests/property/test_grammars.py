@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auth_jwt.credentials import RESERVED_NAMES, Credential, parse_credentials
-from auth_jwt.http.wire import NotWellFormed, bearer_token, body_members, challenge
+from auth_jwt.http.wire import Malformed, bearer_token, body_members, challenge
 from tests.strategies import ANY_OCTETS, ANY_TEXT, OBJECTS, TEXT
 
 WORDS = st.text(st.characters(exclude_categories=["Cs", "Z", "C"], exclude_characters=";=$()"), min_size=1, max_size=8)
@@ -61,7 +61,7 @@ HEADERS = st.lists(
 def test_authorization_is_read_or_not_well_formed(values: list[str]) -> None:
     try:
         token = bearer_token(values)
-    except NotWellFormed:
+    except Malformed:
         assert values
         return
     assert token is None or (len(values) == 1 and token in values[0].replace("\t", " "))
@@ -96,7 +96,7 @@ CONTENT_TYPES = st.sampled_from(["application/json", "application/x-www-form-url
 def test_a_body_is_read_or_not_well_formed(body: bytes, content_type: str) -> None:
     try:
         members = body_members(body, content_type)
-    except NotWellFormed:
+    except Malformed:
         return
     assert isinstance(members, dict)
 

@@ -110,9 +110,9 @@ def test_the_page_of_rotation_lists_its_own_settings_with_their_defaults_in_orde
 
 
 def test_the_page_of_rotation_names_its_steps_in_order() -> None:
-    handler = text_of(ROOT / "functions" / "rotate_secrets" / "app.py")
+    rotation = text_of(ROOT / "layers" / "auth_jwt" / "auth_jwt" / "provisioning" / "rotation.py")
 
-    assert words(table(ROTATION, "step")) == re.findall(r'^    [A-Z]+ = "(\w+Secret)"$', handler, re.MULTILINE)
+    assert words(table(ROTATION, "step")) == re.findall(r'^    [A-Z]+ = "(\w+Secret)"$', rotation, re.MULTILINE)
 
 
 def test_it_names_what_an_integration_sees() -> None:

@@ -274,7 +274,7 @@ def test_no_token_at_all_is_refused_and_said_to_be_none(ask: Ask, capsys: pytest
 
 def tokens_of(event: dict[str, Any], sources: str = "header:authorization") -> list[str]:
     rules = AuthorizerSettings.from_env({"TOKEN_SOURCES": sources})
-    return list(app.Request.from_event(event, rules.token_sources).tokens)
+    return list(app.GatewayRequest.from_event(event, rules.token_sources).tokens)
 
 
 @pytest.mark.parametrize(

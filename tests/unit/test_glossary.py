@@ -1,7 +1,9 @@
 """The glossary of docs/architecture.md and the public names hold each other."""
 
+import ast
 import pkgutil
 import re
+from collections import defaultdict
 
 import pytest
 import yaml
@@ -14,6 +16,11 @@ GLOSSARY = {
     term: re.findall(r"`([^`]+)`", names) for term, _, names in table(ROOT / "docs" / "architecture.md", "term")
 }
 PARAMETERS = yaml.load(text_of(ROOT / "template.yaml"), Loader=yaml.BaseLoader)["Parameters"]
+CODE = [path for room in ("layers", "functions", "cli", "serve") for path in sorted((ROOT / room).rglob("*.py"))]
+OF_TWO_COMMANDS = {
+    "Finding": "`config check` and `lint` both find something; their modules know nothing of each other",
+    "Severity": "likewise: how much a finding matters, to each of the two",
+}
 OUTSIDE_THE_PACKAGE = {*DEFAULTS, *PARAMETERS}
 
 
@@ -40,6 +47,20 @@ def test_no_class_is_called_like_a_term_and_means_something_else(term: str) -> N
         for path in modules
     }
     assert names <= set(GLOSSARY[term])
+
+
+def test_no_two_classes_have_one_name() -> None:
+    """Private ones and those within others count, too: a reader who searches for a name finds one thing."""
+    places = defaultdict(list)
+    for path in CODE:
+        for node in ast.walk(ast.parse(text_of(path))):
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(path.relative_to(ROOT).as_posix())
+
+    assert len(places) > len(OF_TWO_COMMANDS)
+    shared = {name: found for name, found in places.items() if len(found) > 1}
+    assert {name: found for name, found in shared.items() if name not in OF_TWO_COMMANDS} == {}
+    assert shared.keys() == OF_TWO_COMMANDS.keys()
 
 
 @pytest.mark.parametrize("heading", ["Outcomes and metrics", "Reasons of a denial", "Reasons why a secret is unusable"])

@@ -45,9 +45,9 @@ INWARD_TO_OUTWARD = (
     *("provisioning.changes", "provisioning.audit", "provisioning.statements"),
     *("provisioning.inspection", "provisioning.registry", "provisioning.windows", "provisioning.renaming"),
     *("provisioning.secrets", "provisioning.profiles", "provisioning.tokens", "provisioning.revocations"),
-    *("provisioning", "provisioning.rendering"),
+    *("provisioning", "provisioning.rendering", "provisioning.versions"),
     # -- its line --
-    *("provisioning.tables", "provisioning.secrets_manager", "provisioning.wiring"),
+    *("provisioning.tables", "provisioning.secrets_manager", "provisioning.wiring", "provisioning.rotation"),
 )
 """Every module of the package; each may import those before it, at most."""
 
@@ -170,6 +170,11 @@ def test_what_operators_do_knows_no_aws(module: str) -> None:
         top for name in imports_of(path_of(module)) if (top := name.split(".")[0]) not in sys.stdlib_module_names
     }
     assert outside <= {"auth_jwt", "jwt"}
+
+
+def test_rotation_knows_its_settings_and_no_aws() -> None:
+    """The tables and Secrets Manager are ports, for whoever keeps them."""
+    assert own_imports_of(path_of("provisioning.rotation")) <= {*CORE, *OPERATIONS, "runtime.settings"}
 
 
 @pytest.mark.parametrize("module", [*MODULES, "__init__"])

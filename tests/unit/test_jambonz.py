@@ -8,7 +8,7 @@ import pytest
 
 from auth_jwt.errors import Denied, Reason
 from auth_jwt.http.jambonz import Hook, permission
-from auth_jwt.http.wire import Ambiguous, NotWellFormed
+from auth_jwt.http.wire import Ambiguous, Malformed
 
 SECOND = 1_750_000_000
 NOW = SECOND + 0.25
@@ -145,7 +145,7 @@ def test_a_domain_is_folded_in_ascii_alone(realm: str) -> None:
 def test_headers_that_name_a_member_twice_name_nobody_for_sure() -> None:
     parties = Ambiguous({"from": "sip:alice@a.example", "to": "sip:alice@a.example"})
 
-    with pytest.raises(NotWellFormed, match=r"^headers names a member twice$"):
+    with pytest.raises(Malformed, match=r"^headers names a member twice$"):
         hook(headers=parties)
 
 
@@ -168,7 +168,7 @@ def test_headers_that_name_a_member_twice_name_nobody_for_sure() -> None:
     ],
 )
 def test_what_is_no_question_is_not_decided(members: dict[str, Any]) -> None:
-    with pytest.raises(NotWellFormed):
+    with pytest.raises(Malformed):
         hook(**members)
 
 

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from auth_jwt.errors import BadSetting, Fault, NotRotated, Reason, UnknownEvent, Unreachable
+from auth_jwt.provisioning import rotation
 from auth_jwt.provisioning.audit import WriteOutcome
 from auth_jwt.provisioning.changes import Key, Table
-from auth_jwt.provisioning.secrets_manager import CURRENT, PENDING, PREVIOUS
+from auth_jwt.provisioning.rotation import KEPT_SECONDS, SETTLE_SECONDS, SigningSecret
+from auth_jwt.provisioning.versions import CURRENT, PENDING, PREVIOUS
 from auth_jwt.runtime.settings import RotationSettings
 from tests.factories import HMAC_KEY, NOW, TAG, a_token, public_pem
 from tests.fakes import LambdaContext
@@ -522,9 +524,9 @@ def test_what_the_old_version_holds_need_not_be_a_secret(scene: Scene) -> None:
 @pytest.mark.parametrize(
     ("age", "pause"),
     [
-        pytest.param(0, app.SETTLE_SECONDS, id="a new row"),
-        pytest.param(app.SETTLE_SECONDS - 1, 1, id="one of two seconds"),
-        pytest.param(app.SETTLE_SECONDS, 0, id="one that has settled"),
+        pytest.param(0, SETTLE_SECONDS, id="a new row"),
+        pytest.param(SETTLE_SECONDS - 1, 1, id="one of two seconds"),
+        pytest.param(SETTLE_SECONDS, 0, id="one that has settled"),
     ],
 )
 def test_nobody_signs_with_a_secret_before_every_reader_can_see_its_row(scene: Scene, age: int, pause: int) -> None:
@@ -608,14 +610,14 @@ def test_after_a_value_without_a_row_was_put_there_a_rotation_lets_the_issuer_in
 @pytest.mark.parametrize(
     ("seconds_ago", "is_there"),
     [
-        pytest.param(app.KEPT_SECONDS - 1, True, id="just not a week ago"),
-        pytest.param(app.KEPT_SECONDS, False, id="a week ago"),
+        pytest.param(KEPT_SECONDS - 1, True, id="just not a week ago"),
+        pytest.param(KEPT_SECONDS, False, id="a week ago"),
     ],
 )
 def test_a_row_of_its_own_is_taken_away_a_week_after_its_end(scene: Scene, seconds_ago: int, is_there: bool) -> None:
     """With a line of audit, as for every write."""
     scene.do("createSecret", "setSecret", "testSecret")
-    scene.office.clock.pass_by(app.SETTLE_SECONDS)
+    scene.office.clock.pass_by(SETTLE_SECONDS)
     scene.office.has_secret(row_of("zero"), secret=OTHER_KEY, end_ts=int(scene.office.clock.now) - seconds_ago)
 
     scene.do("finishSecret")
@@ -629,7 +631,7 @@ def test_a_row_of_its_own_is_taken_away_a_week_after_its_end(scene: Scene, secon
 def test_the_row_of_a_version_that_is_in_use_stays_to_be_seen(scene: Scene) -> None:
     """Its issuer is refused, and the operator is to find out why."""
     scene.do()
-    scene.office.has_secret(row_of("two"), secret=scene.value("two"), end_ts=NOW - 2 * app.KEPT_SECONDS)
+    scene.office.has_secret(row_of("two"), secret=scene.value("two"), end_ts=NOW - 2 * KEPT_SECONDS)
 
     scene.do("finishSecret")
 
@@ -640,7 +642,7 @@ def test_rows_of_others_stay_however_long_ago_they_ended(scene: Scene) -> None:
     """And so does that of the value that was replaced, if others made it."""
     others = {"1": HMAC_KEY, "7": OTHER_KEY, "sm-ZyXwVu-of-another-secret": OTHER_KEY}
     for name, value in others.items():
-        scene.office.has_secret(name, secret=value, end_ts=NOW - 10 * app.KEPT_SECONDS)
+        scene.office.has_secret(name, secret=value, end_ts=NOW - 10 * KEPT_SECONDS)
 
     scene.do()
 
@@ -649,7 +651,7 @@ def test_rows_of_others_stay_however_long_ago_they_ended(scene: Scene) -> None:
 
 def test_a_row_that_somebody_else_takes_away_meanwhile_is_no_failure(scene: Scene) -> None:
     scene.do("createSecret", "setSecret", "testSecret")
-    scene.office.has_secret(row_of("zero"), secret=OTHER_KEY, end_ts=NOW - 2 * app.KEPT_SECONDS)
+    scene.office.has_secret(row_of("zero"), secret=OTHER_KEY, end_ts=NOW - 2 * KEPT_SECONDS)
     key = Key(Table.SECRETS, TAG, row_of("zero"))
     scene.office.tables.before_write = lambda: scene.office.tables.rows.__delitem__(key)
 
@@ -665,7 +667,7 @@ def test_a_secret_that_rotates_every_day_leaves_no_heap_of_rows(scene: Scene) ->
         scene.do(version=f"day {day}")
         scene.office.clock.pass_by(86400)
 
-    assert len(scene.rows) == app.KEPT_SECONDS // 86400 + 2  # the current one, and the one that it replaced
+    assert len(scene.rows) == KEPT_SECONDS // 86400 + 2  # the current one, and the one that it replaced
 
 
 # -- stages -----------------------------------------------------------------------------------------------------------
@@ -801,9 +803,9 @@ def _ask(scene: Scene, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
         actors.append(actor)
         return scene.office.provisioning
 
-    wired = app.Service(RULES, scene.versions, provisioning)
+    wired = app.RotationService(RULES, scene.versions, provisioning)
     monkeypatch.setattr(app, "service", lambda: wired)
-    monkeypatch.setattr(app, "SETTLE_SECONDS", 0)
+    monkeypatch.setattr(rotation, "SETTLE_SECONDS", 0)
 
     def ask(step: object = "createSecret", error: type[Fault] | None = None, **members: object) -> dict[str, Any]:
         event = {"Step": step, "SecretId": ARN, "ClientRequestToken": "two", "RotationToken": "x", **members}
@@ -888,7 +890,7 @@ def test_an_error_of_others_is_not_shown(scene: Scene, ask: Ask, monkeypatch: py
 
 
 def test_no_value_is_in_a_representation(scene: Scene) -> None:
-    secret = app.SigningSecret.from_text(scene.versions.values["one"], TAG)
+    secret = SigningSecret.from_text(scene.versions.values["one"], TAG)
 
     assert HMAC_KEY not in repr(secret) + repr(secret.renew(TAG, OTHER_KEY, "k")) + repr(secret.as_key())
     assert OTHER_KEY not in repr(secret.renew(TAG, OTHER_KEY, "k"))

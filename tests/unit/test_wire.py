@@ -11,7 +11,7 @@ from auth_jwt.http.wire import (
     FORM,
     JSON,
     Ambiguous,
-    NotWellFormed,
+    Malformed,
     ascii_lower,
     bearer_token,
     body_members,
@@ -117,7 +117,7 @@ def test_a_value_without_a_bearer_scheme_is_no_token(values: list[str]) -> None:
     ],
 )
 def test_more_than_one_value_is_not_well_formed(values: list[str]) -> None:
-    with pytest.raises(NotWellFormed, match=r"^more than one Authorization value$"):
+    with pytest.raises(Malformed, match=r"^more than one Authorization value$"):
         bearer_token(values)
 
 
@@ -227,7 +227,7 @@ def test_a_form_is_read(content_type: str) -> None:
     "content_type", ["text/plain", "", "application/xml", "json", "application/json2", "+json/x", "multipart/form-data"]
 )
 def test_a_body_of_another_type_is_not_well_formed(content_type: str) -> None:
-    with pytest.raises(NotWellFormed, match=r"^the Content-Type is neither "):
+    with pytest.raises(Malformed, match=r"^the Content-Type is neither "):
         body_members(b"{}", content_type)
 
 
@@ -261,7 +261,7 @@ def test_a_body_of_another_type_is_not_well_formed(content_type: str) -> None:
     ids=lambda value: ascii(value[:40]),
 )
 def test_a_body_that_is_no_json_object_is_not_well_formed(body: bytes, because: str) -> None:
-    with pytest.raises(NotWellFormed, match=f"^the body {because}$"):
+    with pytest.raises(Malformed, match=f"^the body {because}$"):
         body_members(body, "application/json")
 
 
@@ -333,7 +333,7 @@ def test_a_form_is_read_as_the_url_standard_has_it(body: bytes, members: dict[st
 
 @pytest.mark.parametrize("body", [b"a=1&a=1", b"a=1&b=2&a=3", b"a=1&%61=2", b"a&a", b"%FF=1&%FE=1", b"a+b&a%20b"])
 def test_a_form_that_names_a_member_twice_is_not_well_formed(body: bytes) -> None:
-    with pytest.raises(NotWellFormed, match=r"^the body names a member twice$"):
+    with pytest.raises(Malformed, match=r"^the body names a member twice$"):
         body_members(body, FORM)
 
 
@@ -347,7 +347,7 @@ def test_a_form_that_names_a_member_twice_is_not_well_formed(body: bytes) -> Non
     ],
 )
 def test_json_that_is_sent_as_a_form_is_told_how_to_send_it(body: bytes) -> None:
-    with pytest.raises(NotWellFormed, match=r"looks like JSON: send Content-Type: application/json$"):
+    with pytest.raises(Malformed, match=r"looks like JSON: send Content-Type: application/json$"):
         body_members(body, FORM)
 
 
@@ -367,7 +367,7 @@ def test_a_form_may_have_many_members() -> None:
     ],
 )
 def test_why_a_body_is_refused_is_told_without_its_text(content_type: str, body: bytes) -> None:
-    with pytest.raises(NotWellFormed) as caught:
+    with pytest.raises(Malformed) as caught:
         body_members(body, content_type)
 
     assert "hunter2" not in str(caught.value)

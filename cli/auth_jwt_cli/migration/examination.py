@@ -7,14 +7,16 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from auth_jwt.errors import Flaw
-from auth_jwt.jose.tokens import MAX_TAG_CHARACTERS
-from auth_jwt.models import Columns, Policy, Secret, Unusable, disables, says_what_it_is
+from auth_jwt.credentials import Credential, load_credentials
+from auth_jwt.errors import Flaw, Reason
+from auth_jwt.jose.tokens import unverified_tag
+from auth_jwt.models import Columns, Policy, Profile, Secret, TagRows, Unusable, says_what_it_is
 from auth_jwt.provisioning.changes import Key, Table
 from auth_jwt.provisioning.inspection import SecretRecord, inspected
 from auth_jwt.provisioning.registry import MAX_TIME
 from auth_jwt.provisioning.statements import Statement, in_order, statement_of, weakness_in
 from auth_jwt.provisioning.windows import is_in_milliseconds
+from auth_jwt.rules import denial_by, ever_opens, has_ended, revokes_every_token, usable_profile
 from auth_jwt_cli.migration.findings import RULES, Finding
 from auth_jwt_cli.migration.guessing import why_guessable
 from auth_jwt_cli.migration.intentions import is_disabled_on_purpose
@@ -136,7 +138,7 @@ class Examination:
             secret = Secret.from_row(written, self._judging)
             is_text = isinstance(row.columns.get(self._columns.secret, ""), str | None)
             is_open = secret.is_open(self._now)
-            rests = self._live and secret.end is not None and secret.end <= self._now
+            rests = self._live and has_ended(secret, self._now)
             rules = self._of_ended(secret) if rests else self._of_secret(secret, row.key.tag, is_text=is_text)
             if any(isinstance(key.material, bytes) for key in secret.keys):
                 shared = secret.stored
@@ -154,7 +156,7 @@ class Examination:
         unusable = None if row.key.table is Table.PROFILES else self.stated(row).unusable
         if unusable is None or unusable.flaw is not Flaw.IN_DOUBT:
             return None
-        rule, why, _ = _told(unusable)
+        rule, why, _ = _rule_of(unusable)
         return self._finding(rule, row.key, why, row.place)
 
     def between(self, ledger: Ledger) -> Iterator[Finding]:
@@ -186,7 +188,7 @@ class Examination:
         return Finding(RULES[rule], key.table, key.tag, key.id, why or RULES[rule].why, place)
 
     def _of_tag(self, tag: str) -> Iterator[Found]:
-        if len(tag) > MAX_TAG_CHARACTERS:
+        if tag and denial_by(lambda: unverified_tag({"tag": tag}, "tag")):
             yield Found("tag-too-long")
         if bare := tag.strip():
             if tag != bare:
@@ -198,18 +200,19 @@ class Examination:
 
     def _of_profile(self, row: TargetRow) -> Iterator[Found]:
         columns = self._columns
-        username = row.columns.get(columns.username)
-        if not isinstance(username, str) or not username:
+        profile = Profile.from_row(row.columns, columns, ())
+        enabled, named = replace(profile, disabled=False), replace(profile, username=profile.username or "anybody")
+        if denial_by(lambda: usable_profile(TagRows(enabled))) is Reason.INCOMPLETE_PROFILE:
             yield Found("no-username")
-        elif not _REGISTRABLE.fullmatch(username):
+        elif not _REGISTRABLE.fullmatch(profile.username or ""):
             yield Found("username-not-registrable")
-        disabled = row.columns.get(columns.disabled, False)
-        if disables(disabled) and not (self._live and is_disabled_on_purpose(disabled)):
+        if denial_by(lambda: usable_profile(TagRows(named))) is Reason.DISABLED_PROFILE and not (
+            self._live and is_disabled_on_purpose(row.columns.get(columns.disabled, False))
+        ):
             yield Found("disabled-profile")
-        valid_after = row.columns.get(columns.valid_after, Decimal())
-        if not isinstance(valid_after, Decimal):
+        if revokes_every_token(profile):
             yield Found("valid-after-not-a-number")
-        elif is_in_milliseconds(valid_after):
+        elif isinstance(profile.valid_after, Decimal) and is_in_milliseconds(profile.valid_after):
             yield Found("valid-after-in-milliseconds")
         yield from self._of_credentials(row)
 
@@ -217,14 +220,14 @@ class Examination:
         columns = self._columns
         told_otherwise = (columns.tag, columns.username, columns.disabled, columns.valid_after) if self._live else ()
         for column in dict.fromkeys(credential.column for credential in self._policy.credentials):
-            value = row.columns.get(column)
-            if column in told_otherwise or (isinstance(value, str | bool | Decimal) and value != ""):
+            loaded, unusable = load_credentials((Credential(column, column),), row.columns)
+            if column in told_otherwise or loaded:
                 continue
             words: dict[str, str | None] = {"COLUMN=TEXT": f"{column}=TEXT", "COLUMN": column}
             if column == columns.domain:
                 words = {"--attribute": "--domain", "COLUMN=TEXT": "TEXT", "--remove-attribute": "--no-domain"}
                 words["COLUMN"] = None
-            if value is None or value == "":
+            if not unusable:
                 why = f"Column {column!r}, which LOAD_CREDENTIALS names, is NULL or empty."
                 yield Found("credential-missing", why, words)
             else:
@@ -247,11 +250,11 @@ class Examination:
     def _of_window(self, secret: Secret) -> Iterator[Found]:
         if secret.start is None or secret.end is None:
             yield Found("bound-not-a-number")
-        elif secret.start >= secret.end:
+        elif not ever_opens(secret):
             yield Found("never-opens")
         elif secret.start > MAX_TIME and not is_in_milliseconds(secret.start):
             yield Found("never-opens", "The window begins after the year 5138: are these microseconds?")
-        elif secret.end <= self._now:
+        elif has_ended(secret, self._now):
             yield Found("expired")
         if is_in_milliseconds(secret.start) or is_in_milliseconds(secret.end):
             yield Found("window-in-milliseconds")
@@ -259,7 +262,7 @@ class Examination:
     def _of_key(self, secret: Secret, record: SecretRecord) -> Iterator[Found]:
         stored = secret.stored
         if secret.flaw is not None:
-            yield _told(secret.flaw)
+            yield _rule_of(secret.flaw)
         if not stored or (stored.startswith("\0") and not self._live):
             yield Found("empty-secret")
             return
@@ -268,7 +271,7 @@ class Examination:
         if _holds_private_key(stored):
             yield Found("private-key")
         elif read.unusable is not None:
-            yield _told(read.unusable)
+            yield _rule_of(read.unusable)
         else:
             yield from self._of_keys(secret, record)
             if self._live and secret.flaw is None and not says_what_it_is(secret.algorithms):
@@ -280,7 +283,7 @@ class Examination:
         """Give what is to be said of keys that can be read."""
         if not record.algorithms:
             if secret.flaw is None and record.unusable is not None:
-                yield _told(record.unusable)
+                yield _rule_of(record.unusable)
             return
         stored = secret.stored or ""
         is_text = isinstance(secret.keys[0].material, bytes) and not _is_jwk(stored)
@@ -307,7 +310,7 @@ class Examination:
             yield Found("nul-in-secret")
 
 
-def _told(unusable: Unusable) -> Found:
+def _rule_of(unusable: Unusable) -> Found:
     """Return the rule for a secret that verifies nothing, and its nearer sentence."""
     rule = RULES_OF_FLAWS[unusable.flaw]
     return Found(rule, "" if rule == "reference" else f"The secret verifies nothing here: {unusable.because}.")
@@ -329,20 +332,20 @@ def _is_public(text: str) -> bool:
 
 def _described(text: str) -> list[object]:
     """Return the keys that *text* describes, if it is a JWK or JWKS."""
-    document = _json(text)
-    return _list(document.get("keys", [document])) if isinstance(document, dict) else []
+    document = _parse_json(text)
+    return _as_list(document.get("keys", [document])) if isinstance(document, dict) else []
 
 
-def _list(value: object) -> list[object]:
+def _as_list(value: object) -> list[object]:
     return value if isinstance(value, list) else []
 
 
 def _is_jwk(text: str) -> bool:
-    document = _json(text)
+    document = _parse_json(text)
     return isinstance(document, dict) and not document.keys().isdisjoint({"kty", "keys"})
 
 
-def _json(text: str) -> object:
+def _parse_json(text: str) -> object:
     if not text.lstrip().startswith("{"):
         return None
     try:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from auth_jwt.jose.tokens import MAX_TAG_CHARACTERS
 from auth_jwt.provisioning.changes import Key, Table
 from auth_jwt_cli.migration.live_rules import LIVE_RULES, About, commands_in
 
@@ -196,7 +197,7 @@ _RULES: Final = (
     Rule(
         "tag-too-long",
         _DIFFERENCE,
-        "The tag has more than 128 characters, and no token that names it passes.",
+        f"The tag has more than {MAX_TAG_CHARACTERS} characters, and no token that names it passes.",
         "Give the profile a shorter tag.",
     ),
     Rule(

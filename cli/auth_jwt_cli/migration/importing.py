@@ -28,7 +28,7 @@ _ATTEMPTS: Final = 10
 """How often a batch is compared anew, where others write the same rows."""
 
 
-class Outcome(StrEnum):
+class RowOutcome(StrEnum):
     """What became of a row."""
 
     WRITTEN = "written"
@@ -53,7 +53,7 @@ class Taken:
     """
 
     key: Key
-    outcome: Outcome
+    outcome: RowOutcome
     columns: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
 
@@ -255,14 +255,14 @@ class Import:
         comparison = compared(row, existing, self.columns)
         kept = comparison.kept if self.overwrite else ()
         if existing is None:
-            taken = Taken(row.key, Outcome.WRITTEN)
+            taken = Taken(row.key, RowOutcome.WRITTEN)
         elif not comparison.columns:
-            taken = Taken(row.key, Outcome.UNCHANGED)
+            taken = Taken(row.key, RowOutcome.UNCHANGED)
         elif self.overwrite and comparison.change is not None:
-            taken = Taken(row.key, Outcome.OVERWRITTEN, comparison.columns, kept)
+            taken = Taken(row.key, RowOutcome.OVERWRITTEN, comparison.columns, kept)
         else:
-            taken = Taken(row.key, Outcome.DIFFERENT, comparison.columns, kept)
-        if comparison.change is not None and taken.outcome in (Outcome.WRITTEN, Outcome.OVERWRITTEN):
+            taken = Taken(row.key, RowOutcome.DIFFERENT, comparison.columns, kept)
+        if comparison.change is not None and taken.outcome in (RowOutcome.WRITTEN, RowOutcome.OVERWRITTEN):
             return _Planned(row, comparison.change, taken, comparison.size)
         done.rows.append(taken)
         return None
@@ -274,7 +274,7 @@ class Import:
             if not self.dry_run:
                 self.target.write(table, [plan.change for plan in chunk])
         except (Unreachable, Interrupted):
-            done.rows.extend(Taken(plan.row.key, Outcome.UNKNOWN) for plan in chunk)
+            done.rows.extend(Taken(plan.row.key, RowOutcome.UNKNOWN) for plan in chunk)
             raise
         done.rows.extend(plan.taken for plan in chunk)
 

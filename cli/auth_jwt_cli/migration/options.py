@@ -28,7 +28,7 @@ _MARKS: Final = {"tab": "\t", "backslash": "\\", "comma": ",", "semicolon": ";",
 Command = TypeVar("Command", bound=Callable[..., None])
 
 
-class SourceKind(StrEnum):
+class SourceFormat(StrEnum):
     """The kinds of sources."""
 
     DATABASE = "database"
@@ -77,7 +77,7 @@ class Choice:
     """
 
     named: str | None
-    kind: SourceKind | None
+    kind: SourceFormat | None
     url_file: Path | None
     password_file: Path | None
     ask_password: bool
@@ -112,8 +112,8 @@ class Choice:
 
     def _named(self, named: str) -> Source:
         path = Path(named)
-        kind = self.kind or _kind_of(named, path, self.layout)
-        if kind is SourceKind.DATABASE:
+        kind = self.kind or _format_of(named, path, self.layout)
+        if kind is SourceFormat.DATABASE:
             if not is_database_url(named):
                 named = f"sqlite:///{path.absolute()}"
             if holds_password(named):
@@ -124,12 +124,12 @@ class Choice:
                     USAGE,
                 )
             return self._database(named)
-        if kind is SourceKind.CSV:
+        if kind is SourceFormat.CSV:
             members = csv_members_in(path, self.layout) if path.is_file() else None
             if members is not None:
                 return self._csv(dict.fromkeys(members, path), members)
             return self._csv(csv_files_in(path, self.layout))
-        return self._dump(path) if kind is SourceKind.DUMP else DbTextSource(path, self.layout)
+        return self._dump(path) if kind is SourceFormat.DUMP else DbTextSource(path, self.layout)
 
     def _dump(self, path: Path) -> Source:
         said = self.dialect
@@ -164,30 +164,30 @@ def reads_source(command: Command) -> Command:
     return with_options(command, "choice", _OPTIONS, _choice)
 
 
-def _kind_of(named: str, path: Path, layout: SourceLayout) -> SourceKind:
+def _format_of(named: str, path: Path, layout: SourceLayout) -> SourceFormat:
     """Return which kind of source *named* is, by its looks.
 
     Raises:
         SourceError: there is no such file.
     """
     if is_database_url(named):
-        return SourceKind.DATABASE
+        return SourceFormat.DATABASE
     if path == STANDARD_INPUT:
-        return SourceKind.DUMP
+        return SourceFormat.DUMP
     if path.is_dir():
         if (path / "toc.dat").is_file():
             raise SourceError(
                 f"{named} is an archive of pg_dump (directory format): make SQL of it by `pg_restore -f - {named}`"
             )
         plain = [(path / layout.name_of(table)).is_file() for table in layout.tables]
-        return SourceKind.DBTEXT if any(plain) else SourceKind.CSV
+        return SourceFormat.DBTEXT if any(plain) else SourceFormat.CSV
     if path.exists() and not path.is_file():
-        return SourceKind.DUMP  # a pipe, which must not be looked into beforehand
+        return SourceFormat.DUMP  # a pipe, which must not be looked into beforehand
     if csv_members_in(path, layout) is not None:
-        return SourceKind.CSV
+        return SourceFormat.CSV
     try:
         with path.open("rb") as file:
-            return SourceKind.DATABASE if file.read(len(_SQLITE)) == _SQLITE else SourceKind.DUMP
+            return SourceFormat.DATABASE if file.read(len(_SQLITE)) == _SQLITE else SourceFormat.DUMP
     except OSError as error:
         raise SourceError(f"{named} cannot be read: {error.strerror}") from None
 
@@ -195,7 +195,7 @@ def _kind_of(named: str, path: Path, layout: SourceLayout) -> SourceKind:
 def _choice(  # one parameter for each option
     *,
     source: str | None,
-    source_kind: SourceKind | None,
+    source_kind: SourceFormat | None,
     url_file: Path | None,
     password_file: Path | None,
     ask_password: bool,
@@ -277,7 +277,7 @@ _OPTIONS: Final[dict[str, tuple[Any, object]]] = {
         None,
     ),
     "source_kind": (
-        Annotated[SourceKind | None, typer.Option("--from", help="What SOURCE is, where that cannot be seen.")],
+        Annotated[SourceFormat | None, typer.Option("--from", help="What SOURCE is, where that cannot be seen.")],
         None,
     ),
     "only": (Annotated[OnlyTable | None, typer.Option("--only", help="One of the two tables alone.")], None),

@@ -15,9 +15,9 @@ from typing import IO, Any, Final, Self
 from auth_jwt.provisioning.audit import AuditEntry, WriteOutcome
 from auth_jwt.provisioning.changes import Key, Table
 from auth_jwt_cli.migration.findings import RULES, Finding, Severity
-from auth_jwt_cli.migration.importing import Outcome, Taken
+from auth_jwt_cli.migration.importing import RowOutcome, Taken
 from auth_jwt_cli.migration.progress import Progress
-from auth_jwt_cli.migration.sources import Gap, Reading, SourceError
+from auth_jwt_cli.migration.sources import Gap, SourceError, SourceReading
 from auth_jwt_cli.migration.sources.dumps.dialects import Dialect
 from auth_jwt_cli.output import warn
 from auth_jwt_cli.private_files import replaced
@@ -27,7 +27,7 @@ EXAMPLES: Final = 10
 
 _READ: Final = "read"
 _TOLD_EVERY: Final = 100
-_WRITES: Final = (Outcome.WRITTEN, Outcome.OVERWRITTEN, Outcome.UNKNOWN)
+_WRITES: Final = (RowOutcome.WRITTEN, RowOutcome.OVERWRITTEN, RowOutcome.UNKNOWN)
 
 
 class ReportFile:
@@ -142,9 +142,9 @@ class ImportRecord:
 
     def refused(self, finding: Finding) -> None:
         """See `Recorder`."""
-        self._count(finding.table, Outcome.REFUSED)
+        self._count(finding.table, RowOutcome.REFUSED)
         self.refusals.add(finding)
-        self._report.line({"outcome": Outcome.REFUSED.value, **finding.as_json()})
+        self._report.line({"outcome": RowOutcome.REFUSED.value, **finding.as_json()})
 
     def flagged(self, finding: Finding) -> None:
         """See `Recorder`."""
@@ -153,16 +153,16 @@ class ImportRecord:
 
     def repeated(self, key: Key) -> None:
         """See `Recorder`."""
-        self._count(key.table, Outcome.REPEATED)
-        self._report.line({"outcome": Outcome.REPEATED.value, **_members(key)})
+        self._count(key.table, RowOutcome.REPEATED)
+        self._report.line({"outcome": RowOutcome.REPEATED.value, **_members(key)})
 
     def taken(self, row: Taken) -> None:
         """See `Recorder`."""
         self._count(row.key.table, row.outcome)
-        self.kept += row.outcome is Outcome.OVERWRITTEN and bool(row.kept)
-        if row.outcome is Outcome.DIFFERENT and len(self.different) < EXAMPLES:
+        self.kept += row.outcome is RowOutcome.OVERWRITTEN and bool(row.kept)
+        if row.outcome is RowOutcome.DIFFERENT and len(self.different) < EXAMPLES:
             self.different.append(row)
-        if row.outcome in (Outcome.DIFFERENT, Outcome.OVERWRITTEN, Outcome.UNKNOWN):
+        if row.outcome in (RowOutcome.DIFFERENT, RowOutcome.OVERWRITTEN, RowOutcome.UNKNOWN):
             differing = {"columns": list(row.columns)} if row.columns else {}
             self._report.line({"outcome": row.outcome.value, **_members(row.key), **differing})
         if self._audit is not None and row.outcome in _WRITES:
@@ -177,14 +177,14 @@ class ImportRecord:
     @property
     def is_alike(self) -> bool:
         """Whether no row of the table is still other than the source's."""
-        return not self.total(Outcome.DIFFERENT) and not self.kept
+        return not self.total(RowOutcome.DIFFERENT) and not self.kept
 
     def total(self, outcome: str) -> int:
         """Return how many rows of both tables that became of."""
         return sum(counts[outcome] for counts in self.counts.values())
 
     def _entry(self, row: Taken) -> AuditEntry:
-        outcome = WriteOutcome.UNKNOWN if row.outcome is Outcome.UNKNOWN else WriteOutcome.DONE
+        outcome = WriteOutcome.UNKNOWN if row.outcome is RowOutcome.UNKNOWN else WriteOutcome.DONE
         what = "profile" if row.key.table is Table.PROFILES else "secret"
         written = [name for name in row.columns if name not in row.kept]
         details = {"columns": written} if written else {}
@@ -194,7 +194,7 @@ class ImportRecord:
         self.counts.setdefault(table, Counter())[str(what)] += 1
 
     def _show(self) -> None:
-        read, written = self.total(_READ), self.total(Outcome.WRITTEN) + self.total(Outcome.OVERWRITTEN)
+        read, written = self.total(_READ), self.total(RowOutcome.WRITTEN) + self.total(RowOutcome.OVERWRITTEN)
         self._progress.update(self._fraction, f"{read} rows read, {written} written")
 
 
@@ -219,7 +219,7 @@ class ImportSummary:
     record: ImportRecord
     source: str
     tables: tuple[Table, ...]
-    reading: Reading | None
+    reading: SourceReading | None
     gaps: Sequence[Gap]
     dry_run: bool
     interrupted: bool
@@ -232,7 +232,7 @@ class ImportSummary:
     def is_complete(self) -> bool:
         """Whether the tables hold every row of the source, or would but for a dry run."""
         ended = self.interrupted or self.problem is not None
-        return not ended and not self.gaps and not self.record.total(Outcome.REFUSED) and self.record.is_alike
+        return not ended and not self.gaps and not self.record.total(RowOutcome.REFUSED) and self.record.is_alike
 
     @property
     def outcome(self) -> WriteOutcome:
@@ -268,13 +268,13 @@ class ImportSummary:
             parts = [f"{number} {self._word(what)}" for what, number in counts.items() if number or what == _READ]
             yield f"{table.value}: {', '.join(parts)}"
         yield from _shown("Refused", record.refusals)
-        if record.total(Outcome.DIFFERENT):
+        if record.total(RowOutcome.DIFFERENT):
             yield ""
-            yield f"Different in the table, and left alone: {record.total(Outcome.DIFFERENT)}"
+            yield f"Different in the table, and left alone: {record.total(RowOutcome.DIFFERENT)}"
             yield "  --overwrite takes what the source has, but for what would undo a closing or a revocation."
             for row in record.different:
                 yield f"  {_place(row.key.table, row.key.tag, row.key.id)}: {', '.join(row.columns)}"
-            yield from _more(record.total(Outcome.DIFFERENT), len(record.different))
+            yield from _more(record.total(RowOutcome.DIFFERENT), len(record.different))
         yield from _shown("Taken along, but look at them", record.flags)
         yield from shown_gaps(self.gaps)
         yield ""
@@ -307,12 +307,12 @@ class ImportSummary:
 
     def _counts(self, table: Table) -> dict[str, int]:
         counts = self.record.counts[table]
-        return {what: counts[what] for what in (_READ, *(str(outcome) for outcome in Outcome))}
+        return {what: counts[what] for what in (_READ, *(str(outcome) for outcome in RowOutcome))}
 
     def _word(self, what: str) -> str:
-        if self.dry_run and what in (Outcome.WRITTEN, Outcome.OVERWRITTEN):
+        if self.dry_run and what in (RowOutcome.WRITTEN, RowOutcome.OVERWRITTEN):
             return f"would be {what}"
-        return {Outcome.UNKNOWN: "perhaps written"}.get(what, what)  # type: ignore[call-overload, no-any-return]
+        return {RowOutcome.UNKNOWN: "perhaps written"}.get(what, what)  # type: ignore[call-overload, no-any-return]
 
 
 def shown_findings(counts: FindingCounts) -> Iterable[str]:
@@ -330,7 +330,7 @@ def shown_findings(counts: FindingCounts) -> Iterable[str]:
         yield f"  Remedy: {examples[0].remedy}"
 
 
-def shown_reading(reading: Reading | None) -> Iterable[str]:
+def shown_reading(reading: SourceReading | None) -> Iterable[str]:
     """Give how a source was read as lines of text."""
     if reading is not None:
         whose = "as SQL" if reading.dialect is None else f"as SQL of {Dialect(reading.dialect).label}"

@@ -96,7 +96,7 @@ class Translation:
                 why = "Its secret is a number, a boolean, or of bytes that are no UTF-8 text."
                 raise Unstorable(Finding(RULES["not-text"], row.table, tag, identifier or None, why, row.place))
         key = Key(row.table, tag, identifier or None)
-        _check_size(key, found, row.place)
+        _check_item_size(key, found, row.place)
         return TargetRow(key, found, row.place)
 
     def _tag_column(self, table: Table) -> str:
@@ -192,10 +192,10 @@ class Translation:
 
 def size_of(columns: Row) -> int:
     """Return how many bytes DynamoDB counts for an item of these *columns*; of numbers rather more than fewer."""
-    return sum(len(name.encode("utf-8")) + _size(value) for name, value in columns.items())
+    return sum(len(name.encode("utf-8")) + _bytes_of(value) for name, value in columns.items())
 
 
-def _size(value: Any) -> int:  # noqa: ANN401 - a natural value
+def _bytes_of(value: Any) -> int:  # noqa: ANN401 - a natural value
     if isinstance(value, str):
         return len(value.encode("utf-8"))
     if isinstance(value, Decimal):
@@ -205,7 +205,7 @@ def _size(value: Any) -> int:  # noqa: ANN401 - a natural value
     return 1
 
 
-def _check_size(key: Key, columns: Row, place: str) -> None:
+def _check_item_size(key: Key, columns: Row, place: str) -> None:
     problem = None
     if len(key.tag.encode("utf-8")) > MAX_TAG_BYTES:
         problem = f"Its tag has more than {MAX_TAG_BYTES} bytes."

@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 from auth_jwt.errors import Stale
-from auth_jwt.http.wire import NotWellFormed
+from auth_jwt.http.wire import Malformed
 
 _ENTITY_TAGS: Final = re.compile(r'(?:[ \t,]*(?:W/)?"[^"]*")+[ \t,]*')
 _STRONG: Final = re.compile(r'(W/)?"([^"]*)"')
@@ -43,7 +43,7 @@ def version_to_match(if_match: str | None, current: Callable[[], str]) -> str | 
         current: reads the present version; raises `NotFound` if there is no resource, because then no condition holds.
 
     Raises:
-        NotWellFormed: the value is not a list of entity tags.
+        Malformed: the value is not a list of entity tags.
         Stale: it names other versions only. A weak tag never matches.
     """
     if if_match is None:
@@ -52,7 +52,7 @@ def version_to_match(if_match: str | None, current: Callable[[], str]) -> str | 
     if if_match.strip() == "*":
         return None
     if not _ENTITY_TAGS.fullmatch(if_match):
-        raise NotWellFormed('If-Match is neither "*" nor a list of entity tags in double quotes')
+        raise Malformed('If-Match is neither "*" nor a list of entity tags in double quotes')
     if ("", version) not in _STRONG.findall(if_match):
         raise Stale("If-Match does not name the present version: look at the profile again")
     return version
@@ -67,7 +67,7 @@ def key_of(cursor: str | None) -> str | None:
     """Return the key in a *cursor*.
 
     Raises:
-        NotWellFormed: this API did not make the cursor.
+        Malformed: this API did not make the cursor.
     """
     if cursor is None:
         return None
@@ -76,5 +76,5 @@ def key_of(cursor: str | None) -> str | None:
     except ValueError:
         key = ""
     if not key or cursor_of(key) != cursor:
-        raise NotWellFormed("cursor is not the `next` of an earlier page")
+        raise Malformed("cursor is not the `next` of an earlier page")
     return key

@@ -12,7 +12,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 
 from admin_api.bodies import MEMBERS
 from auth_jwt.errors import Conflict, Invalid, NotAudited, NotFound, Stale, Unreachable
-from auth_jwt.http.wire import NotWellFormed, problem
+from auth_jwt.http.wire import Malformed, problem
 
 PROBLEM_JSON: Final = "application/problem+json"
 RETRY_AFTER_SECONDS: Final = 1
@@ -55,7 +55,7 @@ FAULT: Final = Kind("fault", HTTPStatus.INTERNAL_SERVER_ERROR)
 
 _KINDS: Final[tuple[tuple[type[Exception], Kind], ...]] = (
     (RequestValidationError, INVALID_REQUEST),
-    (NotWellFormed, INVALID_REQUEST),
+    (Malformed, INVALID_REQUEST),
     (Invalid, INVALID_VALUE),
     (NotFound, NOT_FOUND),
     (NotFoundError, UNKNOWN_PATH),
@@ -122,7 +122,7 @@ def answer_to(error: Exception, request_id: str, *, is_write: bool) -> Response[
 def _members_of(error: Exception, kind: Kind, *, is_write: bool) -> dict[str, Any]:
     if isinstance(error, RequestValidationError):
         return {"errors": _flaws_of(error)}
-    if kind in _SHOWN or isinstance(error, NotWellFormed | RejectedRequest):
+    if kind in _SHOWN or isinstance(error, Malformed | RejectedRequest):
         return {"detail": str(error)}
     if isinstance(error, NotAudited):
         return {"detail": "the write happened or may have happened, but has no audit line: look before you repeat it"}

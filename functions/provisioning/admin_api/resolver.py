@@ -15,7 +15,7 @@ from admin_api import profiles, revocations, secrets, tokens
 from admin_api.document import add_server, document_of, swagger_page
 from admin_api.problems import UNKNOWN_PARAMETER, WrongMethod, answer_to
 from admin_api.visit import Visit, visit_of
-from auth_jwt.http.wire import JSON, NotWellFormed
+from auth_jwt.http.wire import JSON, Malformed
 from auth_jwt.jose.tokens import strict_json_object
 
 ROUTERS: Final = (profiles.router, secrets.router, tokens.router, revocations.router)
@@ -104,12 +104,12 @@ def strict_body(text: str) -> dict[str, Any]:
     """Read a body as one JSON object without duplicate members.
 
     Raises:
-        NotWellFormed: the body is not such an object.
+        Malformed: the body is not such an object.
     """
     try:
         return strict_json_object(text)
     except ValueError:
-        raise NotWellFormed("the body is not a well-formed JSON object, or names a member twice") from None
+        raise Malformed("the body is not a well-formed JSON object, or names a member twice") from None
 
 
 def _note_operation(app: APIGatewayRestResolver, next_middleware: NextMiddleware) -> Response[Any]:

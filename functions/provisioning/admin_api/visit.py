@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
 from aws_lambda_powertools.event_handler.router import APIGatewayRouter
 
 from admin_api.problems import FORBIDDEN, TOO_LARGE, WRONG_MEDIA_TYPE, RejectedRequest
-from auth_jwt.http.wire import JSON, NotWellFormed, values_of
+from auth_jwt.http.wire import JSON, Malformed, values_of
 from auth_jwt.models import Report
 from auth_jwt.provisioning import Provisioning
 from auth_jwt.provisioning.audit import AuditEntry
@@ -114,7 +114,7 @@ def normalize_event(event: Mapping[str, Any], path: str) -> dict[str, Any]:
 
     Raises:
         RejectedRequest: the body is too large, or has another media type than JSON.
-        NotWellFormed: the body is not base64 of UTF-8, though `isBase64Encoded` says so.
+        Malformed: the body is not base64 of UTF-8, though `isBase64Encoded` says so.
     """
     body = event.get("body") or None
     if body is not None and len(str(body)) > MAX_BODY_CHARACTERS:
@@ -126,7 +126,7 @@ def normalize_event(event: Mapping[str, Any], path: str) -> dict[str, Any]:
         try:
             body = base64.b64decode(str(body), validate=True).decode("utf-8")
         except ValueError:
-            raise NotWellFormed("isBase64Encoded is true, but the body is not base64 of UTF-8 text") from None
+            raise Malformed("isBase64Encoded is true, but the body is not base64 of UTF-8 text") from None
     conditions = _header("if-match", event)
     headers = {"If-Match": [", ".join(conditions)]} if conditions else {}
     replaced = {"path": path, "headers": {}, "multiValueHeaders": headers, "body": body, "isBase64Encoded": False}

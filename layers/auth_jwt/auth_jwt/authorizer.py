@@ -21,6 +21,7 @@ from auth_jwt.rules import (
     expires_at,
     open_secrets,
     same_domain,
+    same_user,
     signing_secret,
     token_id,
     usable_profile,
@@ -88,7 +89,7 @@ class Authorizer:
         answer, profile = self._decide(report.tag, jws, claims, now, deadline, report)
         if self.revocations is not None and self.revocations.is_revoked(report.tag, token_id(claims), deadline):
             raise Denied(Reason.REVOKED_TOKEN)
-        if from_user is not None and from_user != answer.sip_username:
+        if from_user is not None and not same_user(from_user, answer.sip_username):
             raise Denied(Reason.USERNAME_MISMATCH)
         if from_domain is not None and not same_domain(from_domain, profile.domain):
             raise Denied(Reason.DOMAIN_MISMATCH)

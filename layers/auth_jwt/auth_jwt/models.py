@@ -129,7 +129,7 @@ class Secret:
             flaw=_find_flaw(row, columns, algorithms),
         )
 
-    def is_open(self, now: float) -> bool:
+    def is_open(self, now: float | Decimal) -> bool:
         """Tell whether *now* lies in the window `start <= now < end`. A window without a bound is never open."""
         return self.start is not None and self.end is not None and self.start <= now < self.end
 

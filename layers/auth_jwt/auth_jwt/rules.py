@@ -4,16 +4,19 @@
 only when all secrets have failed is the signature bad. No claim is checked before a secret has verified the token.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from math import floor
-from typing import Any, Final, TypeGuard
+from math import floor, inf
+from typing import Any, Final, Literal, TypeGuard
 
 from auth_jwt.errors import Denied, Flaw, Reason
 from auth_jwt.http.wire import ascii_lower
 from auth_jwt.jose.signatures import fits, is_signed_by, is_too_short, kids_differ
 from auth_jwt.jose.tokens import UnverifiedJws
 from auth_jwt.models import MAX_JTI_BYTES, Policy, Profile, Report, Secret, TagRows, Unusable
+
+Obstacle = Literal["unusable", "kid", "algorithm", "kid of its key", "size"]
+"""What keeps `signing_secret` from trying a secret."""
 
 _TIME_CLAIMS: Final = ("exp", "nbf", "iat")
 _NUMBERS: Final = (int, float)  # exact types: `bool` is a subclass of `int`, and JSON's booleans are not numbers
@@ -60,13 +63,41 @@ def signing_secret(
     report.unusable_secrets = unusable
     algorithm, kid = jws.algorithm, jws.kid
     for secret in secrets:
-        if secret.unusable is not None or kids_differ(kid, secret.kid):
+        if is_passed_over(secret, kid):
             continue
         if is_signed_by(jws, secret.keys, min_hmac_key_bytes):
             return secret
         if any(fits(key, algorithm, kid) and is_too_short(key, algorithm, min_hmac_key_bytes) for key in secret.keys):
             unusable[secret.id] = str(Unusable(Flaw.TOO_SHORT, f"too short for {algorithm}"))
     raise Denied(Reason.BAD_SIGNATURE)
+
+
+def is_passed_over(secret: Secret, kid: str | None) -> bool:
+    """Tell whether *secret* is not tried, whatever its keys are, for a token with this *kid*."""
+    return secret.unusable is not None or kids_differ(kid, secret.kid)
+
+
+def obstacle_to(secret: Secret, jws: UnverifiedJws, min_hmac_key_bytes: int | None) -> Obstacle | None:
+    """Return what keeps `signing_secret` from trying *secret* for *jws*, or None if it tries one of its keys."""
+    algorithm, kid = jws.algorithm, jws.kid
+    if is_passed_over(secret, kid):
+        return "kid" if secret.unusable is None else "unusable"
+    if not any(fits(key, algorithm, None) for key in secret.keys):
+        return "algorithm"
+    fitting = [key for key in secret.keys if fits(key, algorithm, kid)]
+    if not fitting:
+        return "kid of its key"
+    return "size" if all(is_too_short(key, algorithm, min_hmac_key_bytes) for key in fitting) else None
+
+
+def ever_opens(secret: Secret) -> bool:
+    """Tell whether the window of *secret* is open at any time. If so, it is open at its start."""
+    return secret.start is not None and secret.is_open(secret.start)
+
+
+def has_ended(secret: Secret, now: float) -> bool:
+    """Tell whether the window of *secret* has an end, and *now*, in UNIX seconds, is not before it."""
+    return secret.end is not None and secret.end <= now
 
 
 def check_claims(claims: Mapping[str, Any], policy: Policy, now: float) -> None:
@@ -122,6 +153,20 @@ def check_time_of_issue(profile: Profile, claims: dict[str, Any]) -> None:
         raise Denied(Reason.REVOKED_TOKEN)
 
 
+def revokes_every_token(profile: Profile) -> bool:
+    """Tell whether the profile's `tokens_valid_after` denies all tokens, whenever they were issued."""
+    return denial_by(lambda: check_time_of_issue(profile, {"iat": inf})) is not None
+
+
+def denial_by(check: Callable[[], object]) -> Reason | None:
+    """Return the reason for which *check* denies, or None if it does not deny."""
+    try:
+        check()
+    except Denied as denied:
+        return denied.reason
+    return None
+
+
 def token_id(claims: dict[str, Any]) -> str:
     """Return the token's `jti`, which tells it from other tokens of its tag.
 
@@ -135,6 +180,11 @@ def token_id(claims: dict[str, Any]) -> str:
     if len(jti.encode()) > MAX_JTI_BYTES:
         raise Denied(Reason.MALFORMED_CLAIM)
     return jti
+
+
+def same_user(asked: str, own: str | None) -> bool:
+    """Tell whether the SIP user *asked* is the profile's *own*. Case counts (RFC 3261, section 19.1.4)."""
+    return asked == own
 
 
 def same_domain(asked: str, own: str | None) -> bool:

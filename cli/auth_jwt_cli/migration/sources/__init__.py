@@ -55,7 +55,7 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class SourceReading:
     """How a source was read, where there are several ways.
 
     Attributes:
@@ -85,7 +85,7 @@ class Source(Protocol):
         ...
 
     @property
-    def reading(self) -> Reading | None:
+    def reading(self) -> SourceReading | None:
         """How it was read the last time, where there are several ways."""
         return None
 

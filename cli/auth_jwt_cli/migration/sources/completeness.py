@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from auth_jwt.provisioning.changes import Table
 from auth_jwt_cli.migration.layout import SourceLayout
-from auth_jwt_cli.migration.sources import Gap, Reading, Source, SourceRow
+from auth_jwt_cli.migration.sources import Gap, Source, SourceReading, SourceRow
 
 
 class CheckedSource(Source):
@@ -32,7 +32,7 @@ class CheckedSource(Source):
         return self._source.fraction
 
     @property
-    def reading(self) -> Reading | None:
+    def reading(self) -> SourceReading | None:
         """See `Source`."""
         return self._source.reading
 

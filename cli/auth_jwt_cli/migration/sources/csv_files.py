@@ -133,7 +133,7 @@ class CsvSource(Source):
     def _rows_of(self, table: Table) -> Generator[SourceRow]:
         path, member = self._files[table], self._members.get(table)
         with self._progress.opened(path, member=member, encoding=self._form.wide_encoding) as file:
-            yield from _Reading(table, path, self._form, self._layout).rows(file, self._columns.get(table))
+            yield from _CsvReading(table, path, self._form, self._layout).rows(file, self._columns.get(table))
 
     def _check_order(self) -> None:
         """Check what the command line says of columns, before any row is told of by its tag.
@@ -191,7 +191,7 @@ def _names_of(table: str) -> tuple[str, ...]:
     return tuple(f"{table}{ending}" for ending in (".csv", ".tsv", ".txt"))
 
 
-class _Reading:
+class _CsvReading:
     """One pass over a file."""
 
     def __init__(self, table: Table, path: Path, form: CsvForm, layout: SourceLayout) -> None:

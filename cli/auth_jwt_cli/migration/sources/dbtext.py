@@ -69,7 +69,7 @@ def _rows(table: Table, path: Path, file: BufferedIOBase) -> Iterator[SourceRow]
             continue
         place = f"line {number}"
         try:
-            values = _fields(octets, columns)
+            values = _split_fields(octets, columns)
         except ValueError as flaw:
             yield SourceRow(table, place, flaw=str(flaw))
         else:
@@ -89,7 +89,7 @@ def _columns(path: Path, line: bytes) -> dict[str, str]:
     return columns
 
 
-def _fields(octets: bytes, columns: dict[str, str]) -> dict[str, object]:
+def _split_fields(octets: bytes, columns: dict[str, str]) -> dict[str, object]:
     fields = []
     position, more = 0, True
     while more:
@@ -100,10 +100,12 @@ def _fields(octets: bytes, columns: dict[str, str]) -> dict[str, object]:
         more, position = bool(match[2]), match.end()
     if len(fields) != len(columns):
         raise ValueError(f"{len(fields)} fields for {len(columns)} columns")
-    return {name: _value(name, kind, field) for (name, kind), field in zip(columns.items(), fields, strict=True)}
+    return {
+        name: _convert_field(name, kind, field) for (name, kind), field in zip(columns.items(), fields, strict=True)
+    }
 
 
-def _value(name: str, kind: str, field: bytes) -> object:
+def _convert_field(name: str, kind: str, field: bytes) -> object:
     if not field:
         return None
     if kind in "ilt":

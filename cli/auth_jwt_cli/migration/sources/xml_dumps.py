@@ -44,7 +44,7 @@ def rows_of_xml(file: Opened, layout: SourceLayout) -> Iterator[SourceRow]:
     Raises:
         SourceError: it is not XML to the end, something else than a dump, or lacks a table.
     """
-    reading = _Reading(layout)
+    reading = _XmlReading(layout)
     for text in _texts(file):
         for number, part in enumerate(_DOCUMENTS.split(text)):
             reading.feed(part, begins=number > 0)
@@ -99,7 +99,7 @@ def _octets_of(text: str) -> bytes:
     return b"".join([*pieces, text[position:].encode()])
 
 
-class _Reading:
+class _XmlReading:
     """One pass over a file, of one document or, where `mysql` was given several statements, of more."""
 
     def __init__(self, layout: SourceLayout) -> None:
@@ -217,7 +217,7 @@ class _Reading:
             self._field = attributes.get("name", ""), attributes
             self._text = []
 
-    _BEGINS: Final[Mapping[str, Callable[["_Reading", Mapping[str, str]], None]]] = {
+    _BEGINS: Final[Mapping[str, Callable[["_XmlReading", Mapping[str, str]], None]]] = {
         "resultset": _begin_results,
         "database": _begin_schema,
         "table_structure": _begin_structure,
@@ -234,7 +234,9 @@ class _Reading:
         self._open.pop()
         if name == "field" and self._field is not None and self._table is not None:
             column, attributes = self._field
-            self._values[column] = _value("".join(self._text), attributes, self._types.get(self._table, {}).get(column))
+            self._values[column] = _convert_text(
+                "".join(self._text), attributes, self._types.get(self._table, {}).get(column)
+            )
             self._field = None
         elif name == "row" and self._table is not None:
             self._number[self._table] += 1
@@ -253,7 +255,7 @@ def _refuse_declarations(*_: object) -> None:
     raise SourceError("the XML has a DOCTYPE, which no dump has: it is not read")
 
 
-def _value(text: str, attributes: Mapping[str, str], declared: str | None) -> object:
+def _convert_text(text: str, attributes: Mapping[str, str], declared: str | None) -> object:
     """Return what a field holds, by the type that its column is declared of, if any."""
     if attributes.get(_NIL) == "true":
         return None
@@ -271,11 +273,11 @@ def _value(text: str, attributes: Mapping[str, str], declared: str | None) -> ob
         if (width := _BIT.match(declared)) is not None:
             return bits_of_octets(octets, int(width[1]))
         if _NUMERIC.match(declared):
-            return _number(text)
+            return _parse_number(text)
     return octets if kind in ("hexBinary", "base64Binary") else text_of(octets)
 
 
-def _number(text: str) -> object:
+def _parse_number(text: str) -> object:
     try:
         return int(text) if text.lstrip("-").isdecimal() and len(text) < _LONG else Decimal(text)
     except InvalidOperation:

@@ -35,7 +35,7 @@ _PORTS: Final = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
-class HttpAnswer:
+class AwsAnswer:
     """An HTTP answer. A redirect is an answer like any other: it is not followed."""
 
     status: int
@@ -90,7 +90,7 @@ class Connections:
     def __del__(self) -> None:
         self._forget()
 
-    def ask(self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> HttpAnswer:
+    def ask(self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> AwsAnswer:
         """Send a request and return the server's answer.
 
         The server may have closed a kept connection. When that shows before the first byte of the answer, the request
@@ -167,7 +167,7 @@ class Connections:
                 failure = error
         raise failure
 
-    def _exchange(self, connection: socket.socket, question: bytes, wait: "_Wait") -> HttpAnswer:
+    def _exchange(self, connection: socket.socket, question: bytes, wait: "_Wait") -> AwsAnswer:
         incoming = _Incoming(connection, wait)
         keep = False
         failure: type[Unreachable] = Unreachable
@@ -182,7 +182,7 @@ class Connections:
             # An answer without a stated length ends with the connection: whether it is whole, nobody can tell.
             if response.chunked or response.length == 0:
                 keep = not response.will_close
-                return HttpAnswer(response.status, response.headers, body)
+                return AwsAnswer(response.status, response.headers, body)
             cause = "IncompleteRead"
         except (OSError, HTTPException, ValueError) as error:
             cause = type(error).__name__

@@ -14,7 +14,7 @@ from math import floor
 from typing import Any, Final
 
 from auth_jwt.errors import Denied, Reason
-from auth_jwt.http.wire import Ambiguous, NotWellFormed, ascii_lower
+from auth_jwt.http.wire import Ambiguous, Malformed, ascii_lower
 
 DENIAL: Final = '{"status":"fail","msg":"not authorized","code":-1}'
 
@@ -55,11 +55,11 @@ class Hook:
         In a REGISTER, both From and To name the user, since To is what is registered. In other requests From does.
 
         Raises:
-            NotWellFormed: a member has the wrong type, or no member names the SIP user that the request acts as.
+            Malformed: a member has the wrong type, or no member names the SIP user that the request acts as.
         """
         method, seconds = _text(members, "method"), _seconds(members)
         if method is None:
-            raise NotWellFormed("method is needed")
+            raise Malformed("method is needed")
         token, username = _text(members, "jwt_token"), _text(members, "username")
         headers = _headers(members)
         named = [_party(headers[name]) for name in ("from", "to")[: 2 if method == _REGISTER else 1]] if headers else []
@@ -70,7 +70,7 @@ class Hook:
         elif username is not None:
             users.add(username)
         if not users:
-            raise NotWellFormed("headers, or username beside jwt_token, are needed: they say who the request acts as")
+            raise Malformed("headers, or username beside jwt_token, are needed: they say who the request acts as")
         if realm := _text(members, "realm"):
             domains.add(ascii_lower(realm))
         return cls(
@@ -113,7 +113,7 @@ def permission(authorized_json: str, seconds: int | None) -> str:
 def _text(members: Mapping[str, Any], name: str) -> str | None:
     value = members.get(name)
     if name in members and not isinstance(value, str):
-        raise NotWellFormed(f"{name} is not a string")
+        raise Malformed(f"{name} is not a string")
     return value
 
 
@@ -121,7 +121,7 @@ def _seconds(members: Mapping[str, Any]) -> float | None:
     """Return the member `expires`. It is null in a request that does not register."""
     value = members.get("expires")
     if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-        raise NotWellFormed("expires is neither a number nor null")
+        raise Malformed("expires is neither a number nor null")
     return value
 
 
@@ -131,9 +131,9 @@ def _headers(members: Mapping[str, Any]) -> Mapping[str, Any]:
         return {}
     headers = members["headers"]
     if not isinstance(headers, dict) or not all(isinstance(headers.get(name), str) for name in ("from", "to")):
-        raise NotWellFormed("headers is not an object with the strings from and to")
+        raise Malformed("headers is not an object with the strings from and to")
     if isinstance(headers, Ambiguous):
-        raise NotWellFormed("headers names a member twice")
+        raise Malformed("headers names a member twice")
     return headers
 
 

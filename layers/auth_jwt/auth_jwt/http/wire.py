@@ -29,7 +29,7 @@ _MAX_LEVELS: Final = 256  # of nesting, since the decoder recurses
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[][{}]', re.DOTALL)
 
 
-class NotWellFormed(ValueError):
+class Malformed(ValueError):
     """The request is malformed. The message tells the developer of a frontend why, and quotes no value."""
 
 
@@ -48,10 +48,10 @@ def bearer_token(values: Sequence[str]) -> str | None:
         The token; empty text when nothing follows the scheme. None when there is no value, or its scheme is not Bearer.
 
     Raises:
-        NotWellFormed: there is more than one value, or values are joined by commas.
+        Malformed: there is more than one value, or values are joined by commas.
     """
     if len(values) > 1 or (values and "," in values[0] and _is_several(values[0])):
-        raise NotWellFormed("more than one Authorization value")
+        raise Malformed("more than one Authorization value")
     if not values:
         return None
     scheme, _, token = values[0].strip(" \t").replace("\t", " ").partition(" ")
@@ -107,7 +107,7 @@ def body_members(body: bytes, content_type: str) -> dict[str, Any]:
     a member twice is `Ambiguous`.
 
     Raises:
-        NotWellFormed: the body is neither JSON nor a form, or is not an object, or names a member twice.
+        Malformed: the body is neither JSON nor a form, or is not an object, or names a member twice.
     """
     if not body:
         return {}
@@ -115,15 +115,15 @@ def body_members(body: bytes, content_type: str) -> dict[str, Any]:
     if media_type == FORM:
         return _form_members(body)
     if media_type != JSON and not media_type.endswith("+json"):
-        raise NotWellFormed(f"the Content-Type is neither {JSON} nor {FORM}")
+        raise Malformed(f"the Content-Type is neither {JSON} nor {FORM}")
     try:
         members = _json_value(body.decode("utf-8").removeprefix(_BYTE_ORDER_MARK))
     except ValueError:
-        raise NotWellFormed("the body is not well-formed JSON") from None
+        raise Malformed("the body is not well-formed JSON") from None
     if not isinstance(members, dict):
-        raise NotWellFormed("the body is not a JSON object")
+        raise Malformed("the body is not a JSON object")
     if isinstance(members, Ambiguous):
-        raise NotWellFormed(_TWICE)
+        raise Malformed(_TWICE)
     return members
 
 
@@ -169,9 +169,9 @@ def _form_members(body: bytes) -> dict[str, Any]:
             continue
         name, _, value = map(_form_text, pair.partition(b"="))
         if not members and name.lstrip(f" \t\r\n{_BYTE_ORDER_MARK}").startswith("{"):
-            raise NotWellFormed(f"the body is sent as a form and looks like JSON: send Content-Type: {JSON}")
+            raise Malformed(f"the body is sent as a form and looks like JSON: send Content-Type: {JSON}")
         if name in members:
-            raise NotWellFormed(_TWICE)
+            raise Malformed(_TWICE)
         members[name] = value
     return members
 

@@ -16,6 +16,7 @@ from auth_jwt.jose.keys import VerificationKey
 from auth_jwt.jose.signatures import usable_algorithms
 from auth_jwt.models import Policy, Secret, Unusable
 from auth_jwt.provisioning.statements import in_order
+from auth_jwt.rules import ever_opens, has_ended
 
 _SALT: Final = b"auth_jwt fingerprint"
 
@@ -124,12 +125,14 @@ def _flaw_of(secret: Secret, algorithms: tuple[str, ...], policy: Policy, now: f
         return secret.unusable
     if not algorithms:
         return _why_no_algorithm(secret, policy)
+    if ever_opens(secret):
+        return None
     for bound, name in ((secret.start, "start"), (secret.end, "end")):
         if bound is None:
             return Unusable(Flaw.NEVER_OPENS, f"the {name} of its window is not a number, so it never opens")
-    if secret.start is not None and secret.end is not None and now < secret.end <= secret.start:
-        return Unusable(Flaw.NEVER_OPENS, "its window ends before it starts, so it never opens")
-    return None
+    if has_ended(secret, now):
+        return None
+    return Unusable(Flaw.NEVER_OPENS, "its window ends before it starts, so it never opens")
 
 
 def _why_no_algorithm(secret: Secret, policy: Policy) -> Unusable:
@@ -147,7 +150,7 @@ def _state_of(secret: Secret, flaw: Unusable | None, now: float) -> SecretState:
         return SecretState.UNUSABLE
     if secret.is_open(now):
         return SecretState.OPEN
-    return SecretState.CLOSED if secret.end is not None and secret.end <= now else SecretState.FUTURE
+    return SecretState.CLOSED if has_ended(secret, now) else SecretState.FUTURE
 
 
 def _kind_of(key: VerificationKey) -> str:

@@ -12,6 +12,7 @@ from auth_jwt.models import Columns, Row, Secret
 from auth_jwt.provisioning.changes import MISSING, Expected, Key, Missing, Overtaken, Table, Update
 from auth_jwt.provisioning.inspection import SecretRecord
 from auth_jwt.provisioning.registry import Registry, check_tag, check_text, check_time, row_among
+from auth_jwt.rules import ever_opens
 
 _MILLISECONDS: Final = (10**12, 10**14)
 """In milliseconds: the years 2001 to 5138. In seconds: far beyond 9999, the year that people write for ever."""
@@ -106,7 +107,7 @@ def _check_window(registry: Registry, tag: str, row: Row, changed: Row, wanted: 
     for name, bound in (("start", new.start), ("end", new.end)):
         if bound is None:
             raise Invalid(f"nobody can tell which {name} was meant: give the {name}, too")
-    if new.start is None or new.end is None or new.start >= new.end:
+    if new.end is None or not ever_opens(new):
         raise Invalid("its window would end before it starts, so it never opens")
     end = meant_seconds(row.get(registry.columns.end)) if old.end is None else old.end
     if end is not None and end <= now < new.end:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from auth_jwt_cli.migration.layout import SourceLayout
-from auth_jwt_cli.migration.sources import Gap, Reading, Source, SourceRow
+from auth_jwt_cli.migration.sources import Gap, Source, SourceReading, SourceRow
 from auth_jwt_cli.migration.sources.dumps.dialects import Dialect, Session
 from auth_jwt_cli.migration.sources.dumps.statements import Statements
 from auth_jwt_cli.migration.sources.files import ReadingProgress
@@ -49,16 +49,16 @@ class DumpSource(Source):
         return self._progress.fraction
 
     @property
-    def reading(self) -> Reading | None:
+    def reading(self) -> SourceReading | None:
         """See `Source`."""
         session = self._session
         if session is None:
             return None
         if session.given is not None:
-            return Reading(session.given.value, "--dialect says so")
+            return SourceReading(session.given.value, "--dialect says so")
         if session.dialect is None:
-            return Reading(None, "nothing in it tells whose SQL it is, and all would read it alike")
-        return Reading(session.dialect.value, "; ".join(session.signs))
+            return SourceReading(None, "nothing in it tells whose SQL it is, and all would read it alike")
+        return SourceReading(session.dialect.value, "; ".join(session.signs))
 
     @property
     def gaps(self) -> Sequence[Gap]:

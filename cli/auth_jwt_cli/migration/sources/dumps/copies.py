@@ -8,11 +8,11 @@ from auth_jwt_cli.migration.layout import SourceLayout
 from auth_jwt_cli.migration.sources import SourceError, SourceRow
 from auth_jwt_cli.migration.sources.dumps.columns import Columns
 from auth_jwt_cli.migration.sources.dumps.dialects import POSTGRESQL, Session
-from auth_jwt_cli.migration.sources.dumps.escapes import Flaw
+from auth_jwt_cli.migration.sources.dumps.escapes import UnreadableValue
 from auth_jwt_cli.migration.sources.dumps.inserts import TableRows
 from auth_jwt_cli.migration.sources.dumps.literals import Literals
 from auth_jwt_cli.migration.sources.dumps.names import NAMES, Names, name_of
-from auth_jwt_cli.migration.sources.dumps.tokens import CutOff, NotUnderstood, Token, Tokens
+from auth_jwt_cli.migration.sources.dumps.tokens import CutOff, NotUnderstood, SqlToken, SqlTokens
 
 _END: Final = b"\\."
 
@@ -29,7 +29,7 @@ class Copies:
     """
 
     def __init__(
-        self, tokens: Tokens, session: Session, literals: Literals, names: Names, layout: SourceLayout
+        self, tokens: SqlTokens, session: Session, literals: Literals, names: Names, layout: SourceLayout
     ) -> None:
         self._tokens = tokens
         self._session = session
@@ -77,7 +77,7 @@ class Copies:
         for line in self._lines(begins):
             yield self._row(rows, line, place(table, self._tokens.line))
 
-    def _head(self) -> tuple[list[str] | None, list[Token]]:
+    def _head(self) -> tuple[list[str] | None, list[SqlToken]]:
         """Read the names of the columns, if there are any, and what is behind them up to the end of the statement."""
         listed: list[str] | None = None
         token = self._tokens.next()
@@ -110,7 +110,7 @@ class Copies:
         for position, field in enumerate(fields):
             try:
                 values.append(self._literals.copied(field, rows.kind_of(position), self._tokens.line))
-            except Flaw as error:
+            except UnreadableValue as error:
                 flaw = flaw or str(error)
                 values.append(None)
         return rows.row(place, values, flaw)

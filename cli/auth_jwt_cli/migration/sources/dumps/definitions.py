@@ -7,10 +7,10 @@ from typing import Final
 from auth_jwt_cli.migration.sources import SourceError
 from auth_jwt_cli.migration.sources.dumps.columns import UNDETERMINED, Column, Columns, ColumnType
 from auth_jwt_cli.migration.sources.dumps.dialects import MYSQL, POSTGRESQL, SQLITE, Dialect, Session
-from auth_jwt_cli.migration.sources.dumps.escapes import Flaw
+from auth_jwt_cli.migration.sources.dumps.escapes import UnreadableValue
 from auth_jwt_cli.migration.sources.dumps.literals import Literals
 from auth_jwt_cli.migration.sources.dumps.names import NAMES, name_of
-from auth_jwt_cli.migration.sources.dumps.tokens import Token, Tokens
+from auth_jwt_cli.migration.sources.dumps.tokens import SqlToken, SqlTokens
 
 _NO_COLUMNS: Final = frozenset({"PRIMARY", "UNIQUE", "CONSTRAINT", "CHECK", "FOREIGN", "EXCLUDE", "LIKE"})
 _NO_COLUMNS_IN_MYSQL: Final = frozenset({"KEY", "INDEX", "FULLTEXT", "SPATIAL", "PERIOD"})
@@ -33,7 +33,7 @@ class Definitions:
         literals: reads defaults.
     """
 
-    def __init__(self, tokens: Tokens, session: Session, literals: Literals) -> None:
+    def __init__(self, tokens: SqlTokens, session: Session, literals: Literals) -> None:
         self._tokens = tokens
         self._session = session
         self._literals = literals
@@ -46,7 +46,7 @@ class Definitions:
         columns: dict[str, Column] = {}
         closing = ","
         while closing == ",":
-            item: list[Token] = []
+            item: list[SqlToken] = []
             closing = self._item(item)
             if item and item[0].kind not in NAMES:
                 return None
@@ -63,7 +63,7 @@ class Definitions:
             is_told = is_told and not (token.word == "PARTITION" and self._session.dialects == POSTGRESQL)
         return columns if is_told and columns else None
 
-    def _item(self, item: list[Token]) -> str:
+    def _item(self, item: list[SqlToken]) -> str:
         """Read an item of the list; return what ends it, a comma or a parenthesis."""
         depth = 0
         while True:
@@ -76,18 +76,18 @@ class Definitions:
             self._note(token)
             item.append(token)
 
-    def _note(self, token: Token) -> None:
+    def _note(self, token: SqlToken) -> None:
         if token.word in _SIGNS:
             self._session.narrow(*_SIGNS[token.word], self._tokens.line)
 
-    def _is_constraint(self, token: Token) -> bool:
+    def _is_constraint(self, token: SqlToken) -> bool:
         if token.word in _NO_COLUMNS_IN_MYSQL and self._session.may_be(Dialect.MYSQL):
             if self._session.dialects != MYSQL:
                 raise self._session.doubt(f"{token.word} at the beginning of a column or an index", self._tokens.line)
             return True
         return token.word in _NO_COLUMNS
 
-    def _column(self, item: list[Token]) -> Column:
+    def _column(self, item: list[SqlToken]) -> Column:
         words = [token.word for token in item]
         generated = any(word == "AS" and following == "(" for word, following in pairwise(words))
         kind = self._type(item)
@@ -98,7 +98,7 @@ class Definitions:
             default = UNDETERMINED
         return Column(name_of(item[0], self._session), kind, default, is_generated=generated)
 
-    def _type(self, item: list[Token]) -> ColumnType | None:
+    def _type(self, item: list[SqlToken]) -> ColumnType | None:
         if len(item) == 1 or item[1].kind not in NAMES:
             return None
         position = 1
@@ -113,7 +113,7 @@ class Definitions:
             length = int(item[position + 2].octets)
         return ColumnType(name, length, is_array="[" in words or "ARRAY" in words)
 
-    def _default(self, tokens: list[Token], kind: ColumnType | None) -> object:
+    def _default(self, tokens: list[SqlToken], kind: ColumnType | None) -> object:
         """Return what a column's default is, if it is a literal; a number that counts up is nothing."""
         if not tokens or tokens[0].word == "NEXTVAL":
             return None
@@ -122,5 +122,5 @@ class Definitions:
             return UNDETERMINED
         try:
             return self._literals.value_of(tokens[0], kind, self._tokens.line)
-        except (Flaw, SourceError):  # of which nothing need be told while no row lacks the column
+        except (UnreadableValue, SourceError):  # of which nothing need be told while no row lacks the column
             return UNDETERMINED

@@ -36,7 +36,7 @@ _BYTEA: Final = re.compile(r"\\x((?:[0-9A-Fa-f]{2})*)")
 _BYTEA_ESCAPE: Final = re.compile(rb"\\(?:([0-3][0-7]{2})|(\\))")
 
 
-class Flaw(Exception):
+class UnreadableValue(Exception):
     """What a value is cannot be told. The message shows no value."""
 
 
@@ -50,13 +50,13 @@ def of_postgresql(octets: bytes) -> bytes:
     r"""Return what is between the quotes of PostgreSQL's E'...'; what `\u` names is in UTF-8.
 
     Raises:
-        Flaw: a character is none.
+        UnreadableValue: a character is none.
     """
     try:
         text = _POSTGRESQL_ESCAPE.sub(_unescaper(_POSTGRESQL_ESCAPED), octets)
         return _in_one_piece(text) if b"\\u" in octets else text
     except (ValueError, OverflowError):
-        raise Flaw("a character that there is none of") from None
+        raise UnreadableValue("a character that there is none of") from None
 
 
 def of_copy(field: bytes) -> bytes:
@@ -68,7 +68,7 @@ def of_unicode(octets: bytes) -> bytes:
     """Return what is between the quotes of PostgreSQL's U&'...', in UTF-8 as that is.
 
     Raises:
-        Flaw: it is no UTF-8, or a character is none.
+        UnreadableValue: it is no UTF-8, or a character is none.
     """
     return _named(_UNICODE_ESCAPE, octets)
 
@@ -77,7 +77,7 @@ def of_unistr(text: str) -> str:
     """Return what SQLite's unistr() makes of a *text*.
 
     Raises:
-        Flaw: a character is none.
+        UnreadableValue: a character is none.
     """
     return _named(_UNISTR_ESCAPE, text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
 
@@ -120,7 +120,7 @@ def _named(escape: re.Pattern[str], octets: bytes) -> bytes:
     try:
         return _in_one_piece(escape.sub(character, octets.decode("utf-8")).encode("utf-8", "surrogatepass"))
     except (ValueError, OverflowError):
-        raise Flaw("a character that there is none of") from None
+        raise UnreadableValue("a character that there is none of") from None
 
 
 def _in_one_piece(octets: bytes) -> bytes:

@@ -9,10 +9,10 @@ from auth_jwt_cli.migration.layout import SourceLayout
 from auth_jwt_cli.migration.sources import SourceError, SourceRow
 from auth_jwt_cli.migration.sources.dumps.columns import UNDETERMINED, Column, Columns, ColumnType
 from auth_jwt_cli.migration.sources.dumps.dialects import ANY, MYSQL, POSTGRESQL, SQLITE, Session
-from auth_jwt_cli.migration.sources.dumps.escapes import Flaw, of_unistr
+from auth_jwt_cli.migration.sources.dumps.escapes import UnreadableValue, of_unistr
 from auth_jwt_cli.migration.sources.dumps.literals import Literals
 from auth_jwt_cli.migration.sources.dumps.names import NAMES, Names, name_of
-from auth_jwt_cli.migration.sources.dumps.tokens import NotUnderstood, Token, Tokens
+from auth_jwt_cli.migration.sources.dumps.tokens import NotUnderstood, SqlToken, SqlTokens
 
 _PRIORITIES: Final = frozenset(("IGNORE", "DELAYED", "LOW_PRIORITY", "HIGH_PRIORITY"))
 _TAILS: Final = frozenset(("ON", "RETURNING", "AS"))
@@ -75,7 +75,7 @@ class Inserts:
     """
 
     def __init__(
-        self, tokens: Tokens, session: Session, literals: Literals, names: Names, layout: SourceLayout
+        self, tokens: SqlTokens, session: Session, literals: Literals, names: Names, layout: SourceLayout
     ) -> None:
         self._tokens = tokens
         self._session = session
@@ -132,7 +132,7 @@ class Inserts:
                 break
         self._tail(token)
 
-    def _head(self) -> tuple[list[str] | None, Token]:
+    def _head(self) -> tuple[list[str] | None, SqlToken]:
         """Read what may stand before VALUES; return the names of columns, if they are listed, and what comes then."""
         listed = None
         token = self._tokens.next()
@@ -191,7 +191,7 @@ class Inserts:
             column = (columns or {}).get(names[-1].lower())
             try:
                 values.append(self._value(self._tokens.next(), column))
-            except Flaw as error:
+            except UnreadableValue as error:
                 raise NotUnderstood(f"an INSERT ... SET with {error}") from None
             token = self._tokens.next()
             if token.word != ",":
@@ -210,7 +210,7 @@ class Inserts:
             try:
                 value = self._value(token, column)
                 value, token = self._cast(value, column, self._tokens.next())
-            except Flaw as error:
+            except UnreadableValue as error:
                 flaw = flaw or str(error)
                 token = self._behind_value()
             values.append(value)
@@ -219,30 +219,30 @@ class Inserts:
             token = self._tokens.next()
         return rows.row(place, values, flaw)
 
-    def _value(self, token: Token, column: Column | None) -> object:
+    def _value(self, token: SqlToken, column: Column | None) -> object:
         if token.word == "DEFAULT":
             if column is None:
-                raise Flaw("a DEFAULT of no column")
+                raise UnreadableValue("a DEFAULT of no column")
             if column.default is UNDETERMINED:
-                raise Flaw(_lack_of(column))
+                raise UnreadableValue(_lack_of(column))
             return column.default
         if token.word == "(":
             self._tokens.put_back(token)
-            raise Flaw("a value that is neither a literal nor NULL")
+            raise UnreadableValue("a value that is neither a literal nor NULL")
         if token.word in ("REPLACE", "UNISTR", "CHAR") and self._session.dialects == SQLITE:
             return self._computed(token)
         return self._literals.value_of(token, column.type if column else None, self._tokens.line)
 
-    def _computed(self, token: Token) -> str:
+    def _computed(self, token: SqlToken) -> str:
         """Return what the functions give that SQLite's shell writes a text with line ends by.
 
         Raises:
-            Flaw: it is another function, or has other arguments.
+            UnreadableValue: it is another function, or has other arguments.
         """
         arguments: list[object] = []
         function = token.word
         if self._tokens.next().word != "(":
-            raise Flaw("a value that is neither a literal nor NULL")
+            raise UnreadableValue("a value that is neither a literal nor NULL")
         while True:
             arguments.append(self._value(self._tokens.next(), None))
             token = self._tokens.next()
@@ -258,31 +258,31 @@ class Inserts:
                     return of_unistr(text)
                 case _:
                     pass
-        raise Flaw("a value that is neither a literal nor NULL")
+        raise UnreadableValue("a value that is neither a literal nor NULL")
 
-    def _cast(self, value: object, column: Column | None, token: Token) -> tuple[object, Token]:
+    def _cast(self, value: object, column: Column | None, token: SqlToken) -> tuple[object, SqlToken]:
         """Read a type, if there is one behind `::`; return the value as such, and the comma or parenthesis behind it.
 
         Raises:
-            Flaw: something else is behind the value.
+            UnreadableValue: something else is behind the value.
         """
         if token.word in (",", ")"):
             return self._literals.certain(value, column.type if column else None), token
         if token.word != "::":
             self._tokens.put_back(token)
-            raise Flaw("a value that is neither a literal nor NULL")
+            raise UnreadableValue("a value that is neither a literal nor NULL")
         self._session.narrow(POSTGRESQL, "a cast by ::", self._tokens.line)
         token = self._tokens.next()
         name = name_of(token, self._session)
         is_array, depth = False, 0
         while (token := self._tokens.next()).word not in (",", ")") or depth:
             if token.is_end:
-                raise Flaw("a value that is neither a literal nor NULL")
+                raise UnreadableValue("a value that is neither a literal nor NULL")
             depth += {"(": 1, ")": -1}.get(token.word, 0)
             is_array = is_array or token.word == "["
         return self._literals.cast(value, ColumnType(name, is_array=is_array)), token
 
-    def _behind_value(self) -> Token:
+    def _behind_value(self) -> SqlToken:
         """Read on behind a value that is none; return the comma or parenthesis that comes behind it."""
         depth = 0
         while (token := self._tokens.next()).word not in (",", ")") or depth:
@@ -291,7 +291,7 @@ class Inserts:
             depth += {"(": 1, ")": -1}.get(token.word, 0)
         return token
 
-    def _tail(self, token: Token) -> None:
+    def _tail(self, token: SqlToken) -> None:
         """Read what may come behind the rows: what to do where a row is there, and what to answer."""
         line = self._tokens.line
         if token.is_end:

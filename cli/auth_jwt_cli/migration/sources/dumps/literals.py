@@ -10,8 +10,8 @@ from auth_jwt_cli.migration.sources.bits import bits_of_digits, bits_of_octets
 from auth_jwt_cli.migration.sources.dumps import escapes
 from auth_jwt_cli.migration.sources.dumps.columns import ColumnType
 from auth_jwt_cli.migration.sources.dumps.dialects import POSTGRESQL, SQLITE, Dialect, Session
-from auth_jwt_cli.migration.sources.dumps.escapes import Flaw
-from auth_jwt_cli.migration.sources.dumps.tokens import Token
+from auth_jwt_cli.migration.sources.dumps.escapes import UnreadableValue
+from auth_jwt_cli.migration.sources.dumps.tokens import SqlToken
 from auth_jwt_cli.migration.sources.files import text_of
 
 _HEX_DIGITS: Final = re.compile(rb"(?:0x|')([0-9A-Fa-f]*+)'?\Z")
@@ -79,11 +79,11 @@ class Literals:
         if self.charset not in _UTF8 and self.charset not in ("latin1", "binary", "sql_ascii"):
             raise self._unread_charset()
 
-    def value_of(self, token: Token, kind: ColumnType | None, line: int) -> object:
+    def value_of(self, token: SqlToken, kind: ColumnType | None, line: int) -> object:
         """Return what a literal stands for in a column of that *kind* (None: that is not known).
 
         Raises:
-            Flaw: it is no literal, or what it is cannot be told.
+            UnreadableValue: it is no literal, or what it is cannot be told.
             SourceError: what it is depends on the dialect or the character set, which cannot be told.
         """
         if token.kind == "number":
@@ -101,7 +101,7 @@ class Literals:
         """Return what a *field* of COPY stands for.
 
         Raises:
-            Flaw: what it is cannot be told.
+            UnreadableValue: what it is cannot be told.
             SourceError: what it is depends on the character set, which is not read.
         """
         if field == b"\\N":
@@ -112,7 +112,7 @@ class Literals:
         """Return a *value* of PostgreSQL, if it is not such as both `text` and `bytea` are written.
 
         Raises:
-            Flaw: it is, and which of them it is is not known.
+            UnreadableValue: it is, and which of them it is is not known.
         """
         if (
             kind is None
@@ -120,14 +120,14 @@ class Literals:
             and self._session.dialects == POSTGRESQL
             and escapes.may_be_bytea(value)
         ):
-            raise Flaw(_TEXT_OR_BYTES)
+            raise UnreadableValue(_TEXT_OR_BYTES)
         return value
 
     def cast(self, value: object, kind: ColumnType) -> object:
         """Return the *value* as what `::` makes of it.
 
         Raises:
-            Flaw: it cannot be such.
+            UnreadableValue: it cannot be such.
         """
         return self._typed(value, kind) if isinstance(value, str) else value
 
@@ -135,7 +135,7 @@ class Literals:
         """Return a number without quotes; what is no integer in 64 bits is a double to SQLite, however many digits."""
         if kind is not None and kind.name in _REALS:
             return float(text)
-        number = _number(text)
+        number = _parse_sql_number(text)
         if not self._session.may_be(Dialect.SQLITE) or (isinstance(number, int) and number in _SQLITE_INTEGERS):
             return number
         if self._session.dialects == SQLITE:
@@ -148,7 +148,7 @@ class Literals:
         if word == "NULL":
             return None
         if word not in ("TRUE", "FALSE"):
-            raise Flaw("a value that is neither a literal nor NULL")
+            raise UnreadableValue("a value that is neither a literal nor NULL")
         if self._session.dialects == POSTGRESQL:
             return word == "TRUE"
         if self._session.may_be(Dialect.POSTGRESQL):
@@ -163,7 +163,7 @@ class Literals:
             return int(digits or "0", 16)
         if session.may_be(Dialect.POSTGRESQL) or (b"'" not in octets and session.may_be(Dialect.SQLITE)):
             if session.dialects == POSTGRESQL:
-                raise Flaw("a value that is neither a literal nor NULL")
+                raise UnreadableValue("a value that is neither a literal nor NULL")
             raise session.doubt("a number or bytes in hexadecimal digits", line)
         return bytes.fromhex(digits if len(digits) % 2 == 0 else f"0{digits}")
 
@@ -174,7 +174,7 @@ class Literals:
             raise self._session.doubt("bits", line)
         return int(bits or b"0", 2).to_bytes((len(bits) + 7) // 8, "big")
 
-    def _text(self, token: Token) -> tuple[bytes, str | None]:
+    def _text(self, token: SqlToken) -> tuple[bytes, str | None]:
         """Return the bytes of a text, and the character set that is named before it, if there is one."""
         session, (kind, octets, _) = self._session, token
         if kind == "dollar":
@@ -183,10 +183,10 @@ class Literals:
             return self._prefixed(octets), None
         if kind == "quoted":
             if session.dialects != frozenset({Dialect.MYSQL}) or session.quotes_names is not False:
-                raise Flaw("a name where a value should be")
+                raise UnreadableValue("a name where a value should be")
             return self._unescaped(octets[1:-1], b'"'), None
         if kind != "string":
-            raise Flaw("a value that is neither a literal nor NULL")
+            raise UnreadableValue("a value that is neither a literal nor NULL")
         before, _, quoted = octets.partition(b"'")
         charset = before.strip(b"_ \t\r\n").decode("ascii").lower() if before.startswith(b"_") else None
         return self._unescaped(quoted[:-1], b"'"), charset
@@ -201,7 +201,7 @@ class Literals:
     def _prefixed(self, octets: bytes) -> bytes:
         before, _, quoted = octets.partition(b"'")
         if self.charset not in _UTF8 or not octets.endswith(b"'"):
-            raise Flaw("a value that is neither a literal nor NULL")
+            raise UnreadableValue("a value that is neither a literal nor NULL")
         if before in (b"e", b"E"):
             return escapes.of_postgresql(quoted[:-1])
         return escapes.of_unicode(quoted[:-1].replace(b"''", b"'"))
@@ -217,14 +217,14 @@ class Literals:
         if charset in _UTF8:
             text = text_of(octets)
             if isinstance(text, bytes) and kind is not None and kind.name in _TEXTS:
-                raise Flaw("a text that is not UTF-8, and no other character set is named")
+                raise UnreadableValue("a text that is not UTF-8, and no other character set is named")
             return text
         if charset != "latin1":
             raise self._unread_charset(line)
         if self._session.dialect is None:
             raise self._session.doubt("text in latin1", line)
         if kind is None and charset == self.charset and self._session.may_be(Dialect.MYSQL):
-            raise Flaw(_TEXT_OR_BYTES)
+            raise UnreadableValue(_TEXT_OR_BYTES)
         if self._session.dialect is Dialect.MYSQL:
             return codecs.charmap_decode(octets, "strict", _MYSQL_LATIN1)[0]
         return octets.decode("latin-1")
@@ -256,14 +256,14 @@ class Literals:
 
     def _counted(self, value: str, kind: ColumnType) -> object:
         if _NUMBER.fullmatch(value):
-            return float(value) if kind.name in _REALS else _number(value)
+            return float(value) if kind.name in _REALS else _parse_sql_number(value)
         if self._session.may_be(Dialect.SQLITE):
             return value  # whose columns hold anything
-        raise Flaw("a text where a number should be")
+        raise UnreadableValue("a text where a number should be")
 
 
-def _number(text: str) -> int | Decimal:
+def _parse_sql_number(text: str) -> int | Decimal:
     try:
         return int(text) if _INTEGER.fullmatch(text) and len(text) < _LONG else Decimal(text)
     except InvalidOperation:
-        raise Flaw("a number beyond all bounds") from None
+        raise UnreadableValue("a number beyond all bounds") from None

@@ -6,13 +6,13 @@ from auth_jwt.provisioning.changes import Table
 from auth_jwt_cli.migration.layout import SourceLayout
 from auth_jwt_cli.migration.sources import SourceError
 from auth_jwt_cli.migration.sources.dumps.dialects import POSTGRESQL, Session
-from auth_jwt_cli.migration.sources.dumps.tokens import Token, Tokens
+from auth_jwt_cli.migration.sources.dumps.tokens import SqlToken, SqlTokens
 
 NAMES: Final = ("word", "name", "quoted")
 """The kinds of tokens that may be names."""
 
 
-def name_of(token: Token, session: Session) -> str:
+def name_of(token: SqlToken, session: Session) -> str:
     """Return the name that an identifier spells, quoted or not."""
     text = token.octets.decode("utf-8", "replace")
     if token.kind in ("name", "quoted"):
@@ -30,7 +30,7 @@ class Names:
         database: where statements that name no schema go, by USE or `\connect`.
     """
 
-    def __init__(self, tokens: Tokens, session: Session, layout: SourceLayout) -> None:
+    def __init__(self, tokens: SqlTokens, session: Session, layout: SourceLayout) -> None:
         self._tokens = tokens
         self._session = session
         self._layout = layout
@@ -54,7 +54,7 @@ class Names:
             self._check_home(table, schema)
         return table
 
-    def wanted(self, token: Token) -> Table | None:
+    def wanted(self, token: SqlToken) -> Table | None:
         """Return which of the wanted tables *token* may name."""
         if token.kind not in NAMES:
             return None

@@ -7,7 +7,7 @@ from auth_jwt_cli.migration.sources.dumps.dialects import MYSQL, POSTGRESQL, Ses
 from auth_jwt_cli.migration.sources.dumps.endings import Endings
 from auth_jwt_cli.migration.sources.dumps.literals import Literals
 from auth_jwt_cli.migration.sources.dumps.names import name_of
-from auth_jwt_cli.migration.sources.dumps.tokens import Token
+from auth_jwt_cli.migration.sources.dumps.tokens import SqlToken
 
 _OF_POSTGRESQL: Final = frozenset(
     [
@@ -25,7 +25,7 @@ _SQL_MODE: Final = "SQL_MODE"
 _CHARSET: Final = "CHARACTER_SET_CLIENT"
 
 
-class Settings:
+class SessionSettings:
     """Applies the SET statements of a dump.
 
     Args:
@@ -41,7 +41,7 @@ class Settings:
         self._saved_modes: dict[str, frozenset[str] | None] = {}
         self._saved_charsets: dict[str, str] = {}
 
-    def apply(self, tokens: list[Token], line: int) -> None:
+    def apply(self, tokens: list[SqlToken], line: int) -> None:
         """Apply the statement of these *tokens*, SET and the end left out.
 
         Raises:
@@ -50,14 +50,14 @@ class Settings:
         self._session.narrow(MYSQL | POSTGRESQL, "a SET statement", line)
         words = [token.word for token in tokens]
         if words[:1] == ["NAMES"] and len(tokens) > 1:
-            self._literals.set_charset(_plain(tokens[1], self._session))
+            self._literals.set_charset(_unquote_name(tokens[1], self._session))
         elif words[:2] == ["CHARACTER", "SET"] and len(tokens) > 2:
-            self._literals.set_charset(_plain(tokens[2], self._session))
+            self._literals.set_charset(_unquote_name(tokens[2], self._session))
         else:
             for name, value in _assignments(tokens):
                 self._assign(name, value, line)
 
-    def _assign(self, name: str, value: list[Token], line: int) -> None:
+    def _assign(self, name: str, value: list[SqlToken], line: int) -> None:
         text = "".join(token.octets.decode("utf-8", "replace") for token in value)
         upper = text.upper()
         if name.startswith("@") and not name.startswith("@@"):
@@ -74,14 +74,14 @@ class Settings:
             case "SQL_MODE":
                 self._session.set_mode(self._mode(value, upper))
             case "CHARACTER_SET_CLIENT":
-                charset = self._saved_charsets.get(upper) or _plain(value[0], self._session) if value else ""
+                charset = self._saved_charsets.get(upper) or _unquote_name(value[0], self._session) if value else ""
                 self._literals.charset = charset.lower()  # which counts for rows only, and there it is looked at
             case "AUTOCOMMIT" if upper in ("0", "OFF"):
                 self._endings.begin("COMMIT", line, "what is changed from there on has to be committed", "COMMIT")
             case "STANDARD_CONFORMING_STRINGS":
                 self._session.set_conforming(conforming=upper.strip("'") not in ("OFF", "FALSE", "0", "NO"))
             case "CLIENT_ENCODING" if value:
-                self._literals.set_charset(_plain(value[0], self._session))
+                self._literals.set_charset(_unquote_name(value[0], self._session))
             case _:
                 pass
 
@@ -107,15 +107,15 @@ class Settings:
                 ]
             )
 
-    def _mode(self, value: list[Token], text: str) -> frozenset[str] | None:
+    def _mode(self, value: list[SqlToken], text: str) -> frozenset[str] | None:
         if len(value) == 1 and value[0].kind in ("string", "quoted"):
             return frozenset(mode.strip() for mode in text[1:-1].split(","))
         return self._saved_modes.get(text)
 
 
-def _assignments(tokens: list[Token]) -> Iterator[tuple[str, list[Token]]]:
+def _assignments(tokens: list[SqlToken]) -> Iterator[tuple[str, list[SqlToken]]]:
     """Give each name in upper case, with @ before it if it has that, and the tokens of its value."""
-    parts: list[list[Token]] = [[]]
+    parts: list[list[SqlToken]] = [[]]
     depth = 0
     for token in tokens:
         depth += {"(": 1, ")": -1}.get(token.word, 0)
@@ -137,6 +137,6 @@ def _assignments(tokens: list[Token]) -> Iterator[tuple[str, list[Token]]]:
                 name += word or token.octets.decode("utf-8", "replace").strip("`").upper()
 
 
-def _plain(token: Token, session: Session) -> str:
+def _unquote_name(token: SqlToken, session: Session) -> str:
     """Return a name that may stand in quotes."""
     return name_of(token, session).strip("'")

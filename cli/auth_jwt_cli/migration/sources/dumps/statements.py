@@ -16,8 +16,8 @@ from auth_jwt_cli.migration.sources.dumps.endings import Endings, Gaps
 from auth_jwt_cli.migration.sources.dumps.inserts import Inserts
 from auth_jwt_cli.migration.sources.dumps.literals import Literals
 from auth_jwt_cli.migration.sources.dumps.names import Names, name_of
-from auth_jwt_cli.migration.sources.dumps.settings import Settings
-from auth_jwt_cli.migration.sources.dumps.tokens import CutOff, NotUnderstood, Token, Tokens, Unended
+from auth_jwt_cli.migration.sources.dumps.settings import SessionSettings
+from auth_jwt_cli.migration.sources.dumps.tokens import CutOff, NotUnderstood, SqlToken, SqlTokens, Unended
 from auth_jwt_cli.migration.sources.encodings import Opened
 
 _PASSED_OVER: Final = {
@@ -79,10 +79,10 @@ class Statements:
         self.gaps = Gaps()
         self._session = session
         self._endings = Endings(session, self.gaps)
-        self._tokens = Tokens(file, session, self._comment)
+        self._tokens = SqlTokens(file, session, self._comment)
         self._literals = Literals(session, is_utf8=file.encoding == "utf-8")
         self._names = Names(self._tokens, session, layout)
-        self._settings = Settings(session, self._literals, self._endings)
+        self._settings = SessionSettings(session, self._literals, self._endings)
         self._definitions = Definitions(self._tokens, session, self._literals)
         self._inserts = Inserts(self._tokens, session, self._literals, self._names, layout)
         self._copies = Copies(self._tokens, session, self._literals, self._names, layout)
@@ -123,7 +123,7 @@ class Statements:
             if table is not None:
                 self._counted[table] = (int(re.sub(rb"[^0-9]", b"", found[2])), line)
 
-    def _statement(self, token: Token, line: int) -> Iterator[SourceRow]:
+    def _statement(self, token: SqlToken, line: int) -> Iterator[SourceRow]:
         word = token.word
         match word:
             case "INSERT" | "REPLACE":
@@ -279,7 +279,7 @@ class Statements:
                 raise NotUnderstood("an ALTER TABLE that may change rows or names of columns")
         return None
 
-    def _keeps_rows(self, table: Table, clause: list[Token]) -> bool:
+    def _keeps_rows(self, table: Table, clause: list[SqlToken]) -> bool:
         first, *words = [token.word for token in clause]
         if first in ("ADD", "DROP"):
             return words[:1] != [] and words[0] in _NO_COLUMN
@@ -307,9 +307,9 @@ class Statements:
             raise NotUnderstood(f"a statement that begins with {word} and may change rows")
         return None
 
-    def _rest(self) -> list[Token]:
+    def _rest(self) -> list[SqlToken]:
         """Read on to the end of the statement; return what is before it."""
-        tokens: list[Token] = []
+        tokens: list[SqlToken] = []
         while not (token := self._tokens.next()).is_end:
             tokens.append(token)
             if len(tokens) > _MOST_TOKENS:
@@ -317,9 +317,9 @@ class Statements:
         return tokens
 
 
-def _clauses(tokens: list[Token]) -> Iterator[list[Token]]:
+def _clauses(tokens: list[SqlToken]) -> Iterator[list[SqlToken]]:
     """Give what is between the commas."""
-    clause: list[Token] = []
+    clause: list[SqlToken] = []
     depth = 0
     for token in tokens:
         depth += {"(": 1, ")": -1}.get(token.word, 0)

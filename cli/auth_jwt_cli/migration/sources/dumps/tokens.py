@@ -29,7 +29,7 @@ _MARK_LENGTH: Final = 12
 _BLOCK_MARK: Final = re.compile(rb"/\*|\*/")
 
 
-class Token(NamedTuple):
+class SqlToken(NamedTuple):
     """A piece of SQL: what kind (a group of the pattern), its bytes, and whether it is the first of its line."""
 
     kind: str
@@ -69,7 +69,7 @@ class CutOff(Exception):
         self.within = within
 
 
-class Tokens:
+class SqlTokens:
     """The tokens of a file, of which no more is held than the longest of them needs.
 
     Args:
@@ -88,7 +88,7 @@ class Tokens:
         self._counted = 0
         self._line = 1
         self._at_end = False
-        self._waiting: list[Token] = []
+        self._waiting: list[SqlToken] = []
         self._begins_line = True
         self._version = -1
         self._token = self._unended = re.compile(b"")
@@ -98,7 +98,7 @@ class Tokens:
         """The line in which the token that was read last begins."""
         return self._line_at(self._start)
 
-    def next(self) -> Token:
+    def next(self) -> SqlToken:
         """Return the next token of a statement.
 
         Raises:
@@ -114,7 +114,7 @@ class Tokens:
                 raise Unended("a statement without its end")
         return token
 
-    def next_of_body(self) -> Token:
+    def next_of_body(self) -> SqlToken:
         """Return the next token, where statements may stand within a statement.
 
         Raises:
@@ -130,11 +130,11 @@ class Tokens:
         while not self.next().is_end:
             pass
 
-    def put_back(self, token: Token) -> None:
+    def put_back(self, token: SqlToken) -> None:
         """Make *token* the next one again."""
         self._waiting.append(token)
 
-    def next_or_none(self) -> Token | None:
+    def next_or_none(self) -> SqlToken | None:
         """Return the next token, None at the end.
 
         Raises:
@@ -166,9 +166,9 @@ class Tokens:
         self._start = self._position
         return None
 
-    def _taken(self, kind: str, octets: bytes) -> Token:
+    def _taken(self, kind: str, octets: bytes) -> SqlToken:
         begins_line, self._begins_line = self._begins_line, False
-        return Token(kind, octets, begins_line)
+        return SqlToken(kind, octets, begins_line)
 
     def rest_of_line(self) -> bytes | None:
         """Return what is left of the line, None at the end of the file; what was put back is forgotten."""
