@@ -149,7 +149,7 @@ def code_of(error: AuthJwtError) -> int:
 def message_of(error: AuthJwtError) -> str:
     """Return the message of an *error*, and what the operator can do about it where AWS's answer tells."""
     remedy = remedy_of(error) if isinstance(error, Fault) else None
-    return f"{error}. {remedy}" if remedy else str(error)
+    return f"{str(error).rstrip('.')}. {remedy}" if remedy else str(error)
 
 
 def fail(message: str, code: int) -> NoReturn:

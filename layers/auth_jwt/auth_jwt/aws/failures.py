@@ -31,8 +31,8 @@ _REMEDIES: Final = tuple(
             r"ExpiredToken|UnrecognizedClient|InvalidClientTokenId|InvalidSignature|IncompleteSignature|MissingAuthe",
             "AWS does not accept the credentials. Log in to AWS again, or name another profile by --profile.",
         ),
-        (r"NoRegion", "The region is missing. Name it by --region or AWS_REGION."),
-        (r"InvalidRegion", "The region is not a valid name. Correct --region or AWS_REGION."),
+        (r"NoRegion", "The region is missing. Name it by --region or AWS_DEFAULT_REGION."),
+        (r"InvalidRegion", "The region is not a valid name. Correct --region or AWS_DEFAULT_REGION."),
         (r"ProfileNotFound", "Name a profile that the AWS configuration has, by --profile or AWS_PROFILE."),
         (
             r"EndpointConnection|ConnectTimeout|ReadTimeout|ConnectionClosed|ProxyConnection",
