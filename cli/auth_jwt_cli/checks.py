@@ -8,10 +8,9 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from auth_jwt.aws.failures import failure_of
+from auth_jwt.aws.failures import Refused, sdk_errors, translated_errors
 from auth_jwt.aws.reads import row_of
 from auth_jwt.aws.sdk_guard import guard
-from auth_jwt.aws.whole_answers import NoWholeAnswer
 from auth_jwt.errors import BadSetting, Fault, Flaw, Unreachable
 from auth_jwt.models import REVOCATION_JTI, REVOCATION_TAG, SECRET_ID, Columns, Row, Secret
 from auth_jwt.provisioning.profiles import MAX_PAGE, Profiles, own_columns
@@ -287,22 +286,21 @@ class _NotPermitted(Exception):
 
 
 def _call(action: str, name: str, call: Callable[[], _T]) -> _T:
-    from botocore.exceptions import BotoCoreError, ClientError
+    """Return what *call* gets.
 
-    try:
-        return call()
-    except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
-        if code == _MISSING or "Denied" in code:
-            raise _NotPermitted(action, code) from None
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        raise failure_of(f"dynamodb:{action} on table {name!r}", status, code) from None
-    except BotoCoreError as error:
-        if type(error).__name__.endswith("CredentialsError"):
-            raise Fault(f"dynamodb:{action} cannot be called: {type(error).__name__}") from None
-        raise Unreachable(f"dynamodb:{action} on table {name!r}: no answer ({type(error).__name__})") from None
-    except NoWholeAnswer as error:
-        raise Unreachable(f"dynamodb:{action} on table {name!r}: no answer ({error})") from None
+    Raises:
+        _NotPermitted: the table does not exist, or the permission is missing.
+        Unreachable: the table cannot be reached now.
+        Fault: the SDK cannot send the request, or DynamoDB refuses it for another reason.
+    """
+    with translated_errors(f"dynamodb:{action} on table {name!r}"):
+        try:
+            with sdk_errors():
+                return call()
+        except Refused as error:
+            if error.code == _MISSING or "Denied" in error.code:
+                raise _NotPermitted(action, error.code) from None
+            raise
 
 
 def _shape_findings(name: str, described: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from auth_jwt.aws.failures import Refused, configuration_errors, sdk_errors
 from auth_jwt.errors import Fault
 from auth_jwt.provisioning import Provisioning
 from auth_jwt.provisioning.audit import AuditEntry
@@ -130,12 +131,9 @@ class Connection:
             Fault: the AWS configuration is unusable.
         """
         import boto3
-        from botocore.exceptions import BotoCoreError
 
-        try:
+        with configuration_errors("the AWS configuration cannot be used"):
             return boto3.Session(profile_name=self.where.profile, region_name=self.where.region)
-        except BotoCoreError as error:
-            raise Fault(f"the AWS configuration cannot be used: {error}") from None
 
     @cached_property
     def client(self) -> "DynamoDBClient":
@@ -197,15 +195,20 @@ class Connection:
 
     def _arn(self) -> str | None:
         from botocore.config import Config
-        from botocore.exceptions import BotoCoreError, ClientError
+
+        from auth_jwt.aws.sdk import sdk_client
 
         if self.settings.database.endpoint is not None:
             return None  # a stand-in for DynamoDB has no IAM
         config = Config(connect_timeout=_STS_SECONDS, read_timeout=_STS_SECONDS, retries={"total_max_attempts": 1})
+        session = self.aws
         try:
-            return self.aws.client("sts", region_name=self.region, config=config).get_caller_identity()["Arn"]
-        except (BotoCoreError, ClientError, ValueError):
+            client = sdk_client("sts", config, session=session, region=self.region)
+            with sdk_errors():
+                arn: str = client.get_caller_identity()["Arn"]
+        except (Refused, Fault):  # the audit entry then names the local user only
             return None
+        return arn
 
 
 def _user() -> str:

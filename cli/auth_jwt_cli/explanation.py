@@ -44,7 +44,7 @@ from auth_jwt.rules import (
     token_id,
     usable_profile,
 )
-from auth_jwt_cli.output import counted
+from auth_jwt_cli.output import counted, message_of
 from auth_jwt_cli.times import distance, shown_duration, shown_instant
 
 _STORE_SECONDS: Final = 60
@@ -160,7 +160,7 @@ def explain_token(
     except Denied as denied:
         reason = denied.reason
     except Fault as problem:
-        fault = str(problem)
+        fault = message_of(problem)
     walk = _Walk(token, tables, policy, now)
     steps = tuple(walk.steps(from_user, from_domain))
     return Explanation(steps, tuple(walk.secrets), reason, fault, answer, walk.tag, walk.header, walk.claims)
@@ -392,7 +392,7 @@ class _Walk:
         try:
             revoked = self._tables.is_revoked(tag, jti)
         except Fault as fault:
-            yield Step("revocation", StepOutcome.UNKNOWN, str(fault))
+            yield Step("revocation", StepOutcome.UNKNOWN, message_of(fault))
             return
         if revoked:
             text = "REVOCATIONS_TABLE lists this token"

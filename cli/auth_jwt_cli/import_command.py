@@ -20,7 +20,7 @@ from auth_jwt_cli.migration.sources import SourceError
 from auth_jwt_cli.migration.target import Patience, Target, patient_client
 from auth_jwt_cli.migration.translation import Translation
 from auth_jwt_cli.options import writes_tables
-from auth_jwt_cli.output import CONFLICT, FAULT, REFUSED, USAGE, complain, fail
+from auth_jwt_cli.output import CONFLICT, FAULT, REFUSED, USAGE, complain, fail, message_of
 
 _INTERRUPTED: Final = 130
 _SUMMARY_ONLY: Final = Path("-")
@@ -151,7 +151,7 @@ def _run(job: Import, record: ImportRecord, *, for_doubts: bool, accept_incomple
     except KeyboardInterrupt:
         return True, None
     except AuthJwtError as error:
-        return False, str(error)
+        return False, message_of(error)
     return False, None
 
 

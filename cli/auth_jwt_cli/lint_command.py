@@ -25,7 +25,7 @@ from auth_jwt_cli.migration.sources import Gap, Source, SourceError, SourceReadi
 from auth_jwt_cli.migration.target import Patience, Target, patient_client
 from auth_jwt_cli.migration.translation import Translation
 from auth_jwt_cli.options import reads_tables
-from auth_jwt_cli.output import FAULT, REFUSED, USAGE, fail
+from auth_jwt_cli.output import FAULT, REFUSED, USAGE, fail, message_of
 
 _TOLD_EVERY = 100
 
@@ -73,7 +73,7 @@ def lint(
                     if show is not None:
                         show.add(members)
         except (AuthJwtError, KeyboardInterrupt) as error:
-            problem = str(error) or "interrupted"
+            problem = message_of(error) if isinstance(error, AuthJwtError) else "interrupted"
     if show is not None:
         show.end(task, counts, problem)
     elif problem is None or task.rows:

@@ -32,6 +32,7 @@ from auth_jwt_cli.output import (
     Output,
     code_of,
     complain,
+    message_of,
 )
 
 
@@ -46,7 +47,7 @@ class Commands(TyperGroup):
         try:
             return super().main(*args, **options) or 0
         except AuthJwtError as error:
-            complain(str(error))
+            complain(message_of(error))
             return code_of(error)
         except typer.TyperException as error:
             told = error.format_message()

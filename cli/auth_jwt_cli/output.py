@@ -13,6 +13,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from auth_jwt.aws.failures import remedy_of
 from auth_jwt.errors import AuthJwtError, Conflict, Fault, Invalid, Rejected
 
 REFUSED: Final = 1
@@ -143,6 +144,12 @@ def code_of(error: AuthJwtError) -> int:
         (Fault, FAULT),
     )
     return next((code for kind, code in codes if isinstance(error, kind)), REFUSED)
+
+
+def message_of(error: AuthJwtError) -> str:
+    """Return the message of an *error*, and what the operator can do about it where AWS's answer tells."""
+    remedy = remedy_of(error) if isinstance(error, Fault) else None
+    return f"{str(error).rstrip('.')}. {remedy}" if remedy else str(error)
 
 
 def fail(message: str, code: int) -> NoReturn:

@@ -35,7 +35,7 @@ def open_to_append(path: Path, *, tell: Callable[[str], None]) -> int:
     return _open(path, os.O_APPEND, tell)
 
 
-def replaced(path: Path, *, tell: Callable[[str], None]) -> int:
+def open_to_replace(path: Path, *, tell: Callable[[str], None]) -> int:
     """Open or create the file at *path*, delete its content, and return its descriptor.
 
     Raises:

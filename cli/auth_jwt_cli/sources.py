@@ -5,8 +5,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from auth_jwt.aws.failures import sdk_errors, translated_errors
 from auth_jwt.errors import Fault
 from auth_jwt.runtime.settings import AUTHORIZER_DEFAULTS, DEFAULTS
 from auth_jwt_cli.inputs import text_of
@@ -57,16 +58,13 @@ def from_function(name: str, session: "boto3.Session") -> FunctionConfiguration:
         Fault: Lambda does not return the configuration, or not the variables.
     """
     from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError
+
+    from auth_jwt.aws.sdk import sdk_client
 
     config = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
-    try:
-        client: Any = session.client("lambda", region_name=region_of(name), config=config)
+    client = sdk_client("lambda", config, session=session, region=region_of(name))
+    with translated_errors(f"lambda:GetFunctionConfiguration on function {name!r}"), sdk_errors():
         answer = client.get_function_configuration(FunctionName=name)
-    except ClientError as error:
-        raise Fault(f"lambda:GetFunctionConfiguration is refused: {error.response['Error']['Code']}") from None
-    except (BotoCoreError, ValueError) as error:
-        raise Fault(f"Lambda cannot be called: {type(error).__name__}") from None
     environment = answer.get("Environment", {})
     _check_no_error(environment)
     return FunctionConfiguration(environment.get("Variables", {}), answer.get("Timeout"))

@@ -343,7 +343,10 @@ def test_the_settings_of_a_deployed_function_count(auth_jwt: CommandLine, dynamo
         assert "STORE_TIMEOUT_MS" in {about for _, about, _ in findings}
     assert auth_jwt.json("profile", "list", "--function", arn, "--set", "PROFILES_TABLE=jwt_profiles")["profiles"]
     said = auth_jwt("profile", "list", "--function", "nobody", exit_code=4).stderr
-    assert "lambda:GetFunctionConfiguration is refused: ResourceNotFoundException" in said
+    assert (
+        "lambda:GetFunctionConfiguration on function 'nobody' is refused: ResourceNotFoundException. "
+        "It does not exist in this account and region."
+    ) in said
 
 
 def test_a_function_without_any_of_the_services_settings_is_a_warning(

@@ -70,7 +70,8 @@ def test_without_what_it_needs_it_says_what_to_install(empty: Path, arguments: t
     assert ended.stdout == ""
     assert re.fullmatch(
         r"auth-jwt needs \w+, which is not installed here\. "
-        r"Install what the command line needs: python -m pip install 'auth-jwt-serverless\[cli\]'\n",
+        rf"Install what the command line needs: {re.escape(str(empty))}/bin/python -m pip install "
+        r"'auth-jwt-serverless\[cli\]'\n",
         ended.stderr,
     )
 
@@ -84,6 +85,20 @@ def test_the_advice_fetches_what_the_extra_names_and_never_a_package_of_our_name
     missing = re.findall(r"No matching distribution found for ([\w-]+)", ended.stderr)
     assert missing
     assert "auth-jwt-serverless" not in missing
+
+
+def test_without_pip_it_says_how_to_install_the_wheel_again(empty: Path) -> None:
+    """The environments that `uv tool install` makes have no pip."""
+    program = (
+        "import importlib.util; importlib.util.find_spec = lambda name: None\n"
+        "from auth_jwt_cli.__main__ import main; main()"
+    )
+    command = [str(empty / "bin" / "python"), "-c", program]
+    ended = subprocess.run(command, cwd=empty, check=False, timeout=60, capture_output=True, text=True)
+
+    assert ended.returncode == 4
+    assert ended.stderr.endswith("Install the wheel again with its extra: uv tool install --force 'WHEEL[cli]'\n")
+    assert "Traceback" not in ended.stderr
 
 
 @pytest.fixture(name="complete", scope="module")
@@ -111,6 +126,43 @@ def test_with_it_the_commands_run_from_the_wheel(complete: Path) -> None:
         ended = auth_jwt(complete, command, "--help")
         assert (ended.returncode, ended.stderr) == (0, "")
         assert f"auth-jwt {command}" in ended.stdout
+
+
+ON_THE_TABLES = (
+    "profile list",
+    "profile show alice",
+    "profile add alice --username alice",
+    "profile set alice --username alice",
+    "profile rm alice --yes",
+    "secret list alice",
+    "secret set-alg --all --dry-run",
+    "token mint alice",
+    "revoke alice --all --yes",
+    "config check",
+    "lint",
+)
+
+
+@pytest.mark.parametrize("command", ON_THE_TABLES)
+def test_without_a_region_every_command_says_the_same(complete: Path, command: str) -> None:
+    ended = auth_jwt(complete, *command.split())
+
+    assert (ended.returncode, ended.stdout) == (4, "")
+    assert ended.stderr == (
+        "Error: no client for dynamodb can be made: You must specify a region. "
+        "The region is missing. Name it by --region or AWS_DEFAULT_REGION.\n"
+    )
+
+
+@pytest.mark.parametrize("command", ON_THE_TABLES)
+def test_without_credentials_every_command_says_what_to_do(complete: Path, command: str) -> None:
+    ended = auth_jwt(complete, *command.split(), "--region", "eu-central-1")
+
+    assert ended.returncode == 4
+    assert "NoCredentialsError. AWS credentials are missing. Log in to AWS, or name the profile" in " ".join(
+        f"{ended.stdout} {ended.stderr}".split()
+    )
+    assert "Traceback" not in ended.stderr
 
 
 def test_a_module_of_ours_that_is_missing_is_no_matter_of_installing(complete: Path) -> None:

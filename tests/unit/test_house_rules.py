@@ -27,8 +27,8 @@ INWARD_TO_OUTWARD = (
         "aws.connections",
         "aws.identity",
         "aws.whole_answers",
-        "aws.sdk_guard",
         "aws.failures",
+        "aws.sdk_guard",
         "aws.sdk",
     ),
     *("aws.reads", "aws.client", "aws.dynamodb", "aws.express"),
@@ -200,6 +200,26 @@ def test_no_function_imports_another(name: str) -> None:
 @pytest.mark.parametrize("name", HANDLERS)
 def test_no_function_talks_to_aws_by_itself(name: str) -> None:
     assert not any(is_imported(library, FUNCTIONS / name) for library in ("boto3", "botocore", "cryptography", "jwt"))
+
+
+def test_only_one_module_reads_the_sdks_errors() -> None:
+    """So the same fault reads the same in every function and every command. The recipes in frontends/ stand alone."""
+    shipped = [path for room in ("layers", "functions", "cli", "serve") for path in (ROOT / room).rglob("*.py")]
+    readers = {path for path in shipped if is_imported("botocore.exceptions", path)}
+
+    assert readers == {path_of("aws.failures")}
+
+
+@pytest.mark.parametrize("module", ["aws.failures", "aws.express", "runtime.wiring"])
+def test_what_logins_load_does_not_load_the_sdk(module: str) -> None:
+    """Loading it takes more of a cold start than everything else together."""
+    program = f"import sys, auth_jwt.{module}; print(*sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=PACKAGE.parent, capture_output=True, text=True, check=True
+    )
+
+    assert "auth_jwt.aws.failures" in run.stdout.split()
+    assert not {"boto3", "botocore"} & set(run.stdout.split())
 
 
 NOT_FROZEN = {

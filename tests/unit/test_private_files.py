@@ -12,7 +12,7 @@ from auth_jwt.provisioning.audit import AuditEntry
 from auth_jwt_cli.audit_log import AuditLog
 from auth_jwt_cli.migration.reports import ReportFile
 from auth_jwt_cli.migration.sources import SourceError
-from auth_jwt_cli.private_files import NewFile, NotPrivate, open_to_append, replaced
+from auth_jwt_cli.private_files import NewFile, NotPrivate, open_to_append, open_to_replace
 
 Told = list[str]
 Open = Callable[[Path, Told], int]
@@ -23,7 +23,7 @@ def append(path: Path, told: Told) -> int:
 
 
 def replace(path: Path, told: Told) -> int:
-    return replaced(path, tell=told.append)
+    return open_to_replace(path, tell=told.append)
 
 
 def make(path: Path, told: Told) -> int:

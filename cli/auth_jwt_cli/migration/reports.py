@@ -20,7 +20,7 @@ from auth_jwt_cli.migration.progress import Progress
 from auth_jwt_cli.migration.sources import Gap, SourceError, SourceReading
 from auth_jwt_cli.migration.sources.dumps.dialects import Dialect
 from auth_jwt_cli.output import warn
-from auth_jwt_cli.private_files import replaced
+from auth_jwt_cli.private_files import open_to_replace
 
 EXAMPLES: Final = 10
 """How many rows of a kind are shown; the report file has all."""
@@ -44,7 +44,7 @@ class ReportFile:
         self._file: IO[str] | None = None
         if path is not None:
             try:
-                self._file = os.fdopen(replaced(path, tell=warn), "w", encoding="utf-8")
+                self._file = os.fdopen(open_to_replace(path, tell=warn), "w", encoding="utf-8")
             except OSError as error:
                 raise SourceError(f"the report {path} cannot be written: {error.strerror}") from None
 

@@ -200,7 +200,7 @@ class Target:
                 self._wait(max(failures, 1), Throttled(f"{action} is throttled (left undone in part)"))
 
     def _ask_sdk(self, action: str, ask: Callable[[], _T]) -> _T:
-        """Return what *ask* gets by boto3, asked again while the table is out of reach; *action* is in its errors."""
+        """Return what *ask* returns; repeat it while the table cannot be reached. Errors name the *action*."""
 
         def ask_once() -> _T:
             with translated_errors(action), sdk_errors():
@@ -209,7 +209,7 @@ class Target:
         return self._ask_patiently(ask_once)
 
     def _ask_patiently(self, ask: Callable[[], _T]) -> _T:
-        """Return what *ask* returns, asked again while the table is out of reach."""
+        """Return what *ask* returns; repeat it while the table cannot be reached."""
         failures = 0
         while True:
             if self._ended.is_set():
@@ -243,10 +243,10 @@ class Target:
 def patient_client(
     session: "boto3.Session", region: str | None, endpoint: str | None, *, connections: int
 ) -> "DynamoDBClient":
-    """Make boto3's client for DynamoDB without retries of its own, for so many *connections* at once.
+    """Make boto3's client for DynamoDB. It never retries, and has up to *connections* connections.
 
     Raises:
-        Fault: the SDK refuses its own configuration: no region, say.
+        Fault: the SDK rejects its configuration: the region is missing, for example.
     """
     from botocore.config import Config
 

@@ -16,6 +16,41 @@ _TOO_MANY_REQUESTS: Final = 429
 _REQUEST_TIMEOUT: Final = 408
 _SERVER_ERROR: Final = 500
 
+_REMEDIES: Final = tuple(
+    (re.compile(names), remedy)
+    for names, remedy in (
+        (
+            r"SSO|TokenRetrieval|PendingAuthorization",
+            "The login by SSO has expired, or there was none. Run `aws sso login`, for the same profile.",
+        ),
+        (
+            r"NoCredentials|PartialCredentials|CredentialRetrieval|NoAuthToken|LoginRefresh",
+            "AWS credentials are missing. Log in to AWS, or name the profile to use by --profile or AWS_PROFILE.",
+        ),
+        (
+            r"ExpiredToken|UnrecognizedClient|InvalidClientTokenId|InvalidSignature|IncompleteSignature|MissingAuthe",
+            "AWS does not accept the credentials. Log in to AWS again, or name another profile by --profile.",
+        ),
+        (r"NoRegion", "The region is missing. Name it by --region or AWS_DEFAULT_REGION."),
+        (r"InvalidRegion", "The region is not a valid name. Correct --region or AWS_DEFAULT_REGION."),
+        (r"ProfileNotFound", "Name a profile that the AWS configuration has, by --profile or AWS_PROFILE."),
+        (
+            r"EndpointConnection|ConnectTimeout|ReadTimeout|ConnectionClosed|ProxyConnection",
+            "Check the network, the region, and the endpoint in DB_URL if it is set. Then try again.",
+        ),
+        (r"SSLError", "Check the certificates and any proxy on the way: AWS_CA_BUNDLE names the roots to trust."),
+        (
+            r"ResourceNotFound",
+            "It does not exist in this account and region. Check the name in the settings, --region and --profile.",
+        ),
+        (
+            r"AccessDenied|UnauthorizedOperation",
+            "Your AWS identity lacks this permission. Get it, or name another profile by --profile.",
+        ),
+    )
+)
+"""What an operator can do, by the name of an SDK's error or the code of a service's."""
+
 
 class Refused(Exception):
     """The answer is an error of the service, or of a proxy on the way.
@@ -60,6 +95,18 @@ def failure_of(action: str, status: int, code: str) -> Fault:
     return Fault(f"{action} is refused: {code}")
 
 
+def remedy_of(fault: Fault) -> str | None:
+    """Return what an operator of the command line can do about a *fault*; None if its causes do not tell."""
+    cause: BaseException | None = fault
+    while cause is not None:
+        name = cause.code if isinstance(cause, Refused) else type(cause).__name__
+        for names, remedy in _REMEDIES:
+            if names.search(name):
+                return remedy
+        cause = cause.__cause__
+    return None
+
+
 @contextmanager
 def sdk_errors() -> Iterator[None]:
     """Turn botocore's errors into `Refused`, `Unreachable` and `Fault`.
@@ -79,3 +126,35 @@ def sdk_errors() -> Iterator[None]:
         raise Unreachable(type(error).__name__) from error
     except BotoCoreError as error:
         raise Fault(type(error).__name__) from error
+
+
+@contextmanager
+def configuration_errors(consequence: str) -> Iterator[None]:
+    """Turn the errors of making a session or a client into faults whose messages begin with the *consequence*.
+
+    No request exists yet, so the SDK's message is kept: it names the profile or the setting.
+
+    Raises:
+        Fault: the SDK rejects its configuration.
+    """
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        yield
+    except (BotoCoreError, ValueError) as error:
+        raise Fault(f"{consequence}: {error}") from error
+
+
+def missing_credentials() -> Exception:
+    """Make the error by which a provider of credentials tells botocore that it has found none."""
+    from botocore.exceptions import NoCredentialsError
+
+    made: Exception = NoCredentialsError()
+    return made
+
+
+def is_read_timeout(error: Exception) -> bool:
+    """Tell whether the SDK had a connection, but no answer in time."""
+    from botocore.exceptions import ReadTimeoutError
+
+    return isinstance(error, ReadTimeoutError)

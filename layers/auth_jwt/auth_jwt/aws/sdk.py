@@ -14,9 +14,8 @@ import boto3
 import botocore.session
 from botocore.config import Config
 from botocore.credentials import CredentialProvider, CredentialResolver, Credentials, ReadOnlyCredentials
-from botocore.exceptions import BotoCoreError, NoCredentialsError
 
-from auth_jwt.errors import Fault
+from auth_jwt.aws.failures import configuration_errors, missing_credentials
 
 
 def sdk_client(
@@ -40,11 +39,9 @@ def sdk_client(
         Fault: the SDK rejects its configuration: it has no region, say.
     """
     logging.getLogger("botocore").setLevel(logging.INFO)  # at DEBUG it logs requests and answers, secrets included
-    try:
+    with configuration_errors(f"no client for {service} can be made"):
         made = session or own_session()
         return made.client(service, region_name=region, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]
-    except (BotoCoreError, ValueError) as error:
-        raise Fault(f"no client for {service} can be made: {error}") from error
 
 
 def own_session() -> boto3.Session:
@@ -101,5 +98,5 @@ class _LazyCredentials(Credentials):
             if self._found is None:
                 self._found = self._find()
             if self._found is None:
-                raise NoCredentialsError
+                raise missing_credentials()
             return self._found

@@ -10,6 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from auth_jwt.aws.connections import LastUse
+from auth_jwt.aws.failures import is_read_timeout
 from auth_jwt.aws.whole_answers import (
     COST_WANTED,
     FIRST_ERROR,
@@ -111,8 +112,6 @@ class _Freshness:
             self._last_use = LastUse()
 
     def forget(self, exception: Exception, **_: object) -> None:
-        from botocore.exceptions import ReadTimeoutError
-
-        if isinstance(exception, ReadTimeoutError):
+        if is_read_timeout(exception):
             with self._lock:
                 self._client.close()
