@@ -11,7 +11,7 @@ import pytest
 from auth_jwt.provisioning.registry import MAX_TIME
 from events.provisioning_events import Case, asking
 from events.stage import Answer, stage
-from tests.integration.operator import PROFILES, Operator, cursor_of, document
+from tests.integration.admin_client import PROFILES, Operator, cursor_of, document
 
 GIVEN = "sEcReT-0123456789-0123456789-0123456789"
 ALICE = f"{PROFILES}/alice-web"

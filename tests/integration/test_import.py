@@ -31,8 +31,8 @@ from auth_jwt_cli.migration.sources.databases import DatabaseSource
 from auth_jwt_cli.migration.target import Patience, Target, patient_client
 from auth_jwt_cli.migration.translation import Translation
 from events.stage import REGION, ROOT, create_tables, lambda_environment, template
+from tests.doubtful_keys import DOUBTFUL, PRIME_MODULUS, public_key_pem
 from tests.factories import HMAC_KEY, NOW, a_jwk, a_jwks, public_pem
-from tests.key_forms import DOUBTFUL, PRIME_MODULUS, public_key_pem
 from tests.migration_sources import (
     Rows,
     a_source_profile,
