@@ -316,6 +316,7 @@ CALLS: dict[str, Callable[[DynamoDbTables], object]] = {
 }
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("operation", CALLS)
 @pytest.mark.parametrize("fault", AT_ONCE)
 def test_what_is_no_whole_answer_is_an_outage(fault: str, operation: str) -> None:

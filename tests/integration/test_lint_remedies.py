@@ -279,6 +279,7 @@ class Hand:
         return ["--yes"] if asks else []
 
 
+@pytest.mark.matrix(kinds=lambda case, way: {(case.rule, template) for template in way})
 @pytest.mark.parametrize(
     ("case", "way"), WAYS, ids=[f"{case.rule} {case.name}: {', '.join(way)}" for case, way in WAYS]
 )

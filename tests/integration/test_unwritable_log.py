@@ -218,6 +218,7 @@ def posted(path: str, **body: str) -> dict[str, Any]:
     }
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("client", ["express", "boto3"])
 @pytest.mark.parametrize("where", ["in Lambda", "elsewhere"])
 @pytest.mark.parametrize(

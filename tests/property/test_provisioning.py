@@ -13,6 +13,7 @@ from auth_jwt.errors import Rejected
 from auth_jwt.provisioning.changes import Table
 from auth_jwt.provisioning.secrets import NewSecret
 from tests.factories import TAG, a_token
+from tests.sampling import examples
 from tests.service import a_service
 
 seconds = st.integers(0, 500)
@@ -113,4 +114,4 @@ class Operators(RuleBasedStateMachine):
 
 
 TestOperators = Operators.TestCase
-TestOperators.settings = settings(max_examples=30, stateful_step_count=20)
+TestOperators.settings = settings(max_examples=examples(30), stateful_step_count=20)

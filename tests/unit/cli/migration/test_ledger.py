@@ -1,7 +1,7 @@
 """What an import remembers of rows: on disk, for nobody else, and nothing of a secret."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -108,7 +108,20 @@ QUESTIONS: dict[str, Callable[[Ledger], object]] = {
 }
 
 
-def work_of(question: Callable[[Ledger], object], users: int) -> int:
+@pytest.fixture(name="few_and_many", scope="module")
+def _few_and_many() -> Iterator[tuple[Ledger, Ledger]]:
+    """The rows of 300 users and those of 3000, to be asked and not to be changed."""
+    with Ledger() as few, Ledger() as many:
+        for ledger, users in ((few, 300), (many, 3000)):
+            for number in range(users):
+                tag = f"user-{number}"
+                ledger.note(target_row(a_source_profile(tag=tag), Table.PROFILES))
+                ledger.note(target_row(a_source_secret(corresponding_tag=tag, id=1)), rests=True)
+                ledger.note(target_row(a_source_secret(corresponding_tag=tag, id=2)), f"{number}", is_open=True)
+        yield few, many
+
+
+def work_of(question: Callable[[Ledger], object], ledger: Ledger) -> int:
     """How much SQLite does to answer, in thousands of its own steps: the same on every machine."""
     done = 0
 
@@ -117,20 +130,16 @@ def work_of(question: Callable[[Ledger], object], users: int) -> int:
         done += 1
         return 0
 
-    with Ledger() as ledger:
-        for number in range(users):
-            tag = f"user-{number}"
-            ledger.note(target_row(a_source_profile(tag=tag), Table.PROFILES))
-            ledger.note(target_row(a_source_secret(corresponding_tag=tag, id=1)), rests=True)
-            ledger.note(target_row(a_source_secret(corresponding_tag=tag, id=2)), f"{number}", is_open=True)
-        ledger._db.set_progress_handler(count, 1000)
-        question(ledger)
+    ledger._db.set_progress_handler(count, 1000)
+    question(ledger)
     return done
 
 
 @pytest.mark.parametrize("question", QUESTIONS.values(), ids=QUESTIONS)
-def test_ten_times_the_users_are_about_ten_times_the_work(question: Callable[[Ledger], object]) -> None:
-    few, many = work_of(question, 300), work_of(question, 3000)
+def test_ten_times_the_users_are_about_ten_times_the_work(
+    few_and_many: tuple[Ledger, Ledger], question: Callable[[Ledger], object]
+) -> None:
+    few, many = (work_of(question, ledger) for ledger in few_and_many)
 
     assert many <= 20 * max(few, 1), (few, many)
 

@@ -13,7 +13,7 @@ from auth_jwt_cli.migration.sources.dumps import DumpSource, tokens
 from auth_jwt_cli.migration.sources.dumps.dialects import Dialect
 from tests.migration_sources import as_read
 
-DATA = Path(__file__).parent / "data" / "dumps"
+DATA = Path(__file__).parents[4] / "dumps"
 PROFILES_ONLY = SourceLayout(tables=(Table.PROFILES,))
 ROW = b"INSERT INTO jwt_profiles (tag) VALUES ('a');\n"
 
