@@ -109,6 +109,7 @@ def test_taking_away_what_is_not_there_does_nothing(store: ProvisioningStore) ->
     assert store.profile("t") == {"etikett": "t", "a": Decimal(1)}
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("expected", "met"),
     [

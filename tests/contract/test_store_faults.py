@@ -174,6 +174,7 @@ ROWS = {
 }
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("status", "code", "kind"),
     [

@@ -37,7 +37,7 @@ def algs(client: Any, tag: str = "many") -> list[str | None]:
 def test_it_may_be_interrupted_and_goes_on_where_it_ended(tmp_path: Path) -> None:
     with sample_tables() as endpoint:
         client = client_of(endpoint)
-        for number in range(300):
+        for number in range(200):
             put(client, "many", f"{number:03}", f"{HMAC_KEY} {number}")
         environment = environment_of(endpoint, tmp_path)
         process = subprocess.Popen(

@@ -83,6 +83,7 @@ def given(answer: Answer) -> tuple[Any, str | None]:
     return answer.given, answer.raised
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     "name", ["rest-authorized-by-header", "rest-denied-expired", "direct-authorized", "direct-denied-expired"]
 )
@@ -95,6 +96,7 @@ def test_a_login_is_let_in_and_a_denial_stays_one(set_stage: SetStage, output: T
     assert expected[1] is None
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("function", ["authorize", "gateway_authorizer", "provisioning"])
 def test_a_fault_stays_that_fault(
     set_stage: SetStage, outage: Callable[[], None], output: TextIO, function: str

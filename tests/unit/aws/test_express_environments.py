@@ -114,6 +114,7 @@ def test_a_variable_that_may_change_how_boto3_asks_means_boto3(name: str) -> Non
     assert why({**LAMBDA, name: "1"}) == f"{name} is set"
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("variables", environments().values(), ids=list(environments()))
 @pytest.mark.parametrize("start", [LAMBDA, SNAP_START], ids=["on demand", "SnapStart"])
 def test_all_others_leave_the_express_lane(start: Mapping[str, str], variables: Mapping[str, str]) -> None:
@@ -158,6 +159,7 @@ def _container(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ContainerMetadataFetcher, "retrieve_full_uri", lambda *_, **__: given)
 
 
+@pytest.mark.matrix
 @pytest.mark.usefixtures("container")
 @pytest.mark.parametrize("variables", environments().values(), ids=list(environments()))
 @pytest.mark.parametrize("start", [LAMBDA, SNAP_START], ids=["on demand", "SnapStart"])

@@ -417,6 +417,7 @@ def test_text_that_has_no_octets_is_unusable() -> None:
     assert why_unusable("key\ud800") == "text that is not valid Unicode"
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("blanks", ["", " \t\r\n", "\ufeff", "\ufeff\v\f\0 ", "\u200b\u00a0"], ids=ascii)
 @pytest.mark.parametrize(
     "reference",
@@ -661,6 +662,7 @@ def test_a_passphrase_that_only_talks_of_keys_is_an_hmac_key(phrase: str) -> Non
     assert key.material == f"a {phrase}".encode()
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     "blank", ["\u00a0", "\u2003", "\u3000", "\u2028", "\u0085", "\x1c", "\u200b", "\u2060", "\u180e"]
 )

@@ -101,6 +101,7 @@ def test_a_window_becomes_what_was_meant(columns: Any, window: object, state: Se
     assert row["secret"] == HMAC_KEY
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("column", ["start_ts", "end_ts"])
 @pytest.mark.parametrize("odd", [odd for odd in ODD_BOUNDS if meant_seconds(odd) is None])
 def test_what_nobody_can_tell_is_asked_for(odd: object, column: str) -> None:
@@ -229,6 +230,7 @@ def test_a_dry_run_writes_nothing() -> None:
 # -- the others, on the same rows -------------------------------------------------------------------------------------
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("column", ["start_ts", "end_ts"])
 @pytest.mark.parametrize("odd", [*ODD_BOUNDS, *ODD_NUMBERS])
 def test_whatever_a_row_holds_every_operation_ends_well_and_opens_nothing(odd: object, column: str) -> None:

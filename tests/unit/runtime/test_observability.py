@@ -64,6 +64,7 @@ def test_a_request_is_one_line_that_is_log_record_and_metrics_in_one() -> None:
     }
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("outcome", Outcome)
 @pytest.mark.parametrize("reason", [None, Reason.BAD_SIGNATURE.value])
 @pytest.mark.parametrize("trace", [{}, {"_X_AMZN_TRACE_ID": TRACE}], ids=["untraced", "traced"])

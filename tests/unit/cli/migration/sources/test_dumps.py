@@ -462,6 +462,7 @@ COMMIT;
 """
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("chunk", [*range(1, 20), 50])
 @pytest.mark.parametrize("whole", [POSTGRES_WHOLE, SQLITE_WHOLE], ids=["PostgreSQL", "SQLite"])
 def test_it_does_not_matter_where_the_reading_pauses(
