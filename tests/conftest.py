@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests import library_caches, sampling
+from tests import case_ids, library_caches, sampling
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and so would every command that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -13,6 +13,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 COUNTS = pytest.StashKey[tuple[int, int]]()
 """How many cases were collected, and how many of them the sample left out."""
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Have the id of a case say its values, where pytest would number them."""
+    return case_ids.id_of(val, argname)
 
 
 @pytest.hookimpl(tryfirst=True)

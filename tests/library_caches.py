@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 import pytest
+from botocore.hooks import EventAliaser
 from botocore.loaders import JSONFileLoader, Loader
 
 _PATCH = pytest.MonkeyPatch()
@@ -17,6 +18,7 @@ _PATCH = pytest.MonkeyPatch()
 def install() -> None:
     """Have the libraries keep it. Those that nobody imported are left alone."""
     _keep_models()
+    _keep_names_of_events()
     if "moto.backends" in sys.modules:
         _keep_names_of_backends(sys.modules["moto.backends"])
     if "typer.testing" in sys.modules:
@@ -37,6 +39,18 @@ def _keep_models() -> None:
         return found[key]
 
     _PATCH.setattr(Loader, "list_available_services", list_available_services)
+
+
+def _keep_names_of_events() -> None:
+    """Each session translates the same few hundred names of events, by the same table."""
+    begin, names = EventAliaser.__init__, dict[str, str]()
+
+    def begin_with_names(aliaser: Any, event_emitter: Any, event_aliases: Any = None) -> None:
+        begin(aliaser, event_emitter, event_aliases)
+        if event_aliases is None:
+            aliaser._alias_name_cache = names
+
+    _PATCH.setattr(EventAliaser, "__init__", begin_with_names)
 
 
 def _keep_names_of_backends(backends: Any) -> None:
