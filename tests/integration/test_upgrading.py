@@ -78,6 +78,7 @@ def test_the_page_leads_to_a_table_in_which_every_row_says_what_it_is(
     assert "Found nothing" in run(AFTER, address, tmp_path)
 
 
+@pytest.mark.whole_only("the test above runs the page's commands, and test_cli_set_alg.py has rows in doubt")
 def test_a_row_in_doubt_is_named_at_each_step_until_somebody_says_what_it_is(
     client: Any, address: str, tmp_path: Path
 ) -> None:

@@ -187,6 +187,11 @@ def _translated(template: str, values: str, second: int) -> dict[str, Any]:
     return plain
 
 
+def forget_translations() -> None:
+    """Have SAM translate again what it translated before."""
+    _translated.cache_clear()
+
+
 def stack_of(template: dict[str, Any], second: int = 0, /, **overrides: str) -> Stack:
     """Return the resources and outputs of a stack made of *template* with *overrides* of its parameters."""
     values = values_of(template, overrides)
