@@ -31,8 +31,11 @@ demo: install ## Run every file of events/ through the real handlers against Dyn
 # PORT, WORKERS, LOG, API_KEY, ADMIN, DB_URL and every setting, on the command line or in the environment: docs/local.md.
 serve: install ## Serve the API on 127.0.0.1:8080, with DynamoDB in memory and sample users (PORT=8081, ARGS=--help)
 	@exec $(PY) -m serve $(ARGS)
-test: install ## Run the tests (ARGS="-k window" and the like are passed on)
-	@$(PY) -m pytest $(ARGS)
+# On all processors (ARGS=-n0: on one, as --pdb wants it). WHOLE=1 runs every generated case: tests/sampling.py. Commands
+# that tests start are compiled once, though this shell may say that nothing is to be kept.
+test: export PYTHONDONTWRITEBYTECODE :=
+test: install ## Run the tests: of the generated cases a sample, or all with WHOLE=1 (ARGS="-k window" and the like are passed on)
+	@$(PY) -m pytest -q -n auto --dist worksteal $(ARGS)
 conformance: install ## Run the recorded OpenSIPS cases and print their count
 	@$(PY) -m pytest -q tests/conformance
 format: install ## Put the code into its format
@@ -98,7 +101,7 @@ deploy: .venv-sam/.installed .venv-e2e/.installed ## Build a release and deploy 
 	@$(if $(filter file,$(origin AWS_DEFAULT_REGION)),env -u AWS_DEFAULT_REGION) .venv-sam/bin/sam deploy \
 	  --config-env $(CONFIG_ENV) $(ARGS)
 check: lint types template ## Everything CI checks: format, lint, types, template, and all tests with their coverage
-	@$(MAKE) --no-print-directory test ARGS="-q -n auto --dist loadfile --cov --cov-report=term --cov-fail-under=95"
+	@$(MAKE) --no-print-directory test WHOLE=1 ARGS="--cov --cov-report=term --cov-fail-under=95"
 
 debian: ## Install the servers, SIPp and the browser that the end-to-end tests use (Debian, as root)
 	@tools/debian

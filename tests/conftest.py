@@ -1,14 +1,68 @@
 """What all tests of a process have in common."""
 
 import signal
-from functools import cache
+from typing import Any
 
 import pytest
-from botocore.loaders import JSONFileLoader
+
+from tests import case_ids, library_caches, sampling
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and so would every command that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# boto3 forgets what it has read when moto starts, so each test read the models of DynamoDB anew. Nobody changes them.
-pytest.MonkeyPatch().setattr(JSONFileLoader, "load_file", staticmethod(cache(JSONFileLoader().load_file)))
+COUNTS = pytest.StashKey[tuple[int, int]]()
+"""How many cases were collected, and how many of them the sample left out."""
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Have the id of a case say its values, where pytest would number them."""
+    return case_ids.id_of(val, argname)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is not in the sample."""
+    if sampling.WHOLE or any("::" in argument for argument in config.args):
+        return
+    out = set(sampling.left_out(items))
+    config.stash[COUNTS] = (len(items), len(out))
+    items[:] = [item for item in items if item not in out]
+
+
+def pytest_collection_finish() -> None:
+    """Begin when everything that tests import is there."""
+    library_caches.install()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell the process that shows the results, where that is another."""
+    output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["sampled"] = session.config.stash.get(COUNTS, (0, 0))
+
+
+class Workers:
+    """What the workers of pytest-xdist tell: each collects the same."""
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        told = getattr(node, "workeroutput", {}).get("sampled")
+        if told:
+            node.config.stash[COUNTS] = tuple(told)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Listen to the workers, if there are any."""
+    config.pluginmanager.register(Workers())
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say what the sample left out, and how to run it."""
+    collected, out = config.stash.get(COUNTS, (0, 0))
+    if out:
+        line = (
+            f"SAMPLED: {out} of {collected} cases were left out, all of generated matrices, and property tests had a "
+            "fifth of their examples. WHOLE=1 runs all, as `make check` does."
+        )
+        terminalreporter.write_line(line, yellow=True)

@@ -30,7 +30,7 @@ from tests.benchmarks.figures import Spread
 from tests.e2e.serve.serving import Serving, serving
 from tests.e2e.sip import sipp
 from tests.e2e.sip.clients import answer_to, udp
-from tests.e2e.sip.desk import DOMAIN, Desk, User, desk_at
+from tests.e2e.sip.issuing import DOMAIN, Desk, User, desk_at
 from tests.e2e.sip.messages import Request
 from tests.e2e.sip.stand import API_KEY, FLOODS_ALLOWED, bearer
 

@@ -109,6 +109,7 @@ def test_taking_away_what_is_not_there_does_nothing(store: ProvisioningStore) ->
     assert store.profile("t") == {"etikett": "t", "a": Decimal(1)}
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("expected", "met"),
     [
@@ -316,6 +317,7 @@ CALLS: dict[str, Callable[[DynamoDbTables], object]] = {
 }
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("operation", CALLS)
 @pytest.mark.parametrize("fault", AT_ONCE)
 def test_what_is_no_whole_answer_is_an_outage(fault: str, operation: str) -> None:

@@ -66,6 +66,7 @@ def test_in_an_empty_table_nothing_is_revoked(store_of: StoreOf) -> None:
     assert is_revoked(store_of([])) is False
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     "more",
     [{}, {"expires_at": 4_102_444_800}, {"expires_at": 1}, {"expires_at": "never"}, {"why": "lost", "#c0": ":tag"}],
@@ -75,6 +76,7 @@ def test_a_row_revokes_its_token_whatever_else_it_holds(store_of: StoreOf, more:
     assert is_revoked(store_of([{"tag": "alice", "jti": "1", **more}])) is True
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("tag", "jti"),
     [
@@ -93,6 +95,7 @@ def test_tag_and_id_are_compared_exactly(store_of: StoreOf, tag: str, jti: str) 
     assert is_revoked(store, tag, jti) is False
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     "jti",
     [
@@ -187,6 +190,7 @@ def test_an_error_is_a_fault_of_its_kind_that_names_table_and_call(
     assert code in str(failure)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     "answer",
     [

@@ -134,6 +134,7 @@ def test_all_rows_of_a_tag_and_of_no_other_are_read(store_of: StoreOf, columns: 
     assert [(secret.id, secret.stored) for secret in rows.secrets] == [("1", "secret 1"), ("2", "secret 2")]
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     "other", ["Alice", "alice ", " alice", "alic\u0435", "ALICE", "a" * 128, "'; --", ":tag", "#c0"]
 )
@@ -157,6 +158,7 @@ def test_every_attribute_of_a_secret_is_read(store_of: StoreOf, columns: Columns
     assert secret.flaw is None
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     "bound",
     [
@@ -182,6 +184,7 @@ def test_a_missing_bound_is_none(store_of: StoreOf, columns: Columns) -> None:
     assert secret.end is None
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("odd", [7, None, True, ["HS256"]], ids=["number", "NULL", "boolean", "list"])
 @pytest.mark.parametrize("column", ["alg", "kid"])
 def test_a_secret_whose_alg_or_kid_is_no_text_is_unusable(
@@ -194,6 +197,7 @@ def test_a_secret_whose_alg_or_kid_is_no_text_is_unusable(
     assert secret.unusable is not None
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("stored", [7, None, True, ["x"], b"x", ""], ids=repr)
 def test_a_secret_that_is_no_text_is_unusable(store_of: StoreOf, columns: Columns, stored: object) -> None:
     (secret,) = read(store_of([], [a_secret(columns, more={columns.secret: stored})]), "alice").secrets
@@ -222,6 +226,7 @@ def test_every_attribute_of_a_profile_is_read(store_of: StoreOf, columns: Column
     )
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("value", "disabled"),
     [(False, False), (0, False), (Decimal("0.0"), False), (True, True), (1, True), ("false", True), ("", True),
@@ -237,6 +242,7 @@ def test_only_false_and_zero_enable_a_profile(
     assert profile.disabled is disabled
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("value", ["soon", None, True, [1]], ids=["text", "NULL", "boolean", "list"])
 def test_a_time_of_revocation_that_is_no_number_is_kept_as_such(
     store_of: StoreOf, columns: Columns, value: object
@@ -248,6 +254,7 @@ def test_a_time_of_revocation_that_is_no_number_is_kept_as_such(
     assert not isinstance(profile.valid_after, Decimal)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("username", [None, "", 7, True], ids=["NULL", "empty", "number", "boolean"])
 def test_a_username_that_is_no_text_is_none(store_of: StoreOf, columns: Columns, username: object) -> None:
     profile = read(store_of([{columns.tag: "alice", columns.username: username}], []), "alice").profile

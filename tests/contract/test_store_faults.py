@@ -107,6 +107,7 @@ def test_what_only_an_operator_can_mend_is_a_fault_that_says_which_table_and_cal
     assert "dynamodb:GetItem" in str(failure)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("operation", ["GetItem", "Query"])
 @pytest.mark.parametrize("fault", AT_ONCE)
 def test_what_is_no_whole_answer_is_an_outage_and_no_empty_table(lane: str, fault: str, operation: str) -> None:
@@ -118,6 +119,7 @@ def test_what_is_no_whole_answer_is_an_outage_and_no_empty_table(lane: str, faul
     assert f"dynamodb:{operation} on table" in str(failure)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("operation", ["GetItem", "Query"])
 @pytest.mark.parametrize("fault", SILENT)
 def test_who_waits_for_an_answer_waits_until_the_time_is_over(lane: str, fault: str, operation: str) -> None:
@@ -129,6 +131,7 @@ def test_who_waits_for_an_answer_waits_until_the_time_is_over(lane: str, fault: 
     assert type(failure) is Unreachable
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("fault", AT_ONCE)
 def test_one_such_moment_is_got_over(lane: str, fault: str) -> None:
     with a_faulty_dynamodb(AT_ONCE[fault], operation="Query", times=1) as endpoint:
@@ -171,6 +174,7 @@ ROWS = {
 }
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("status", "code", "kind"),
     [

@@ -10,7 +10,7 @@ from botocore.client import BaseClient
 from events.stage import Stage, environment, load_handler
 from tests.deployment.account import REGION, Deployment, account, client, deploy
 from tests.deployment.test_deployment import BY_LAMBDA_ITSELF, RENAMED
-from tests.integration.operator import PROFILES, Operator
+from tests.integration.admin_client import PROFILES, Operator
 
 Calls = set[tuple[str, str]]
 

@@ -18,9 +18,9 @@ from auth_jwt.provisioning.wiring import provisioning_of
 from auth_jwt.runtime.settings import Settings
 from events.provisioning_events import Case, asking
 from events.stage import HERE, REGION, REVOCATIONS, Answer, read_json
+from tests.doubtful_keys import DOUBTFUL, PRIME_MODULUS, public_key_pem
+from tests.integration.admin_client import PROFILES, Operator, cursor_of
 from tests.integration.conftest import SetStage
-from tests.integration.operator import PROFILES, Operator, cursor_of
-from tests.key_forms import DOUBTFUL, PRIME_MODULUS, public_key_pem
 
 GIVEN = "sEcReT-0123456789-0123456789-0123456789"
 YEAR = 365 * 86400

@@ -13,7 +13,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from events.stage import REVOCATIONS, stage
 from serve import admin_document
-from tests.integration.operator import PROFILES, Operator, document, errors_of, found
+from tests.integration.admin_client import PROFILES, Operator, document, errors_of, found
 
 PATHS: dict[str, Any] = document()["paths"]
 OPERATIONS = {operation["operationId"]: operation for item in PATHS.values() for operation in item.values()}

@@ -7,7 +7,7 @@ import pytest
 from events.demo import Act, acts
 from events.outcomes import differences
 from events.stage import Stage, stage
-from tests.integration.operator import misfits, operation_of
+from tests.integration.admin_client import misfits, operation_of
 
 ACTS = [act for act in acts() if act.function == "provisioning"]
 

@@ -11,7 +11,7 @@ import pytest
 from auth_jwt.provisioning.registry import MAX_TIME
 from events.provisioning_events import Case, asking
 from events.stage import Answer, stage
-from tests.integration.operator import PROFILES, Operator, cursor_of, document
+from tests.integration.admin_client import PROFILES, Operator, cursor_of, document
 
 GIVEN = "sEcReT-0123456789-0123456789-0123456789"
 ALICE = f"{PROFILES}/alice-web"
@@ -220,6 +220,7 @@ def test_an_unknown_path_is_a_problem(operator: Operator, path: str) -> None:
     assert (answer.status, kind_of(answer)) == (404, "unknown-path")
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     "path",
     [
@@ -330,6 +331,7 @@ def test_these_are_all_operations() -> None:
     assert asked == {(method, re.sub(r"\{\w+\}", "{}", path)) for method, path in described}
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(("method", "path", "body"), EVERY_OPERATION)
 @pytest.mark.parametrize("parameter", ["dry_run", "sip_username", "Limit", "limit ", ""])
 def test_an_unknown_query_parameter_is_refused_and_nothing_is_done(
@@ -366,6 +368,7 @@ def test_the_name_of_an_unknown_parameter_is_not_repeated(operator: Operator) ->
     assert GIVEN not in json.dumps(answer.given) + "".join(answer.lines)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(("method", "path", "body"), EVERY_OPERATION)
 @pytest.mark.parametrize(
     "change",

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from events.stage import HERE, Stage, read_json, stage
+from tests.sampling import examples
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -25,7 +26,10 @@ PARTS = ["body", "headers", "multiValueHeaders", "isBase64Encoded", "requestCont
 KNOWN = {200, 400, 401, 403, 404, 405}
 
 bounded = settings(
-    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(60),
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
 

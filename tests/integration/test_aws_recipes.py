@@ -39,7 +39,17 @@ from frontends.aws.python.authorize import (
     through_function_url,
     through_invocation,
 )
-from tests.e2e.recipes.doors import ALIAS_ARN, FOLDER, FRONTEND, LOOPBACK, ROLE_ARN, STRANGER, Keys, deployed, tables
+from tests.e2e.recipes.lambda_endpoints import (
+    ALIAS_ARN,
+    FOLDER,
+    FRONTEND,
+    LOOPBACK,
+    ROLE_ARN,
+    STRANGER,
+    Keys,
+    deployed,
+    tables,
+)
 from tests.e2e.recipes.relay import Relay
 from tests.e2e.recipes.service import (
     ANSWER,

@@ -18,6 +18,7 @@ def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
 
 
+@pytest.mark.whole_only("`make bench` runs them in full")
 @pytest.mark.parametrize(("part", "base"), [("warm", DECODE), ("cold", OBVIOUS)])
 def test_a_part_alone_is_measured_and_printed_and_nothing_is_written(part: str, base: str) -> None:
     before = {path: path.stat().st_mtime_ns for path in PAGE.iterdir()}

@@ -15,7 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner, Result
 
+from auth_jwt_cli.main import app
+from events.stage import environment
 from tests.command_line import COMMAND, environment_of, sample_tables
 from tests.contract.servers import a_server, an_answer, answering, read_question
 from tests.factories import HMAC_KEY
@@ -36,10 +39,26 @@ def _variables(endpoint: str, tmp_path: Path) -> dict[str, str]:
 
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+InProcess = Callable[..., Result]
 
 
 @pytest.fixture(name="auth_jwt")
-def _auth_jwt(variables: dict[str, str]) -> Run:
+def _auth_jwt(variables: dict[str, str]) -> InProcess:
+    """The command in this process, for what a test needs before and looks at afterwards."""
+
+    def run(*arguments: str, exit_code: int = 0, given: str = "") -> Result:
+        with environment(variables):
+            result = CliRunner().invoke(app, arguments, input=given, env=variables)
+        assert result.exit_code == exit_code, result.output
+        return result
+
+    return run
+
+
+@pytest.fixture(name="installed")
+def _installed(variables: dict[str, str]) -> Run:
+    """The command as a process of its own."""
+
     def run(*arguments: str, exit_code: int = 0, given: str = "", **more: str) -> "subprocess.CompletedProcess[str]":
         ended = subprocess.run(
             [COMMAND, *arguments], input=given, capture_output=True, text=True, env={**variables, **more},
@@ -56,37 +75,37 @@ def test_the_command_is_installed() -> None:
     assert COMMAND.exists(), "make install puts it there"
 
 
-def test_a_user_is_made_logs_in_and_is_gone(auth_jwt: Run, tmp_path: Path) -> None:
+def test_a_user_is_made_logs_in_and_is_gone(installed: Run, tmp_path: Path) -> None:
     tag = "walk-through"
-    auth_jwt("profile", "add", tag, "--username", "alice", "--generate", "--out", str(tmp_path / "secret"))
-    token = auth_jwt("token", "mint", tag).stdout
-    assert "accepted, for alice" in auth_jwt("token", "explain", given=token).stdout
-    auth_jwt("secret", "rotate", tag, "--generate", "--out", str(tmp_path / "new"))
-    auth_jwt("token", "explain", given=token)
-    auth_jwt("revoke", tag, "--all", "--yes")
-    auth_jwt("token", "explain", given=token, exit_code=1)
-    auth_jwt("profile", "rm", tag, "--yes")
+    installed("profile", "add", tag, "--username", "alice", "--generate", "--out", str(tmp_path / "secret"))
+    token = installed("token", "mint", tag).stdout
+    assert "accepted, for alice" in installed("token", "explain", given=token).stdout
+    installed("secret", "rotate", tag, "--generate", "--out", str(tmp_path / "new"))
+    installed("token", "explain", given=token)
+    installed("revoke", tag, "--all", "--yes")
+    installed("token", "explain", given=token, exit_code=1)
+    installed("profile", "rm", tag, "--yes")
 
-    assert "'walk-through'" in auth_jwt("profile", "show", tag, exit_code=1).stderr
+    assert "'walk-through'" in installed("profile", "show", tag, exit_code=1).stderr
     audit = (tmp_path / "auth-jwt" / "audit.log").read_text("utf-8").splitlines()
     assert [json.loads(line)["audit"] for line in audit] == [
         "profile.create", "secret.rotate", "token.revoke_all", "profile.delete",
     ]  # fmt: skip
 
 
-def test_the_sample_tables_are_in_order_but_for_their_protection(auth_jwt: Run) -> None:
-    document = json.loads(auth_jwt("config", "check", "--json").stdout)
+def test_the_sample_tables_are_in_order_but_for_their_protection(installed: Run) -> None:
+    document = json.loads(installed("config", "check", "--json").stdout)
 
     assert {finding["severity"] for finding in document["findings"]} == {"warning"}
 
 
-def test_tables_that_are_not_there_end_with_four(auth_jwt: Run) -> None:
-    said = auth_jwt("profile", "list", exit_code=4, DB_URL="dynamodb+http://127.0.0.1:9/eu-central-1").stderr
+def test_tables_that_are_not_there_end_with_four(installed: Run) -> None:
+    said = installed("profile", "list", exit_code=4, DB_URL="dynamodb+http://127.0.0.1:9/eu-central-1").stderr
 
     assert "no answer (EndpointConnectionError)" in said
 
 
-def test_what_is_not_read_to_its_end_is_no_error(auth_jwt: Run, variables: dict[str, str]) -> None:
+def test_what_is_not_read_to_its_end_is_no_error(auth_jwt: InProcess, variables: dict[str, str]) -> None:
     """`auth-jwt profile list | head -1`."""
     with subprocess.Popen(
         [COMMAND, "profile", "list", "--all"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=variables
@@ -98,7 +117,7 @@ def test_what_is_not_read_to_its_end_is_no_error(auth_jwt: Run, variables: dict[
     assert (process.returncode, said) == (141, b"")
 
 
-def test_variables_that_one_may_not_decrypt_are_not_taken_for_none(auth_jwt: Run, tmp_path: Path) -> None:
+def test_variables_that_one_may_not_decrypt_are_not_taken_for_none(installed: Run, tmp_path: Path) -> None:
     """Or the default tables would be worked on in place of the function's."""
     error = {"ErrorCode": "AccessDeniedException", "Message": "Lambda was unable to decrypt"}
     answer = json.dumps({"FunctionName": "f", "Timeout": 5, "Environment": {"Error": error}}).encode()
@@ -107,8 +126,8 @@ def test_variables_that_one_may_not_decrypt_are_not_taken_for_none(auth_jwt: Run
 
     with answering(an_answer(answer, headers="Content-Type: application/json\r\n")) as endpoint:
         variables = {"AWS_ENDPOINT_URL_LAMBDA": endpoint, "AWS_DEFAULT_REGION": "eu-central-1"}
-        asked = auth_jwt("profile", "list", "--function", "f", exit_code=4, **variables).stderr
-    read = auth_jwt("profile", "list", "--env-file", str(printed), exit_code=4).stderr
+        asked = installed("profile", "list", "--function", "f", exit_code=4, **variables).stderr
+    read = installed("profile", "list", "--env-file", str(printed), exit_code=4).stderr
 
     assert asked == read
     assert "does not return the function's variables: AccessDeniedException" in asked
@@ -149,7 +168,7 @@ def ended(variables: dict[str, str], stdout: int, *arguments: str) -> tuple[int,
 @NOWHERE
 @pytest.mark.parametrize("json_", [(), ("--json",)], ids=["people", "JSON"])
 def test_a_write_whose_result_cannot_be_shown_is_told(
-    variables: dict[str, str], auth_jwt: Run, alice: str, nowhere: Any, why: str, json_: tuple[str, ...]
+    variables: dict[str, str], auth_jwt: InProcess, alice: str, nowhere: Any, why: str, json_: tuple[str, ...]
 ) -> None:
     """The old secrets end: somebody has to know that nobody has the new one."""
     with nowhere() as stdout:
@@ -183,7 +202,7 @@ def test_standard_output_may_be_closed(variables: dict[str, str], alice: str) ->
 
 @NOWHERE
 def test_standard_error_that_nobody_reads_changes_nothing(
-    variables: dict[str, str], auth_jwt: Run, alice: str, nowhere: Any, why: str
+    variables: dict[str, str], auth_jwt: InProcess, alice: str, nowhere: Any, why: str
 ) -> None:
     with nowhere() as stderr:
         process = subprocess.run(
@@ -195,8 +214,8 @@ def test_standard_error_that_nobody_reads_changes_nothing(
     auth_jwt("secret", "add", alice, "--secret-file", "-", given=process.stdout, exit_code=3)
 
 
-def test_what_the_locale_cannot_write_is_spelt_out(auth_jwt: Run, alice: str) -> None:
-    shown = auth_jwt("profile", "set", alice, "--username", "zoë", PYTHONIOENCODING="ascii").stdout
+def test_what_the_locale_cannot_write_is_spelt_out(installed: Run, alice: str) -> None:
+    shown = installed("profile", "set", alice, "--username", "zoë", PYTHONIOENCODING="ascii").stdout
 
     assert r"zo\xeb" in shown
 
@@ -226,7 +245,7 @@ def answers_to_writes_held_back(endpoint: str) -> Iterator[tuple[str, threading.
 
 @pytest.mark.parametrize("goes_to_a_file", [True, False], ids=["a file", "standard output"])
 def test_an_interrupt_while_the_answer_is_out_says_that_the_write_may_have_happened(
-    variables: dict[str, str], auth_jwt: Run, alice: str, tmp_path: Path, goes_to_a_file: bool
+    variables: dict[str, str], auth_jwt: InProcess, alice: str, tmp_path: Path, goes_to_a_file: bool
 ) -> None:
     """The value is in its file before it is in the table, so that no row is without its value."""
     path = tmp_path / "alice.secret"
@@ -254,7 +273,7 @@ def test_an_interrupt_while_the_answer_is_out_says_that_the_write_may_have_happe
 
 
 def test_a_value_that_its_file_does_not_take_is_not_written_to_the_table(
-    variables: dict[str, str], auth_jwt: Run, alice: str, tmp_path: Path
+    variables: dict[str, str], auth_jwt: InProcess, alice: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "alice.secret"
     shell = f"ulimit -f 0; exec {COMMAND} secret add {alice} --generate --out {path}"  # no file may have a byte
@@ -300,23 +319,23 @@ def test_an_interrupt_before_the_write_leaves_nothing(variables: dict[str, str],
         ("auth-jwt secret add alice --se", {"--secret-file", "--set"}),
     ],
 )
-def test_the_shell_completes_commands_and_options(auth_jwt: Run, words: str, expected: set[str]) -> None:
+def test_the_shell_completes_commands_and_options(installed: Run, words: str, expected: set[str]) -> None:
     count = len(words.split(" ")) - 1
 
-    completed = auth_jwt(_AUTH_JWT_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=str(count)).stdout
+    completed = installed(_AUTH_JWT_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=str(count)).stdout
 
     assert set(completed.split()) >= expected
 
 
-def test_the_completion_of_a_shell_is_shown(auth_jwt: Run) -> None:
-    script = auth_jwt("--show-completion", "bash", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1").stdout
+def test_the_completion_of_a_shell_is_shown(installed: Run) -> None:
+    script = installed("--show-completion", "bash", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1").stdout
 
     assert "complete_bash auth-jwt" in script or "_AUTH_JWT_COMPLETE=complete_bash" in script
 
 
-def test_colour_is_for_terminals_only(variables: dict[str, str], auth_jwt: Run) -> None:
+def test_colour_is_for_terminals_only(variables: dict[str, str], installed: Run) -> None:
     arguments = ("token", "explain", "--token-file", "/dev/null")
-    piped = auth_jwt(*arguments, exit_code=1)
+    piped = installed(*arguments, exit_code=1)
     plain = Terminal({**variables, "NO_COLOR": "1", "TERM": "xterm"}, *arguments)
     coloured = Terminal({**variables, "TERM": "xterm"}, *arguments)
 
@@ -373,28 +392,28 @@ class Terminal:
 
 
 @pytest.fixture(name="alice")
-def _alice(auth_jwt: Run) -> Iterator[str]:
+def _alice(auth_jwt: InProcess) -> Iterator[str]:
     auth_jwt("profile", "add", TAG, "--username", "alice")
     yield TAG
     auth_jwt("profile", "rm", TAG, "--yes")
 
 
-def test_a_secret_is_asked_for_twice_and_never_shown(variables: dict[str, str], auth_jwt: Run, alice: str) -> None:
+def test_a_secret_is_asked_for_twice_and_never_shown(
+    variables: dict[str, str], auth_jwt: InProcess, alice: str
+) -> None:
     terminal = Terminal(variables, "secret", "add", alice)
     terminal.answer("Secret: ", f"{HMAC_KEY}\n")
     assert HMAC_KEY not in terminal.command_line()
     terminal.answer("confirmation: ", f"{HMAC_KEY}\n")
 
     assert terminal.end() == 0
-    assert (
-        "HMAC, 64 bytes" in terminal.shown.replace("65 bytes", "64 bytes").replace("66 bytes", "64 bytes") or HMAC_KEY
-    )
+    assert f"HMAC, {len(HMAC_KEY)} bytes" in terminal.shown
     assert HMAC_KEY not in terminal.shown
     fingerprint = auth_jwt("key", "fingerprint", "--secret-file", "-", given=HMAC_KEY).stdout.split()[4]
     assert fingerprint in auth_jwt("secret", "list", alice).stdout
 
 
-def test_a_token_is_asked_for_and_never_shown(variables: dict[str, str], auth_jwt: Run, alice: str) -> None:
+def test_a_token_is_asked_for_and_never_shown(variables: dict[str, str], auth_jwt: InProcess, alice: str) -> None:
     auth_jwt("secret", "add", alice, "--generate")
     token = auth_jwt("token", "mint", alice).stdout.strip()
 
@@ -406,7 +425,7 @@ def test_a_token_is_asked_for_and_never_shown(variables: dict[str, str], auth_jw
     assert token not in terminal.shown
 
 
-def test_a_line_is_read_to_its_end_however_long(variables: dict[str, str], auth_jwt: Run, alice: str) -> None:
+def test_a_line_is_read_to_its_end_however_long(variables: dict[str, str], auth_jwt: InProcess, alice: str) -> None:
     """A terminal that gathers the line itself passes on 4095 bytes of it."""
     auth_jwt("secret", "add", alice, "--generate")
     token = auth_jwt("token", "mint", alice, "--claim", f"long={'x' * 11_000}").stdout.strip()
@@ -419,7 +438,7 @@ def test_a_line_is_read_to_its_end_however_long(variables: dict[str, str], auth_
     assert token[:100] not in terminal.shown
 
 
-def test_what_is_typed_can_be_corrected(variables: dict[str, str], auth_jwt: Run, alice: str) -> None:
+def test_what_is_typed_can_be_corrected(variables: dict[str, str], auth_jwt: InProcess, alice: str) -> None:
     terminal = Terminal(variables, "secret", "add", alice)
     terminal.answer("Secret: ", f"all wrong\x15{HMAC_KEY}éx\x7f\x7f\n")
     terminal.answer("confirmation: ", "another\n")
@@ -467,7 +486,7 @@ def test_input_that_ends_at_a_question_is_a_mistake(
 
 @pytest.mark.parametrize(("answer", "code"), [("n\n", 1), ("\n", 1), ("y\n", 0), ("\x04", 1)])
 def test_what_is_dangerous_is_asked_first(
-    variables: dict[str, str], auth_jwt: Run, alice: str, answer: str, code: int
+    variables: dict[str, str], auth_jwt: InProcess, alice: str, answer: str, code: int
 ) -> None:
     auth_jwt("secret", "add", alice, "--generate", "--id", "only")
 

@@ -645,7 +645,7 @@ def test_nothing_in_a_row_can_drive_the_terminal(auth_jwt: CommandLine) -> None:
 
 
 def test_key_sets_are_converted_one_by_one(auth_jwt: CommandLine) -> None:
-    """Covered in full by test_cli_keys.py; here, that standard input is read."""
+    """Covered in full by test_key_commands.py; here, that standard input is read."""
     jwk: Any = {"kty": "oct", "k": "AAAA"}
 
     said = auth_jwt("key", "from-jwk", "-", given=json_octets(jwk).decode(), exit_code=1).stderr

@@ -94,6 +94,7 @@ class TestOutage:
 class TestSecrecy:
     """No token, no secret and no credential in a log line, a metric or an exception."""
 
+    @pytest.mark.matrix
     @pytest.mark.parametrize(
         "reason", [reason for reason in Reason if reason not in (Reason.USERNAME_MISMATCH, Reason.DOMAIN_MISMATCH)]
     )

@@ -31,8 +31,8 @@ from auth_jwt_cli.migration.sources.databases import DatabaseSource
 from auth_jwt_cli.migration.target import Patience, Target, patient_client
 from auth_jwt_cli.migration.translation import Translation
 from events.stage import REGION, ROOT, create_tables, lambda_environment, template
+from tests.doubtful_keys import DOUBTFUL, PRIME_MODULUS, public_key_pem
 from tests.factories import HMAC_KEY, NOW, a_jwk, a_jwks, public_pem
-from tests.key_forms import DOUBTFUL, PRIME_MODULUS, public_key_pem
 from tests.migration_sources import (
     Rows,
     a_source_profile,
@@ -800,7 +800,7 @@ def test_a_source_that_breaks_off_leaves_what_it_gave_and_says_so(tables: Tables
 
 # -- whole, or named --------------------------------------------------------------------------------------------------
 
-DUMPS = ROOT / "tests" / "unit" / "data" / "dumps"
+DUMPS = ROOT / "tests" / "dumps"
 
 
 @pytest.mark.parametrize(
@@ -959,7 +959,7 @@ def test_an_interrupted_import_that_is_run_again_ends_as_one_that_was_not(
     tables: Tables, ended_by: signal.Signals
 ) -> None:
     """Rows come slowly, so that it is surely in the middle when it ends."""
-    rows = 600
+    rows = 300
     dump = write_dump(tables.folder / "dump.sql", *users(rows))
     content = dump.read_bytes()
     pipe = tables.folder / "pipe.sql"

@@ -19,6 +19,7 @@ from auth_jwt_cli.migration.findings import RULES
 from auth_jwt_cli.migration.live_rules import LIVE_RULES
 from events.stage import REGION
 from tests.command_line import CommandLine, a_command_line
+from tests.doubtful_keys import DOUBTFUL, PRIME_MODULUS, public_key_pem
 from tests.factories import (
     HMAC_KEY,
     a_jwk,
@@ -26,7 +27,6 @@ from tests.factories import (
     private_pem,
     public_pem,
 )
-from tests.key_forms import DOUBTFUL, PRIME_MODULUS, public_key_pem
 
 DAY = 86400
 TODAY = int(time.time())
@@ -279,6 +279,7 @@ class Hand:
         return ["--yes"] if asks else []
 
 
+@pytest.mark.matrix(kinds=lambda case, way: {(case.rule, template) for template in way})
 @pytest.mark.parametrize(
     ("case", "way"), WAYS, ids=[f"{case.rule} {case.name}: {', '.join(way)}" for case, way in WAYS]
 )

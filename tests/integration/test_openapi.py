@@ -114,6 +114,7 @@ def contents() -> Iterator[tuple[str, dict[str, Any]]]:
 CONTENTS = [pytest.param(content, id=where) for where, content in contents()]
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("content", CONTENTS)
 def test_every_body_has_examples_and_they_are_of_its_schema(content: dict[str, Any]) -> None:
     examples = {name: found(example)["value"] for name, example in content["examples"].items()}

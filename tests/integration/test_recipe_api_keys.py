@@ -86,6 +86,7 @@ def test_the_key_is_written_for_root_alone_and_put_to_use(recipe: Recipe, shell:
     assert not [call for call in ended.called if KEY in call], "`ps` shows arguments to everybody"
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("aws", AWS.values(), ids=AWS)
 @both_shells
 @every_recipe

@@ -109,6 +109,7 @@ def test_no_other_path_is_taken_for_it(ready: Stage, event: dict[str, Any]) -> N
 # -- bodies -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(
     "body",
@@ -146,6 +147,7 @@ def test_a_token_in_a_form_that_is_none_is_a_refused_token(ready: Stage, octets:
     assert (answer.status, answer.member("code"), answer.denial) == (401, -1, "malformed_token")
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     "token",
     [
@@ -274,6 +276,7 @@ def test_it_is_bytes_that_count(ready: Stage) -> None:
     assert ask(ready, padded(LIMIT).replace('xx"', 'xé"')).status == 413
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("path", ["/authorize", "/script-authorize", "/frontends/jambonz"])
 @pytest.mark.parametrize("kind", [FORM_TYPE, JSON_TYPE, "text/plain"])
 @pytest.mark.parametrize("encoded", [False, True])

@@ -43,6 +43,7 @@ from tests.integration.managed_secrets import (
     rows_of,
 )
 from tests.rotations import RULES, STEPS, steps
+from tests.sampling import WHOLE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -51,7 +52,7 @@ CACHE_TTL = 60
 ISSUER_REMEMBERS = 1200
 TOKEN_LIVES = 900
 """Together less than the overlap, as the issuer's operator is told."""
-ROTATIONS = 6
+ROTATIONS = 6 if WHOLE else 2
 LOGINS_IN_BETWEEN = 25
 DAY = 86400
 

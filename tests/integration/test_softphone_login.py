@@ -16,7 +16,7 @@ from frontends.webrtc.issuing import CannotTell, IssuedToken, Issuer, tag_of
 from frontends.webrtc.portal import FILES, MAX_BODY_BYTES, SESSION_SECONDS, Password, Portal
 from serve.processes import listening_socket
 from tests.fakes import Clock
-from tests.office import an_office
+from tests.service import a_service
 
 WEBRTC = ROOT / "frontends" / "webrtc"
 PASSWORD = "correct horse"
@@ -77,8 +77,8 @@ class Visitor:
 
 @contextmanager
 def portal(issue: Callable[[str], IssuedToken] | None = None) -> Iterator[Visitor]:
-    office = an_office()
-    issuer = Issuer(office.provisioning, TOKEN_SECONDS)
+    service = a_service()
+    issuer = Issuer(service.provisioning, TOKEN_SECONDS)
     issuer.enroll()
     clock = Clock(0)
     with listening_socket("127.0.0.1", 0) as listener:

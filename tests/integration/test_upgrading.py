@@ -12,8 +12,8 @@ import pytest
 from auth_jwt_cli.migration.findings import RULES
 from events.stage import REGION, create_tables, template
 from tests.command_line import environment_of
+from tests.doubtful_keys import DOUBTFUL
 from tests.factories import HMAC_KEY, public_pem
-from tests.key_forms import DOUBTFUL
 from tests.moto_server import a_moto_server
 
 PAGE = (Path(__file__).parents[2] / "docs" / "upgrading.md").read_text("utf-8")
@@ -78,6 +78,7 @@ def test_the_page_leads_to_a_table_in_which_every_row_says_what_it_is(
     assert "Found nothing" in run(AFTER, address, tmp_path)
 
 
+@pytest.mark.whole_only("the test above runs the page's commands, and test_cli_set_alg.py has rows in doubt")
 def test_a_row_in_doubt_is_named_at_each_step_until_somebody_says_what_it_is(
     client: Any, address: str, tmp_path: Path
 ) -> None:

@@ -2,5 +2,7 @@
 
 from hypothesis import settings
 
-settings.register_profile("same-every-time", derandomize=True, max_examples=100, deadline=None, database=None)
+from tests.sampling import examples
+
+settings.register_profile("same-every-time", derandomize=True, max_examples=examples(), deadline=None, database=None)
 settings.load_profile("same-every-time")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from auth_jwt.provisioning.changes import Key, Table
 from auth_jwt_cli.explanation import StepOutcome, explain_token
 from tests.factories import HMAC_KEY, JTI, NOW, TAG, a_token, verdict
-from tests.office import Office, an_office
+from tests.service import Service, a_service
 from tests.strategies import ANY_OCTETS, ANY_TEXT, SECONDS
 
 SHORT_KEY = "short"
@@ -68,17 +68,17 @@ def test_an_explanation_gives_the_authorizers_verdict_and_its_cause(
     request: dict[str, Any],
     revocations: bool,
 ) -> None:
-    office = an_office(revocations=revocations, **rules)
+    service = a_service(revocations=revocations, **rules)
     if profile is not None:
-        office.has(**profile)
+        service.has(**profile)
     for number, columns in enumerate(secrets):
-        office.has_secret(str(number), **columns)
+        service.has_secret(str(number), **columns)
     if revocations:
-        office.tables.write_row(Key(Table.REVOCATIONS, TAG, JTI), {})
+        service.tables.write_row(Key(Table.REVOCATIONS, TAG, JTI), {})
     payload = claims if isinstance(claims, bytes) else {"tag": TAG, **claims}
     token = a_token(key=key, header=header, payload=payload)
 
-    assert_it_is_explained(office, token, request)
+    assert_it_is_explained(service, token, request)
 
 
 @given(CLAIMS, PROFILES, RULES, REQUESTS)
@@ -86,24 +86,24 @@ def test_what_is_well_signed_is_explained(
     claims: dict[str, Any], profile: dict[str, Any] | None, rules: dict[str, Any], request: dict[str, Any]
 ) -> None:
     """Most of these come as far as their claims, and many are accepted."""
-    office = an_office(**rules)
-    office.has_secret()
+    service = a_service(**rules)
+    service.has_secret()
     if profile is not None:
-        office.has(**profile)
-    office.tables.write_row(Key(Table.REVOCATIONS, TAG, JTI), {})
+        service.has(**profile)
+    service.tables.write_row(Key(Table.REVOCATIONS, TAG, JTI), {})
 
-    assert_it_is_explained(office, a_token(payload={"tag": TAG, **claims}), request)
+    assert_it_is_explained(service, a_token(payload={"tag": TAG, **claims}), request)
 
 
 @given(ANY_TEXT)
 def test_whatever_is_no_token_is_explained(text: str) -> None:
-    assert_it_is_explained(an_office(), text, {})
+    assert_it_is_explained(a_service(), text, {})
 
 
-def assert_it_is_explained(office: Office, token: str, request: dict[str, Any]) -> None:
-    registry = office.provisioning.registry
+def assert_it_is_explained(service: Service, token: str, request: dict[str, Any]) -> None:
+    registry = service.provisioning.registry
     told = explain_token(
-        token, store=office.tables, columns=registry.columns, policy=registry.policy, now=NOW, **request
+        token, store=service.tables, columns=registry.columns, policy=registry.policy, now=NOW, **request
     )
 
     refusals = [step.reason for step in told.steps if step.outcome is StepOutcome.REFUSED]

@@ -13,7 +13,8 @@ from auth_jwt.errors import Rejected
 from auth_jwt.provisioning.changes import Table
 from auth_jwt.provisioning.secrets import NewSecret
 from tests.factories import TAG, a_token
-from tests.office import an_office
+from tests.sampling import examples
+from tests.service import a_service
 
 seconds = st.integers(0, 500)
 
@@ -23,16 +24,16 @@ class Operators(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.office = an_office()
-        self.office.has()
-        self.secrets = self.office.provisioning.secrets
+        self.service = a_service()
+        self.service.has()
+        self.secrets = self.service.provisioning.secrets
         self.values: dict[str, str] = {}
         self.ends: dict[str, Decimal] = {}
         self.ended: set[str] = set()
 
     @rule(lifetime=st.integers(1, 2000))
     def add(self, lifetime: int) -> None:
-        added = self.secrets.add(TAG, NewSecret(end=int(self.office.clock.now) + lifetime))
+        added = self.secrets.add(TAG, NewSecret(end=int(self.service.clock.now) + lifetime))
         self.note(added.secret.id, added.generated)
 
     @rule(overlap=seconds)
@@ -40,7 +41,7 @@ class Operators(RuleBasedStateMachine):
         before = {secret.id: secret for secret in self.secrets.list(TAG) if secret.state == "open"}
         rotated = self.secrets.rotate(TAG, NewSecret(), overlap_seconds=overlap)
         self.note(rotated.secret.id, rotated.generated)
-        latest = self.office.clock.now + overlap
+        latest = self.service.clock.now + overlap
         for secret in self.secrets.list(TAG):
             if secret.id in before:
                 assert secret.end == min(before[secret.id].end or 0, latest)
@@ -49,15 +50,15 @@ class Operators(RuleBasedStateMachine):
     @rule(data=st.data(), later=seconds)
     def close(self, data: st.DataObject, later: int) -> None:
         secret_id = data.draw(st.sampled_from(sorted(self.values)))
-        closed = self.secrets.close(TAG, secret_id, at=int(self.office.clock.now) + later)
+        closed = self.secrets.close(TAG, secret_id, at=int(self.service.clock.now) + later)
         assert closed.end is not None
-        assert closed.end <= self.office.clock.now + later
+        assert closed.end <= self.service.clock.now + later
 
     @precondition(lambda self: self.values)
     @rule(data=st.data(), start=st.integers(-500, 500), length=st.integers(-5, 900))
     def set_window(self, data: st.DataObject, start: int, length: int) -> None:
         secret_id = data.draw(st.sampled_from(sorted(self.values)))
-        begin = int(self.office.clock.now) + start
+        begin = int(self.service.clock.now) + start
         try:
             changed = self.secrets.change(TAG, secret_id, start=begin, end=begin + length)
         except Rejected:
@@ -81,11 +82,11 @@ class Operators(RuleBasedStateMachine):
 
     @rule(later=seconds)
     def wait(self, later: int) -> None:
-        self.office.clock.pass_by(later)
+        self.service.clock.pass_by(later)
 
     @invariant()
     def windows_only_shrink(self) -> None:
-        for key, row in self.office.tables.rows.items():
+        for key, row in self.service.tables.rows.items():
             if key.table is Table.SECRETS:
                 end = row["end_ts"]
                 assert isinstance(end, Decimal)
@@ -94,7 +95,7 @@ class Operators(RuleBasedStateMachine):
 
     @invariant()
     def what_has_ended_stays_so(self) -> None:
-        now = self.office.clock.now
+        now = self.service.clock.now
         ended = {secret.id for secret in self.secrets.list(TAG) if secret.end is not None and secret.end <= now}
         assert self.ended <= ended
         self.ended |= ended
@@ -102,7 +103,7 @@ class Operators(RuleBasedStateMachine):
     @invariant()
     def an_open_secret_and_no_other_verifies(self) -> None:
         for secret in self.secrets.list(TAG):
-            verdict = self.office.verdict(a_token(key=self.values[secret.id], jti="j"))
+            verdict = self.service.verdict(a_token(key=self.values[secret.id], jti="j"))
             assert (verdict is None) is (secret.state == "open")
 
     def note(self, secret_id: str, value: str | None) -> None:
@@ -113,4 +114,4 @@ class Operators(RuleBasedStateMachine):
 
 
 TestOperators = Operators.TestCase
-TestOperators.settings = settings(max_examples=30, stateful_step_count=20)
+TestOperators.settings = settings(max_examples=examples(30), stateful_step_count=20)

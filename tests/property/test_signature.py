@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auth_jwt.aws.signature import AwsCredentials, sign_headers, signing_key
+from tests.sampling import examples
 
 REQUESTS = 500
 
@@ -41,7 +42,7 @@ def signed_by_botocore(
     return dict(request.headers.items())
 
 
-@settings(max_examples=REQUESTS, deadline=None)
+@settings(max_examples=examples(REQUESTS), deadline=None)
 @given(host=hosts, target=targets, body=texts, who=credentials, region=regions, now=times)
 def test_it_equals_botocores_signer(
     host: str, target: str, body: str, who: AwsCredentials, region: str, now: float

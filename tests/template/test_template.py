@@ -501,6 +501,7 @@ def test_every_setting_has_a_parameter_with_its_default(template: dict[str, Any]
     assert str(template["Parameters"][parameter_of(variable)]["Default"]) == ALL_SETTINGS[variable]
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(("variable", "function"), READERS)
 def test_every_setting_reaches_its_functions(deploy: Deploy, variable: str, function: str) -> None:
     """Under its own name, from its own parameter."""

@@ -19,7 +19,7 @@ from auth_jwt.runtime.observability import MAX_NAMED_SECRETS, Journal, Outcome
 from auth_jwt_cli.explanation import explain_token
 from tests.factories import HMAC_KEY, JTI, NOW, TAG, a_profile, a_secret, a_token, an_authorizer, refusal, verdict
 from tests.fakes import Clock, MemoryStore
-from tests.office import an_office
+from tests.service import a_service
 
 OTHER_KEY = HMAC_KEY.upper()
 
@@ -175,14 +175,14 @@ def test_a_second_look_tells_of_its_own_rows() -> None:
 
 
 def test_an_explanation_says_that_a_secret_is_left_out() -> None:
-    office = an_office(max_secrets_per_tag=1)
-    office.has()
-    office.has_secret("1", start_ts=NOW - 2)
-    office.has_secret("2", secret=OTHER_KEY, start_ts=NOW - 1)
-    registry = office.provisioning.registry
+    service = a_service(max_secrets_per_tag=1)
+    service.has()
+    service.has_secret("1", start_ts=NOW - 2)
+    service.has_secret("2", secret=OTHER_KEY, start_ts=NOW - 1)
+    registry = service.provisioning.registry
 
     told = explain_token(
-        a_token(jti=JTI), store=office.tables, columns=registry.columns, policy=registry.policy, now=NOW
+        a_token(jti=JTI), store=service.tables, columns=registry.columns, policy=registry.policy, now=NOW
     )
 
     assert told.reason is Reason.BAD_SIGNATURE

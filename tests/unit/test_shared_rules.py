@@ -18,7 +18,7 @@ from auth_jwt.jose.keys import verification_keys
 from auth_jwt_cli.explanation import Explanation, StepOutcome, explain_token
 from tests.factories import JTI, NOW, a_profile, a_secret, a_token, an_authorizer
 from tests.linted_rows import rules_of
-from tests.office import Office, an_office
+from tests.service import Service, a_service
 
 REQUEST: dict[str, Any] = {"from_user": "alice", "from_domain": "example.com"}
 
@@ -118,13 +118,13 @@ CHANGES = [
 ]
 
 
-@pytest.fixture(name="office")
-def _office() -> Office:
+@pytest.fixture(name="service")
+def _service() -> Service:
     """A profile and a secret that every rule of today accepts."""
-    office = an_office()
-    office.has(sip_domain="example.com", tokens_valid_after=NOW - 10)
-    office.has_secret(kid="a")
-    return office
+    service = a_service()
+    service.has(sip_domain="example.com", tokens_valid_after=NOW - 10)
+    service.has_secret(kid="a")
+    return service
 
 
 def change(monkeypatch: pytest.MonkeyPatch, place: Any, code: Callable[..., object]) -> None:
@@ -139,15 +139,15 @@ def the_token() -> str:
     return a_token(jti=JTI, iat=NOW - 1, exp=NOW + 60, header={"kid": "a"})
 
 
-def login(office: Office, token: str) -> Reason | None:
-    authorizer = office.provisioning.registry.authorizer
+def login(service: Service, token: str) -> Reason | None:
+    authorizer = service.provisioning.registry.authorizer
     return rules.denial_by(lambda: authorizer.authorize(token, **REQUEST))
 
 
-def explained(office: Office, token: str) -> Explanation:
-    registry = office.provisioning.registry
+def explained(service: Service, token: str) -> Explanation:
+    registry = service.provisioning.registry
     return explain_token(
-        token, store=office.tables, columns=registry.columns, policy=registry.policy, now=NOW, **REQUEST
+        token, store=service.tables, columns=registry.columns, policy=registry.policy, now=NOW, **REQUEST
     )
 
 
@@ -155,20 +155,20 @@ def linted() -> set[str]:
     return rules_of(a_secret()) | rules_of(a_profile(tokens_valid_after=NOW - 10))
 
 
-def test_the_rules_of_today_accept_the_token_and_find_nothing(office: Office) -> None:
-    explanation = explained(office, the_token())
+def test_the_rules_of_today_accept_the_token_and_find_nothing(service: Service) -> None:
+    explanation = explained(service, the_token())
 
-    assert login(office, the_token()) is None
+    assert login(service, the_token()) is None
     assert StepOutcome.REFUSED not in {step.outcome for step in explanation.steps}
     assert linted() == set()
 
 
 @pytest.mark.parametrize("other", CHANGES)
-def test_a_rule_changes_for_all_who_ask_it(office: Office, monkeypatch: pytest.MonkeyPatch, other: Change) -> None:
+def test_a_rule_changes_for_all_who_ask_it(service: Service, monkeypatch: pytest.MonkeyPatch, other: Change) -> None:
     token = the_token()
     change(monkeypatch, other.place, other.code)
 
-    reason, explanation, found = login(office, token), explained(office, token), linted()
+    reason, explanation, found = login(service, token), explained(service, token), linted()
 
     refusals = [step.reason for step in explanation.steps if step.outcome is StepOutcome.REFUSED]
     assert (reason, explanation.reason, refusals[0]) == (other.reason,) * 3

@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from events.stage import HERE, REGION, read_json
-from tests.e2e.recipes.doors import LOOPBACK, Doors, doors
+from tests.e2e.recipes.lambda_endpoints import LOOPBACK, Doors, doors
 from tests.e2e.recipes.relay import Relay, relay_to
 from tests.e2e.serve.serving import serving
 

@@ -23,7 +23,7 @@ from frontends.aws.python.authorize import Authorized, Denied, Fault, authorize,
 from tests.e2e.artifact.built import NATIVE, Artifact
 from tests.e2e.artifact.deployed import deployed
 from tests.e2e.artifact.emulator import Emulator, emulated
-from tests.e2e.recipes.doors import ALIAS_ARN, FOLDER, FRONTEND, LOOPBACK, STRANGER, Keys, tables
+from tests.e2e.recipes.lambda_endpoints import ALIAS_ARN, FOLDER, FRONTEND, LOOPBACK, STRANGER, Keys, tables
 from tests.e2e.recipes.service import (
     ANSWER,
     API_KEY,

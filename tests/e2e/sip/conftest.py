@@ -8,7 +8,7 @@ import pytest
 from events.stage import REVOCATIONS
 from frontends.kamailio.local import Kamailio
 from tests.e2e.serve.serving import Serving, serving
-from tests.e2e.sip.desk import Desk, desk_at
+from tests.e2e.sip.issuing import Desk, desk_at
 from tests.e2e.sip.line import Line
 from tests.e2e.sip.stand import API_KEY, Phones, demand_programs, proxy
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from frontends.kamailio.local import Kamailio
 from tests.e2e.sip.clients import PATIENCE_SECONDS, Client, answer_to, final_answer
-from tests.e2e.sip.desk import Desk, User
+from tests.e2e.sip.issuing import Desk, User
 from tests.e2e.sip.messages import Message, Request, reply_to
 from tests.e2e.sip.stand import bearer
 

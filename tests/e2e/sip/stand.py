@@ -15,7 +15,7 @@ import pytest
 
 from frontends.kamailio.local import Kamailio, running, version
 from tests.e2e.sip import sipp
-from tests.e2e.sip.desk import DOMAIN, Desk, User
+from tests.e2e.sip.issuing import DOMAIN, Desk, User
 from tests.e2e.sip.line import TlsFor
 from tests.e2e.sip.messages import Message, Request
 

@@ -10,7 +10,7 @@ import pytest
 from frontends.kamailio.local import Kamailio
 from tests.e2e.sip import sipp
 from tests.e2e.sip.clients import Client, answer_to, final_answer, tcp, udp
-from tests.e2e.sip.desk import DOMAIN, Desk, User, exp_of
+from tests.e2e.sip.issuing import DOMAIN, Desk, User, exp_of
 from tests.e2e.sip.line import Line
 from tests.e2e.sip.messages import Message, Request, reply_to
 from tests.e2e.sip.sipp import Callee

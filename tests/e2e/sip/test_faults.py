@@ -11,7 +11,7 @@ import pytest
 
 from frontends.kamailio.local import Kamailio
 from tests.e2e.sip.clients import answer_to, final_answer, tcp, udp
-from tests.e2e.sip.desk import Desk
+from tests.e2e.sip.issuing import Desk
 from tests.e2e.sip.line import CUT, Asked, Line, Said
 from tests.e2e.sip.messages import Message, Request
 from tests.e2e.sip.stand import Phones, bearer, proxy

@@ -10,7 +10,7 @@ from http.client import HTTPConnection
 import pytest
 
 from tests.e2e.sip.clients import PATIENCE_SECONDS, Client, answer_to, tcp, udp, websocket
-from tests.e2e.sip.desk import DOMAIN, Desk
+from tests.e2e.sip.issuing import DOMAIN, Desk
 from tests.e2e.sip.line import Line
 from tests.e2e.sip.messages import Message, Request
 from tests.e2e.sip.stand import OUR_PAGE, Phones, bearer, demand_programs, proxy, trusting

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from frontends.kamailio.local import Kamailio
-from tests.e2e.sip.desk import DOMAIN, Desk
+from tests.e2e.sip.issuing import DOMAIN, Desk
 from tests.e2e.sip.line import Line
 from tests.e2e.sip.stand import Phones, proxy
 

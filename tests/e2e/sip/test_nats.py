@@ -6,8 +6,8 @@ import pytest
 
 from frontends.kamailio.local import Kamailio
 from tests.e2e.sip.clients import Udp, answer_to, tcp, udp
-from tests.e2e.sip.desk import Desk
 from tests.e2e.sip.dialogs import Dialog, begun_by, next_request
+from tests.e2e.sip.issuing import Desk
 from tests.e2e.sip.messages import Request
 from tests.e2e.sip.stand import bearer
 

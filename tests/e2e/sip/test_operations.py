@@ -8,7 +8,7 @@ from pathlib import Path
 
 from auth_jwt.provisioning.secrets import NewSecret
 from frontends.kamailio.local import HERE, Kamailio
-from tests.e2e.sip.desk import Desk
+from tests.e2e.sip.issuing import Desk
 from tests.e2e.sip.stand import Phones, demand_programs, expires_of
 
 OVERLAP_SECONDS = 2

@@ -7,7 +7,7 @@ import pytest
 
 from frontends.kamailio.local import Kamailio
 from tests.e2e.sip.clients import Client, Udp, answer_to, final_answer, udp, websocket
-from tests.e2e.sip.desk import DOMAIN, Desk, User
+from tests.e2e.sip.issuing import DOMAIN, Desk, User
 from tests.e2e.sip.line import Line
 from tests.e2e.sip.messages import Message, Request, reply_to
 from tests.e2e.sip.stand import OUR_PAGE, Phones, proxy

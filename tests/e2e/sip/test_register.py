@@ -11,7 +11,7 @@ import pytest
 from events import samples
 from frontends.kamailio.local import Kamailio
 from tests.e2e.sip.clients import answer_to, tcp, udp
-from tests.e2e.sip.desk import DOMAIN, Desk, User, exp_of
+from tests.e2e.sip.issuing import DOMAIN, Desk, User, exp_of
 from tests.e2e.sip.line import Line
 from tests.e2e.sip.messages import Message, Request
 from tests.e2e.sip.stand import API_KEY, Phones, bearer, expires_of, proxy

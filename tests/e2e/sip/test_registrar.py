@@ -9,7 +9,7 @@ import pytest
 
 from frontends.kamailio.local import HERE, Kamailio
 from tests.e2e.sip.clients import answer_to, tcp
-from tests.e2e.sip.desk import Desk
+from tests.e2e.sip.issuing import Desk
 from tests.e2e.sip.line import Line
 from tests.e2e.sip.messages import Request
 from tests.e2e.sip.stand import asking, bearer, contacts

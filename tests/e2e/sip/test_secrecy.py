@@ -3,7 +3,7 @@
 import uuid
 
 from tests.e2e.sip.clients import answer_to, tcp, udp
-from tests.e2e.sip.desk import DOMAIN, Desk
+from tests.e2e.sip.issuing import DOMAIN, Desk
 from tests.e2e.sip.line import Line
 from tests.e2e.sip.messages import Request
 from tests.e2e.sip.stand import Phones, bearer, proxy, proxy_bearer

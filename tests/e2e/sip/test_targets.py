@@ -10,8 +10,8 @@ import pytest
 
 from frontends.kamailio.local import Kamailio
 from tests.e2e.sip.clients import PATIENCE_SECONDS, Client, Stream, answer_to, final_answer, tcp, udp, websocket
-from tests.e2e.sip.desk import DOMAIN, Desk
 from tests.e2e.sip.dialogs import CALLEES_TAG, Dialog, begun_through, final_answers, lose, next_request, registered
+from tests.e2e.sip.issuing import DOMAIN, Desk
 from tests.e2e.sip.line import Line
 from tests.e2e.sip.messages import Request, reply_to
 from tests.e2e.sip.stand import OUR_PAGE, Phones, bearer, demand_programs, proxy, trusting

@@ -22,7 +22,7 @@ from frontends.webrtc.softphone import running as softphone_running
 from tests.e2e.browser import browsing, chromium
 from tests.e2e.serve.serving import Serving
 from tests.e2e.sip import sipp
-from tests.e2e.sip.authority import Authority
+from tests.e2e.sip.certificates import Authority
 from tests.e2e.sip.clients import (
     PATIENCE_SECONDS,
     Client,
@@ -32,8 +32,8 @@ from tests.e2e.sip.clients import (
     tls,
     websocket,
 )
-from tests.e2e.sip.desk import DOMAIN, Desk, User
 from tests.e2e.sip.dialogs import called_through, registered, registers
+from tests.e2e.sip.issuing import DOMAIN, Desk, User
 from tests.e2e.sip.line import Line
 from tests.e2e.sip.messages import Request
 from tests.e2e.sip.stand import (

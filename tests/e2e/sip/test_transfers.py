@@ -9,8 +9,8 @@ import pytest
 
 from frontends.kamailio.local import Kamailio
 from tests.e2e.sip.clients import Client, answer_to, tcp, websocket
-from tests.e2e.sip.desk import Desk, User
 from tests.e2e.sip.dialogs import Dialog, begun_by, final_answers, next_request, registered
+from tests.e2e.sip.issuing import Desk, User
 from tests.e2e.sip.messages import Request, reply_to
 from tests.e2e.sip.stand import OUR_PAGE, bearer, proxy_bearer
 

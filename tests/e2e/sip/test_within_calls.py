@@ -4,8 +4,8 @@ import pytest
 
 from frontends.kamailio.local import Kamailio
 from tests.e2e.sip.clients import tcp
-from tests.e2e.sip.desk import Desk
 from tests.e2e.sip.dialogs import begun_through, next_request
+from tests.e2e.sip.issuing import Desk
 from tests.e2e.sip.messages import reply_to
 from tests.e2e.sip.stand import bearer, proxy_bearer
 

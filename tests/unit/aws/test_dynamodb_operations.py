@@ -1,0 +1,39 @@
+"""What a whole answer holds is known of every operation that anything of ours asks DynamoDB for."""
+
+import ast
+from pathlib import Path
+
+import botocore.session
+from botocore import xform_name
+
+from auth_jwt.aws.whole_answers import known_operations, says_its_cost
+
+ROOT = Path(__file__).parents[3]
+MODEL = botocore.session.Session().get_service_model("dynamodb")
+OPERATIONS = {xform_name(name): name for name in MODEL.operation_names}
+
+
+def asked_in(folder: str) -> set[str]:
+    """The operations that the code in a *folder* calls by a client's name for them."""
+    return {
+        OPERATIONS[node.attr]
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Attribute)
+        and node.attr in OPERATIONS
+        and ast.unparse(node.value).rpartition(".")[2] in ("client", "_client")
+    }
+
+
+def test_every_operation_that_is_asked_for_is_known() -> None:
+    asked = asked_in("layers") | asked_in("functions") | asked_in("cli")
+
+    assert {"GetItem", "Query", "Scan", "TransactWriteItems", "BatchGetItem", "DescribeTable"} <= asked
+    assert asked <= known_operations()
+
+
+def test_where_dynamodb_can_say_the_cost_it_is_asked_to() -> None:
+    shapes = {name: MODEL.operation_model(name).input_shape for name in known_operations()}
+    can = {name for name, shape in shapes.items() if shape and "ReturnConsumedCapacity" in shape.members}
+
+    assert can == {name for name in known_operations() if says_its_cost(name)}
