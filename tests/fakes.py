@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from auth_jwt.credentials import Credential
-from auth_jwt.errors import Fault
+from auth_jwt.errors import Fault, Invalid
+from auth_jwt.issuers.models import FetchedKeys, Issuer, IssuerRows
 from auth_jwt.models import REVOCATION_JTI, REVOCATION_TAG, SECRET_ID, Columns, Half, Profile, Row, Secret, TagRows
 from auth_jwt.ports import Deadline, HalfRead
 from auth_jwt.provisioning.changes import (
@@ -80,6 +81,50 @@ class MemoryStore:
         if self.outage is not None:
             raise self.outage
         return any((row[REVOCATION_TAG], row[REVOCATION_JTI]) == (tag, jti) for row in self.revocations)
+
+
+@dataclass
+class MemoryIssuers:
+    """The ports `IssuersStore` and `ProfilesStore` over plain rows: the reference that DynamoDB's may not differ from.
+
+    `failure` is of all reads; the failures of `halves` are of one of an issuer's two tables alone.
+    """
+
+    profiles: list[dict[str, object]] = field(default_factory=list)
+    secrets: list[dict[str, object]] = field(default_factory=list)
+    columns: Columns = field(default_factory=Columns)
+    credentials: tuple[Credential, ...] = ()
+    failure: Fault | None = None
+    halves: dict[Half, Fault] = field(default_factory=dict)
+    reads: list[tuple[str, bool]] = field(default_factory=list)
+
+    def read_issuer(self, identifier: str, *, consistent: bool, deadline: Deadline) -> IssuerRows:
+        self.reads.append((identifier, consistent))
+        if self.failure is not None:
+            raise self.failure
+        issuer: Issuer | Invalid | None = None
+        for row in self._rows_of(identifier):
+            try:
+                issuer = Issuer.from_row(natural(row), self.columns)
+            except Invalid as problem:
+                issuer = problem
+        rows = [natural(row) for row in self.secrets if row[self.columns.secret_tag] == identifier]
+        fetched = FetchedKeys.from_rows(rows, SECRET_ID)
+        if Half.PROFILE in self.halves:
+            raise HalfRead(Half.SECRETS, IssuerRows(fetched=fetched), self.halves[Half.PROFILE])
+        if Half.SECRETS in self.halves:
+            raise HalfRead(Half.PROFILE, IssuerRows(issuer), self.halves[Half.SECRETS])
+        return IssuerRows(issuer, fetched)
+
+    def read_profile(self, tag: str, *, consistent: bool, deadline: Deadline) -> Profile | None:
+        self.reads.append((tag, consistent))
+        if self.failure is not None:
+            raise self.failure
+        found = [Profile.from_row(natural(row), self.columns, self.credentials) for row in self._rows_of(tag)]
+        return found[-1] if found else None
+
+    def _rows_of(self, tag: str) -> list[dict[str, object]]:
+        return [row for row in self.profiles if row[self.columns.tag] == tag]
 
 
 @dataclass

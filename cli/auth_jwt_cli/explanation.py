@@ -360,7 +360,7 @@ class _Walk:
 
     def _profile_steps(self, rows: TagRows, tag: str, claims: dict[str, Any]) -> Iterator[Step]:
         try:
-            _, username = usable_profile(rows)
+            _, username = usable_profile(rows.profile)
         except Denied as denied:
             texts = {
                 Reason.UNKNOWN_PROFILE: f"there is no profile {tag!r}",
@@ -378,7 +378,7 @@ class _Walk:
             text = "the bound of the profile is not a number, which revokes all tokens"
         elif "iat" not in claims:
             text += ", and this one does not say when it was issued"
-        yield _step_of("issued", text, lambda: check_time_of_issue(rows.profile or Profile(None), claims))
+        yield _step_of("issued", text, lambda: check_time_of_issue(bound, claims))
 
     def _revocation_steps(self, tag: str, claims: dict[str, Any]) -> Iterator[Step]:
         if not self._tables.store.keeps_revocations:

@@ -417,14 +417,13 @@ def _answer_ping(context: object) -> dict[str, Any]:
 def _answer_invocation(fields: Mapping[str, Any], call: Call) -> dict[str, Any]:
     authorize = service().authorizer.authorize
     # A value that is not a string becomes "", which matches no user and no domain.
-    identity = {
-        name: fields[name] if isinstance(fields[name], str) else ""
+    user, domain = (
+        None if name not in fields else fields[name] if isinstance(fields[name], str) else ""
         for name in ("from_user", "from_domain")
-        if name in fields
-    }
+    )
     call.report.note_call_id(fields.get("call_id"))
     try:
-        authorized = authorize(fields.get("jwt_token"), report=call.report, **identity)
+        authorized = authorize(fields.get("jwt_token"), from_user=user, from_domain=domain, report=call.report)
     except Denied as denied:
         call.record(Outcome.DENIED, denied.reason.value)
         return {"code": -1}

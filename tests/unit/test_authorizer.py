@@ -59,7 +59,8 @@ def test_a_good_token_speaks_for_its_profile() -> None:
 def test_an_answer_shows_neither_token_nor_credentials() -> None:
     authorizer = an_authorizer(profiles=[a_profile(ha1="hunter2")], credentials=(Credential("ha1", "ha1"),))
 
-    assert repr(authorizer.authorize(a_token(x="hunter2"))) == "Authorized(sip_username='alice', expires_at=1800003600)"
+    shown = "Authorized(sip_username='alice', expires_at=1800003600, sip_domain=None)"
+    assert repr(authorizer.authorize(a_token(x="hunter2"))) == shown
 
 
 def test_a_report_tells_what_was_seen_on_the_way() -> None:

@@ -19,7 +19,9 @@ INWARD_TO_OUTWARD = (
     *("jose.structures", "jose.lookalikes", "jose.keys", "jose.signatures"),
     *("credentials", "models", "ports", "http", "http.wire", "http.jambonz"),
     *("rules", "memory", "memory.outage", "memory.reading", "memory.memory"),
-    *("memory.rows", "memory.revocations", "authorizer"),
+    *("memory.rows", "memory.revocations", "memory.second_look"),
+    *("issuers", "issuers.models", "issuers.ports", "issuers.rules", "memory.issuers", "issuers.authorizer"),
+    "authorizer",
     # -- the line: above it no AWS, no environment, no logging --
     *(
         "aws",
@@ -31,7 +33,7 @@ INWARD_TO_OUTWARD = (
         "aws.sdk_guard",
         "aws.sdk",
     ),
-    *("aws.reads", "aws.client", "aws.dynamodb", "aws.express"),
+    *("aws.reads", "aws.client", "aws.dynamodb", "aws.issuers", "aws.express"),
     *(
         "runtime",
         "runtime.settings",
@@ -234,6 +236,7 @@ NOT_FROZEN = {
 
 NOT_SLOTTED = {
     "Secret": "its keys are parsed once and kept in the instance",
+    "KeySet": "likewise",
     "VerificationKey": "an HMAC key is taken in once and kept in the instance",
     "Settings": "its defaults are read from the class",
 }

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from auth_jwt.credentials import Credential, load_credentials
 from auth_jwt.errors import Flaw, Reason
 from auth_jwt.jose.tokens import unverified_tag
-from auth_jwt.models import Columns, Policy, Profile, Secret, TagRows, Unusable, says_what_it_is
+from auth_jwt.models import Columns, Policy, Profile, Secret, Unusable, says_what_it_is
 from auth_jwt.provisioning.changes import Key, Table
 from auth_jwt.provisioning.inspection import SecretRecord, inspected
 from auth_jwt.provisioning.registry import MAX_TIME
@@ -202,11 +202,11 @@ class Examination:
         columns = self._columns
         profile = Profile.from_row(row.columns, columns, ())
         enabled, named = replace(profile, disabled=False), replace(profile, username=profile.username or "anybody")
-        if denial_by(lambda: usable_profile(TagRows(enabled))) is Reason.INCOMPLETE_PROFILE:
+        if denial_by(lambda: usable_profile(enabled)) is Reason.INCOMPLETE_PROFILE:
             yield Found("no-username")
         elif not _REGISTRABLE.fullmatch(profile.username or ""):
             yield Found("username-not-registrable")
-        if denial_by(lambda: usable_profile(TagRows(named))) is Reason.DISABLED_PROFILE and not (
+        if denial_by(lambda: usable_profile(named)) is Reason.DISABLED_PROFILE and not (
             self._live and is_disabled_on_purpose(row.columns.get(columns.disabled, False))
         ):
             yield Found("disabled-profile")

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from auth_jwt.credentials import load_credentials
 from auth_jwt.errors import Denied, InvalidKey, Reason
@@ -13,7 +13,8 @@ from auth_jwt.jose.signatures import is_signed_by
 from auth_jwt.jose.tokens import UnverifiedJws, unverified_jws, unverified_object, unverified_tag
 from auth_jwt.memory.revocations import RevocationMemory
 from auth_jwt.memory.rows import RowMemory
-from auth_jwt.models import Authorized, Half, Policy, Profile, Report, TagRows
+from auth_jwt.memory.second_look import decide_with_second_look
+from auth_jwt.models import Asked, Authorized, Half, Policy, Profile, Report, TagRows
 from auth_jwt.ports import Deadline
 from auth_jwt.rules import (
     check_claims,
@@ -26,6 +27,9 @@ from auth_jwt.rules import (
     token_id,
     usable_profile,
 )
+
+if TYPE_CHECKING:
+    from auth_jwt.issuers.authorizer import IssuerAuthorizer
 
 WORTH_A_SECOND_LOOK: Final[Mapping[Reason, Half]] = {
     Reason.BAD_SIGNATURE: Half.SECRETS,
@@ -52,6 +56,7 @@ class Authorizer:
         store_seconds: the total time that the tables may take in one request, retries included.
         revocations: the table of revoked tokens, as the process remembers it; None without such a table.
         clock: returns the time in UNIX seconds. Windows and claims are judged by this one clock.
+        issuers: decides about the tokens of issuers; None where no issuer is set.
     """
 
     memory: RowMemory
@@ -59,6 +64,7 @@ class Authorizer:
     store_seconds: float
     revocations: RevocationMemory | None = None
     clock: Callable[[], float] = time.time
+    issuers: "IssuerAuthorizer | None" = None
 
     def authorize(
         self,
@@ -66,6 +72,7 @@ class Authorizer:
         *,
         from_user: str | None = None,
         from_domain: str | None = None,
+        knows_domain: bool = True,
         report: Report | None = None,
     ) -> Authorized:
         """Return the SIP user that *token* speaks for.
@@ -74,19 +81,33 @@ class Authorizer:
             token: a JWT in compact serialization.
             from_user: the SIP user the request acts as. It must equal the profile's username exactly.
             from_domain: the SIP domain of that user. It must equal the profile's domain; the case of A to Z is ignored.
+            knows_domain: whether the caller could know the domain. The users of some issuers are known by it only.
             report: records what the decision saw, for logs and metrics.
 
         Raises:
             Denied: the token is denied, or it speaks for another user.
+            Deferred: the issuer's key that signed the token may not have been fetched yet.
             Fault: no decision is possible.
         """
         report = Report() if report is None else report
         now = self.clock()
-        jws, claims = self._read_unverified(token)
+        deadline = Deadline(self.store_seconds)
+        if self.issuers is None:
+            jws, claims = self._read_unverified(token)
+        else:
+            jws, claims, issuer = self.issuers.read_unverified(token)
+            if issuer is not None:
+                asked = Asked(user=from_user, domain=from_domain, knows_domain=knows_domain)
+                return self.issuers.authorize(issuer, jws, claims, asked, now, deadline, report)
         report.algorithm = jws.algorithm
         report.tag = unverified_tag(claims, self.policy.tag_claim)
-        deadline = Deadline(self.store_seconds)
-        answer, profile = self._decide(report.tag, jws, claims, now, deadline, report)
+
+        def decide(rows: TagRows) -> tuple[Authorized, Profile]:
+            return self._decide_from_rows(rows, jws, claims, now, report)
+
+        answer, profile = decide_with_second_look(
+            self.memory, report.tag, decide, WORTH_A_SECOND_LOOK, deadline, report
+        )
         if self.revocations is not None and self.revocations.is_revoked(report.tag, token_id(claims), deadline):
             raise Denied(Reason.REVOKED_TOKEN)
         if from_user is not None and not same_user(from_user, answer.sip_username):
@@ -117,33 +138,6 @@ class Authorizer:
         jws = unverified_jws(token, self.policy.header, max_bytes=self.policy.max_token_bytes)
         return jws, unverified_object(jws.payload)
 
-    def _decide(
-        self, tag: str, jws: UnverifiedJws, claims: dict[str, Any], now: float, deadline: Deadline, report: Report
-    ) -> tuple[Authorized, Profile]:
-        """Decide from remembered rows. Before a denial that fresh rows could reverse, read them and decide again.
-
-        Such a denial stands only on rows that were read for this request. If they cannot be read, it is a fault.
-        """
-        recalled = self.memory.recall(tag, deadline)
-        report.rows = recalled.origin
-        try:
-            return self._decide_from_rows(recalled.found, jws, claims, now, report)
-        except Denied as denied:
-            half = WORTH_A_SECOND_LOOK.get(denied.reason)
-            if half is None or half in recalled.read:
-                raise
-            renewed = self.memory.renew(tag, deadline, instead_of=recalled.found)
-            if renewed is None:
-                raise
-        report.start_over(renewed.origin)
-        try:
-            return self._decide_from_rows(renewed.found, jws, claims, now, report)
-        except Denied as denied:
-            half = WORTH_A_SECOND_LOOK.get(denied.reason)
-            if renewed.failure is None or half is None or half in renewed.read:
-                raise
-            raise renewed.failure from denied
-
     def _decide_from_rows(
         self, rows: TagRows, jws: UnverifiedJws, claims: dict[str, Any], now: float, report: Report
     ) -> tuple[Authorized, Profile]:
@@ -151,8 +145,8 @@ class Authorizer:
         secret = signing_secret(jws, secrets, self.policy.min_hmac_key_bytes, report)
         report.secret_id = secret.id
         check_claims(claims, self.policy, now)
-        profile, username = usable_profile(rows)
-        check_time_of_issue(profile, claims)
+        profile, username = usable_profile(rows.profile)
+        check_time_of_issue(profile.valid_after, claims)
         credentials, report.unusable_credentials = load_credentials(self.policy.credentials, profile.attributes)
         until = expires_at(claims, secret, self.policy)
         return Authorized(username, decoded_token(jws.header, claims), credentials, until), profile

@@ -2,6 +2,7 @@
 
     AuthJwtError
     ├── Denied           the token is denied: a normal answer, counted by reason
+    ├── Deferred         the token's key may not have been fetched yet: ask again soon, neither a "no" nor an alarm
     ├── InvalidKey       the text given holds no usable key
     ├── Rejected         an operator's request is rejected; the message says why
     │   ├── Invalid      the request holds something that would not work
@@ -14,6 +15,7 @@
         ├── TooLarge     the answer is too large for the gateway
         ├── NotAudited   the tables changed, or may have, and the audit line was not written
         ├── NotRotated   a rotation cannot continue
+        ├── StaleKeys    an issuer's keys could not be fetched for too long
         └── Unreachable  the tables cannot be reached now; remembered rows may serve
             └── Throttled  DynamoDB throttles this tag's partition only
 
@@ -41,6 +43,11 @@ class Reason(StrEnum):
     MALFORMED_CLAIM = "malformed_claim"
     WRONG_ISSUER = "wrong_issuer"
     WRONG_AUDIENCE = "wrong_audience"
+    WRONG_TOKEN_KIND = "wrong_token_kind"  # noqa: S105
+    UNKNOWN_ISSUER = "unknown_issuer"
+    DISABLED_ISSUER = "disabled_issuer"
+    UNKNOWN_KEY = "unknown_key"
+    USERNAME_REFUSED = "username_refused"
     UNKNOWN_PROFILE = "unknown_profile"
     INCOMPLETE_PROFILE = "incomplete_profile"
     DISABLED_PROFILE = "disabled_profile"
@@ -92,6 +99,21 @@ class Denied(AuthJwtError):
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason.value)
         self.reason = reason
+
+
+class Deferred(AuthJwtError):
+    """The issuer's key that signed the token may not have been fetched yet. The caller should ask again.
+
+    Attributes:
+        retry_after: in how many seconds the key will have been fetched.
+    """
+
+    reason = Reason.UNKNOWN_KEY
+    """Why the token is denied if it is denied after that."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(retry_after)
+        self.retry_after = retry_after
 
 
 class InvalidKey(AuthJwtError):
@@ -147,6 +169,10 @@ class NotRotated(Fault):
 
     The message says which secret, row or profile is not as the rotation needs it, and holds no key.
     """
+
+
+class StaleKeys(Fault):
+    """An issuer's keys were last fetched so long ago that they may verify no token any more."""
 
 
 class Unreachable(Fault):

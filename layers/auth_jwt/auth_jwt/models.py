@@ -223,6 +223,21 @@ class TagRows:
         return 1280 + sum(1024 + _estimate_bytes(secret.stored or "") for secret in self.secrets) + 4 * attributes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the caller says of the SIP request.
+
+    Attributes:
+        user: the SIP user it acts as; None when the caller does not say.
+        domain: the SIP domain of that user; likewise.
+        knows_domain: whether callers of this kind could say which domain it is.
+    """
+
+    user: str | None = None
+    domain: str | None = None
+    knows_domain: bool = True
+
+
 @dataclass(slots=True)  # not frozen: one is made for every request, and that would take four times as long
 class Authorized:
     """The answer to a token that is authorized.
@@ -232,12 +247,14 @@ class Authorized:
         decoded_token: the header and payload, as the OpenSIPS module renders them.
         credentials: the credentials that `LOAD_CREDENTIALS` names, by name.
         expires_at: when the authorization ends, in UNIX seconds. No registration should outlive it.
+        sip_domain: the SIP domain that the username is of, where an issuer maps its users by a claim; otherwise None.
     """
 
     sip_username: str
     decoded_token: str = field(repr=False)
     credentials: Mapping[str, CredentialValue] = field(repr=False)
     expires_at: int
+    sip_domain: str | None = None
 
 
 @dataclass(slots=True)
@@ -254,6 +271,9 @@ class Report:
         unusable_credentials: the names of credentials that were left out because of their attribute's type.
         call_id: the SIP Call-ID from the frontend, cleaned for the log.
         call_id_altered: whether the frontend's Call-ID was another text.
+        issuer: the issuer whose rules judge the token; None where the rules of tags do.
+        kid: the key id that such a token names, cleaned for the log.
+        issuer_rows: where the issuer's rows came from, likewise; `rows` then says it of the user's profile.
     """
 
     tag: str | None = None
@@ -265,6 +285,13 @@ class Report:
     unusable_credentials: tuple[str, ...] = ()
     call_id: str | None = None
     call_id_altered: bool = False
+    issuer: str | None = None
+    kid: str | None = None
+    issuer_rows: str | None = None
+
+    def note_issuer(self, issuer: str, kid: str | None) -> None:
+        """Keep the issuer and the key id that a token names: at most 128 printable characters of each."""
+        self.issuer, self.kid = _printable(issuer), None if kid is None else _printable(kid)
 
     def note_call_id(self, given: object) -> None:
         """Keep at most 128 printable characters of the Call-ID that a frontend has *given*.
@@ -274,8 +301,7 @@ class Report:
         if given is None:
             return
         text = given if isinstance(given, str) else str(given) if isinstance(given, int | float) else ""
-        if len(text) > MAX_CALL_ID_CHARACTERS or not text.isprintable():
-            text = "".join(filter(str.isprintable, text[:_MAX_EXAMINED]))[:MAX_CALL_ID_CHARACTERS]
+        text = _printable(text)
         self.call_id, self.call_id_altered = text or None, text != given
 
     def start_over(self, rows: str) -> None:
@@ -301,6 +327,12 @@ def _find_flaw(row: Row, columns: Columns, algorithms: frozenset[str] | None) ->
             Flaw.NO_ALG, f"its {columns.alg!r} {what}, but REQUIRE_ALG_COLUMN requires it to say what the key is"
         )
     return None
+
+
+def _printable(text: str) -> str:
+    if len(text) <= MAX_CALL_ID_CHARACTERS and text.isprintable():
+        return text
+    return "".join(filter(str.isprintable, text[:_MAX_EXAMINED]))[:MAX_CALL_ID_CHARACTERS]
 
 
 def _estimate_bytes(text: str) -> int:

@@ -110,52 +110,52 @@ def check_claims(claims: Mapping[str, Any], policy: Policy, now: float) -> None:
         if name not in claims:
             raise Denied(Reason.MISSING_CLAIM)
     if policy.enforce_time_claims:
-        _check_times(claims, policy.leeway_seconds, now)
+        check_times(claims, policy.leeway_seconds, now)
     if policy.max_token_age_seconds is not None:
-        issued = _require_claim(claims, "iat")
+        issued = require_claim(claims, "iat")
         if not is_number(issued):
             raise Denied(Reason.MALFORMED_CLAIM)
         if now - issued > policy.max_token_age_seconds + policy.leeway_seconds:
             raise Denied(Reason.TOKEN_TOO_OLD)
     if policy.issuers:
-        _check_issuer(_require_claim(claims, "iss"), policy.issuers)
+        _check_issuer(require_claim(claims, "iss"), policy.issuers)
     if policy.audiences:
-        _check_audience(_require_claim(claims, "aud"), policy.audiences)
+        _check_audience(require_claim(claims, "aud"), policy.audiences)
 
 
-def usable_profile(rows: TagRows) -> tuple[Profile, str]:
-    """Return the profile in *rows* and its username.
+def usable_profile(profile: Profile | None) -> tuple[Profile, str]:
+    """Return the *profile* and its username.
 
     Raises:
         Denied: `unknown_profile` without a profile, `incomplete_profile` without a username, or `disabled_profile`.
     """
-    if rows.profile is None:
+    if profile is None:
         raise Denied(Reason.UNKNOWN_PROFILE)
-    if rows.profile.username is None:
+    if profile.username is None:
         raise Denied(Reason.INCOMPLETE_PROFILE)
-    if rows.profile.disabled:
+    if profile.disabled:
         raise Denied(Reason.DISABLED_PROFILE)
-    return rows.profile, rows.profile.username
+    return profile, profile.username
 
 
-def check_time_of_issue(profile: Profile, claims: dict[str, Any]) -> None:
-    """Deny a token that was issued before the profile's `tokens_valid_after`.
+def check_time_of_issue(valid_after: object, claims: Mapping[str, Any]) -> None:
+    """Deny a token that was issued before *valid_after*, the `tokens_valid_after` of a profile or an issuer.
 
     The rule fails closed: it also denies the token if the column is not a number, or if the token has no numeric `iat`.
 
     Raises:
         Denied: `revoked_token`.
     """
-    if profile.valid_after is None:
+    if valid_after is None:
         return
     issued = claims.get("iat")
-    if not isinstance(profile.valid_after, Decimal) or not is_number(issued) or profile.valid_after > issued:
+    if not isinstance(valid_after, Decimal) or not is_number(issued) or valid_after > issued:
         raise Denied(Reason.REVOKED_TOKEN)
 
 
 def revokes_every_token(profile: Profile) -> bool:
     """Tell whether the profile's `tokens_valid_after` denies all tokens, whenever they were issued."""
-    return denial_by(lambda: check_time_of_issue(profile, {"iat": inf})) is not None
+    return denial_by(lambda: check_time_of_issue(profile.valid_after, {"iat": inf})) is not None
 
 
 def denial_by(check: Callable[[], object]) -> Reason | None:
@@ -167,7 +167,7 @@ def denial_by(check: Callable[[], object]) -> Reason | None:
     return None
 
 
-def token_id(claims: dict[str, Any]) -> str:
+def token_id(claims: Mapping[str, Any]) -> str:
     """Return the token's `jti`, which tells it from other tokens of its tag.
 
     Raises:
@@ -211,13 +211,23 @@ def is_number(value: object) -> TypeGuard[int | float]:
     return type(value) in _NUMBERS
 
 
-def _require_claim(claims: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - any JSON value
+def require_claim(claims: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - any JSON value
+    """Return the claim *name*.
+
+    Raises:
+        Denied: `missing_claim`.
+    """
     if name not in claims:
         raise Denied(Reason.MISSING_CLAIM)
     return claims[name]
 
 
-def _check_times(claims: Mapping[str, Any], leeway: int, now: float) -> None:
+def check_times(claims: Mapping[str, Any], leeway: int, now: float) -> None:
+    """Check `exp`, `nbf` and `iat`, those that are present, at *now*; *leeway* is in seconds.
+
+    Raises:
+        Denied: `malformed_claim`, `token_expired` or `token_not_yet_valid`.
+    """
     for name in _TIME_CLAIMS:
         if name in claims and not is_number(claims[name]):
             raise Denied(Reason.MALFORMED_CLAIM)

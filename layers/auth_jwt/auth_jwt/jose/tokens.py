@@ -191,6 +191,25 @@ def decoded_segment(segment: str) -> bytes:
     return a2b_base64(segment.encode("ascii").translate(_TO_STANDARD_BASE64) + _PADDING[beyond])
 
 
+def check_type(header: UnverifiedHeader, types: frozenset[str] | None) -> None:
+    """Check the `typ` of a header against *types*, in lower case; None accepts any (RFC 7515, section 4.1.9).
+
+    Raises:
+        Denied: `malformed_token` or `unsupported_type`.
+    """
+    _check_type(header.members, types)
+
+
+def _check_type(header: Mapping[str, Any], types: frozenset[str] | None) -> None:
+    if types is None or "typ" not in header:
+        return
+    kind = header["typ"]
+    if not isinstance(kind, str):
+        raise Denied(Reason.MALFORMED_TOKEN)
+    if kind.lower() not in types:
+        raise Denied(Reason.UNSUPPORTED_TYPE)
+
+
 def _read_header(segment: str, algorithms: frozenset[str], types: frozenset[str] | None) -> UnverifiedHeader:
     """Read a header and check it against the rules (RFC 7515, section 4.1; RFC 7797)."""
     header = unverified_object(decoded_segment(segment))
@@ -199,12 +218,7 @@ def _read_header(segment: str, algorithms: frozenset[str], types: frozenset[str]
         raise Denied(Reason.MALFORMED_TOKEN)
     if (EDDSA if algorithm in EDDSA_BY_CURVE else algorithm) not in algorithms:
         raise Denied(Reason.UNSUPPORTED_ALGORITHM)
-    if types is not None and "typ" in header:
-        kind = header["typ"]
-        if not isinstance(kind, str):
-            raise Denied(Reason.MALFORMED_TOKEN)
-        if kind.lower() not in types:
-            raise Denied(Reason.UNSUPPORTED_TYPE)
+    _check_type(header, types)
     if "kid" in header and not isinstance(kid, str):
         raise Denied(Reason.MALFORMED_TOKEN)
     if "crit" in header or header.get("b64", True) is not True:

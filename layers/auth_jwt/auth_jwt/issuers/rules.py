@@ -1,0 +1,231 @@
+"""Every rule about issuers' tokens, once: which keys count, what claims must hold, who the token speaks for."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from math import ceil
+from typing import Any, Final
+
+from auth_jwt.errors import Deferred, Denied, Fault, Invalid, Reason, StaleKeys
+from auth_jwt.issuers.models import (
+    MAX_KEYS_TRIED,
+    MAX_SUBJECT_BYTES,
+    MAX_USERNAME_CHARACTERS,
+    ClaimValue,
+    FetchedKeys,
+    Issuer,
+    IssuerKey,
+    IssuerRows,
+    Mapped,
+    TokenKind,
+)
+from auth_jwt.jose.signatures import fits, is_signed_by
+from auth_jwt.jose.tokens import EDDSA, EDDSA_BY_CURVE, UnverifiedJws
+from auth_jwt.models import Policy, Profile
+from auth_jwt.rules import check_times, is_number, require_claim, token_id, usable_profile
+
+ACCESS_TYPES: Final = frozenset({"at+jwt", "application/at+jwt"})  # RFC 9068, section 2.1
+ACCEPTED_TYPES: Final = ACCESS_TYPES | {"jwt"}
+
+SECONDS_BEFORE_THE_FETCH: Final = 60
+"""A token issued so long before the last fetch may have been signed by a key that the fetch just missed."""
+
+SECONDS_AFTER_THE_FETCH: Final = 2
+"""How long after the start of a fetch its keys may be expected in the table."""
+
+MAX_RETRY_AFTER: Final = 900
+"""The longest that a caller is told to wait, in seconds: no fetch is put off for longer."""
+
+# Claims that only ID tokens and logout tokens have: OpenID Connect Core 1.0, sections 2 and 3.3.2.11; Back-Channel
+# Logout 1.0, section 2.4.
+_ID_CLAIMS: Final = ("nonce", "at_hash", "c_hash", "events")
+# What providers write into the payload's `typ`, in lower case: Keycloak does.
+_NEVER_ACCESS: Final = frozenset({"id", "refresh", "offline", "logout"})
+_NEVER_ID: Final = frozenset({"bearer", "refresh", "offline", "logout"})
+_LISTS_OF_WORDS: Final = ("scope", "scp")  # RFC 8693, section 4.2: words with blanks between them
+
+
+def usable_issuer(rows: IssuerRows) -> Issuer:
+    """Return the issuer in *rows*.
+
+    Raises:
+        Denied: `unknown_issuer` or `disabled_issuer`.
+        Fault: its configuration cannot be used.
+    """
+    if rows.issuer is None:
+        raise Denied(Reason.UNKNOWN_ISSUER)
+    if isinstance(rows.issuer, Invalid):
+        raise Fault(f"the configuration of this issuer cannot be used: {rows.issuer}")
+    if rows.issuer.disabled:
+        raise Denied(Reason.DISABLED_ISSUER)
+    return rows.issuer
+
+
+def check_algorithm(issuer: Issuer, algorithm: str) -> None:
+    """Check that the issuer signs by *algorithm*.
+
+    Raises:
+        Denied: `unsupported_algorithm`.
+    """
+    if (EDDSA if algorithm in EDDSA_BY_CURVE else algorithm) not in issuer.algorithms:
+        raise Denied(Reason.UNSUPPORTED_ALGORITHM)
+
+
+def check_signature(
+    issuer: Issuer, fetched: FetchedKeys, jws: UnverifiedJws, issued: object, *, now: float, keys_lifetime: float
+) -> None:
+    """Check that one of the issuer's keys signed *jws*.
+
+    With a `kid`, the keys of that `kid` are tried, at most `MAX_KEYS_TRIED`. Without one, the one key that fits.
+
+    Args:
+        issuer: the issuer.
+        fetched: its keys.
+        jws: the token.
+        issued: the token's `iat`, not verified.
+        now: the time, in UNIX seconds.
+        keys_lifetime: for how many seconds after a successful fetch the keys count.
+
+    Raises:
+        Denied: `unknown_key` or `bad_signature`.
+        Deferred: the key may not have been fetched yet.
+        StaleKeys: the keys were last fetched too long ago.
+    """
+    current = fetched.key_set is not None and fetched.key_set.url == issuer.keys_url
+    if fetched.key_set is None or not current or fetched.fetched_at is None:
+        raise Deferred(_seconds_until_next_fetch(fetched, now))
+    if now - fetched.fetched_at > keys_lifetime:
+        raise StaleKeys(
+            f"the keys of this issuer were last fetched {round((now - fetched.fetched_at) / 3600)} hours ago"
+        )
+    named = [key for key in fetched.key_set.keys if jws.kid is None or key.kid == jws.kid]
+    usable = [key.key for key in named if key.key is not None and not _is_blocked(issuer, key)]
+    candidates = [key for key in usable if fits(key, jws.algorithm, jws.kid)]
+    if not named and _is_too_new(issued, fetched.fetched_at):
+        raise Deferred(_seconds_until_next_fetch(fetched, now))
+    if not usable or (jws.kid is None and len(candidates) != 1):
+        raise Denied(Reason.UNKNOWN_KEY)
+    if not is_signed_by(jws, candidates[:MAX_KEYS_TRIED], None):
+        raise Denied(Reason.BAD_SIGNATURE)
+
+
+def check_claims(issuer: Issuer, jws: UnverifiedJws, claims: Mapping[str, Any], policy: Policy, now: float) -> str:
+    """Check the claims of a token whose signature is valid, and return its `sub`.
+
+    Raises:
+        Denied: the first rule that fails gives the reason.
+    """
+    for name in ("exp", "iat", "sub"):
+        require_claim(claims, name)
+    check_times(claims, policy.leeway_seconds, now)
+    if claims["exp"] - claims["iat"] > issuer.longest_lifetime:
+        raise Denied(Reason.TOKEN_TOO_OLD)
+    _check_audience(issuer, claims)
+    _check_kind(issuer, jws, claims)
+    if issuer.requires_jti:
+        token_id(claims)
+    subject = claims["sub"]
+    if not isinstance(subject, str) or not 0 < len(subject.encode()) <= MAX_SUBJECT_BYTES:
+        raise Denied(Reason.MALFORMED_CLAIM)
+    return subject
+
+
+def identify(issuer: Issuer, profile: Profile | None, claims: Mapping[str, Any]) -> tuple[str, Profile]:
+    """Return the SIP username that the token speaks for, and the profile that gives its credentials.
+
+    Raises:
+        Denied: `unknown_profile`, `incomplete_profile`, `disabled_profile`, `missing_claim` or `username_refused`.
+    """
+    if issuer.mapped is Mapped.BY_PROFILE:
+        profile, username = usable_profile(profile)
+        return username, profile
+    if profile is None:
+        profile = Profile(None)
+    elif profile.disabled:
+        raise Denied(Reason.DISABLED_PROFILE)
+    username = require_claim(claims, str(issuer.username_claim))
+    if not isinstance(username, str) or len(username) > MAX_USERNAME_CHARACTERS:
+        raise Denied(Reason.USERNAME_REFUSED)
+    if not re.fullmatch(issuer.username_pattern, username):
+        raise Denied(Reason.USERNAME_REFUSED)
+    return username, replace(profile, domain=issuer.domain)
+
+
+def _is_blocked(issuer: Issuer, key: IssuerKey) -> bool:
+    return bool(issuer.blocked_keys) and key.thumbprint in issuer.blocked_keys
+
+
+def _is_too_new(issued: object, fetched_at: float) -> bool:
+    return is_number(issued) and issued > fetched_at - SECONDS_BEFORE_THE_FETCH
+
+
+def _seconds_until_next_fetch(fetched: FetchedKeys, now: float) -> int:
+    due = fetched.next_fetch_at if fetched.next_fetch_at is not None else now
+    return ceil(min(max(due - now, 0), MAX_RETRY_AFTER)) + SECONDS_AFTER_THE_FETCH
+
+
+def _check_audience(issuer: Issuer, claims: Mapping[str, Any]) -> None:
+    """Check `aud` (RFC 7519, section 4.1.3) or, for issuers whose tokens have none, the claim that names the client."""
+    if issuer.audiences and not _audiences_of(claims) & frozenset(issuer.audiences):
+        raise Denied(Reason.WRONG_AUDIENCE)
+    if issuer.client_claim is not None:
+        client = require_claim(claims, issuer.client_claim)
+        if not isinstance(client, str):
+            raise Denied(Reason.MALFORMED_CLAIM)
+        if client not in issuer.client_ids:
+            raise Denied(Reason.WRONG_AUDIENCE)
+
+
+def _audiences_of(claims: Mapping[str, Any]) -> frozenset[str]:
+    audience = require_claim(claims, "aud")
+    given = [audience] if isinstance(audience, str) else audience
+    if not isinstance(given, list) or not all(isinstance(item, str) for item in given):
+        raise Denied(Reason.MALFORMED_CLAIM)
+    return frozenset(given)
+
+
+def _check_kind(issuer: Issuer, jws: UnverifiedJws, claims: Mapping[str, Any]) -> None:
+    """Check that the token is of the kind that may log in, and has the claims that the issuer's row requires.
+
+    There is no standard way to tell an access token from an ID token. So an access token has to show what it is, by its
+    header (RFC 9068), by a claim or by an audience that only access tokens have.
+
+    Raises:
+        Denied: `missing_claim` or `wrong_token_kind`.
+    """
+    for name, value in issuer.required_claims.items():
+        if not _has_value(name, require_claim(claims, name), value):
+            raise Denied(Reason.WRONG_TOKEN_KIND)
+    kind = claims.get("typ")
+    kind = kind.lower() if isinstance(kind, str) else None
+    is_access_by_header = str(jws.header.members.get("typ", "")).lower() in ACCESS_TYPES
+    if issuer.kind is TokenKind.ID:
+        _check_id_token(issuer, claims, kind, is_access_by_header=is_access_by_header)
+        return
+    if kind in _NEVER_ACCESS or claims.get("token_use") == "id":
+        raise Denied(Reason.WRONG_TOKEN_KIND)
+    if issuer.access_claims:  # required, so it has matched
+        return
+    if any(name in claims for name in _ID_CLAIMS):
+        raise Denied(Reason.WRONG_TOKEN_KIND)
+    if not is_access_by_header and not (
+        issuer.access_audiences and _audiences_of(claims) & set(issuer.access_audiences)
+    ):
+        raise Denied(Reason.WRONG_TOKEN_KIND)
+
+
+def _check_id_token(issuer: Issuer, claims: Mapping[str, Any], kind: str | None, *, is_access_by_header: bool) -> None:
+    """Check an ID token: OpenID Connect Core 1.0, section 3.1.3.7, rules 3 to 5."""
+    if is_access_by_header or kind in _NEVER_ID or "events" in claims or claims.get("token_use", "id") != "id":
+        raise Denied(Reason.WRONG_TOKEN_KIND)
+    audience = claims.get("aud")
+    if isinstance(audience, list) and len(audience) > 1 and claims.get("azp") not in issuer.audiences:
+        raise Denied(Reason.WRONG_AUDIENCE)
+
+
+def _has_value(name: str, given: object, wanted: ClaimValue) -> bool:
+    """Tell whether a claim has the value *wanted*. A list, or the words of a scope, must contain it."""
+    if name in _LISTS_OF_WORDS and isinstance(given, str):
+        return wanted in given.split(" ")
+    values = given if isinstance(given, list) else [given]
+    return any(type(value) is type(wanted) and value == wanted for value in values)
