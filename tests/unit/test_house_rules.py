@@ -228,7 +228,6 @@ NOT_FROZEN = {
     "Report": "it is filled in as a request goes on",
     "Deadline": "it begins to run when it is first asked",
     "_Entry": "a memory notes beside the rows when to try again",
-    "_Finding": "likewise",
     "UnverifiedHeader": "its rendering is kept with it",
     "UnverifiedJws": "one is made for every request, and a frozen one takes four times as long",
     "Authorized": "likewise",
