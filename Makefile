@@ -101,7 +101,7 @@ deploy: .venv-sam/.installed .venv-e2e/.installed ## Build a release and deploy 
 	@$(if $(filter file,$(origin AWS_DEFAULT_REGION)),env -u AWS_DEFAULT_REGION) .venv-sam/bin/sam deploy \
 	  --config-env $(CONFIG_ENV) $(ARGS)
 check: lint types template ## Everything CI checks: format, lint, types, template, and all tests with their coverage
-	@$(MAKE) --no-print-directory test WHOLE=1 ARGS="--cov --cov-report=term --cov-fail-under=95"
+	@$(MAKE) --no-print-directory test WHOLE=1 ARGS="--dist loadfile --cov --cov-report=term --cov-fail-under=95"
 
 debian: ## Install the servers, SIPp and the browser that the end-to-end tests use (Debian, as root)
 	@tools/debian

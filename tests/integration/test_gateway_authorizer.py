@@ -96,7 +96,7 @@ class TestSecrecy:
 
     @pytest.mark.matrix
     @pytest.mark.parametrize(
-        "reason", [reason for reason in Reason if reason not in (Reason.USERNAME_MISMATCH, Reason.DOMAIN_MISMATCH)]
+        "reason", [reason for reason in ATTEMPTS if reason not in (Reason.USERNAME_MISMATCH, Reason.DOMAIN_MISMATCH)]
     )
     @pytest.mark.parametrize("name", ["rest-token-allowed", "http-simple-allowed"])
     def test_a_denial_shows_nothing(self, set_stage: SetStage, name: str, reason: Reason) -> None:

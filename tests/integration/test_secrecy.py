@@ -100,11 +100,21 @@ def assert_nothing_leaks(text: str, token: str) -> None:
         assert what not in text
 
 
+OF_ISSUERS = {
+    Reason.WRONG_TOKEN_KIND,
+    Reason.UNKNOWN_ISSUER,
+    Reason.DISABLED_ISSUER,
+    Reason.UNKNOWN_KEY,
+    Reason.USERNAME_REFUSED,
+}
+"""No setting turns issuers on yet, so no request to a handler ends for one of these: docs/decisions/0030."""
+
+
 def test_every_reason_has_an_attempt() -> None:
-    assert ATTEMPTS.keys() == set(Reason)
+    assert ATTEMPTS.keys() == set(Reason) - OF_ISSUERS
 
 
-@pytest.mark.parametrize("reason", Reason)
+@pytest.mark.parametrize("reason", ATTEMPTS)
 def test_a_denial_shows_nothing(set_stage: SetStage, reason: Reason) -> None:
     attempt = ATTEMPTS[reason]
     stage, token = on_stage(set_stage, attempt), attempt.token()
@@ -118,7 +128,7 @@ def test_a_denial_shows_nothing(set_stage: SetStage, reason: Reason) -> None:
     assert_nothing_leaks(everything_shown(by_http, by_sdk), token)
 
 
-@pytest.mark.parametrize("reason", sorted(set(Reason) - {Reason.USERNAME_MISMATCH, Reason.DOMAIN_MISMATCH}))
+@pytest.mark.parametrize("reason", sorted(set(ATTEMPTS) - {Reason.USERNAME_MISMATCH, Reason.DOMAIN_MISMATCH}))
 def test_all_denials_look_alike(set_stage: SetStage, reason: Reason) -> None:
     """A caller must not learn which tags exist, which are disabled, or how near a guess was."""
     attempt = ATTEMPTS[reason]
