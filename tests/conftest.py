@@ -63,6 +63,6 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if out:
         line = (
             f"SAMPLED: {out} of {collected} cases were left out, all of generated matrices, and property tests had a "
-            "fifth of their examples. WHOLE=1 runs all, as `make check` does."
+            "fifth of their examples, long loops a few of their rounds. WHOLE=1 runs all, as `make check` does."
         )
         terminalreporter.write_line(line, yellow=True)

@@ -417,10 +417,12 @@ def _answer_ping(context: object) -> dict[str, Any]:
 def _answer_invocation(fields: Mapping[str, Any], call: Call) -> dict[str, Any]:
     authorize = service().authorizer.authorize
     # A value that is not a string becomes "", which matches no user and no domain.
-    user, domain = (
-        None if name not in fields else fields[name] if isinstance(fields[name], str) else ""
+    identity = {
+        name: fields[name] if isinstance(fields[name], str) else ""
         for name in ("from_user", "from_domain")
-    )
+        if name in fields
+    }
+    user, domain = identity.get("from_user"), identity.get("from_domain")
     call.report.note_call_id(fields.get("call_id"))
     try:
         authorized = authorize(fields.get("jwt_token"), from_user=user, from_domain=domain, report=call.report)

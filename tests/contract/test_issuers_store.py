@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from auth_jwt.aws.client import Client
+from auth_jwt.aws.dynamodb import DynamoDbStore
 from auth_jwt.aws.issuers import DynamoDbIssuers
 from auth_jwt.credentials import parse_credentials
 from auth_jwt.errors import Fault, Invalid, Unreachable
 from auth_jwt.issuers.models import Issuer
+from auth_jwt.issuers.ports import IssuersStore, ProfilesStore
 from auth_jwt.models import Columns, Half
 from auth_jwt.ports import Deadline, HalfRead
 from tests.contract.clients import LANES, a_client
@@ -20,8 +23,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Rows = list[dict[str, object]]
-Store = MemoryIssuers | DynamoDbIssuers
-StoreOf = Callable[[Rows, Rows], Store]
+StoreOf = Callable[[Rows, Rows], IssuersStore]
+ProfilesOf = Callable[[Rows], ProfilesStore]
 
 ISSUER = "https://login.example.com/realms/sip"
 CONFIGURATION = json.dumps({"keys_url": f"{ISSUER}/keys", "audiences": ["sip"]})
@@ -29,19 +32,18 @@ PLAN = parse_credentials("plan")
 
 
 def a_store(client: Callable[[], Any]) -> DynamoDbIssuers:
-    return DynamoDbIssuers(
-        client, profiles_table="profiles", secrets_table="secrets", columns=Columns(), credentials=PLAN
-    )
+    return DynamoDbIssuers(client, profiles_table="profiles", secrets_table="secrets", columns=Columns())
 
 
-@pytest.fixture(name="store_of", params=["memory", *LANES])
-def _store_of(request: pytest.FixtureRequest) -> StoreOf:
+@pytest.fixture(name="client_of", params=["memory", *LANES])
+def _client_of(request: pytest.FixtureRequest) -> Callable[[Rows, Rows], Client] | None:
+    """Fills the tables, and returns what asks them; None where the rows stay in memory."""
     if request.param == "memory":
-        return lambda profiles, secrets: MemoryIssuers(profiles, secrets, credentials=PLAN)
+        return None
     tables: DynamoDBClient = request.getfixturevalue("dynamodb")
     client = a_client(request.param, request.getfixturevalue("moto_endpoint"), seconds=30)
 
-    def store_of(profiles: Rows, secrets: Rows) -> Store:
+    def client_of(profiles: Rows, secrets: Rows) -> Client:
         for table, keys, rows in (("profiles", ["tag"], profiles), ("secrets", ["corresponding_tag", "id"], secrets)):
             tables.create_table(
                 TableName=table,
@@ -54,9 +56,33 @@ def _store_of(request: pytest.FixtureRequest) -> StoreOf:
             )
             for row in rows:
                 tables.put_item(TableName=table, Item={name: typed(value) for name, value in row.items()})
+        return client
+
+    return client_of
+
+
+@pytest.fixture(name="store_of")
+def _store_of(client_of: Callable[[Rows, Rows], Client] | None) -> StoreOf:
+    def store_of(profiles: Rows, secrets: Rows) -> IssuersStore:
+        if client_of is None:
+            return MemoryIssuers(profiles, secrets)
+        client = client_of(profiles, secrets)
         return a_store(lambda: client)
 
     return store_of
+
+
+@pytest.fixture(name="profiles_of")
+def _profiles_of(client_of: Callable[[Rows, Rows], Client] | None) -> ProfilesOf:
+    def profiles_of(profiles: Rows) -> ProfilesStore:
+        if client_of is None:
+            return MemoryIssuers(profiles, credentials=PLAN)
+        client = client_of(profiles, [])
+        return DynamoDbStore(
+            lambda: client, profiles_table="profiles", secrets_table="secrets", columns=Columns(), credentials=PLAN
+        )
+
+    return profiles_of
 
 
 def typed(value: object) -> Any:
@@ -104,8 +130,8 @@ def test_a_configuration_that_cannot_be_used_says_why(store_of: StoreOf) -> None
     assert isinstance(store.read_issuer(ISSUER, consistent=True, deadline=Deadline(30)).issuer, Invalid)
 
 
-def test_a_user_has_the_profile_of_issuer_and_sub(store_of: StoreOf) -> None:
-    store = store_of([{"tag": f"{ISSUER}#1", "sip_username": "alice", "plan": Decimal(7), "more": "x"}], [])
+def test_a_user_has_the_profile_of_issuer_and_sub(profiles_of: ProfilesOf) -> None:
+    store = profiles_of([{"tag": f"{ISSUER}#1", "sip_username": "alice", "plan": Decimal(7), "more": "x"}])
 
     profile = store.read_profile(f"{ISSUER}#1", consistent=True, deadline=Deadline(30))
 

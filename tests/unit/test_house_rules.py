@@ -20,7 +20,7 @@ INWARD_TO_OUTWARD = (
     *("credentials", "models", "ports", "http", "http.wire", "http.jambonz"),
     *("rules", "memory", "memory.outage", "memory.reading", "memory.memory"),
     *("memory.rows", "memory.revocations", "memory.second_look"),
-    *("issuers", "issuers.models", "issuers.ports", "issuers.rules", "memory.issuers", "issuers.authorizer"),
+    *("issuers", "issuers.models", "issuers.ports", "issuers.rules", "issuers.memory", "issuers.authorizer"),
     "authorizer",
     # -- the line: above it no AWS, no environment, no logging --
     *(
@@ -33,7 +33,7 @@ INWARD_TO_OUTWARD = (
         "aws.sdk_guard",
         "aws.sdk",
     ),
-    *("aws.reads", "aws.client", "aws.dynamodb", "aws.issuers", "aws.express"),
+    *("aws.client", "aws.reads", "aws.dynamodb", "aws.issuers", "aws.express"),
     *(
         "runtime",
         "runtime.settings",

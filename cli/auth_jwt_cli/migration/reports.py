@@ -312,7 +312,7 @@ class ImportSummary:
     def _word(self, what: str) -> str:
         if self.dry_run and what in (RowOutcome.WRITTEN, RowOutcome.OVERWRITTEN):
             return f"would be {what}"
-        return {RowOutcome.UNKNOWN: "perhaps written"}.get(what, what)  # type: ignore[call-overload, no-any-return]
+        return "perhaps written" if what == RowOutcome.UNKNOWN else what
 
 
 def shown_findings(counts: FindingCounts) -> Iterable[str]:

@@ -191,7 +191,7 @@ class Translation:
 
 
 def size_of(columns: Row) -> int:
-    """Return how many bytes DynamoDB counts for an item of these *columns*; of numbers rather more than fewer."""
+    """Return how many bytes DynamoDB counts for an item of these *columns*. For numbers it is an upper estimate."""
     return sum(len(name.encode("utf-8")) + _bytes_of(value) for name, value in columns.items())
 
 

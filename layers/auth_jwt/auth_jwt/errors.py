@@ -174,6 +174,9 @@ class NotRotated(Fault):
 class StaleKeys(Fault):
     """An issuer's keys were last fetched so long ago that they may verify no token any more."""
 
+    reason = Reason.UNKNOWN_KEY
+    """As of `Deferred`: what fresh rows could reverse."""
+
 
 class Unreachable(Fault):
     """DynamoDB cannot be reached: a timeout, a connection error or a 5xx answer."""

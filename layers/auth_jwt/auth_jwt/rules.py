@@ -120,7 +120,7 @@ def check_claims(claims: Mapping[str, Any], policy: Policy, now: float) -> None:
     if policy.issuers:
         _check_issuer(require_claim(claims, "iss"), policy.issuers)
     if policy.audiences:
-        _check_audience(require_claim(claims, "aud"), policy.audiences)
+        check_audience(claims, policy.audiences)
 
 
 def usable_profile(profile: Profile | None) -> tuple[Profile, str]:
@@ -238,16 +238,31 @@ def check_times(claims: Mapping[str, Any], leeway: int, now: float) -> None:
             raise Denied(Reason.TOKEN_NOT_YET_VALID)
 
 
+def check_audience(claims: Mapping[str, Any], accepted: tuple[str, ...]) -> None:
+    """Check that the token is meant for one of *accepted* (RFC 7519, section 4.1.3).
+
+    Raises:
+        Denied: `missing_claim`, `malformed_claim` or `wrong_audience`.
+    """
+    if audiences_of(claims).isdisjoint(accepted):
+        raise Denied(Reason.WRONG_AUDIENCE)
+
+
+def audiences_of(claims: Mapping[str, Any]) -> frozenset[str]:
+    """Return whom the token is meant for: its `aud`, a string or a list of strings.
+
+    Raises:
+        Denied: `missing_claim` or `malformed_claim`.
+    """
+    audience = require_claim(claims, "aud")
+    named = [audience] if isinstance(audience, str) else audience
+    if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
+        raise Denied(Reason.MALFORMED_CLAIM)
+    return frozenset(named)
+
+
 def _check_issuer(issuer: object, accepted: tuple[str, ...]) -> None:
     if not isinstance(issuer, str):
         raise Denied(Reason.MALFORMED_CLAIM)
     if issuer not in accepted:
         raise Denied(Reason.WRONG_ISSUER)
-
-
-def _check_audience(audience: object, accepted: tuple[str, ...]) -> None:
-    named = [audience] if isinstance(audience, str) else audience
-    if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
-        raise Denied(Reason.MALFORMED_CLAIM)
-    if not set(named) & set(accepted):
-        raise Denied(Reason.WRONG_AUDIENCE)

@@ -10,8 +10,8 @@ from auth_jwt.authorizer import Authorizer
 from auth_jwt.credentials import parse_credentials
 from auth_jwt.errors import Deferred, Denied, Fault, Reason, StaleKeys, Unreachable
 from auth_jwt.issuers.authorizer import IssuerAuthorizer, IssuerPatterns
+from auth_jwt.issuers.memory import IssuerMemory, ProfileMemory
 from auth_jwt.jose.asymmetric import thumbprint
-from auth_jwt.memory.issuers import IssuerMemory, ProfileMemory
 from auth_jwt.memory.revocations import RevocationMemory
 from auth_jwt.memory.rows import RowMemory
 from auth_jwt.models import Authorized, Half, Policy, Report
@@ -348,7 +348,12 @@ class TestKeysNotFetchedYet:
             with pytest.raises(Deferred):
                 login(header={"kid": f"forged {number}"})
 
-        assert login.store.reads == [(ISSUER, False), (ISSUER, True)][: len(login.store.reads)]
+        assert login.store.reads == [(ISSUER, False), (ISSUER, True)]
+        login.clock.pass_by(1)
+        with pytest.raises(Deferred):
+            login(header={"kid": "forged again"})
+
+        assert login.store.reads == [(ISSUER, False), (ISSUER, True), (ISSUER, True)]
 
     @pytest.mark.parametrize(
         ("age", "error"), [(26 * HOUR, None), (26 * HOUR + 1, StaleKeys)], ids=["to the last second", "a second later"]
@@ -364,6 +369,15 @@ class TestKeysNotFetchedYet:
         else:
             with pytest.raises(error, match="26 hours ago"):
                 login()
+
+    def test_keys_that_were_fetched_anew_count_though_memory_holds_the_old_time(self) -> None:
+        login = a_login(ttl=30 * HOUR)
+        login()
+        login.clock.pass_by(27 * HOUR)
+        login.publish(a_jwk(kid=KID))
+        now = int(login.clock.now)
+
+        assert login(iat=now - 1, exp=now + 60).sip_username == "alice"
 
 
 class TestClaims:

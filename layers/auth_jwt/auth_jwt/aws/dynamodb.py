@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from auth_jwt.aws.client import Client
-from auth_jwt.aws.reads import Readers, ask_with_retry, placeholder_of, placeholders, row_of
+from auth_jwt.aws.reads import Readers, ask_with_retry, get_row, join_halves, placeholder_of, placeholders, row_of
 from auth_jwt.credentials import Credential
-from auth_jwt.errors import Fault, Unreachable
-from auth_jwt.models import REVOCATION_JTI, REVOCATION_TAG, SECRET_ID, Columns, Half, Profile, Secret, TagRows
-from auth_jwt.ports import Deadline, HalfRead
+from auth_jwt.errors import Unreachable
+from auth_jwt.models import REVOCATION_JTI, REVOCATION_TAG, SECRET_ID, Columns, Profile, Secret, TagRows
+from auth_jwt.ports import Deadline
 
 
 class DynamoDbStore:
@@ -56,22 +56,20 @@ class DynamoDbStore:
         deadline.seconds_left()  # starts the deadline, after the client is made
         profile = self._readers.start(deadline, lambda: self._read_profile(client, tag, consistent, deadline))
         secrets = self._readers.start(deadline, lambda: self._read_secrets(client, tag, consistent, deadline))
-        return _join(profile.result_or_fault(deadline), secrets.result_or_fault(deadline))
+        rows: TagRows = join_halves(profile.result_or_fault(deadline), secrets.result_or_fault(deadline), TagRows)
+        return rows
+
+    def read_profile(self, tag: str, *, consistent: bool, deadline: Deadline) -> Profile | None:
+        """Read the profile of *tag* alone; see `auth_jwt.issuers.ports.ProfilesStore`."""
+        client = self._client()
+        deadline.seconds_left()  # starts the deadline, after the client is made
+        read = self._readers.start(deadline, lambda: self._read_profile(client, tag, consistent, deadline))
+        return read.result(deadline)
 
     def _read_profile(self, client: Client, tag: str, consistent: bool, deadline: Deadline) -> Profile | None:
-        answer = ask_with_retry(
-            f"dynamodb:GetItem on table {self._profiles_table!r}",
-            deadline,
-            lambda: client.get_item(
-                TableName=self._profiles_table,
-                Key={self._columns.tag: {"S": tag}},
-                ProjectionExpression=", ".join(self._profile_names),
-                ExpressionAttributeNames=self._profile_names,
-                ConsistentRead=consistent,
-            ),
-        )
-        item = answer.get("Item")
-        return None if item is None else Profile.from_row(row_of(item), self._columns, self._credentials)
+        key = {self._columns.tag: tag}
+        row = get_row(client, self._profiles_table, key, self._profile_names, deadline, consistent=consistent)
+        return None if row is None else Profile.from_row(row, self._columns, self._credentials)
 
     def _read_secrets(self, client: Client, tag: str, consistent: bool, deadline: Deadline) -> tuple[Secret, ...]:
         action = f"dynamodb:Query on table {self._secrets_table!r}"
@@ -92,23 +90,6 @@ class DynamoDbStore:
             if not deadline.seconds_left():
                 raise Unreachable(f"{action}: not all pages were read in time (STORE_TIMEOUT_MS)")
             question["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
-
-
-def _join(profile: Profile | Fault | None, secrets: tuple[Secret, ...] | Fault) -> TagRows:
-    """Return the rows of both tables.
-
-    Raises:
-        HalfRead: only one table was read.
-        Fault: neither table was read.
-    """
-    if not isinstance(profile, Fault):
-        if not isinstance(secrets, Fault):
-            return TagRows(profile, secrets)
-        raise HalfRead(Half.PROFILE, TagRows(profile), secrets)
-    if not isinstance(secrets, Fault):
-        raise HalfRead(Half.SECRETS, TagRows(secrets=secrets), profile)
-    # A fault that an operator must fix is raised rather than an outage that may pass by itself.
-    raise secrets if isinstance(profile, Unreachable) and not isinstance(secrets, Unreachable) else profile
 
 
 class DynamoDbRevocations:
@@ -136,15 +117,5 @@ class DynamoDbRevocations:
         return read.result(deadline)
 
     def _has_row(self, client: Client, tag: str, jti: str, deadline: Deadline) -> bool:
-        answer = ask_with_retry(
-            f"dynamodb:GetItem on table {self._table!r}",
-            deadline,
-            lambda: client.get_item(
-                TableName=self._table,
-                Key={REVOCATION_TAG: {"S": tag}, REVOCATION_JTI: {"S": jti}},
-                ProjectionExpression=", ".join(self._names),
-                ExpressionAttributeNames=self._names,
-                ConsistentRead=True,
-            ),
-        )
-        return "Item" in answer
+        key = {REVOCATION_TAG: tag, REVOCATION_JTI: jti}
+        return get_row(client, self._table, key, self._names, deadline, consistent=True) is not None

@@ -10,16 +10,18 @@ from decimal import Decimal
 from threading import Semaphore, Thread
 from typing import Any, Final, Generic, TypeVar
 
+from auth_jwt.aws.client import Client
 from auth_jwt.aws.failures import translated_errors
 from auth_jwt.errors import Fault, Unreachable
-from auth_jwt.models import Row
-from auth_jwt.ports import Deadline
+from auth_jwt.models import Half, Row
+from auth_jwt.ports import Deadline, HalfRead
 
 _PAUSE_SECONDS: Final = 0.05
 _SHORTEST_ATTEMPT_SECONDS: Final = 0.1
 _MAX_READERS: Final = 16
 
 _T = TypeVar("_T")
+_U = TypeVar("_U")
 
 
 class Readers:
@@ -109,6 +111,54 @@ def ask_with_retry(action: str, deadline: Deadline, ask: Callable[[], _T]) -> _T
     time.sleep(_PAUSE_SECONDS)
     with translated_errors(action):
         return ask()
+
+
+def get_row(
+    client: Client, table: str, key: Mapping[str, str], names: dict[str, str], deadline: Deadline, *, consistent: bool
+) -> Row | None:
+    """Return the row of *table* with this *key*, or None when there is none.
+
+    Args:
+        client: asks DynamoDB.
+        table: name of the table.
+        key: its key columns, each with its text.
+        names: the columns to read, as `placeholders` returns them.
+        deadline: when to give up.
+        consistent: whether the read must see every acknowledged write.
+
+    Raises:
+        Fault: the row could not be read.
+    """
+    answer = ask_with_retry(
+        f"dynamodb:GetItem on table {table!r}",
+        deadline,
+        lambda: client.get_item(
+            TableName=table,
+            Key={column: {"S": text} for column, text in key.items()},
+            ProjectionExpression=", ".join(names),
+            ExpressionAttributeNames=names,
+            ConsistentRead=consistent,
+        ),
+    )
+    item = answer.get("Item")
+    return None if item is None else row_of(item)
+
+
+def join_halves(profile: _T | Fault, secrets: _U | Fault, make: Callable[..., object]) -> Any:  # noqa: ANN401 - what *make* returns
+    """Return what *make* makes of both halves: what was read of the profiles table, and of the secrets table.
+
+    Raises:
+        HalfRead: only one table was read. *make* then gets one half alone.
+        Fault: neither table was read.
+    """
+    if not isinstance(profile, Fault):
+        if not isinstance(secrets, Fault):
+            return make(profile, secrets)
+        raise HalfRead(Half.PROFILE, make(profile), secrets)
+    if not isinstance(secrets, Fault):
+        raise HalfRead(Half.SECRETS, make(None, secrets), profile)
+    # A fault that an operator must fix is raised rather than an outage that may pass by itself.
+    raise secrets if isinstance(profile, Unreachable) and not isinstance(secrets, Unreachable) else profile
 
 
 def placeholders(columns: list[str]) -> dict[str, str]:

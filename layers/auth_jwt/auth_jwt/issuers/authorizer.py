@@ -5,12 +5,13 @@ read them there as rows.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import floor
 from typing import Any, Final
 
 from auth_jwt.credentials import load_credentials
 from auth_jwt.errors import Denied, Reason
+from auth_jwt.issuers.memory import IssuerMemory, ProfileMemory
 from auth_jwt.issuers.models import USER_SEPARATOR, Issuer, IssuerRows, Mapped, user_tag
 from auth_jwt.issuers.rules import (
     ACCEPTED_TYPES,
@@ -29,12 +30,11 @@ from auth_jwt.jose.tokens import (
     unverified_jws,
     unverified_object,
 )
-from auth_jwt.memory.issuers import IssuerMemory, ProfileMemory
 from auth_jwt.memory.revocations import RevocationMemory
 from auth_jwt.memory.second_look import decide_with_second_look
 from auth_jwt.models import Asked, Authorized, Half, Policy, Profile, Report
 from auth_jwt.ports import Deadline
-from auth_jwt.rules import check_time_of_issue, same_domain, token_id
+from auth_jwt.rules import check_time_of_issue, same_domain, same_user, token_id
 
 _ROWS_OF_ISSUER: Final[Mapping[Reason, Half]] = {
     Reason.UNKNOWN_ISSUER: Half.PROFILE,
@@ -83,6 +83,13 @@ class IssuerAuthorizer:
     policy: Policy
     keys_lifetime: float
     revocations: RevocationMemory | None = None
+    _header: HeaderRules = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make, once, the rules for a header whose token may or may not be of an issuer."""
+        own = self.policy.header
+        either = HeaderRules(own.algorithms, None if own.types is None else own.types | ACCEPTED_TYPES)
+        object.__setattr__(self, "_header", either)
 
     def read_unverified(self, token: object) -> tuple[UnverifiedJws, dict[str, Any], str | None]:
         """Read *token*, and return its header, its claims and the issuer that it names, if that is judged here.
@@ -91,9 +98,8 @@ class IssuerAuthorizer:
             Denied: the token is malformed, or its header is not accepted.
         """
         own, size = self.policy.header, self.policy.max_token_bytes
-        types = None if own.types is None else own.types | ACCEPTED_TYPES
         try:
-            jws = unverified_jws(token, HeaderRules(own.algorithms, types), max_bytes=size)
+            jws = unverified_jws(token, self._header, max_bytes=size)
             claims = unverified_object(jws.payload)
         except Denied:
             unverified_jws(token, own, max_bytes=size)  # it may deny for an earlier reason
@@ -166,7 +172,7 @@ def _check_identity(issuer: Issuer, user: str, profile: Profile, asked: Asked) -
     Raises:
         Denied: `username_mismatch` or `domain_mismatch`.
     """
-    if asked.user is not None and asked.user != user:
+    if asked.user is not None and not same_user(asked.user, user):
         raise Denied(Reason.USERNAME_MISMATCH)
     if asked.domain is not None:
         if not same_domain(asked.domain, profile.domain):

@@ -293,17 +293,6 @@ def check_identifier(identifier: str) -> None:
         raise Invalid("an issuer holds no query and no fragment (OpenID Connect Discovery 1.0, section 3)")
 
 
-def is_identifier(text: object) -> bool:
-    """Tell whether *text* can be an issuer."""
-    if not isinstance(text, str):
-        return False
-    try:
-        check_identifier(text)
-    except Invalid:
-        return False
-    return True
-
-
 def check_keys_url(url: str) -> None:
     """Check that *url* can be the address of a key set: https, with a host, without user info and fragment.
 

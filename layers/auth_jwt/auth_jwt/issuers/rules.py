@@ -20,9 +20,9 @@ from auth_jwt.issuers.models import (
     TokenKind,
 )
 from auth_jwt.jose.signatures import fits, is_signed_by
-from auth_jwt.jose.tokens import EDDSA, EDDSA_BY_CURVE, UnverifiedJws
+from auth_jwt.jose.tokens import UnverifiedJws, is_allowed
 from auth_jwt.models import Policy, Profile
-from auth_jwt.rules import check_times, is_number, require_claim, token_id, usable_profile
+from auth_jwt.rules import audiences_of, check_audience, check_times, is_number, require_claim, token_id, usable_profile
 
 ACCESS_TYPES: Final = frozenset({"at+jwt", "application/at+jwt"})  # RFC 9068, section 2.1
 ACCEPTED_TYPES: Final = ACCESS_TYPES | {"jwt"}
@@ -67,7 +67,7 @@ def check_algorithm(issuer: Issuer, algorithm: str) -> None:
     Raises:
         Denied: `unsupported_algorithm`.
     """
-    if (EDDSA if algorithm in EDDSA_BY_CURVE else algorithm) not in issuer.algorithms:
+    if not is_allowed(algorithm, issuer.algorithms):
         raise Denied(Reason.UNSUPPORTED_ALGORITHM)
 
 
@@ -91,8 +91,7 @@ def check_signature(
         Deferred: the key may not have been fetched yet.
         StaleKeys: the keys were last fetched too long ago.
     """
-    current = fetched.key_set is not None and fetched.key_set.url == issuer.keys_url
-    if fetched.key_set is None or not current or fetched.fetched_at is None:
+    if fetched.key_set is None or fetched.key_set.url != issuer.keys_url or fetched.fetched_at is None:
         raise Deferred(_seconds_until_next_fetch(fetched, now))
     if now - fetched.fetched_at > keys_lifetime:
         raise StaleKeys(
@@ -166,22 +165,14 @@ def _seconds_until_next_fetch(fetched: FetchedKeys, now: float) -> int:
 
 def _check_audience(issuer: Issuer, claims: Mapping[str, Any]) -> None:
     """Check `aud` (RFC 7519, section 4.1.3) or, for issuers whose tokens have none, the claim that names the client."""
-    if issuer.audiences and not _audiences_of(claims) & frozenset(issuer.audiences):
-        raise Denied(Reason.WRONG_AUDIENCE)
+    if issuer.audiences:
+        check_audience(claims, issuer.audiences)
     if issuer.client_claim is not None:
         client = require_claim(claims, issuer.client_claim)
         if not isinstance(client, str):
             raise Denied(Reason.MALFORMED_CLAIM)
         if client not in issuer.client_ids:
             raise Denied(Reason.WRONG_AUDIENCE)
-
-
-def _audiences_of(claims: Mapping[str, Any]) -> frozenset[str]:
-    audience = require_claim(claims, "aud")
-    given = [audience] if isinstance(audience, str) else audience
-    if not isinstance(given, list) or not all(isinstance(item, str) for item in given):
-        raise Denied(Reason.MALFORMED_CLAIM)
-    return frozenset(given)
 
 
 def _check_kind(issuer: Issuer, jws: UnverifiedJws, claims: Mapping[str, Any]) -> None:
@@ -208,9 +199,10 @@ def _check_kind(issuer: Issuer, jws: UnverifiedJws, claims: Mapping[str, Any]) -
         return
     if any(name in claims for name in _ID_CLAIMS):
         raise Denied(Reason.WRONG_TOKEN_KIND)
-    if not is_access_by_header and not (
-        issuer.access_audiences and _audiences_of(claims) & set(issuer.access_audiences)
-    ):
+    is_access_by_audience = bool(issuer.access_audiences) and not audiences_of(claims).isdisjoint(
+        issuer.access_audiences
+    )
+    if not is_access_by_header and not is_access_by_audience:
         raise Denied(Reason.WRONG_TOKEN_KIND)
 
 

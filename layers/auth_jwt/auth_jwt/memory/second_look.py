@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable, Mapping
 from typing import TypeVar
 
-from auth_jwt.errors import Deferred, Denied, Reason
+from auth_jwt.errors import Deferred, Denied, Reason, StaleKeys
 from auth_jwt.memory.memory import Memory
 from auth_jwt.models import Half, Report
 from auth_jwt.ports import Deadline
@@ -34,14 +34,14 @@ def decide_with_second_look(
         report: records where the rows came from.
 
     Raises:
-        Denied, Deferred: as *decide* raises them.
+        Denied, Deferred, StaleKeys: as *decide* raises them.
         Fault: no decision is possible.
     """
     recalled = memory.recall(key, deadline)
     report.rows = recalled.origin
     try:
         return decide(recalled.found)
-    except (Denied, Deferred) as denied:
+    except (Denied, Deferred, StaleKeys) as denied:
         half = worth_it.get(denied.reason)
         if half is None or half in recalled.read:
             raise
@@ -51,7 +51,7 @@ def decide_with_second_look(
     report.start_over(renewed.origin)
     try:
         return decide(renewed.found)
-    except (Denied, Deferred) as denied:
+    except (Denied, Deferred, StaleKeys) as denied:
         half = worth_it.get(denied.reason)
         if renewed.failure is None or half is None or half in renewed.read:
             raise
