@@ -140,6 +140,34 @@ def test_a_user_has_the_profile_of_issuer_and_sub(profiles_of: ProfilesOf) -> No
     assert store.read_profile(f"{ISSUER}#2", consistent=True, deadline=Deadline(30)) is None
 
 
+class Recording:
+    """A client that finds nothing, and notes which reads have to see every write."""
+
+    def __init__(self) -> None:
+        self.consistent: list[bool] = []
+
+    def get_item(self, **question: Any) -> dict[str, Any]:
+        self.consistent.append(question["ConsistentRead"])
+        return {}
+
+    def query(self, **question: Any) -> dict[str, Any]:
+        self.consistent.append(question["ConsistentRead"])
+        return {"Items": []}
+
+
+@pytest.mark.parametrize("consistent", [False, True])
+def test_a_second_look_sees_every_write_in_both_tables(consistent: bool) -> None:
+    """A read that is only eventually consistent may miss the row that an operator has just written."""
+    client = Recording()
+    profiles = DynamoDbStore(lambda: client, profiles_table="profiles", secrets_table="secrets", columns=Columns())
+
+    a_store(lambda: client).read_issuer(ISSUER, consistent=consistent, deadline=Deadline(30))
+    profiles.read_profile(f"{ISSUER}#1", consistent=consistent, deadline=Deadline(30))
+    profiles.read("static", consistent=consistent, deadline=Deadline(30))
+
+    assert client.consistent == [consistent] * 5
+
+
 class OneTable:
     """A client that has one of the two tables only."""
 

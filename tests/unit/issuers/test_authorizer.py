@@ -12,9 +12,11 @@ from auth_jwt.errors import Deferred, Denied, Fault, Reason, StaleKeys, Unreacha
 from auth_jwt.issuers.authorizer import IssuerAuthorizer, IssuerPatterns
 from auth_jwt.issuers.memory import IssuerMemory, ProfileMemory
 from auth_jwt.jose.asymmetric import thumbprint
+from auth_jwt.jose.tokens import HeaderRules
 from auth_jwt.memory.revocations import RevocationMemory
 from auth_jwt.memory.rows import RowMemory
 from auth_jwt.models import Authorized, Half, Policy, Report
+from auth_jwt.ports import Deadline
 from tests.factories import (
     NOW,
     a_jwk,
@@ -94,9 +96,9 @@ def a_login_token(
     return a_token(key=a_private_key(key), alg=alg, header=json.dumps(members).encode(), payload=payload)
 
 
-def a_login(*, ttl: int = 60, revocations: bool = False, **members: Any) -> Login:
+def a_login(*, ttl: int = 60, revocations: bool = False, policy: Policy | None = None, **members: Any) -> Login:
     clock = Clock(NOW)
-    policy = Policy(credentials=parse_credentials("plan"))
+    policy = policy or Policy(credentials=parse_credentials("plan"))
     store = MemoryIssuers(credentials=policy.credentials)
     statics = MemoryStore([a_profile(tag="static", sip_username="bob")], [a_secret(corresponding_tag="static")])
     config = {"keys_url": KEYS_URL, "audiences": ["sip", "web"], **members}
@@ -170,6 +172,12 @@ class TestWhoIsIn:
         assert login(header={"typ": "JWT"}).sip_username == "alice"
         assert refusal(lambda: login(header={"typ": "dpop+jwt"})) is Reason.UNSUPPORTED_TYPE
 
+    def test_a_type_that_only_a_setting_accepts_is_not_of_issuers(self) -> None:
+        login = a_login(policy=Policy(header=HeaderRules(types=frozenset({"jwt", "sip+jwt"}))))
+
+        assert refusal(lambda: login(header={"typ": "sip+jwt"})) is Reason.UNSUPPORTED_TYPE
+        assert login(token=a_token(tag="static", header={"typ": "sip+jwt"})).sip_username == "bob"
+
     def test_a_malformed_token_is_denied_for_the_reason_that_it_had_without_issuers(self) -> None:
         login = a_login()
         broken = a_token(header={"typ": "at+jwt"}, payload=b"[]")
@@ -189,6 +197,13 @@ class TestIssuer:
     )
     def test_an_issuer_is_compared_exactly(self, iss: str) -> None:
         assert refusal(lambda: a_login()(iss=iss)) is Reason.UNKNOWN_ISSUER
+
+    @pytest.mark.parametrize("iss", [f"{ISSUER}#{SUBJECT}", f"{ISSUER}/{'x' * 128}"], ids=["of a user", "too long"])
+    def test_an_iss_that_no_row_can_be_of_is_not_looked_up(self, iss: str) -> None:
+        login = a_login()
+
+        assert refusal(lambda: login(iss=iss)) is Reason.UNKNOWN_ISSUER
+        assert login.store.reads == []
 
     def test_an_issuer_added_just_now_is_known_at_once(self) -> None:
         login = a_login()
@@ -286,6 +301,21 @@ class TestKeys:
 
         assert login(key="rsa_2048_other", header={"kid": "new"}).sip_username == "alice"
 
+    def test_a_key_that_replaced_another_of_the_same_kid_works_at_once(self) -> None:
+        login = a_login()
+        login()
+        login.publish(a_jwk("rsa_2048_other", kid=KID))
+
+        assert login(key="rsa_2048_other").sip_username == "alice"
+
+    def test_a_published_key_verifies_nothing(self) -> None:
+        """Everybody has the private half of the key that is printed in RFC 7515, appendix A.3."""
+        login = a_login()
+        point = {"x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}
+        login.publish({"kty": "EC", "crv": "P-256", **point, "kid": KID})
+
+        assert refusal(lambda: login(alg="ES256", key="p256")) is Reason.UNKNOWN_KEY
+
     def test_a_key_that_was_removed_is_refused_after_the_time_of_memory(self) -> None:
         login = a_login()
         login()
@@ -330,6 +360,15 @@ class TestKeysNotFetchedYet:
             login(header={"kid": "new"})
 
         assert deferred.value.retry_after == seconds
+
+    def test_the_caller_is_never_told_to_wait_for_longer_than_a_fetch_is_put_off(self) -> None:
+        login = a_login()
+        login.store.secrets[1]["issuer_next_fetch_at"] = NOW + DAY
+
+        with pytest.raises(Deferred) as deferred:
+            login(header={"kid": "new"})
+
+        assert deferred.value.retry_after == 902
 
     def test_it_is_deferred_until_the_first_fetch_and_after_a_change_of_the_address(self) -> None:
         login = a_login()
@@ -404,6 +443,12 @@ class TestClaims:
 
         assert refusal(lambda: login(**claims)) is reason
         assert [tag for tag, _ in login.store.reads] == [ISSUER], "a denied token reads no profile"
+
+    def test_the_leeway_counts_for_issuers(self) -> None:
+        login = a_login(policy=Policy(leeway_seconds=30))
+
+        assert login(exp=NOW - 29).expires_at == NOW + 1
+        assert refusal(lambda: login(exp=NOW - 30)) is Reason.TOKEN_EXPIRED
 
     def test_the_longest_lifetime_is_accepted(self) -> None:
         assert a_login(longest_lifetime=600)(iat=NOW - 10, exp=NOW + 590).expires_at == NOW + 590
@@ -556,6 +601,15 @@ class TestUser:
 
         assert login().sip_username == "alice"
 
+    def test_a_profile_that_got_its_username_just_now_works_at_once(self) -> None:
+        login = a_login()
+        username = login.store.profiles[1].pop("sip_username")
+        assert refusal(login) is Reason.INCOMPLETE_PROFILE
+        login.store.profiles[1]["sip_username"] = username
+        login.clock.pass_by(1)
+
+        assert login().sip_username == "alice"
+
     def test_a_token_is_revoked_by_issuer_and_jti(self) -> None:
         login = a_login(revocations=True)
         login.statics.revocations.append({"tag": ISSUER, "jti": "1"})
@@ -690,6 +744,25 @@ class TestMemory:
         assert after.key_set is before.key_set
         assert (after.fetched_at, before.fetched_at) == (NOW + 60, NOW)
 
+    def test_the_keys_of_issuers_take_no_more_room_than_they_may(self) -> None:
+        """The issuer that was asked for longest ago makes room."""
+        store = MemoryIssuers()
+        memory = IssuerMemory(store, ttl=60, stale_for=0, timer=Clock(NOW), max_bytes=180_000)
+        names = [f"{ISSUER}/{number}" for number in range(3)]
+        for name in names:
+            config = json.dumps({"keys_url": KEYS_URL, "audiences": ["sip"]})
+            keys = {"issuer_keys": a_jwks(*[a_jwk()] * 5), "issuer_keys_url": KEYS_URL}
+            store.profiles.append({"tag": name, "issuer_config": config})
+            store.secrets.append({"corresponding_tag": name, "id": "issuer-keys", **keys})
+        for name in names:
+            memory.recall(name, Deadline(1))
+        store.reads.clear()
+
+        for name in (names[2], names[0]):
+            memory.recall(name, Deadline(1))
+
+        assert [name for name, _ in store.reads] == [names[0]]
+
     def test_without_memory_every_login_reads(self) -> None:
         login = a_login(ttl=0)
         login()
@@ -705,10 +778,4 @@ def test_nothing_of_a_forged_token_reaches_the_log() -> None:
         login(header={"kid": "a\nb" + "x" * 500})
 
     assert login.report.kid == "ab" + "x" * 126
-    assert KID not in repr(login.store.read_issuer(ISSUER, consistent=True, deadline=_deadline()).fetched)
-
-
-def _deadline() -> Any:
-    from auth_jwt.ports import Deadline
-
-    return Deadline(1)
+    assert KID not in repr(login.store.read_issuer(ISSUER, consistent=True, deadline=Deadline(1)).fetched)
