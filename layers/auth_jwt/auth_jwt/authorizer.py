@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from auth_jwt.credentials import load_credentials
@@ -13,7 +14,7 @@ from auth_jwt.jose.signatures import is_signed_by
 from auth_jwt.jose.tokens import UnverifiedJws, unverified_jws, unverified_object, unverified_tag
 from auth_jwt.memory.revocations import RevocationMemory
 from auth_jwt.memory.rows import RowMemory
-from auth_jwt.memory.second_look import decide_with_second_look
+from auth_jwt.memory.second_look import look_again
 from auth_jwt.models import Asked, Authorized, Half, Policy, Profile, Report, TagRows
 from auth_jwt.ports import Deadline
 from auth_jwt.rules import (
@@ -101,13 +102,15 @@ class Authorizer:
                 return self.issuers.authorize(issuer, jws, claims, asked, now, deadline, report)
         report.algorithm = jws.algorithm
         report.tag = unverified_tag(claims, self.policy.tag_claim)
-
-        def decide(rows: TagRows) -> tuple[Authorized, Profile]:
-            return self._decide_from_rows(rows, jws, claims, now, report)
-
-        answer, profile = decide_with_second_look(
-            self.memory, report.tag, decide, WORTH_A_SECOND_LOOK, deadline, report
-        )
+        recalled = self.memory.recall(report.tag, deadline)
+        report.rows = recalled.origin
+        try:
+            answer, profile = self._decide(recalled.found, jws, claims, now, report)
+        except Denied as denied:
+            decide = partial(self._decide, jws=jws, claims=claims, now=now, report=report)
+            answer, profile = look_again(
+                self.memory, report.tag, recalled, denied, decide, WORTH_A_SECOND_LOOK, deadline, report
+            )
         if self.revocations is not None and self.revocations.is_revoked(report.tag, token_id(claims), deadline):
             raise Denied(Reason.REVOKED_TOKEN)
         if from_user is not None and not same_user(from_user, answer.sip_username):
@@ -138,7 +141,7 @@ class Authorizer:
         jws = unverified_jws(token, self.policy.header, max_bytes=self.policy.max_token_bytes)
         return jws, unverified_object(jws.payload)
 
-    def _decide_from_rows(
+    def _decide(
         self, rows: TagRows, jws: UnverifiedJws, claims: dict[str, Any], now: float, report: Report
     ) -> tuple[Authorized, Profile]:
         secrets = open_secrets(rows, now, self.policy.max_secrets_per_tag, report)
