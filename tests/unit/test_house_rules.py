@@ -224,6 +224,24 @@ def test_what_logins_load_does_not_load_the_sdk(module: str) -> None:
     assert not {"boto3", "botocore"} & set(run.stdout.split())
 
 
+@pytest.mark.parametrize(("issuers", "loads_them"), [("", False), ("https://login.example.com/", True)])
+def test_only_a_service_with_issuers_loads_what_judges_their_tokens(issuers: str, loads_them: bool) -> None:
+    program = f"""
+import sys
+from auth_jwt.runtime.observability import Journal
+from auth_jwt.runtime.wiring import service_of
+
+service_of({{"AWS_REGION": "eu-west-1", "ISSUERS": {issuers!r}}}, Journal("authorize", {{}}))
+print(*sys.modules)
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=PACKAGE.parent, capture_output=True, text=True, check=True
+    )
+
+    assert any(name.startswith("auth_jwt.issuers") for name in run.stdout.split()) is loads_them
+    assert "auth_jwt.aws.dynamodb" in run.stdout.split()
+
+
 NOT_FROZEN = {
     "Report": "it is filled in as a request goes on",
     "Deadline": "it begins to run when it is first asked",

@@ -44,6 +44,7 @@ DEFAULT_ALGORITHMS: Final = ("RS256", "ES256")
 DEFAULT_USERNAME_PATTERN: Final = "[A-Za-z0-9._+-]{1,64}"
 DEFAULT_LONGEST_LIFETIME: Final = 86400
 MAX_USERNAME_CHARACTERS: Final = 255
+_SLASHES_BEFORE_A_PATH: Final = 3  # https://host/
 
 ASYMMETRIC: Final = tuple(name for name in ALGORITHMS if name not in HMAC_ALGORITHMS)
 
@@ -62,6 +63,44 @@ class Mapped(StrEnum):
 
     BY_PROFILE = "profile"
     BY_CLAIM = "claim"
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerPatterns:
+    """The setting `ISSUERS`: whose tokens the rules of issuers judge.
+
+    Attributes:
+        exact: whole identifiers.
+        beginnings: beginnings of identifiers.
+    """
+
+    exact: frozenset[str] = frozenset()
+    beginnings: tuple[str, ...] = ()
+
+    @classmethod
+    def from_texts(cls, texts: Sequence[str]) -> Self:
+        """Read identifiers. One that ends with `*` stands for every issuer that begins like it.
+
+        A `*` may only follow a whole `https://host/`, so that nobody can register a host that begins likewise.
+
+        Raises:
+            Invalid: one is no identifier or no such beginning, or is given twice. The message says why.
+        """
+        if len(set(texts)) != len(texts):
+            raise Invalid("one is given twice")
+        beginnings = tuple(text[:-1] for text in texts if text.endswith("*"))
+        exact = frozenset(text for text in texts if not text.endswith("*"))
+        for text in (*beginnings, *exact):
+            check_identifier(text)
+            if "*" in text:
+                raise Invalid("a `*` stands at the end only")
+        if any(text.count("/") < _SLASHES_BEFORE_A_PATH for text in beginnings):
+            raise Invalid("a `*` follows `https://host/` or a longer beginning")
+        return cls(exact, beginnings)
+
+    def match(self, issuer: object) -> bool:
+        """Tell whether a token's `iss`, of any type, is of such an issuer."""
+        return isinstance(issuer, str) and (issuer in self.exact or issuer.startswith(self.beginnings))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,7 @@ from auth_jwt.errors import (
     Flaw,
     NotAudited,
     NotRotated,
+    StaleKeys,
     Throttled,
     TooLarge,
     UnknownEvent,
@@ -58,6 +59,7 @@ class Outcome(StrEnum):
 
     AUTHORIZED = "authorized"
     DENIED = "denied"
+    DEFERRED = "deferred"  # an issuer's key may not have been fetched yet: ask again
     CHALLENGED = "challenged"  # no token at all
     REJECTED = "rejected"  # malformed, or an unknown path or method
     FAULT = "fault"
@@ -284,6 +286,8 @@ def _fields(report: Report, fields: Mapping[str, object]) -> dict[str, Any]:
         "call_id": report.call_id,
         **fields,
     }
+    if report.issuer is not None:
+        members |= {"issuer": report.issuer, "kid": report.kid, "issuer_rows": report.issuer_rows}
     if report.call_id_altered:
         members["call_id_altered"] = True
     if report.unusable_secrets or report.left_out:
@@ -302,6 +306,7 @@ def _fault_reason(error: BaseException) -> str:
         (TooLarge, "too_large"),
         (NotRotated, "not_rotated"),
         (NotAudited, "not_audited"),
+        (StaleKeys, "stale_keys"),
         (Fault, "unusable_store"),
     ):
         if isinstance(error, kind):

@@ -10,13 +10,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import ip_address
-from typing import Final, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 from urllib.parse import urlsplit
 
 from auth_jwt.credentials import parse_credentials
-from auth_jwt.errors import BadSetting
+from auth_jwt.errors import BadSetting, Invalid
 from auth_jwt.jose.tokens import ALGORITHMS, MAX_TAG_CHARACTERS, HeaderRules
 from auth_jwt.models import MAX_SECRETS_PER_TAG, Columns, Policy
+
+if TYPE_CHECKING:
+    from auth_jwt.issuers.models import IssuerPatterns
 
 DEFAULTS: Final[Mapping[str, str]] = {
     "DB_URL": "",
@@ -52,6 +55,8 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "DISABLED_COLUMN": "disabled",
     "VALID_AFTER_COLUMN": "tokens_valid_after",
     "REVOCATIONS_TABLE": "",
+    "ISSUERS": "",
+    "KEYS_LIFETIME_SECONDS": "93600",
     "CHALLENGE_REALM": "sip",
     "AUTHZ_SERVER": "",
 }
@@ -79,6 +84,12 @@ _FIELD_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # of headers an
 _MAX_COLUMN_BYTES: Final = 255
 _DB_URL_FORMS: Final = "`dynamodb://[region]` or `dynamodb+http(s)://host:port[/region]`"
 _LIKENESS: Final = 0.8
+_SHORTEST_KEYS_LIFETIME: Final = 3600
+_LONGEST_KEYS_LIFETIME: Final = 7 * 86400
+_ISSUERS_WORDS: Final = (
+    "empty, or a comma list of issuers, https URLs as tokens name them in `iss`; one that ends with `*` after"
+    " https://host/ stands for all that begin so"
+)
 
 _T = TypeVar("_T")
 _E = TypeVar("_E", bound=StrEnum)
@@ -113,6 +124,8 @@ class Settings:
     stale_if_error: int
     store_timeout: float
     dynamodb_client: DynamoDbClient
+    issuer_patterns: "IssuerPatterns | None"
+    keys_lifetime: int
     challenge_realm: str
     authz_server: str | None
 
@@ -135,6 +148,8 @@ class Settings:
             stale_if_error=read("STALE_IF_ERROR_SECONDS", *_number(0)),
             store_timeout=read("STORE_TIMEOUT_MS", *_number(1)) / 1000,
             dynamodb_client=read("DYNAMODB_CLIENT", *_one_of(DynamoDbClient)),
+            issuer_patterns=read("ISSUERS", _parse_issuers, _ISSUERS_WORDS),
+            keys_lifetime=read("KEYS_LIFETIME_SECONDS", *_number(_SHORTEST_KEYS_LIFETIME, _LONGEST_KEYS_LIFETIME)),
             challenge_realm=read("CHALLENGE_REALM", _parse_realm, "printable ASCII text, not empty"),
             authz_server=read("AUTHZ_SERVER", _parse_authz_server, "empty, or an absolute https URL"),
         )
@@ -323,17 +338,17 @@ def _read_policy(read: _Reader) -> Policy:
     )
 
 
-def _number(least: int) -> tuple[Callable[[str], int], str]:
+def _number(least: int, most: int = _MAX_NUMBER) -> tuple[Callable[[str], int], str]:
     def parse(text: str) -> int:
         digits = text.strip()
         if not (digits.isascii() and digits.isdecimal()) or len(digits) > _MAX_DIGITS:
             raise ValueError
         value = int(digits)
-        if not least <= value <= _MAX_NUMBER:
+        if not least <= value <= most:
             raise ValueError
         return value
 
-    return parse, f"a whole number from {least} to {_MAX_NUMBER}"
+    return parse, f"a whole number from {least} to {most}"
 
 
 def _number_or_empty(least: int) -> tuple[Callable[[str], int | None], str]:
@@ -429,6 +444,18 @@ def _parse_table(text: str) -> str:
 
 def _parse_table_or_empty(text: str) -> str | None:
     return _parse_table(text) if text.strip() else None
+
+
+def _parse_issuers(text: str) -> "IssuerPatterns | None":
+    texts = _parse_list(text)
+    if not texts:
+        return None
+    from auth_jwt.issuers.models import IssuerPatterns  # here, so that only users of issuers load it
+
+    try:
+        return IssuerPatterns.from_texts(texts)
+    except Invalid as problem:
+        raise (_Unshowable if "@" in text else ValueError)(str(problem)) from None
 
 
 def _parse_realm(text: str) -> str:
