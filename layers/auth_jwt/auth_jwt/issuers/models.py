@@ -110,6 +110,7 @@ class Issuer:
     Attributes:
         identifier: the issuer, exactly as in `iss`.
         keys_url: the address of the key set.
+        discovers: whether the issuer has a discovery document, which is read daily to learn whether that address moved.
         algorithms: the accepted `alg` values, asymmetric ones only.
         audiences: the accepted values of `aud`; with `client_ids`, may be empty.
         client_claim: the claim that names the client, for issuers whose tokens have no audience.
@@ -133,6 +134,7 @@ class Issuer:
 
     identifier: str
     keys_url: str
+    discovers: bool = True
     algorithms: frozenset[str] = frozenset(DEFAULT_ALGORITHMS)
     audiences: tuple[str, ...] = ()
     client_claim: str | None = None
@@ -440,6 +442,7 @@ def _pattern(name: str, value: object) -> str:
 
 _MEMBERS: Final[Mapping[str, tuple[str, Any]]] = {
     "keys_url": ("keys_url", _url),
+    "discovery": ("discovers", _flag),
     "algorithms": ("algorithms", _algorithms),
     "audiences": ("audiences", _texts),
     "client_claim": ("client_claim", _text),
