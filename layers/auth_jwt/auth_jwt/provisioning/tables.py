@@ -315,7 +315,7 @@ def _translate_errors(action: str) -> Iterator[None]:
 
 
 def provisioning_client(
-    *, region: str | None, endpoint: str | None, session: "boto3.Session | None" = None
+    *, region: str | None, endpoint: str | None, session: "boto3.Session | None" = None, connections: int = 10
 ) -> "DynamoDBClient":
     """Make boto3's client for DynamoDB, with timeouts and retries that suit writes: see `PATIENCE_SECONDS`.
 
@@ -323,6 +323,7 @@ def provisioning_client(
         region: AWS region; None leaves it to the SDK.
         endpoint: URL of the endpoint; None leaves it to the SDK.
         session: the session whose credentials are used; None lets the SDK look for credentials at the first call.
+        connections: how many connections are kept: one for each thread that asks at the same time.
 
     Raises:
         Fault: the SDK's configuration is invalid; the region is missing, for example.
@@ -335,6 +336,7 @@ def provisioning_client(
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=_READ_SECONDS,
         retries={"mode": "standard", "total_max_attempts": _SDK_ATTEMPTS},
+        max_pool_connections=connections,
     )
     made: DynamoDBClient = sdk_client("dynamodb", config, session=session, region=region, endpoint=endpoint)
     return made

@@ -5,7 +5,8 @@ Keys are never merged: a key that the issuer removed is gone with the next write
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from http import HTTPStatus
 from math import floor
 from typing import Final
@@ -38,6 +39,7 @@ class Refresher:
         audit: receives an entry for every change of keys.
         actor: who refreshes, for the audit log.
         clock: returns the time in UNIX seconds.
+        judged: the key sets as last fetched.
     """
 
     store: IssuerTables
@@ -46,6 +48,7 @@ class Refresher:
     audit: Audit
     actor: str
     clock: Callable[[], float] = time.time
+    judged: "JudgedKeySets" = field(default_factory=lambda: JudgedKeySets())
 
     def refresh(self, identifier: str, *, minute: float | None = None) -> Refreshed:
         """Fetch the keys of an issuer and write them, if they are due.
@@ -110,7 +113,7 @@ class Refresher:
         answer = self.fetcher.fetch(issuer.keys_url, etag=etag)
         if answer.status == HTTPStatus.NOT_MODIFIED:
             return _Found(None, answer.etag or etag)
-        return _Found(read_key_set(answer.body, issuer.keys_url), answer.etag)
+        return _Found(self.judged.read(answer.body, issuer.keys_url), answer.etag)
 
     def _confirm(self, issuer: Issuer, status: FetchStatus, before: FetchStatus, found: "_Found") -> Refreshed:
         written = self.store.write_status(issuer.identifier, status, before=before)
@@ -155,6 +158,26 @@ class Refresher:
             has_nothing_in_common=bool(old) and old.isdisjoint(new),
         )
         return refreshed if written else _overtaken(issuer, before)
+
+
+class JudgedKeySets:
+    """Remembers the last key set of each address as it was judged: judging takes long, and sets seldom change."""
+
+    def __init__(self) -> None:
+        self._judged: dict[str, tuple[bytes, FilteredKeySet]] = {}
+
+    def read(self, body: bytes, url: str) -> FilteredKeySet:
+        """Read the key set that was fetched from *url*; see `auth_jwt.fetching.documents.read_key_set`.
+
+        Raises:
+            FetchFailed: none of it can be used.
+        """
+        digest = sha256(body).digest()
+        known, filtered = self._judged.get(url, (None, None))
+        if filtered is None or known != digest:
+            filtered = read_key_set(body, url)
+            self._judged[url] = digest, filtered
+        return filtered
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,16 +96,35 @@ class Journal:
         message = f"boto3 reads DynamoDB instead of the express lane: {reason}"
         self._write(_WARNING, message, None, {}, {BOTO3_FALLBACK: 1})
 
-    def record(self, outcome: Outcome, report: Report, *, reason: str | None = None, **fields: object) -> None:
+    def warn(self, message: str, *, reason: str, **fields: object) -> None:
+        """Warn of something that an operator should know, and that failed no request.
+
+        Args:
+            message: what happened, for people.
+            reason: why, as one stable word.
+            fields: what else is known; a None is left out.
+        """
+        self._write(_WARNING, message, reason, fields, _NO_COUNTS)
+
+    def record(
+        self,
+        outcome: Outcome,
+        report: Report,
+        *,
+        reason: str | None = None,
+        counts: Mapping[str, int] = _NO_COUNTS,
+        **fields: object,
+    ) -> None:
         """Write the one line of a request that was answered. The line counts the request in the metrics, too.
 
         Args:
             outcome: how the request ended.
             report: what the decision saw.
             reason: why, as one stable word.
+            counts: further metrics, by name.
             fields: what else the handler knows; a None is left out.
         """
-        self._write(_INFO, outcome, reason, _fields(report, fields), _count_unusable(report))
+        self._write(_INFO, outcome, reason, _fields(report, fields), {**_count_unusable(report), **counts})
 
     def record_fault(self, error: BaseException, report: Report, **fields: object) -> None:
         """Write the line of a request that failed, with the chain of causes. The line counts the fault, too."""

@@ -9,7 +9,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -75,6 +76,12 @@ ROTATION_DEFAULTS: Final[Mapping[str, str]] = {
     "SECRET_LIFETIME_SECONDS": "8640000",
 }
 """The variables that only the rotation of secrets reads, in addition to `DEFAULTS`. `ROTATED_TAG` must be set."""
+
+REFRESH_DEFAULTS: Final[Mapping[str, str]] = {
+    "KEYS_CA_BUNDLE": "",
+    "KEYS_ACCEPTED_NETWORKS": "",
+}
+"""The variables that only the refresh of issuers' keys reads, in addition to `DEFAULTS`."""
 
 _MAX_NUMBER: Final = 10**9
 _MAX_DIGITS: Final = 20
@@ -258,9 +265,37 @@ class RotationSettings:
         return cls(tag=tag, overlap=overlap, lifetime=lifetime)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshSettings:
+    """The settings that only the refresh of issuers' keys reads.
+
+    Attributes:
+        ca_bundle: a file with the certificates of the authorities to trust; None trusts the system's.
+        accepted_networks: networks of the operator's whose addresses need not be public.
+    """
+
+    ca_bundle: Path | None = None
+    accepted_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Read *env*. A variable that is not in it has its default.
+
+        Raises:
+            BadSetting: a value is invalid. The message names the variable, the value and what is accepted.
+        """
+        read = _Reader(env, REFRESH_DEFAULTS)
+        return cls(
+            ca_bundle=read("KEYS_CA_BUNDLE", _parse_file, "empty, or the path of a file with certificates in PEM"),
+            accepted_networks=read(
+                "KEYS_ACCEPTED_NETWORKS", _parse_networks, "empty, or a comma list of networks such as 10.1.0.0/16"
+            ),
+        )
+
+
 def near_misses(env: Mapping[str, str]) -> dict[str, str]:
     """Return the variables of *env* that nearly spell a setting, each with the setting it nearly spells."""
-    known = {**DEFAULTS, **AUTHORIZER_DEFAULTS, **ROTATION_DEFAULTS}
+    known = {**DEFAULTS, **AUTHORIZER_DEFAULTS, **ROTATION_DEFAULTS, **REFRESH_DEFAULTS}
     found = {}
     for name in env:
         if name in known or name.startswith(("AWS_", "POWERTOOLS_")):
@@ -456,6 +491,19 @@ def _parse_issuers(text: str) -> "IssuerPatterns | None":
         return IssuerPatterns.from_texts(texts)
     except Invalid as problem:
         raise (_Unshowable if "@" in text else ValueError)(str(problem)) from None
+
+
+def _parse_file(text: str) -> Path | None:
+    if not text.strip():
+        return None
+    path = Path(text)
+    if not path.is_file():
+        raise ValueError("there is no such file")
+    return path
+
+
+def _parse_networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(item) for item in _parse_list(text))
 
 
 def _parse_realm(text: str) -> str:
