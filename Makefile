@@ -27,7 +27,7 @@ install: .venv/.installed ## Make .venv with everything pinned, the command auth
 	@$(if $(filter install,$(MAKECMDGOALS)),echo "$(READY)")
 
 demo: install ## Run every file of events/ through the real handlers against DynamoDB in memory
-	@$(PY) -m events.demo
+	@$(PY) -m tools.events.demo
 # PORT, WORKERS, LOG, API_KEY, ADMIN, DB_URL and every setting, on the command line or in the environment: docs/local.md.
 serve: install ## Serve the API on 127.0.0.1:8080, with DynamoDB in memory and sample users (PORT=8081, ARGS=--help)
 	@exec $(PY) -m serve $(ARGS)

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from events.stage import HERE, ROOT, read_json
 from serve.processes import CannotStart, WorkersDie, until_stopped
 from serve.service import HOST, Options, running
+from tools.events.stage import ROOT, SAMPLES, read_json
 
 LAYER: Final = ROOT / "layers" / "auth_jwt"
 PORT: Final = 8080
@@ -83,7 +83,7 @@ def curl_line(url: str, api_key: str | None, *, has_samples: bool) -> str:
     """Return a command that asks for a sample user; for tables of the caller's, one that asks whether we live."""
     if not has_samples:
         return f"curl -s {url}/health"
-    sample = read_json(HERE / "authorize" / "rest-authorized-by-header-with-from-user.json")
+    sample = read_json(SAMPLES / "authorize" / "rest-authorized-by-header-with-from-user.json")
     words = ["curl", "-s", f"{url}/authorize", "-H", f"Authorization: {sample['headers']['Authorization']}"]
     words += ["-H", f"x-api-key: {api_key}"] if api_key else []
     return shlex.join([*words, "-H", "Content-Type: application/json", "-d", sample["body"]])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from events.stage import ROOT, load_handler
+from tools.events.stage import ROOT, load_handler
 
 FILE: Final = ROOT / "openapi-admin.json"
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from events.stage import ROOT
 from serve.worker import READY
+from tools.events.stage import ROOT
 
 _BACKLOG: Final = 512
 _POLL_SECONDS: Final = 0.2

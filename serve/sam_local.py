@@ -22,8 +22,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from events.stage import HERE, REGION, RESOURCES, ROOT, read_json, template
 from serve import tables
+from tools.events.stage import REGION, RESOURCES, ROOT, SAMPLES, read_json, template
 
 SAM: Final = ROOT / ".venv-sam" / "bin" / "sam"
 IMAGE: Final = f"motoserver/moto:{version('moto')}"
@@ -190,7 +190,7 @@ def run(given: argparse.Namespace, env: Mapping[str, str]) -> int:
     command = of_its_own(given)
     if env.get("DB_URL"):
         return shell.sam(*sam_words(command, {"DbUrl": env["DB_URL"]}, env.get("DOCKER_NETWORK") or None))
-    samples = {parameter_of(name): value for name, value in read_json(HERE / "outcomes.json")["settings"].items()}
+    samples = {parameter_of(name): value for name, value in read_json(SAMPLES / "outcomes.json")["settings"].items()}
     name = f"auth-jwt-{os.getpid()}"
     with dynamodb(shell, name) as url:
         return shell.sam(*sam_words(command, {"DbUrl": url, **samples}, name))

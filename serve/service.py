@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from events.stage import HERE, Json, lambda_environment, read_json, template
 from serve import tables
 from serve.processes import CannotStart, Workers, listening_socket
 from serve.worker import Orders
+from tools.events.stage import SAMPLES, Json, lambda_environment, read_json, template
 
 HOST: Final = "127.0.0.1"  # fixed: the sample users' keys are published
 
@@ -91,7 +91,7 @@ def variables_of(env: Mapping[str, str], stack: Json) -> dict[str, str]:
         others = tables.names_of_its_own(settings, DEFAULTS)
         if others:
             raise CannotStart(f"the sample tables have the usual names: leave out {', '.join(others)}, or give DB_URL")
-        settings = {**read_json(HERE / "outcomes.json")["settings"], **settings}
+        settings = {**read_json(SAMPLES / "outcomes.json")["settings"], **settings}
     variables = lambda_environment(stack, settings)
     if env.get("DB_URL") and not (env["DB_URL"].startswith("dynamodb+http:") and "AWS_ACCESS_KEY_ID" not in env):
         false = {name: value for name, value in variables.items() if not name.startswith("AWS_")}

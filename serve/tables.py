@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
-from events.stage import HERE, REGION, REVOCATIONS, Json, create_tables, read_json
+from tools.events.stage import REGION, REVOCATIONS, SAMPLES, Json, create_tables, read_json
 
 HOST: Final = "127.0.0.1"
 
@@ -22,7 +22,7 @@ def load(endpoint: str, stack: Json) -> None:
         aws_secret_access_key="testing",  # noqa: S106 - any will do
     )
     create_tables(client, stack)
-    client.batch_write_item(RequestItems=read_json(HERE / "rows.json"))
+    client.batch_write_item(RequestItems=read_json(SAMPLES / "rows.json"))
 
 
 @contextmanager

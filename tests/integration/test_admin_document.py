@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from events.stage import REVOCATIONS, stage
 from serve import admin_document
 from tests.integration.admin_client import PROFILES, Operator, document, errors_of, found
+from tools.events.stage import REVOCATIONS, stage
 
 PATHS: dict[str, Any] = document()["paths"]
 OPERATIONS = {operation["operationId"]: operation for item in PATHS.values() for operation in item.values()}

@@ -12,7 +12,7 @@ import jwt
 import pytest
 
 from auth_jwt.errors import Reason
-from events.stage import HERE, Answer, Stage, read_json
+from tools.events.stage import SAMPLES, Answer, Stage, read_json
 
 SetStage = Callable[..., Stage]
 
@@ -76,7 +76,7 @@ ATTEMPTS: dict[Reason, Attempt] = {
 
 
 def rest_event(body: Mapping[str, Any]) -> dict[str, Any]:
-    event = read_json(HERE / "authorize" / "rest-authorized-by-json-body.json")
+    event = read_json(SAMPLES / "authorize" / "rest-authorized-by-json-body.json")
     return {**event, "body": json.dumps(body)}
 
 

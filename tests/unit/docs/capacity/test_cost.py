@@ -32,7 +32,7 @@ from docs.capacity.cost import (
 from docs.capacity.inputs import DEFAULT, Inputs, InputsError, Price
 from docs.capacity.read_units import item_bytes
 from docs.capacity.scale import needs, reads_of_a_hot_tag
-from events.stage import HERE, read_json, template
+from tools.events.stage import SAMPLES, read_json, template
 
 INPUTS = Inputs.load()
 MEASURED = DEFAULT.parents[1] / "benchmarks" / "results.json"
@@ -294,7 +294,7 @@ def test_the_stated_rows_are_as_large_as_rows_are() -> None:
     stored = "0123456789abcdef" * 4
     secret = {"corresponding_tag": {"S": "alice-web"}, "id": {"S": "1"}, "secret": {"S": stored}}
     window = {"start_ts": {"N": "1795401234"}, "end_ts": {"N": "1826937234"}}
-    profile = read_json(HERE / "rows.json")["jwt_profiles"][0]["PutRequest"]["Item"]
+    profile = read_json(SAMPLES / "rows.json")["jwt_profiles"][0]["PutRequest"]["Item"]
     read = Secret.from_row({"secret": stored, "id": "1"}, Columns())
     rows = INPUTS.rows
 

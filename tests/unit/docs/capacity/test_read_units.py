@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from docs.capacity.read_units import UNIT_BYTES, item_bytes, read_units, value_bytes
-from events.stage import HERE, read_json
 from tests.factories import public_pem
+from tools.events.stage import SAMPLES, read_json
 
 Item = dict[str, Any]
 
@@ -105,7 +105,7 @@ def test_a_page_that_is_not_small_costs_more() -> None:
 
 
 def test_no_sample_user_costs_more_than_a_unit() -> None:
-    rows = read_json(HERE / "rows.json")
+    rows = read_json(SAMPLES / "rows.json")
     profiles = {row["PutRequest"]["Item"]["tag"]["S"]: row["PutRequest"]["Item"] for row in rows["jwt_profiles"]}
     secrets: dict[str, list[Item]] = defaultdict(list)
     for row in rows["jwt_secrets"]:

@@ -1,7 +1,7 @@
 """Run every sample event through the real handlers, DynamoDB in memory, and show what went in and came out.
 
-``python -m events.demo`` (or ``make demo``) needs no AWS account and no network: moto plays DynamoDB inside this
-process, with the tables and settings of template.yaml and the rows of rows.json. What an event should be
+``python -m tools.events.demo`` (or ``make demo``) needs no AWS account and no network: moto plays DynamoDB inside
+this process, with the tables and settings of template.yaml and the rows of rows.json. What an event should be
 answered is in the files of outcomes; an answer that differs is shown with the difference, and the exit code is 1.
 """
 
@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from itertools import groupby
 
-from events.outcomes import differences
-from events.stage import HERE, OUTCOMES, Answer, Json, read_json, stage
-from events.words import what_came_out, what_was_logged, what_went_in, without_tokens
+from tools.events.outcomes import differences
+from tools.events.stage import OUTCOMES, SAMPLES, Answer, Json, read_json, stage
+from tools.events.words import what_came_out, what_was_logged, what_went_in, without_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Screen:
 
     def opening(self, settings: Mapping[str, str], events: int) -> None:
         """Say what is about to happen."""
-        rows = read_json(HERE / "rows.json")
+        rows = read_json(SAMPLES / "rows.json")
         tables = ", ".join(f"{name} {len(items)} rows" for name, items in rows.items())
         print(self.paint("auth_jwt: whose token is it?", "1"))
         print(f"Sample events ({events}) through the real handlers. DynamoDB in memory: {tables}.")
@@ -109,15 +109,15 @@ class Act:
 
     def event(self) -> Json:
         """Read the event."""
-        return read_json(HERE / self.function / f"{self.name}.json")
+        return read_json(SAMPLES / self.function / f"{self.name}.json")
 
 
 def acts() -> list[Act]:
     """Return all events of all functions, and make sure that files and outcomes are the same set."""
     found = []
     for function, file in OUTCOMES.items():
-        outcomes = read_json(HERE / file)
-        files = {path.stem for path in (HERE / function).glob("*.json")}
+        outcomes = read_json(SAMPLES / file)
+        files = {path.stem for path in (SAMPLES / function).glob("*.json")}
         if files != outcomes["events"].keys():
             odd = ", ".join(sorted(files ^ outcomes["events"].keys()))
             sys.exit(f"{file} and the files of {function}/ do not agree on: {odd}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from events.samples import Json, Token
+from tools.events.samples import Json, Token
 
 STAGE: Final = "v1"
 API_ID: Final = "a1b2c3d4e5"

@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterable
 from functools import cache
 
-from events.stage import HERE, Answer, Json, read_json
-from events.words import TOKEN, body_text, shortened
+from tools.events.stage import SAMPLES, Answer, Json, read_json
+from tools.events.words import TOKEN, body_text, shortened
 
 
 def differences(event: Json, expected: Json, answer: Answer) -> list[str]:
@@ -86,6 +86,6 @@ def leaks(event: Json, answer: Answer) -> list[str]:
 @cache
 def sample_secrets() -> frozenset[str]:
     """Return the secrets of the sample rows, as they are and as JSON would write them."""
-    items = (row["PutRequest"]["Item"] for row in read_json(HERE / "rows.json")["jwt_secrets"])
+    items = (row["PutRequest"]["Item"] for row in read_json(SAMPLES / "rows.json")["jwt_secrets"])
     texts = {item["secret"]["S"] for item in items} - {""}
     return frozenset(texts | {json.dumps(text)[1:-1] for text in texts})

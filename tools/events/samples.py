@@ -10,15 +10,15 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Final
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-HERE: Final = Path(__file__).resolve().parent
-KEYS: Final = HERE / "keys"
+from tools.events.stage import SAMPLES
+
+KEYS: Final = SAMPLES / "keys"
 
 START_2024: Final = 1704067200
 START_2025: Final = 1735689600

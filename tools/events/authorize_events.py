@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode
 
-from events.http_request import (
+from tools.events.http_request import (
     ACCOUNT,
     ALB_HOST,
     API_HOST,
@@ -40,7 +40,7 @@ from events.http_request import (
     short_id_of,
     uuid_of,
 )
-from events.samples import (
+from tools.events.samples import (
     ALICE,
     ALICE_EXPIRED,
     ALICE_UNUSUAL,
@@ -55,7 +55,6 @@ from events.samples import (
     END_2100,
     ERIN_ED25519,
     ERIN_P256,
-    HERE,
     RSA,
     START_2099,
     Json,
@@ -71,6 +70,7 @@ from events.samples import (
     sample_secret,
     token,
 )
+from tools.events.stage import SAMPLES
 
 REALM: Final = 'Bearer realm="sip"'
 
@@ -736,5 +736,5 @@ def files() -> dict[Path, Json]:
         form, event = _form(case)
         empty = dict.fromkeys(("status", "code", "reason", "problem", "challenge", "allow", "body"))
         add_case(expected, case.name, {"title": case.title, "form": form, **empty, **case.outcome})
-        texts[HERE / "authorize" / f"{case.name}.json"] = event
-    return {HERE / "outcomes.json": outcomes_of(expected), **texts}
+        texts[SAMPLES / "authorize" / f"{case.name}.json"] = event
+    return {SAMPLES / "outcomes.json": outcomes_of(expected), **texts}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode
 
-from events.http_request import (
+from tools.events.http_request import (
     ACCOUNT,
     PROXY_ADDRESS,
     REGION,
@@ -26,7 +26,7 @@ from events.http_request import (
     short_id_of,
     uuid_of,
 )
-from events.samples import (
+from tools.events.samples import (
     ALICE,
     ALICE_EXPIRED,
     ALICE_UNUSUAL,
@@ -35,7 +35,6 @@ from events.samples import (
     CAROL,
     DAVE,
     ERIN_P256,
-    HERE,
     Json,
     Token,
     add_case,
@@ -45,6 +44,7 @@ from events.samples import (
     profile_of,
     token,
 )
+from tools.events.stage import SAMPLES
 
 API_ID: Final = "k6l7m8n9o0"
 API_HOST: Final = f"{API_ID}.execute-api.{REGION}.amazonaws.com"
@@ -502,5 +502,5 @@ def files() -> dict[Path, Json]:
             "dropped": case.dropped,
         }
         add_case(expected, case.name, outcome)
-        texts[HERE / "gateway_authorizer" / f"{case.name}.json"] = case.event()
-    return {HERE / "outcomes-gateway-authorizer.json": outcomes_of(expected), **texts}
+        texts[SAMPLES / "gateway_authorizer" / f"{case.name}.json"] = case.event()
+    return {SAMPLES / "outcomes-gateway-authorizer.json": outcomes_of(expected), **texts}

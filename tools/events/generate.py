@@ -1,7 +1,7 @@
 """Write the sample rows, the sample events and what each event must be answered.
 
-``python -m events.generate`` writes rows.json, the files of outcomes and a folder of events per function beside this
-file, the same bytes every time; ``--check`` writes nothing and names the files that differ. What they hold is made
+``python -m tools.events.generate`` writes rows.json, the files of outcomes and a folder of events per function into
+events/, the same bytes every time; ``--check`` writes nothing and names the files that differ. What they hold is made
 in samples.py (keys, rows, tokens) and in a module per function.
 """
 
@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from events import authorize_events, gateway_authorizer_events, provisioning_events
-from events.samples import HERE, PROFILES, SECRETS, rows
+from tools.events import authorize_events, gateway_authorizer_events, provisioning_events
+from tools.events.samples import PROFILES, SECRETS, rows
+from tools.events.stage import ROOT, SAMPLES
 
 FOLDERS = ("authorize", "gateway_authorizer", "provisioning")
 
@@ -21,7 +22,7 @@ FOLDERS = ("authorize", "gateway_authorizer", "provisioning")
 def files() -> dict[Path, str]:
     """Return what every generated file holds."""
     values: dict[Path, Any] = {
-        HERE / "rows.json": rows(),
+        SAMPLES / "rows.json": rows(),
         **authorize_events.files(),
         **gateway_authorizer_events.files(),
         **provisioning_events.files(),
@@ -33,7 +34,7 @@ def differing(wanted: Mapping[Path, str]) -> list[Path]:
     """Return the files that are missing, changed, or no longer wanted."""
     present = {path: path.read_bytes() for path in wanted if path.is_file()}
     changed = [path for path, text in wanted.items() if present.get(path) != text.encode()]
-    unwanted = {path for folder in FOLDERS for path in (HERE / folder).glob("*.json")} - set(wanted)
+    unwanted = {path for folder in FOLDERS for path in (SAMPLES / folder).glob("*.json")} - set(wanted)
     return sorted([*changed, *unwanted])
 
 
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stale = differing(wanted)
     if only_check:
         for path in stale:
-            print(f"differs: {path.relative_to(HERE.parent)}", file=sys.stderr)
+            print(f"differs: {path.relative_to(ROOT)}", file=sys.stderr)
         return 1 if stale else 0
     for path in stale:
         if path in wanted:
@@ -54,8 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             path.write_bytes(wanted[path].encode())
         else:
             path.unlink()
-        print(f"{'wrote' if path in wanted else 'removed'} {path.relative_to(HERE.parent)}")
-    events = sum(path.parent != HERE for path in wanted)
+        print(f"{'wrote' if path in wanted else 'removed'} {path.relative_to(ROOT)}")
+    events = sum(path.parent != SAMPLES for path in wanted)
     print(f"{events} events, {len(PROFILES)} profiles, {len(SECRETS)} secrets")
     return 0
 

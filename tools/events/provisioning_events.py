@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from events.authorize_events import rest
-from events.http_request import JSON_TYPE, Pairs, Request, identity_of
-from events.samples import HERE, Json, add_case, outcomes_of, profile_of
-from events.stage import REVOCATIONS
+from tools.events.authorize_events import rest
+from tools.events.http_request import JSON_TYPE, Pairs, Request, identity_of
+from tools.events.samples import Json, add_case, outcomes_of, profile_of
+from tools.events.stage import REVOCATIONS, SAMPLES
 
 FORM: Final = "Admin API (REST, IAM)"
 RESOURCE: Final = "/admin/{proxy+}"
@@ -153,7 +153,7 @@ def files() -> dict[Path, Json]:
         empty = dict.fromkeys(("code", "reason", "problem", "challenge", "allow", "body"))
         outcome = {"title": case.title, "form": FORM, "status": case.status, **empty, **case.outcome}
         add_case(expected, case.name, outcome)
-        texts[HERE / "provisioning" / f"{case.name}.json"] = case.event()
+        texts[SAMPLES / "provisioning" / f"{case.name}.json"] = case.event()
     outcomes = outcomes_of(expected)
     outcomes["settings"] = {**outcomes["settings"], "REVOCATIONS_TABLE": REVOCATIONS}
-    return {HERE / "outcomes-provisioning.json": outcomes, **texts}
+    return {SAMPLES / "outcomes-provisioning.json": outcomes, **texts}

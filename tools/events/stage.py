@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-HERE: Final = Path(__file__).resolve().parent
-ROOT: Final = HERE.parent
+ROOT: Final = Path(__file__).resolve().parents[2]
+SAMPLES: Final = ROOT / "events"
 REGION: Final = "eu-central-1"
 STACK: Final = "auth-jwt"
 
@@ -295,5 +295,5 @@ def stage(settings: Mapping[str, str], function: str = "authorize") -> Iterator[
         with mock_aws():
             client = boto3.client("dynamodb", region_name=REGION)
             create_tables(client, stack)
-            client.batch_write_item(RequestItems=read_json(HERE / "rows.json"))
+            client.batch_write_item(RequestItems=read_json(SAMPLES / "rows.json"))
             yield Stage(load_handler(function), client, function)

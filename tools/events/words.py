@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import parse_qsl
 
-from events.stage import Answer, Json
+from tools.events.stage import Answer, Json
 
 END_OF_TIME: Final = 2**63
 SHORT: Final = 300
