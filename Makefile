@@ -160,7 +160,7 @@ openapi-admin: install ## Write openapi-admin.json anew from the code of the adm
 	@$(PY) -m serve.admin_document
 # Half a minute. The results, the tables of the page and the plots: all of it from docs/capacity/inputs.toml.
 capacity: .venv-bench/.installed ## Compute docs/capacity anew: what authorizations cost, and what must be raised
-	@.venv-bench/bin/python -m docs.capacity --simulate --write
+	@.venv-bench/bin/python -m tools.capacity --simulate --write
 
 # From PyPI itself: what a mirror calls its files is no affair of others. UPGRADE= keeps the versions that are pinned.
 UPGRADE := --upgrade

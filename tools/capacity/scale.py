@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from docs.capacity.cost import Choice, Times, log_bytes, read_units_of_a_miss, read_units_of_a_revocation
-from docs.capacity.inputs import Inputs
-from docs.capacity.simulation import concurrency
+from tools.capacity.cost import Choice, Times, log_bytes, read_units_of_a_miss, read_units_of_a_revocation
+from tools.capacity.inputs import Inputs
+from tools.capacity.simulation import concurrency
 
 
 @dataclass(frozen=True, slots=True)

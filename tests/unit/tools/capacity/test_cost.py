@@ -15,7 +15,7 @@ from auth_jwt.errors import Reason
 from auth_jwt.memory.rows import MAX_REMEMBERED_BYTES
 from auth_jwt.models import Columns, Report, Secret, TagRows
 from auth_jwt.runtime.observability import Journal, Outcome
-from docs.capacity.cost import (
+from tools.capacity.cost import (
     MILLION,
     SECONDS_PER_MONTH,
     Choice,
@@ -29,9 +29,9 @@ from docs.capacity.cost import (
     read_units_of_a_miss,
     standing_costs,
 )
-from docs.capacity.inputs import DEFAULT, Inputs, InputsError, Price
-from docs.capacity.read_units import item_bytes
-from docs.capacity.scale import needs, reads_of_a_hot_tag
+from tools.capacity.inputs import DEFAULT, Inputs, InputsError, Price
+from tools.capacity.read_units import item_bytes
+from tools.capacity.scale import needs, reads_of_a_hot_tag
 from tools.events.stage import SAMPLES, read_json, template
 
 INPUTS = Inputs.load()

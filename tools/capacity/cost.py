@@ -11,8 +11,8 @@ from enum import StrEnum
 from itertools import product
 from typing import Any
 
-from docs.capacity.inputs import Inputs
-from docs.capacity.read_units import read_units
+from tools.capacity.inputs import Inputs
+from tools.capacity.read_units import read_units
 
 Json = dict[str, Any]
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from docs.capacity.read_units import UNIT_BYTES, item_bytes, read_units, value_bytes
 from tests.factories import public_pem
+from tools.capacity.read_units import UNIT_BYTES, item_bytes, read_units, value_bytes
 from tools.events.stage import SAMPLES, read_json
 
 Item = dict[str, Any]

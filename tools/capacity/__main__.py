@@ -1,6 +1,7 @@
-"""Compute what authorizations cost and what must be raised, from stated inputs: `python -m docs.capacity`.
+"""Compute what authorizations cost and what must be raised, from stated inputs: `python -m tools.capacity`.
 
-Without options it prints the tables of README.md as Markdown, from inputs.toml and the results of the last simulation.
+Without options it prints the tables of docs/capacity/README.md as Markdown, from the inputs there and the results of
+the last simulation.
 """
 
 import argparse
@@ -8,13 +9,13 @@ import json
 import sys
 from pathlib import Path
 
-from docs.capacity import cost, page, plots, scenarios
-from docs.capacity.inputs import DEFAULT, Inputs, InputsError
+from tools.capacity import cost, page, plots, scenarios
+from tools.capacity.inputs import DEFAULT, Inputs, InputsError
 
 
 def main() -> None:
     """Print the tables, or write or check the page."""
-    parser = argparse.ArgumentParser(prog="python -m docs.capacity", description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m tools.capacity", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--inputs", type=Path, default=DEFAULT, help="a TOML file like docs/capacity/inputs.toml")
     parser.add_argument("--simulate", action="store_true", help="run the simulations anew, half a minute")
     parser.add_argument("--json", action="store_true", help="print one JSON document: every cost, the tables, the runs")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from docs.capacity import page, scenarios
-from docs.capacity.inputs import DEFAULT, Inputs
+from tools.capacity import page, scenarios
+from tools.capacity.inputs import DEFAULT, Inputs
 
 ROOT = Path(__file__).parents[4]
 INPUTS = Inputs.load()
@@ -20,7 +20,7 @@ SHOWN = page.PAGE.read_text("utf-8")
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "docs.capacity", *arguments], cwd=ROOT, check=False, capture_output=True, text=True
+        [sys.executable, "-m", "tools.capacity", *arguments], cwd=ROOT, check=False, capture_output=True, text=True
     )
 
 

@@ -1,13 +1,12 @@
-"""Write the tables of README.md from the inputs and the results of the simulation, between the markers there."""
+"""Write the tables of docs/capacity/README.md, between the markers there, from the inputs and the simulation."""
 
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
-from docs.capacity.cost import (
+from tools.capacity.cost import (
     MILLION,
     SECONDS_PER_MONTH,
     Choice,
@@ -20,12 +19,12 @@ from docs.capacity.cost import (
     read_units_of_a_miss,
     standing_costs,
 )
-from docs.capacity.inputs import Inputs
-from docs.capacity.scale import needs, reads_of_a_hot_tag
-from docs.capacity.scenarios import Results
-from docs.capacity.simulation import cold_share_of_random_arrivals, concurrency
+from tools.capacity.inputs import FOLDER, Inputs
+from tools.capacity.scale import needs, reads_of_a_hot_tag
+from tools.capacity.scenarios import Results
+from tools.capacity.simulation import cold_share_of_random_arrivals, concurrency
 
-PAGE: Final = Path(__file__).resolve().parent / "README.md"
+PAGE: Final = FOLDER / "README.md"
 
 HIT_RATES: Final = (0.0, 0.5, 0.9, 0.99)
 MEMORY_SIZES: Final = (128, 256, 512, 1024, 1769)

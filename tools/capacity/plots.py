@@ -4,13 +4,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from docs.capacity.cost import Choice, Entry, Item, per_million
-from docs.capacity.inputs import Inputs
-from docs.capacity.scenarios import Results
-from docs.capacity.simulation import cold_share_of_random_arrivals
 from tests.benchmarks.plots import INK, STYLE
-
-FOLDER: Final = Path(__file__).resolve().parent
+from tools.capacity.cost import Choice, Entry, Item, per_million
+from tools.capacity.inputs import FOLDER, Inputs
+from tools.capacity.scenarios import Results
+from tools.capacity.simulation import cold_share_of_random_arrivals
 
 _COLOURS: Final[Mapping[Item, str]] = {
     Item.GATEWAY: "#d9822b",

@@ -8,7 +8,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_type_hints
 
-DEFAULT: Final = Path(__file__).resolve().parent / "inputs.toml"
+FOLDER: Final = Path(__file__).resolve().parents[2] / "docs" / "capacity"
+"""Where the page is, and what it is made from."""
+DEFAULT: Final = FOLDER / "inputs.toml"
 
 _T = TypeVar("_T")
 

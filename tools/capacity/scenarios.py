@@ -8,9 +8,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
-from docs.capacity.cost import Choice, Times, read_units_of_a_miss
-from docs.capacity.inputs import Inputs, Quota
-from docs.capacity.simulation import (
+from tools.capacity.cost import Choice, Times, read_units_of_a_miss
+from tools.capacity.inputs import FOLDER, Inputs, Quota
+from tools.capacity.simulation import (
     Bucket,
     Function,
     Restart,
@@ -22,7 +22,7 @@ from docs.capacity.simulation import (
     simulate,
 )
 
-RESULTS: Final = Path(__file__).resolve().parent / "results.json"
+RESULTS: Final = FOLDER / "results.json"
 
 Results = Mapping[str, Any]
 Progress = Callable[[str], None]

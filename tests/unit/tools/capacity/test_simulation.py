@@ -8,9 +8,9 @@ from statistics import fmean
 
 import pytest
 
-from docs.capacity.inputs import Inputs
-from docs.capacity.scenarios import memory_run
-from docs.capacity.simulation import (
+from tools.capacity.inputs import Inputs
+from tools.capacity.scenarios import memory_run
+from tools.capacity.simulation import (
     Bucket,
     Function,
     Restart,
