@@ -1,6 +1,6 @@
-"""Write opensips-parity.md: where this service and the OpenSIPS module agree, and where they differ on purpose.
+"""Write docs/opensips-parity.md: where this service and the OpenSIPS module agree, and where they differ on purpose.
 
-`python docs/parity.py` writes the page from the recorded cases; `python docs/parity.py --check` writes nothing and
+`python -m tools.parity` writes the page from the recorded cases; `python -m tools.parity --check` writes nothing and
 exits with 1 when the page is not what it would write. A difference or a group that is not explained here is an error.
 """
 
@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-HERE: Final = Path(__file__).resolve().parent
-PAGE: Final = HERE / "opensips-parity.md"
-GOLDEN: Final = HERE.parent / "tests" / "conformance" / "golden"
+ROOT: Final = Path(__file__).resolve().parents[1]
+PAGE: Final = ROOT / "docs" / "opensips-parity.md"
+GOLDEN: Final = ROOT / "tests" / "conformance" / "golden"
 
 Case = Mapping[str, Any]
 
@@ -149,7 +149,7 @@ def page() -> str:
     if recorded is None:
         raise KeyError("about")
     lines = [
-        "<!-- Written by docs/parity.py from tests/conformance/golden. Do not edit. -->",
+        "<!-- Written by tools/parity.py from tests/conformance/golden. Do not edit. -->",
         "# Parity with the OpenSIPS module",
         "",
         f"{len(decisions['cases'])} decisions and {len(keys['cases'])} results of the key helpers were recorded from"
@@ -336,7 +336,7 @@ def main() -> None:
     if not parser.parse_args().check:
         PAGE.write_text(page(), encoding="utf-8")
     elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != page():
-        parser.exit(1, f"{PAGE.name} is stale: run `python docs/parity.py`\n")
+        parser.exit(1, f"{PAGE.name} is stale: run `python -m tools.parity`\n")
 
 
 if __name__ == "__main__":
