@@ -30,7 +30,7 @@ demo: install ## Run every file of events/ through the real handlers against Dyn
 	@$(PY) -m tools.events.demo
 # PORT, WORKERS, LOG, API_KEY, ADMIN, DB_URL and every setting, on the command line or in the environment: docs/local.md.
 serve: install ## Serve the API on 127.0.0.1:8080, with DynamoDB in memory and sample users (PORT=8081, ARGS=--help)
-	@exec $(PY) -m serve $(ARGS)
+	@exec $(PY) -m tools.serve $(ARGS)
 # On all processors (ARGS=-n0: on one, as --pdb wants it). WHOLE=1 runs every generated case: tests/sampling.py. Commands
 # that tests start are compiled once, though this shell may say that nothing is to be kept.
 test: export PYTHONDONTWRITEBYTECODE :=
@@ -79,11 +79,11 @@ e2e-api: install .venv-api/.installed ## Send make serve what schemathesis makes
 MACHINE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 MINE := build/$(MACHINE)/artifact/template.yaml
 docker-engine: install
-	@$(PY) -m serve.sam_local check
+	@$(PY) -m tools.serve.sam_local check
 sam-local-invoke: docker-engine $(MINE) ## Give a file of events/ to the built function in a container (EVENT=events/...; needs Docker)
-	@exec $(PY) -m serve.sam_local invoke $(EVENT)
+	@exec $(PY) -m tools.serve.sam_local invoke $(EVENT)
 sam-local-api: docker-engine $(MINE) ## Serve the API by built functions in containers (PORT=3000; needs Docker)
-	@exec $(PY) -m serve.sam_local api
+	@exec $(PY) -m tools.serve.sam_local api
 
 # A published version keeps the code, layer and settings it was published with, and SAM sees no change of a setting. So
 # each release bears its own mark, in the functions' descriptions: docs/decisions/0012.
@@ -157,7 +157,7 @@ bench-scale: .venv-bench/.installed $(PEERS) ## Measure large tables, floods of 
 bench-sip: install ## Measure how many registrations a second Kamailio sustains, and write docs/benchmarks (ARGS=--help)
 	@$(PY) -m tests.e2e.sip.isolated env PYTHONPATH=$(LAYER) $(PY) -m tests.benchmarks.sip $(ARGS)
 openapi-admin: install ## Write openapi-admin.json anew from the code of the admin API
-	@$(PY) -m serve.admin_document
+	@$(PY) -m tools.serve.admin_document
 # Half a minute. The results, the tables of the page and the plots: all of it from docs/capacity/inputs.toml.
 capacity: .venv-bench/.installed ## Compute docs/capacity anew: what authorizations cost, and what must be raised
 	@.venv-bench/bin/python -m tools.capacity --simulate --write

@@ -14,10 +14,10 @@ from openapi_schema_validator import OAS30Validator
 from openapi_spec_validator import OpenAPIV30SpecValidator
 
 from auth_jwt.models import MAX_CALL_ID_CHARACTERS
-from serve.gateway import HttpRequest, RestApi
 from tests.integration.conftest import SetStage
 from tests.template.stack import sources, stack_of
 from tools.events.stage import SAMPLES, Answer, read_json, stage, template
+from tools.serve.gateway import HttpRequest, RestApi
 
 ROOT = Path(__file__).parents[2]
 ANY = "x-amazon-apigateway-any-method"

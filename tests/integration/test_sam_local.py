@@ -11,10 +11,10 @@ from pathlib import Path
 import boto3
 import pytest
 
-from serve import sam_local
-from serve.sam_local import main
 from tests.moto_server import a_moto_server
 from tools.events.stage import OUTCOMES, RESOURCES, ROOT, SAMPLES
+from tools.serve import sam_local
+from tools.serve.sam_local import main
 
 SAMPLE_PARAMETERS = "LoadCredentials=$avp(caller_name)=display_name;account_id;video_allowed"
 Told = Callable[[], list[list[str]]]

@@ -18,10 +18,10 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from serve.gateway import MAX_BODY_BYTES
 from tests.e2e.serve.serving import COMMAND, ROOT, Serving, environment, serving
 from tests.integration.test_serve import REST_EVENTS, request_of
 from tools.events.stage import SAMPLES, read_json
+from tools.serve.gateway import MAX_BODY_BYTES
 
 OUTCOMES = read_json(SAMPLES / "outcomes.json")["events"]
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")

@@ -176,7 +176,6 @@ def test_the_command_line_knows_the_package_and_nothing_else_of_ours(path: Path)
     assert not {name.split(".")[0] for name in imports_of(path)} & {
         "functions",
         "tools",
-        "serve",
         "tests",
         "docs",
         "app",

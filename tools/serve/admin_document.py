@@ -23,7 +23,8 @@ def text() -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the file, or with ``--check`` say whether it differs; return the exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m serve.admin_document", description="Write openapi-admin.json from the routes of the admin API."
+        prog="python -m tools.serve.admin_document",
+        description="Write openapi-admin.json from the routes of the admin API.",
     )
     parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 when the file differs")
     parser.add_argument("--file", type=Path, default=FILE, help="another file (default: openapi-admin.json)")
@@ -33,7 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{given.file.name} is what the routes say")
         return 0
     if given.check:
-        print(f"{given.file.name} differs from what the routes say: python -m serve.admin_document", file=sys.stderr)
+        print(
+            f"{given.file.name} differs from what the routes say: python -m tools.serve.admin_document", file=sys.stderr
+        )
         return 1
     given.file.write_text(wanted, "utf-8")
     print(f"wrote {given.file.name}")

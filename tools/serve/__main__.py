@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from serve.processes import CannotStart, WorkersDie, until_stopped
-from serve.service import HOST, Options, running
 from tools.events.stage import ROOT, SAMPLES, read_json
+from tools.serve.processes import CannotStart, WorkersDie, until_stopped
+from tools.serve.service import HOST, Options, running
 
 LAYER: Final = ROOT / "layers" / "auth_jwt"
 PORT: Final = 8080

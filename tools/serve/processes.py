@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from serve.worker import READY
 from tools.events.stage import ROOT
+from tools.serve.worker import READY
 
 _BACKLOG: Final = 512
 _POLL_SECONDS: Final = 0.2
@@ -163,7 +163,7 @@ class Workers:
 
     def _started(self) -> subprocess.Popen[str]:
         worker = subprocess.Popen(
-            [sys.executable, "-m", "serve.worker"],
+            [sys.executable, "-m", "tools.serve.worker"],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

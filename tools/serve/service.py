@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from serve import tables
-from serve.processes import CannotStart, Workers, listening_socket
-from serve.worker import Orders
 from tools.events.stage import SAMPLES, Json, lambda_environment, read_json, template
+from tools.serve import tables
+from tools.serve.processes import CannotStart, Workers, listening_socket
+from tools.serve.worker import Orders
 
 HOST: Final = "127.0.0.1"  # fixed: the sample users' keys are published
 

@@ -22,8 +22,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from serve import tables
 from tools.events.stage import REGION, RESOURCES, ROOT, SAMPLES, read_json, template
+from tools.serve import tables
 
 SAM: Final = ROOT / ".venv-sam" / "bin" / "sam"
 IMAGE: Final = f"motoserver/moto:{version('moto')}"
@@ -60,7 +60,7 @@ class Shell:
             print(shlex.join(command))
             return ""
         try:
-            done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - words of ours
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
         except subprocess.CalledProcessError as error:
             raise CannotRun(f"`{shlex.join(command)}` failed: {error.stderr.strip()}") from None
         return done.stdout.strip()
@@ -71,7 +71,7 @@ class Shell:
         if self.is_dry:
             print(shlex.join(command))
             return 0
-        with subprocess.Popen(command, cwd=ROOT) as child:  # noqa: S603 - words of ours
+        with subprocess.Popen(command, cwd=ROOT) as child:
             signal.signal(signal.SIGINT, lambda *_: None)  # the terminal tells the child, too
             signal.signal(signal.SIGTERM, lambda *_: child.terminate())
             return child.wait()
@@ -91,9 +91,7 @@ class Shell:
                 f" (https://docs.docker.com/engine/install/), {instead}"
             )
         question = ["docker", "version", "--format", "{{.Server.Version}}"]
-        asked = subprocess.run(  # noqa: S603 - words of ours
-            question, capture_output=True, text=True, check=False, timeout=_QUESTION_SECONDS
-        )
+        asked = subprocess.run(question, capture_output=True, text=True, check=False, timeout=_QUESTION_SECONDS)
         if asked.returncode != 0:
             said = asked.stderr.strip().splitlines() or ["no reason given"]
             raise CannotRun(
@@ -199,7 +197,7 @@ def run(given: argparse.Namespace, env: Mapping[str, str]) -> int:
 def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
     """Run the command; returns the exit code, 2 for what cannot be."""
     parser = argparse.ArgumentParser(
-        prog="python -m serve.sam_local",
+        prog="python -m tools.serve.sam_local",
         description="Run the built functions in containers. DB_URL names tables of your own, as a container sees them,"
         " and DOCKER_NETWORK the network they are in; without it, moto runs in a container with the sample rows.",
     )

@@ -23,8 +23,8 @@ from uuid import uuid4
 
 import uvicorn
 
-from serve.gateway import LOCAL_OPERATOR, MAX_BODY_BYTES, HttpAnswer, HttpRequest, RestApi
 from tools.events.stage import Handler, Json, LambdaContext, environment, load_handler
+from tools.serve.gateway import LOCAL_OPERATOR, MAX_BODY_BYTES, HttpAnswer, HttpRequest, RestApi
 
 READY: Final = "ready"
 ADMIN: Final = "/admin"
