@@ -9,7 +9,9 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -45,11 +47,13 @@ def versions(stack: Stack) -> dict[str, str]:
     }
 
 
-def run(*command: str | Path, cwd: Path = ROOT, **variables: str) -> str:
-    """Run *command* with *variables* and nothing else of AWS or an outer make; return what it prints."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MAKE", "MFLAGS", "ARGS"))}
-    env |= variables
-    return subprocess.run(command, cwd=cwd, env=env, check=True, timeout=60, text=True, stdout=subprocess.PIPE).stdout
+def run(*command: str | Path, cwd: Path = ROOT, env: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Run *command* with *env* and nothing else of AWS or an outer make; return what it prints."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "MAKE", "MFLAGS", "ARGS"))}
+    done = subprocess.run(
+        command, cwd=cwd, env={**kept, **env}, check=True, timeout=60, text=True, stdout=subprocess.PIPE
+    )
+    return done.stdout
 
 
 def marked(checkout: Path, release: str) -> None:
@@ -214,7 +218,7 @@ def test_what_cannot_be_built_is_not_deployed(recorded: Path) -> None:
 
 def make_deploy(*arguments: str, **variables: str) -> list[str]:
     """Return the words of the command that `make deploy` would run."""
-    return run("make", "--dry-run", "--silent", "deploy", *arguments, **variables).splitlines()[-1].split()
+    return run("make", "--dry-run", "--silent", "deploy", *arguments, env=variables).splitlines()[-1].split()
 
 
 def test_make_deploy_takes_the_region_of_the_profile() -> None:
