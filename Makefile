@@ -46,13 +46,13 @@ conformance: install ## Run the recorded OpenSIPS cases and print their count
 	@$(PY) -m pytest -q tests/conformance
 format: install ## Put the code into its format
 	@$(PY) -m ruff format . && $(PY) -m ruff check --fix .
-lint: install ## Format and lint, changing nothing
-	@$(PY) -m ruff format --check . && $(PY) -m ruff check .
+lint: install ## Format, lint and spelling, changing nothing
+	@$(PY) -m ruff format --check . && $(PY) -m ruff check . && .venv/bin/codespell
 types: install ## Strict types
 	@$(PY) -m mypy
 template: install .venv-sam/.installed .venv-lint/.installed ## What SAM, cfn-lint and checkov say of the templates: nothing
 	@tools/check-templates template.yaml frontends/aws/*.yaml
-check: lint types template ## Everything CI checks: format, lint, types, template, and all tests with their coverage
+check: lint types template ## Everything CI checks: format, lint, spelling, types, template, and all tests with their coverage
 	@$(MAKE) --no-print-directory test WHOLE=1 ARGS="--dist loadfile --cov --cov-report=term --cov-fail-under=95"
 
 # Without SAM's cache: its key is what is in the folders, and Make knows that as well. SAM's output is advice; its errors
