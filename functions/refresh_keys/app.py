@@ -135,7 +135,7 @@ class Round:
         return {outcome: count for outcome, count in sorted(counts.items()) if count}
 
     def find_alarms(self, now: float, keys_lifetime: float) -> Mapping[str, list[str]]:
-        """Return the issuers that each alarm is about, by the name of its metric. docs/issuers.md explains the alarms."""
+        """Return the issuers that each alarm is about, by the name of its metric; docs/issuers.md explains them."""
         watched = [refreshed for refreshed in self.refreshed if refreshed.outcome not in _UNWATCHED]
         known = [(each.issuer, each.status) for each in watched if each.status is not None]
         unusable = [each.issuer for each in watched if each.outcome is RefreshOutcome.UNUSABLE]

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from events.stage import HERE, Answer, Stage, read_json
 from tests.integration.test_gateway_authorizer import EVENTS, with_token
 from tests.issuers import ISSUER, KID, SUBJECT, a_login_token, issuer_row, item_of, keys_rows
+from tools.events.stage import SAMPLES, Answer, Stage, read_json
 
 SetStage = Callable[..., Stage]
 NOW = int(time.time())
@@ -31,7 +31,7 @@ class Login:
 
     def by_http(self, path: str = "/authorize", **body: object) -> Answer:
         body = {"jwt_token": a_login_token(now=NOW), **body}
-        event = read_json(HERE / "authorize" / "rest-authorized-by-json-body.json")
+        event = read_json(SAMPLES / "authorize" / "rest-authorized-by-json-body.json")
         return self.stage.ask({**event, "path": path, "resource": path, "body": json.dumps(body)})
 
     def by_sdk(self, token: str | None = None) -> Answer:
@@ -92,7 +92,7 @@ class TestAFrontend:
         assert (answer.status, answer.body["code"], answer.denial) == (401, -1, "bad_signature")
 
     def test_logs_in_users_of_tags_as_ever(self, a_login: Callable[..., Login]) -> None:
-        event = read_json(HERE / "authorize" / "rest-authorized-by-json-body.json")
+        event = read_json(SAMPLES / "authorize" / "rest-authorized-by-json-body.json")
 
         assert a_login().stage.ask(event).status == 200
 
@@ -195,7 +195,7 @@ class TestAnOperator:
         assert (second["issuer_rows"], second["rows"]) == ("memory", "memory")
 
     def test_sees_neither_in_the_line_of_a_tag(self, a_login: Callable[..., Login]) -> None:
-        record = a_login().stage.ask(read_json(HERE / "authorize" / "rest-authorized-by-json-body.json")).record
+        record = a_login().stage.ask(read_json(SAMPLES / "authorize" / "rest-authorized-by-json-body.json")).record
 
         assert record.keys().isdisjoint({"issuer", "kid", "issuer_rows"})
 

@@ -13,9 +13,9 @@ import jwt
 import pytest
 
 from auth_jwt.errors import Reason
-from events.stage import HERE, Answer, Stage, read_json
 from tests.factories import a_private_key
 from tests.issuers import ISSUER, KID, SUBJECT, issuer_row, item_of, keys_rows
+from tools.events.stage import SAMPLES, Answer, Stage, read_json
 
 SetStage = Callable[..., Stage]
 
@@ -113,7 +113,7 @@ ATTEMPTS: dict[Reason, Attempt] = {
 
 
 def rest_event(body: Mapping[str, Any]) -> dict[str, Any]:
-    event = read_json(HERE / "authorize" / "rest-authorized-by-json-body.json")
+    event = read_json(SAMPLES / "authorize" / "rest-authorized-by-json-body.json")
     return {**event, "body": json.dumps(body)}
 
 

@@ -28,6 +28,26 @@ _MINUTES_AFTER_FAILURES: Final = (1, 2, 4, 5)
 _ACTION: Final = "issuer.refresh"
 
 
+class JudgedKeySets:
+    """Remembers the last key set of each address as it was judged: judging takes long, and sets seldom change."""
+
+    def __init__(self) -> None:
+        self._judged: dict[str, tuple[bytes, FilteredKeySet]] = {}
+
+    def read(self, body: bytes, url: str) -> FilteredKeySet:
+        """Read the key set that was fetched from *url*; see `auth_jwt.fetching.documents.read_key_set`.
+
+        Raises:
+            FetchFailed: none of it can be used.
+        """
+        digest = sha256(body).digest()
+        known, filtered = self._judged.get(url, (None, None))
+        if filtered is None or known != digest:
+            filtered = read_key_set(body, url)
+            self._judged[url] = digest, filtered
+        return filtered
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refresher:
     """Keeps the keys of issuers fresh.
@@ -48,7 +68,7 @@ class Refresher:
     audit: Audit
     actor: str
     clock: Callable[[], float] = time.time
-    judged: "JudgedKeySets" = field(default_factory=lambda: JudgedKeySets())
+    judged: JudgedKeySets = field(default_factory=JudgedKeySets)
 
     def refresh(self, identifier: str, *, minute: float | None = None) -> Refreshed:
         """Fetch the keys of an issuer and write them, if they are due.
@@ -158,26 +178,6 @@ class Refresher:
             has_nothing_in_common=bool(old) and old.isdisjoint(new),
         )
         return refreshed if written else _overtaken(issuer, before)
-
-
-class JudgedKeySets:
-    """Remembers the last key set of each address as it was judged: judging takes long, and sets seldom change."""
-
-    def __init__(self) -> None:
-        self._judged: dict[str, tuple[bytes, FilteredKeySet]] = {}
-
-    def read(self, body: bytes, url: str) -> FilteredKeySet:
-        """Read the key set that was fetched from *url*; see `auth_jwt.fetching.documents.read_key_set`.
-
-        Raises:
-            FetchFailed: none of it can be used.
-        """
-        digest = sha256(body).digest()
-        known, filtered = self._judged.get(url, (None, None))
-        if filtered is None or known != digest:
-            filtered = read_key_set(body, url)
-            self._judged[url] = digest, filtered
-        return filtered
 
 
 @dataclass(frozen=True, slots=True)
