@@ -37,6 +37,7 @@ RESOURCES: Final = {
     "gateway_authorizer": "GatewayAuthorizerFunction",
     "provisioning": "ProvisioningFunction",
     "rotate_secrets": "RotateSecretsFunction",
+    "refresh_keys": "RefreshKeysFunction",
 }
 """Functions, and their resources in template.yaml."""
 
