@@ -28,9 +28,9 @@ EXIT_CODES: Final[Mapping[int, str]] = {
     REFUSED: "rejected, not found, or not confirmed; of `token explain`: the token would be denied; "
     "of `config check` and `lint`: something is wrong",
     USAGE: "the command line is wrong",
-    CONFLICT: "the tables hold something else than the command supposes: look at them, then try again",
+    CONFLICT: "the tables do not hold what the command expects: check them, then try again",
     FAULT: "the tables cannot be used (unreachable, missing, not permitted), or a setting has an invalid value",
-    UNSHOWN: "the result could not be shown; what was to be written to the tables is written",
+    UNSHOWN: "the result could not be shown; the write to the tables is done",
     INTERRUPTED: "interrupted; standard error says so if something was, or may have been, written",
     UNREAD: "nobody read the result to its end, and there was nothing to write",
 }

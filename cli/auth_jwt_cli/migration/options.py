@@ -286,9 +286,7 @@ _OPTIONS: Final[dict[str, tuple[Any, object]]] = {
         None,
     ),
     "accept_incomplete": (
-        Annotated[
-            bool, typer.Option("--accept-incomplete", help="Continue with a source that may lack rows.")
-        ],
+        Annotated[bool, typer.Option("--accept-incomplete", help="Continue with a source that may lack rows.")],
         False,
     ),
     "url_file": (

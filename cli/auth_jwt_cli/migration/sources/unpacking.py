@@ -109,7 +109,8 @@ def _refuse(beginning: bytes) -> None:
     if beginning[_USTAR] == b"ustar":
         if beginning.startswith(b"toc.dat\0"):
             raise SourceError(
-                "this is an archive of pg_dump (tar format): turn it into SQL with `pg_restore -f - FILE`, and import that"
+                "this is an archive of pg_dump (tar format): turn it into SQL with `pg_restore -f - FILE`, and import"
+                " that"
             )
         raise SourceError("this is a tar archive: unpack it with `tar -xf FILE`, and import what is in it")
     if _unpacker(beginning, None) is not None:

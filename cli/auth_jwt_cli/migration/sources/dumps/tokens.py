@@ -240,7 +240,7 @@ class SqlTokens:
     def _take_comment(self, text: bytes) -> None:
         session = self._session
         if text.startswith(b"--") and text[2:3].strip() and session.dialect is None and session.may_be(Dialect.MYSQL):
-            raise session.doubt("-- with no blank behind it", self.line)
+            raise session.doubt("-- with no blank after it", self.line)
         self._on_comment(text, self.line)
 
     def _skip_block(self) -> None:
