@@ -213,7 +213,7 @@ def test_people_read_of_the_live_tables_what_our_commands_can_do(auth_jwt: Comma
 
     assert "difference  bound-not-a-number  (1)\n" in shown
     assert f"  - secrets, tag '{TAG}', id '1'\n" in shown
-    assert "  Remedy: `auth-jwt secret set TAG ID --mend` makes numbers of digits" in shown
+    assert "  Remedy: `auth-jwt secret set TAG ID --mend` turns digits into numbers" in shown
 
 
 def test_users_who_are_disabled_and_secrets_that_are_over_are_nothing_to_read(auth_jwt: CommandLine) -> None:
