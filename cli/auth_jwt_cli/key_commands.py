@@ -89,7 +89,7 @@ def fingerprint(
     if record.unusable is not None:
         output.warn(f"with the default settings it verifies nothing: {record.unusable}")
     if weakness := weakness_in(secret.keys):
-        output.warn(f"anybody can sign by this key: it is {weakness}")
+        output.warn(f"anybody can sign with this key: it is {weakness}")
     keys = [
         {"fingerprint": key.fingerprint, "kind": key.kind, "algorithms": list(key.algorithms), "kid": key.kid}
         for key in record.keys

@@ -180,7 +180,7 @@ def test_a_command_of_lint_reaches_a_row_whatever_its_tag_and_id(auth_jwt: Comma
 def test_what_is_no_text_of_json_is_no_escaped_tag(auth_jwt: CommandLine, text: str) -> None:
     said = auth_jwt("profile", "show", "--escaped", "--", text, exit_code=2).stderr
 
-    assert "what stands between the quotes of a text in JSON" in said
+    assert "written like the content of a JSON string" in said
 
 
 def test_a_profile_of_any_tag_is_removed_and_its_secrets_are_counted_first(auth_jwt: CommandLine) -> None:

@@ -263,12 +263,12 @@ class ImportSummary:
     def lines(self) -> Iterable[str]:
         """Give the summary as lines of text."""
         record = self.record
-        yield from shown_reading(self.reading)
+        yield from describe_reading(self.reading)
         for table in record.counts:
             counts = self._counts(table)
             parts = [f"{number} {self._word(what)}" for what, number in counts.items() if number or what == _READ]
             yield f"{table.value}: {', '.join(parts)}"
-        yield from _shown("Refused", record.refusals)
+        yield from _describe_counts("Refused", record.refusals)
         if record.total(RowOutcome.DIFFERENT):
             yield ""
             yield f"Different in the table, and not changed: {record.total(RowOutcome.DIFFERENT)}"
@@ -276,8 +276,8 @@ class ImportSummary:
             for row in record.different:
                 yield f"  {_place(row.key.table, row.key.tag, row.key.id)}: {', '.join(row.columns)}"
             yield from _more(record.total(RowOutcome.DIFFERENT), len(record.different))
-        yield from _shown("Imported, but check these", record.flags)
-        yield from shown_gaps(self.gaps)
+        yield from _describe_counts("Imported, but check these", record.flags)
+        yield from describe_gaps(self.gaps)
         yield ""
         yield self._last_line()
 
@@ -316,7 +316,7 @@ class ImportSummary:
         return "perhaps written" if what == RowOutcome.UNKNOWN else what
 
 
-def shown_findings(counts: FindingCounts) -> Iterable[str]:
+def describe_findings(counts: FindingCounts) -> Iterable[str]:
     """Give findings as lines of text, grouped by rule, the worst first."""
     for rule in counts.rules():
         yield ""
@@ -331,14 +331,14 @@ def shown_findings(counts: FindingCounts) -> Iterable[str]:
         yield f"  Remedy: {examples[0].remedy}"
 
 
-def shown_reading(reading: SourceReading | None) -> Iterable[str]:
+def describe_reading(reading: SourceReading | None) -> Iterable[str]:
     """Give how a source was read as lines of text."""
     if reading is not None:
         whose = "as SQL" if reading.dialect is None else f"as SQL of {Dialect(reading.dialect).label}"
         yield f"Read {whose}: {reading.because}."
 
 
-def shown_gaps(gaps: Sequence[Gap]) -> Iterable[str]:
+def describe_gaps(gaps: Sequence[Gap]) -> Iterable[str]:
     """Give the reasons why rows may be missing as lines of text."""
     if gaps:
         yield ""
@@ -347,11 +347,11 @@ def shown_gaps(gaps: Sequence[Gap]) -> Iterable[str]:
             yield f"  - {gap}"
 
 
-def _shown(title: str, counts: FindingCounts) -> Iterable[str]:
+def _describe_counts(title: str, counts: FindingCounts) -> Iterable[str]:
     if counts.counts:
         yield ""
         yield f"{title}: {counts.counts.total()}"
-        yield from shown_findings(counts)
+        yield from describe_findings(counts)
 
 
 def _more(count: int, shown: int) -> Iterable[str]:
