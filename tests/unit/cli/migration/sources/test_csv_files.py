@@ -110,7 +110,7 @@ def test_rows_know_their_lines_and_those_of_another_length_are_malformed(tmp_pat
     [
         pytest.param("", "is empty", id="nothing"),
         pytest.param("\n", "name the columns", id="an empty header"),
-        pytest.param("tag,name,tag\n", "each column of the file once", id="a name twice"),
+        pytest.param("tag,name,tag\n", "each once", id="a name twice"),
         pytest.param('tag,name\n"open\n', "line 2 is not closed", id="a quote left open"),
     ],
 )
