@@ -81,9 +81,7 @@ def test_closing_later_what_was_meant_to_end_earlier_says_so(auth_jwt: CommandLi
 
     closed = auth_jwt("secret", "close", TAG, "1", "--at", "+30d", "--yes")
 
-    assert (
-        "Warning: its end was in milliseconds, and meant a time before --at: 2020-09-13 12:26:40Z" in closed.stderr
-    )
+    assert "Warning: its end was in milliseconds, and meant a time before --at: 2020-09-13 12:26:40Z" in closed.stderr
 
 
 # -- secret set -------------------------------------------------------------------------------------------------------
