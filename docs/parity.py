@@ -62,8 +62,8 @@ DIFFERENCES: Final[Mapping[str, str]] = {
     ),
     "tags compare exactly": (
         "The recorded database compares tags by its collation. It ignores case and trailing spaces, and treats a"
-        " dotless i as an i. DynamoDB compares bytes, so each spelling is another tag. Rows that relied on the collation"
-        " need one spelling."
+        " dotless i as an i. DynamoDB compares bytes, so each spelling is another tag. Rows that relied on the"
+        " collation need one spelling."
     ),
     "JSON is strict (duplicates, trailing bytes, depth)": (
         "If a member is given twice, the module uses the last one; other parsers use the first. Here a token that two"

@@ -159,7 +159,7 @@ class GatewayRequest:
         kind, version = event.get("type"), event.get("version")
         arn = _METHOD_ARN.fullmatch(str(event.get("routeArn" if version == "2.0" else "methodArn")))
         if kind not in ("TOKEN", "REQUEST") or version not in (None, "1.0", "2.0") or arn is None:
-            raise UnknownEvent("not an authorizer event of API Gateway: it lacks a known type or the ARN of a method")
+            raise UnknownEvent("the event is no authorizer event of API Gateway: no known type, or no ARN of a method")
         if kind == "TOKEN":
             value = event.get("authorizationToken")
             return cls(Form.REST_TOKEN, arn[1], _distinct(_strip_scheme(_split([value]))))
