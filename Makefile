@@ -1,12 +1,13 @@
 # One door: everything a developer or CI does is a target here. `make help` lists them; what is long is in tools/.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-SHELL := /bin/bash
 PY := .venv/bin/python
-LAYER := layers/auth_jwt
 export AWS_DEFAULT_REGION ?= eu-central-1
 export SAM_CLI_TELEMETRY := 0
-export PYTHON
+# Where there is a `timeout`, what is silent about the network gets two minutes (it needs seconds), and an end-to-end
+# suite ten (it needs one to five), after which it is told to end, and ends what it started.
+export BOUNDED := $(if $(shell command -v timeout),timeout 120)
+export SUITE_BOUNDED := $(if $(BOUNDED),timeout --foreground --kill-after=30 600)
 
 .PHONY: $(shell sed -n 's/^\([a-z][a-z0-9-]*\):.*/\1/p' Makefile)
 help: ## Show this list
@@ -15,22 +16,27 @@ help: ## Show this list
 # Environments: each holds a group of pyproject.toml, as uv.lock pins it. The functions run on Python 3.13 alone, and
 # `sam build` wants a `python3.13` on PATH, so .venv-e2e is of that.
 UV := .venv-uv/bin/uv
-environment = python=$$(tools/find-python $(2)) && "$$python" tools/environment.py $(1)
+environment = python=$$(tools/find-python $(if $(filter e2e,$1),13)) && "$$python" tools/environment.py $1
 $(UV):
 	@$(call environment,uv)
 .venv/.installed: uv.lock | $(UV)
 	@$(call environment,dev)
 .venv-%/.installed: uv.lock | $(UV)
-	@$(call environment,$*,$(if $(filter e2e,$*),13))
+	@$(call environment,$*)
 READY := Ready. Go on with: make demo, make serve, make test, or .venv/bin/auth-jwt --help
 install: .venv/.installed ## Make .venv with everything pinned, the command auth-jwt included
-	@$(if $(filter install,$(MAKECMDGOALS)),echo "$(READY)")
+	@$(if $(filter $@,$(MAKECMDGOALS)),echo "$(READY)")
+lock: $(UV) ## Pin everything anew in uv.lock, and export what SAM builds from (UPGRADE=: keep the versions that are pinned)
+clean: ## Remove what was made here
+	@rm -rf .venv .venv-* .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage build dist
 
 demo: install ## Run every file of events/ through the real handlers against DynamoDB in memory
-	@$(PY) -m events.demo
+	@$(PY) -m tools.events.demo
 # PORT, WORKERS, LOG, API_KEY, ADMIN, DB_URL and every setting, on the command line or in the environment: docs/local.md.
 serve: install ## Serve the API on 127.0.0.1:8080, with DynamoDB in memory and sample users (PORT=8081, ARGS=--help)
-	@exec $(PY) -m serve $(ARGS)
+	@exec $(PY) -m tools.serve $(ARGS)
+softphone: install ## Two phones in a browser, with Kamailio and the API behind them (PORT=8088, TOKEN_SECONDS=120, ADMIN=1, ARGS=--help)
+
 # On all processors (ARGS=-n0: on one, as --pdb wants it). WHOLE=1 runs every generated case: tests/sampling.py. Commands
 # that tests start are compiled once, though this shell may say that nothing is to be kept.
 test: export PYTHONDONTWRITEBYTECODE :=
@@ -40,76 +46,47 @@ conformance: install ## Run the recorded OpenSIPS cases and print their count
 	@$(PY) -m pytest -q tests/conformance
 format: install ## Put the code into its format
 	@$(PY) -m ruff format . && $(PY) -m ruff check --fix .
-lint: install ## Format and lint, changing nothing
-	@$(PY) -m ruff format --check . && $(PY) -m ruff check .
+lint: install ## Format, lint and spelling, changing nothing
+	@$(PY) -m ruff format --check . && $(PY) -m ruff check . && .venv/bin/codespell
 types: install ## Strict types
 	@$(PY) -m mypy
-
-# Where there is a `timeout`, what is silent about the network gets two minutes (it needs seconds), and an end-to-end
-# suite $(call up_to,SECONDS), after which it is told to end, and ends what it started.
-export BOUNDED := $(if $(shell command -v timeout),timeout 120)
-up_to = $(if $(BOUNDED),timeout --foreground --kill-after=30 $(1))
 template: install .venv-sam/.installed .venv-lint/.installed ## What SAM, cfn-lint and checkov say of the templates: nothing
 	@tools/check-templates template.yaml frontends/aws/*.yaml
+check: lint types template ## Everything CI checks: format, lint, spelling, types, template, and all tests with their coverage
+	@$(MAKE) --no-print-directory test WHOLE=1 ARGS="--dist loadfile --cov --cov-report=term --cov-fail-under=95"
 
-# $(call byte-code,TEMPLATE) compiles what `sam build` wrote beside TEMPLATE, for the places where Lambda unpacks it and
-# lets nobody write: docs/decisions/0016.
-COMPILE := .venv-e2e/bin/python -m compileall -q --invalidation-mode unchecked-hash
-byte-code = $(COMPILE) -d /opt/python $(dir $(1))*Layer/python && $(COMPILE) -d /var/task $(dir $(1))*Function
-
-# Without SAM's cache: its key is what is in the folders, and Make knows that as well.
+# Without SAM's cache: its key is what is in the folders, and Make knows that as well. SAM's output is advice; its errors
+# and its progress come by stderr.
 ARTIFACTS := $(foreach architecture,x86_64 arm64,build/$(architecture)/artifact/template.yaml)
+MINE := build/$(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)/artifact/template.yaml
 $(ARTIFACTS): build/%/artifact/template.yaml: .venv-sam/.installed .venv-e2e/.installed template.yaml samconfig.toml \
-  Makefile $(shell find functions layers -name __pycache__ -prune -o -print)
+  tools/build $(shell find functions layers -name __pycache__ -prune -o -print)
 	@echo "sam build, $*"
-	@PATH="$(CURDIR)/.venv-e2e/bin:$$PATH" $(BOUNDED) .venv-sam/bin/sam build --no-cached \
-	  --parameter-overrides Architecture=$* --build-dir $(@D) > /dev/null # which is advice; errors and progress come by stderr
-	@$(call byte-code,$@)
+	@$(BOUNDED) tools/build $(@D) --no-cached --parameter-overrides Architecture=$* > /dev/null
 build: $(ARTIFACTS) ## Build layer and functions for both architectures, into build/
 wheel: install ## Build the package and the command line into dist/, for pipx and the like
 	@$(PY) -m hatchling build --clean -t wheel
-# Each of the two takes a minute; a busy machine has needed five.
-e2e: install build ## Run the built artifact under AWS's runtime emulator, make serve and the wheel for real (ARGS go to pytest)
-	@$(call up_to,600) $(PY) -m pytest tests/e2e/artifact tests/e2e/serve tests/e2e/wheel $(ARGS)
-	@$(MAKE) --no-print-directory e2e-api
-e2e-api: install .venv-api/.installed ## Send make serve what schemathesis makes of openapi.yaml, and check every answer
-	@$(call up_to,600) $(PY) -m tests.e2e.serve.described
-
-# Containers of this machine's own architecture.
-MACHINE := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
-MINE := build/$(MACHINE)/artifact/template.yaml
-docker-engine: install
-	@$(PY) -m serve.sam_local check
-sam-local-invoke: docker-engine $(MINE) ## Give a file of events/ to the built function in a container (EVENT=events/...; needs Docker)
-	@exec $(PY) -m serve.sam_local invoke $(EVENT)
-sam-local-api: docker-engine $(MINE) ## Serve the API by built functions in containers (PORT=3000; needs Docker)
-	@exec $(PY) -m serve.sam_local api
-
-# A published version keeps the code, layer and settings it was published with, and SAM sees no change of a setting. So
-# each release bears its own mark, in the functions' descriptions: docs/decisions/0012.
-BUILT := .aws-sam/build/template.yaml
-CONFIG_ENV := default
-RELEASE := $(shell date -u +%Y-%m-%dT%H:%M:%SZ)
-mark:
-	@grep -q '(unreleased)' $(BUILT) || { echo "No '(unreleased)' in $(BUILT)" >&2; exit 1; }
-	@sed 's/(unreleased)/(release $(RELEASE))/' $(BUILT) > $(BUILT).marked && mv $(BUILT).marked $(BUILT)
 # AWS_DEFAULT_REGION as set above is for tests; who deploys means the region of their profile, or their own variable.
+CONFIG_ENV := default
 deploy: .venv-sam/.installed .venv-e2e/.installed ## Build a release and deploy it; needs an AWS account (CONFIG_ENV=test: of samconfig.toml)
-	@PATH="$(CURDIR)/.venv-e2e/bin:$$PATH" .venv-sam/bin/sam build --config-env $(CONFIG_ENV)
-	@$(call byte-code,$(BUILT))
-	@$(MAKE) --no-print-directory mark
-	@$(if $(filter file,$(origin AWS_DEFAULT_REGION)),env -u AWS_DEFAULT_REGION) .venv-sam/bin/sam deploy \
-	  --config-env $(CONFIG_ENV) $(ARGS)
-check: lint types template ## Everything CI checks: format, lint, types, template, and all tests with their coverage
-	@$(MAKE) --no-print-directory test WHOLE=1 ARGS="--dist loadfile --cov --cov-report=term --cov-fail-under=95"
+	@$(if $(filter file,$(origin AWS_DEFAULT_REGION)),env -u AWS_DEFAULT_REGION) tools/deploy $(CONFIG_ENV) $(ARGS)
+docker-engine: install
+	@$(PY) -m tools.serve.sam_local check
+sam-local-invoke: docker-engine $(MINE) ## Give a file of events/ to the built function in a container (EVENT=events/...; needs Docker)
+	@exec $(PY) -m tools.serve.sam_local invoke $(EVENT)
+sam-local-api: docker-engine $(MINE) ## Serve the API by built functions in containers (PORT=3000; needs Docker)
+	@exec $(PY) -m tools.serve.sam_local api
 
 debian: ## Install the servers, SIPp and the browser that the end-to-end tests use (Debian, as root)
-	@tools/debian
+e2e: install build ## Run the built artifact under AWS's runtime emulator, make serve and the wheel for real (ARGS go to pytest)
+	@$(SUITE_BOUNDED) $(PY) -m pytest tests/e2e/artifact tests/e2e/serve tests/e2e/wheel $(ARGS)
+	@$(MAKE) --no-print-directory e2e-api
+e2e-api: install .venv-api/.installed ## Send make serve what schemathesis makes of openapi.yaml, and check every answer
+	@$(SUITE_BOUNDED) $(PY) -m tests.e2e.serve.described
 e2e-migration: install ## Move in from real MariaDB and PostgreSQL servers, and walk through docs/operations.md word for word (ARGS go to pytest)
-	@$(call up_to,600) $(PY) -m pytest tests/e2e/migration tests/e2e/walkthrough $(ARGS)
+	@$(SUITE_BOUNDED) $(PY) -m pytest tests/e2e/migration tests/e2e/walkthrough $(ARGS)
 e2e-admin: install ## Open the admin API in a real browser (ARGS go to pytest)
-	@$(call up_to,600) $(PY) -m pytest tests/e2e/admin $(ARGS)
-
+	@$(SUITE_BOUNDED) $(PY) -m pytest tests/e2e/admin $(ARGS)
 e2e-sip: install softphone-page ## Call real SIP servers and a browser's softphone, over the real function (ARGS go to pytest)
 	@echo "On the Kamailio of this machine and on Debian 13's, side by side: each is shown when it ends, in three minutes."
 	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=target e2e-sip-here e2e-sip-6
@@ -120,54 +97,30 @@ e2e-sip-6: install softphone-page ## The same on Debian 13's Kamailio 6 alone
 # Unpacked beside the installed one: build/kamailio-6/bin in front of PATH, and all that runs Kamailio here runs that.
 kamailio-6: install ## Unpack Debian 13's Kamailio into build/ (15 seconds; needs mmdebstrap)
 	@$(BOUNDED) $(PY) -m tests.e2e.sip.debian13 build/kamailio-6
-# What needs a network, before the tests have none.
 softphone-page: install
-	@if command -v npm > /dev/null || [ -e build/softphone/page.js ]; then $(BOUNDED) $(PY) -m frontends.webrtc.bundle; \
-	else echo "No npm, so no page with JsSIP: the run says what is left out"; fi
-
-# PORT, TOKEN_SECONDS, ADMIN and every setting of the service, on the command line or in the environment.
-softphone: install ## Two phones in a browser, with Kamailio and the API behind them (PORT=8088, TOKEN_SECONDS=120, ADMIN=1, ARGS=--help)
-	@if command -v apt-get > /dev/null && [ "$$(id -u)" = 0 ]; then tools/debian kamailio npm; fi
-	@exec $(PY) -m frontends.webrtc $(ARGS)
-
 # Folders whose node programs the recipes and the benchmarks run, each with what its package-lock.json pins.
 PEERS := tests/benchmarks/peers/node_modules/.package-lock.json
 RECIPES_IN_NODE := $(foreach folder,frontends/aws/node tests/e2e/recipes/jambonz,$(folder)/node_modules/.package-lock.json)
 $(RECIPES_IN_NODE) $(PEERS): %/node_modules/.package-lock.json: %/package-lock.json
-	@if command -v npm > /dev/null; then $(BOUNDED) npm ci --prefix $* --no-audit --no-fund --loglevel=error && touch $@; \
-	else echo "No npm, so nothing of $*: the run says what is left out"; fi
-# The emulator runs what was built.
+	@tools/node-packages $*
 e2e-recipes: install $(MINE) $(RECIPES_IN_NODE) ## Run the recipes of frontends/ that are programs: node, and the SDKs against AWS's runtime emulator (ARGS go to pytest)
-	@$(call up_to,240) $(PY) -m pytest tests/e2e/recipes $(ARGS)
+	@$(SUITE_BOUNDED) $(PY) -m pytest tests/e2e/recipes $(ARGS)
 
-# It takes two minutes on two processors.
-lookalikes: install ## Count public texts and made-up secrets that the recogniser of HMAC keys refuses (ARGS=--help)
-	@PYTHONPATH=$(LAYER) $(PY) -m tests.lookalikes $(ARGS)
+lookalikes: install ## Count public texts and made-up secrets that the recogniser of HMAC keys refuses (two minutes, ARGS=--help)
+	@PYTHONPATH=layers/auth_jwt $(PY) -m tests.lookalikes $(ARGS)
 mutants: install .venv-mutation/.installed ## Mutate the modules that decide; below 90 % caught fails (about half an hour)
-	@tools/mutants
-
-# It takes ten minutes. A part alone takes fewer and writes nothing, and only the emulator's needs what was built.
-bench: .venv-bench/.installed $(PEERS) $(if $(filter warm cold --page --profile --help,$(ARGS)),,$(MINE)) ## Measure beside peers, and write docs/benchmarks (ARGS="--only warm", ARGS=--help)
+# A part alone takes fewer minutes and writes nothing, and only the emulator's needs what was built.
+bench: .venv-bench/.installed $(PEERS) $(if $(filter warm cold --page --profile --help,$(ARGS)),,$(MINE)) ## Measure beside peers, ten minutes, and write docs/benchmarks (ARGS="--only warm", ARGS=--help)
 	@.venv-bench/bin/python -m tests.benchmarks $(ARGS)
-# It takes a quarter of an hour with a million users and a million tags; ARGS=--quick takes two minutes.
-bench-scale: .venv-bench/.installed $(PEERS) ## Measure large tables, floods of tags and bursts, and write docs/benchmarks (ARGS=--help)
+bench-scale: .venv-bench/.installed $(PEERS) ## Measure large tables, floods of tags and bursts, a quarter of an hour, and write docs/benchmarks (ARGS=--quick, ARGS=--help)
 	@.venv-bench/bin/python -m tests.benchmarks.scale $(ARGS)
 	@.venv-bench/bin/python -m tests.benchmarks --page
-# It takes six minutes; ARGS=--quick takes two and writes nothing.
-bench-sip: install ## Measure how many registrations a second Kamailio sustains, and write docs/benchmarks (ARGS=--help)
-	@$(PY) -m tests.e2e.sip.isolated env PYTHONPATH=$(LAYER) $(PY) -m tests.benchmarks.sip $(ARGS)
+bench-sip: install ## Measure how many registrations a second Kamailio sustains, six minutes, and write docs/benchmarks (ARGS=--quick, ARGS=--help)
+	@$(PY) -m tests.e2e.sip.isolated env PYTHONPATH=layers/auth_jwt $(PY) -m tests.benchmarks.sip $(ARGS)
 openapi-admin: install ## Write openapi-admin.json anew from the code of the admin API
-	@$(PY) -m serve.admin_document
-# Half a minute. The results, the tables of the page and the plots: all of it from docs/capacity/inputs.toml.
+	@$(PY) -m tools.serve.admin_document
 capacity: .venv-bench/.installed ## Compute docs/capacity anew: what authorizations cost, and what must be raised
-	@.venv-bench/bin/python -m docs.capacity --simulate --write
+	@.venv-bench/bin/python -m tools.capacity --simulate --write
 
-# From PyPI itself: what a mirror calls its files is no affair of others. UPGRADE= keeps the versions that are pinned.
-UPGRADE := --upgrade
-export_to = $(UV) export --quiet --frozen --no-emit-project --no-header --output-file
-lock: $(UV) ## Pin everything anew in uv.lock, and export what SAM builds from (UPGRADE=)
-	@env -u UV_DEFAULT_INDEX -u UV_INDEX_URL -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS $(UV) lock $(UPGRADE)
-	@$(export_to) $(LAYER)/requirements.txt --no-default-groups
-	@$(export_to) functions/provisioning/requirements.txt --only-group provisioning
-clean: ## Remove what was made here
-	@rm -rf .venv .venv-* .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage build dist
+debian lock mutants softphone softphone-page: # what is long: the script of that name
+	@exec tools/$@ $(ARGS)

@@ -14,9 +14,9 @@ from moto import mock_aws
 from typer.testing import CliRunner, Result
 
 from auth_jwt_cli.main import app
-from events.stage import REGION, REVOCATIONS, create_tables, environment, template
-from serve.tables import load
 from tests.moto_server import a_moto_server
+from tools.events.stage import REGION, REVOCATIONS, create_tables, environment, template
+from tools.serve.tables import load
 
 TAG = "alice-web"
 

@@ -1,6 +1,6 @@
 """Stand-ins for the world, shared by the suites: rows in memory, clocks that stand where they are put, a context."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -143,6 +143,10 @@ class LambdaContext:
         return 10_000
 
 
+def _projected(row: Row, only: Sequence[str]) -> Row:
+    return {name: value for name, value in row.items() if name in only}
+
+
 def natural(row: Mapping[str, object]) -> Row:
     """Numbers as a store gives them."""
     return {
@@ -161,17 +165,19 @@ class MemoryTables:
     failure: Fault | None = None
     before_write: Callable[[], None] | None = None
 
-    def profile(self, tag: str) -> Row | None:
-        return self._row(Key(Table.PROFILES, tag))
+    def profile(self, tag: str, *, only: Sequence[str] | None = None) -> Row | None:
+        row = self._row(Key(Table.PROFILES, tag))
+        return row if row is None or only is None else _projected(row, only)
 
     def profiles(self, *, after: str | None, limit: int) -> Page:
         tags = sorted(key.tag for key in self.rows if key.table is Table.PROFILES)
         return self._page([Key(Table.PROFILES, tag) for tag in tags if after is None or tag > after], limit)
 
-    def secrets(self, tag: str) -> list[Row]:
+    def secrets(self, tag: str, *, only: Sequence[str] | None = None) -> list[Row]:
         self._fail()
         keys = [key for key in self.rows if (key.table, key.tag) == (Table.SECRETS, tag)]
-        return [self._whole(key) for key in sorted(keys, key=lambda key: str(key.id))]
+        rows = [self._whole(key) for key in sorted(keys, key=lambda key: str(key.id))]
+        return rows if only is None else [_projected(row, only) for row in rows]
 
     def revocation(self, tag: str, jti: str) -> Row | None:
         return self._row(Key(Table.REVOCATIONS, tag, jti))
@@ -201,6 +207,9 @@ class MemoryTables:
                     row.pop(name, None)
             elif isinstance(change, Delete):
                 self.rows.pop(change.key, None)
+
+    def update(self, change: Update) -> None:
+        self.write(change)
 
     def read(self, tag: str, *, consistent: bool, deadline: Deadline) -> TagRows:
         """The port `RowsStore`, over the same rows."""

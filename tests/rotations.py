@@ -11,8 +11,8 @@ from auth_jwt.provisioning import Provisioning
 from auth_jwt.provisioning.rotation import RotationStep, SecretRotation
 from auth_jwt.provisioning.versions import CURRENT, PENDING, PREVIOUS, ManagedSecret, VersionsStore
 from auth_jwt.runtime.settings import RotationSettings
-from events.stage import load_handler
 from tests.factories import TAG
+from tools.events.stage import load_handler
 
 ARN: Final = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:alice-AbCdEf"
 STEPS: Final = ("createSecret", "setSecret", "testSecret", "finishSecret")

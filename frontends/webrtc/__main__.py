@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from frontends.webrtc.softphone import COMMAND, Options, Softphone, running
-from serve.__main__ import whole_number
-from serve.processes import CannotStart, WorkersDie, until_stopped
+from tools.serve.__main__ import whole_number
+from tools.serve.processes import CannotStart, WorkersDie, until_stopped
 
 PORT: Final = 8088
 TOKEN_SECONDS: Final = 120

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from events.stage import ROOT
-from serve.processes import CannotStart
+from tools.events.stage import ROOT
+from tools.serve.processes import CannotStart
 
 HERE: Final = Path(__file__).resolve().parent
 PAGE: Final = HERE / "page"

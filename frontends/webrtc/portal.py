@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from frontends.webrtc.issuing import CannotTell, IssuedToken, NoToken
-from serve.gateway import HttpAnswer, HttpRequest, Pairs
+from tools.serve.gateway import HttpAnswer, HttpRequest, Pairs
 
 SESSION_SECONDS: Final = 8 * 3600
 COOKIE: Final = "softphone_session"

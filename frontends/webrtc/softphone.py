@@ -13,8 +13,8 @@ from frontends.webrtc import web
 from frontends.webrtc.bundle import page_files
 from frontends.webrtc.issuing import USERS, Issuer, issuer_over
 from frontends.webrtc.portal import Password, Portal
-from serve import service
-from serve.processes import CannotStart, WorkersDie, listening_socket
+from tools.serve import service
+from tools.serve.processes import CannotStart, WorkersDie, listening_socket
 
 HOST: Final = "127.0.0.1"  # fixed: a stand-in for a login keeps nobody out
 COMMAND: Final = "make softphone"

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Final
 
-from serve.gateway import HttpAnswer, HttpRequest
+from tools.serve.gateway import HttpAnswer, HttpRequest
 
 _IDLE_SECONDS: Final = 30
 _MAX_BODY_BYTES: Final = 64 * 1024

@@ -17,7 +17,7 @@ from json.encoder import encode_basestring
 from typing import Any, Final
 
 from auth_jwt.credentials import CredentialValue
-from auth_jwt.errors import Denied, Reason, Unreachable
+from auth_jwt.errors import Deferred, Denied, Reason, StaleKeys, Unreachable
 from auth_jwt.http.wire import (
     JSON,
     BodyTooLarge,
@@ -308,6 +308,12 @@ def _denial(reason: Reason, request: FrontendRequest) -> Answer:
     return _challenge(HTTPStatus.UNAUTHORIZED, "invalid-token", request, "invalid_token", code=-1)
 
 
+def _deferral(deferred: Deferred, request: FrontendRequest) -> Answer:
+    """Return the answer that is neither a "no" nor a fault: the caller asks again."""
+    retry = {"Retry-After": str(deferred.retry_after)}
+    return _make_problem(HTTPStatus.SERVICE_UNAVAILABLE, "key-not-fetched-yet", request, retry)
+
+
 def _script_authorize(request: FrontendRequest, report: Report) -> Conclusion:
     fields = request.members()
     report.note_call_id(fields.get("call_id"))
@@ -349,7 +355,7 @@ _ROUTES: Final[Mapping[str, tuple[tuple[str, ...], Callable[[FrontendRequest, Re
 
 
 def _dispatch(request: FrontendRequest, report: Report) -> Conclusion:
-    """Call the route of the request. What is not well formed or too large becomes a rejection."""
+    """Call the route of the request. A request that is malformed or too large becomes a rejection."""
     if request.path not in _ROUTES:
         return Conclusion(_make_problem(HTTPStatus.NOT_FOUND, "not-found", request), Outcome.REJECTED, "unknown_path")
     methods, route = _ROUTES[request.path]
@@ -359,6 +365,8 @@ def _dispatch(request: FrontendRequest, report: Report) -> Conclusion:
         return Conclusion(answer, Outcome.REJECTED, "wrong_method")
     try:
         return route(request, report)
+    except Deferred as deferred:
+        return Conclusion(_deferral(deferred, request), Outcome.DEFERRED)
     except Malformed as flaw:
         answer = _challenge(HTTPStatus.BAD_REQUEST, "invalid-request", request, "invalid_request", detail=str(flaw))
         return Conclusion(answer, Outcome.REJECTED, "invalid_request")
@@ -388,7 +396,7 @@ def _answer_http(event: Event, context: object) -> dict[str, Any]:
 
 
 def _fault(error: Exception, request: FrontendRequest) -> Answer:
-    if not isinstance(error, Unreachable):
+    if not isinstance(error, Unreachable | StaleKeys):
         return _make_problem(HTTPStatus.INTERNAL_SERVER_ERROR, "fault", request)
     retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
     return _make_problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", request, retry)
@@ -429,6 +437,9 @@ def _answer_invocation(fields: Mapping[str, Any], call: Call) -> dict[str, Any]:
     except Denied as denied:
         call.record(Outcome.DENIED, denied.reason.value)
         return {"code": -1}
+    except Deferred as deferred:
+        call.record(Outcome.DEFERRED)
+        return {"code": 0, "retry_after": deferred.retry_after}
     answer = {
         "code": 1,
         "sip_username": authorized.sip_username,

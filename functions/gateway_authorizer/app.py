@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from auth_jwt.authorizer import Authorizer
 from auth_jwt.credentials import CredentialValue
-from auth_jwt.errors import Denied, TooLarge, UnknownEvent
+from auth_jwt.errors import Deferred, Denied, TooLarge, UnknownEvent
 from auth_jwt.http.wire import values_of
 from auth_jwt.models import Authorized, Report
 from auth_jwt.runtime.observability import Journal, Outcome, gateway_ids_of
@@ -60,15 +60,17 @@ def lambda_handler(event: object, context: object) -> Json:
 
     Raises:
         Unauthorized: the token is denied or missing, and the answer form says so by an exception.
+        Deferred: the issuer's key that signed the token may not have been fetched yet. API Gateway answers 500, and
+            remembers nothing.
         Fault: no decision is possible, so that API Gateway answers 500.
     """
     answer = answer_or_fault(journal(), context, lambda call: _answer(event, call))
-    if answer is None:
-        raise Unauthorized
+    if isinstance(answer, Exception):
+        raise answer
     return answer
 
 
-def _answer(event: object, call: Call) -> dict[str, Any] | None:
+def _answer(event: object, call: Call) -> Json | Unauthorized | Deferred:
     authorizer, rules = service().authorizer, settings()
     if is_ping(event):
         service().prepare()
@@ -226,13 +228,13 @@ class GatewayConclusion:
     """How a request ended: its answer, and what the log says of it.
 
     Attributes:
-        answer: the answer for the gateway; None for a refusal that must be raised.
+        answer: the answer for the gateway, or the exception that must be raised instead.
         outcome: how the request ended.
         reason: why, as one stable word.
         dropped: the name of the member that was dropped to make the answer fit; None when nothing was dropped.
     """
 
-    answer: Json | None = field(repr=False)
+    answer: Json | Unauthorized | Deferred = field(repr=False)
     outcome: Outcome
     reason: str | None = None
     dropped: str | None = None
@@ -247,15 +249,18 @@ def _decide(
     if len(request.tokens) > 1:
         return GatewayConclusion(refusal, Outcome.REJECTED, "invalid_request")
     try:
-        authorized = authorizer.authorize(request.tokens[0], report=report)
+        authorized = authorizer.authorize(request.tokens[0], knows_domain=False, report=report)
     except Denied as denied:
         return GatewayConclusion(refusal, Outcome.DENIED, denied.reason.value)
+    except Deferred as deferred:  # no form of answer says this, and gateways remember answers
+        return GatewayConclusion(deferred, Outcome.DEFERRED)
     context = _context(authorized)
-    answer, dropped = _permission(request, rules, context), None
+    principal = _principal(authorized)
+    answer, dropped = _permission(request, rules, principal, context), None
     if _size(answer) > _limit(request.form):
         dropped = "decoded_token"
         del context[dropped]
-        answer = _permission(request, rules, context)
+        answer = _permission(request, rules, principal, context)
     if _size(answer) > _limit(request.form):
         # No credential is dropped: an integration would take this user for one who does not have it.
         raise TooLarge(
@@ -265,16 +270,16 @@ def _decide(
     return GatewayConclusion(answer, Outcome.AUTHORIZED, dropped=dropped)
 
 
-def _permission(request: GatewayRequest, rules: AuthorizerSettings, context: Json) -> Json:
+def _permission(request: GatewayRequest, rules: AuthorizerSettings, principal: str, context: Json) -> Json:
     if _is_simple(request, rules):
         return {"isAuthorized": True, "context": context}
-    return {**_policy("Allow", context["sip_username"], request.stage), "context": context}
+    return {**_policy("Allow", principal, request.stage), "context": context}
 
 
-def _refusal(request: GatewayRequest, rules: AuthorizerSettings) -> Json | None:
+def _refusal(request: GatewayRequest, rules: AuthorizerSettings) -> Json | Unauthorized:
     if _is_simple(request, rules):
         return {"isAuthorized": False}
-    return _policy("Deny", "anonymous", request.stage) if rules.refusal is AuthorizerRefusal.DENY else None
+    return _policy("Deny", "anonymous", request.stage) if rules.refusal is AuthorizerRefusal.DENY else Unauthorized()
 
 
 def _is_simple(request: GatewayRequest, rules: AuthorizerSettings) -> bool:
@@ -287,13 +292,21 @@ def _policy(effect: str, principal: str, stage: str) -> Json:
     return {"principalId": principal, "policyDocument": {"Version": "2012-10-17", "Statement": [statement]}}
 
 
+def _principal(authorized: Authorized) -> str:
+    """Return the name of the user that no other user has: with the domain, where an issuer's claim names the user."""
+    domain = authorized.sip_domain
+    return authorized.sip_username if domain is None else f"{authorized.sip_username}@{domain}"
+
+
 def _context(authorized: Authorized) -> Json:
     """Return what integrations see. The decoded token is in base64url, since the gateway's cache breaks JSON."""
     decoded = base64.urlsafe_b64encode(authorized.decoded_token.encode("utf-8")).rstrip(b"=")
+    domain = {} if authorized.sip_domain is None else {"sip_domain": authorized.sip_domain}
     return {
         "sip_username": authorized.sip_username,
         "expires_at": authorized.expires_at,
         **{name: _scalar(value) for name, value in authorized.credentials.items()},
+        **domain,
         "decoded_token": decoded.decode("ascii"),
     }
 

@@ -15,13 +15,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-from events.stage import ROOT, Json
 from tests.benchmarks import page, plots
 from tests.benchmarks.cold import cold
 from tests.benchmarks.emulator import emulator
 from tests.benchmarks.figures import COLD, EMULATOR, WARM, Comparison, judged, report
 from tests.benchmarks.tables import tables
 from tests.benchmarks.warm import profile, warm
+from tools.events.stage import ROOT, Json
 
 PARTS: Final[Mapping[str, Callable[[str, int, Callable[[str], None]], dict[str, Comparison]]]] = {
     WARM: warm,

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from events.stage import ROOT
 from tests.benchmarks.figures import ALGORITHMS, BOTO3, OBVIOUS, OURS, Comparison, measured
 from tests.benchmarks.tables import service_environment
 from tests.benchmarks.warm import EVENTS, OBVIOUS_APP, obvious_environment, rest_event
+from tools.events.stage import ROOT
 
 BARE: Final = "bare interpreter"
 PROGRAM: Final = Path(__file__).resolve().parent / "first_answer.py"

@@ -23,10 +23,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final
 
-from events.samples import END_2100, START_2024
-from events.stage import ROOT, create_tables, environment, lambda_environment, template
 from tests.benchmarks.tables import LOOPBACK, service_environment
 from tests.moto_transactions import make_transactions_quick
+from tools.events.samples import END_2100, START_2024
+from tools.events.stage import ROOT, create_tables, environment, lambda_environment, template
 
 SIZES: Final = (1_000, 10_000, 100_000)
 COMMAND: Final = (sys.executable, "-m", "auth_jwt_cli")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
-from events.samples import (
+from tools.events.samples import (
     EC_P256,
     ED25519,
     RSA,
@@ -19,7 +19,7 @@ from events.samples import (
     ec_signer,
     rsa_signer,
 )
-from events.stage import Json
+from tools.events.stage import Json
 
 PEERS: Final = Path(__file__).resolve().parent / "peers"
 ISSUER: Final = "https://issuer.example.com"

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from events.stage import ROOT, Json, read_json
 from tests.benchmarks.figures import Comparison, Spread
+from tools.events.stage import ROOT, Json, read_json
 
 FOLDER: Final = ROOT / "docs" / "benchmarks"
 RESULTS: Final = "results.json"

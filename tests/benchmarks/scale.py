@@ -18,9 +18,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from events.stage import ROOT, Json
 from tests.benchmarks.figures import Spread, report
 from tests.benchmarks.plots import COLOURS, INK, STYLE
+from tools.events.stage import ROOT, Json
 
 FOLDER: Final = ROOT / "docs" / "benchmarks"
 RESULTS: Final = "scale.json"

@@ -31,8 +31,27 @@ from auth_jwt.models import Columns, Policy, Profile, Secret, TagRows
 from auth_jwt.ports import Deadline
 from auth_jwt.runtime.settings import Settings
 from auth_jwt.runtime.wiring import Service
-from events.samples import END_2100, START_2024, START_2025, START_2099, Signer, Token, hmac_signer, rsa_key, rsa_signer
-from events.stage import HERE, Json, LambdaContext, environment, lambda_environment, load_handler, read_json, template
+from tools.events.samples import (
+    END_2100,
+    START_2024,
+    START_2025,
+    START_2099,
+    Signer,
+    Token,
+    hmac_signer,
+    rsa_key,
+    rsa_signer,
+)
+from tools.events.stage import (
+    SAMPLES,
+    Json,
+    LambdaContext,
+    environment,
+    lambda_environment,
+    load_handler,
+    read_json,
+    template,
+)
 
 POINTS: Final = 20
 WARMING_TAGS: Final = 200
@@ -160,7 +179,7 @@ def asking(authorizer: Authorizer) -> Ask:
 def handling_by(store: Users) -> Iterator[Ask]:
     """Give the real handler, decisions being made over *store*; what it logs goes nowhere."""
     variables = lambda_environment(template(), {})
-    event = read_json(HERE / "authorize" / "rest-authorized-by-header.json")
+    event = read_json(SAMPLES / "authorize" / "rest-authorized-by-header.json")
     with environment(variables), Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
         handler = load_handler()
         service = Service(Settings.from_env(variables), deciding_by(store))

@@ -24,10 +24,10 @@ from typing import Any, Final
 from auth_jwt.authorizer import Authorizer
 from auth_jwt.runtime.settings import Settings
 from auth_jwt.runtime.wiring import authorizer_of, client_of
-from events.samples import END_2100, START_2024, START_2025, START_2099, Token, hmac_signer
-from events.stage import ROOT, Json, environment
 from tests.benchmarks.figures import Comparison, measured
 from tests.benchmarks.tables import LOOPBACK, service_environment
+from tools.events.samples import END_2100, START_2024, START_2025, START_2099, Token, hmac_signer
+from tools.events.stage import ROOT, Json, environment
 
 DYNALITE: Final = ROOT / "tests" / "benchmarks" / "peers" / "node_modules" / "dynalite" / "cli.js"
 FEW: Final = 100

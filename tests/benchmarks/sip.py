@@ -24,7 +24,6 @@ from math import sqrt
 from pathlib import Path
 from typing import Any, Final
 
-from events.stage import ROOT, Json
 from frontends.kamailio.local import Kamailio, running
 from tests.benchmarks.figures import Spread
 from tests.e2e.serve.serving import Serving, serving
@@ -33,6 +32,7 @@ from tests.e2e.sip.clients import answer_to, udp
 from tests.e2e.sip.issuing import DOMAIN, Desk, User, desk_at
 from tests.e2e.sip.messages import Request
 from tests.e2e.sip.stand import API_KEY, FLOODS_ALLOWED, bearer
+from tools.events.stage import ROOT, Json
 
 FOLDER: Final = ROOT / "docs" / "benchmarks"
 RESULTS: Final = "sip.json"

@@ -7,11 +7,11 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from events.samples import END_2100, START_2024, START_2025, START_2099, Token, hmac_signer
-from events.stage import (
-    HERE,
+from tools.events.samples import END_2100, START_2024, START_2025, START_2099, Token, hmac_signer
+from tools.events.stage import (
     REGION,
     ROOT,
+    SAMPLES,
     Json,
     create_tables,
     environment,
@@ -63,7 +63,7 @@ def _puts(items: list[Json]) -> list[Json]:
 def fill(client: Any) -> None:
     """Make the template's tables, with the sample rows and those of many secrets."""
     create_tables(client, template())
-    client.batch_write_item(RequestItems=read_json(HERE / "rows.json"))
+    client.batch_write_item(RequestItems=read_json(SAMPLES / "rows.json"))
     for secrets in NUMBERS_OF_SECRETS:
         client.batch_write_item(RequestItems=_rows_with(secrets))
 

@@ -27,10 +27,10 @@ from typing import Any, Final
 
 import jwt
 
-from events.stage import HERE, Handler, Json, LambdaContext, environment, load_handler, read_json
 from tests.benchmarks.figures import ALGORITHMS, DECODE, OBVIOUS, ONE_SECRET, OURS, Comparison, measured
 from tests.benchmarks.node import AwsJwtVerify, NoNodeError, aws_jwt_verify
 from tests.benchmarks.tables import NUMBERS_OF_SECRETS, service_environment, token_with
+from tools.events.stage import SAMPLES, Handler, Json, LambdaContext, environment, load_handler, read_json
 
 CALLS: Final = 100  # in a block: some milliseconds, so that what disturbs one disturbs the others beside it
 PRIMING_CALLS: Final = 5  # before the clock runs: collecting garbage leaves the processor's caches cold
@@ -62,7 +62,7 @@ Block = Callable[[], float]
 
 def rest_event(name: str) -> Json:
     """Return a sample event of `POST /authorize`."""
-    return read_json(HERE / "authorize" / f"{name}.json")
+    return read_json(SAMPLES / "authorize" / f"{name}.json")
 
 
 def token_of(event: Json) -> str:
@@ -81,7 +81,7 @@ def asking(token: str) -> Json:
 def stored_secret(token: str) -> str:
     """Return the sample secret of the token's tag, as the table has it."""
     tag = jwt.decode(token, options={"verify_signature": False})["tag"]
-    items = (row["PutRequest"]["Item"] for row in read_json(HERE / "rows.json")["jwt_secrets"])
+    items = (row["PutRequest"]["Item"] for row in read_json(SAMPLES / "rows.json")["jwt_secrets"])
     return next(str(item["secret"]["S"]) for item in items if item["corresponding_tag"]["S"] == tag)
 
 
@@ -322,7 +322,7 @@ def _comparisons(address: str, node: AwsJwtVerify | None) -> Iterator[tuple[str,
         }
         yield f"denied {reason}", f"HS256, denied: {reason}", DECODE, blocks_of(calls)
 
-    event = read_json(HERE / "gateway_authorizer" / f"{TOKEN_EVENT}.json")
+    event = read_json(SAMPLES / "gateway_authorizer" / f"{TOKEN_EVENT}.json")
     calls = {DECODE: decode(event["authorizationToken"].split()[-1], "HS256"), OURS: authorizer(address, event)}
     yield "gateway_authorizer", "HS256, the Lambda authorizer, REST TOKEN event", DECODE, blocks_of(calls)
 

@@ -16,8 +16,8 @@ from auth_jwt.errors import Denied, InvalidKey
 from auth_jwt.memory.rows import RowMemory
 from auth_jwt.runtime.settings import Settings
 from auth_jwt.runtime.wiring import Service
-from events.stage import Handler, LambdaContext, load_handler
 from tests.fakes import Clock, MemoryStore
+from tools.events.stage import Handler, LambdaContext, load_handler
 
 GOLDEN = Path(__file__).parent / "golden"
 DECISIONS: list[dict[str, Any]] = json.loads((GOLDEN / "opensips.json").read_text("utf-8"))["cases"]

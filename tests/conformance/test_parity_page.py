@@ -5,11 +5,11 @@ import re
 
 import pytest
 
-from docs import parity
+from tools import parity
 
 
 def test_the_page_is_what_the_recorded_cases_say() -> None:
-    """Stale? Run `python docs/parity.py`."""
+    """Stale? Run `python -m tools.parity`."""
     assert parity.PAGE.read_text(encoding="utf-8") == parity.page()
 
 

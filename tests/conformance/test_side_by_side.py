@@ -8,8 +8,8 @@ import pytest
 from auth_jwt.authorizer import Authorizer
 from auth_jwt.credentials import parse_credentials
 from auth_jwt.errors import Denied
-from docs import parity
 from tests.factories import JTI, NOW, a_profile, a_revocation, a_token, an_authorizer
+from tools import parity
 
 DIGITS = Decimal(70368744177664)
 

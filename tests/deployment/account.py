@@ -18,8 +18,8 @@ from typing import Any, Final
 import boto3
 from moto import mock_aws
 
-from events.stage import RESOURCES, environment
 from tests.template.stack import Resolver, sources, translated_by_sam, values_of
+from tools.events.stage import RESOURCES, environment
 
 Json = dict[str, Any]
 

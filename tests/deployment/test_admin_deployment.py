@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 
-from events.stage import Stage, environment, load_handler
 from tests.deployment.account import REGION, Deployment, account, client, deploy
 from tests.deployment.test_deployment import BY_LAMBDA_ITSELF, RENAMED
 from tests.integration.admin_client import PROFILES, Operator
+from tools.events.stage import Stage, environment, load_handler
 
 Calls = set[tuple[str, str]]
 

@@ -16,11 +16,11 @@ import pytest
 from botocore.client import BaseClient
 
 from auth_jwt.runtime.settings import Settings
-from events.demo import Act, acts
-from events.outcomes import differences
-from events.samples import token
-from events.stage import HERE, Stage, environment, load_handler, read_json
 from tests.deployment.account import LEFT_OUT, MADE, REGION, account, client, deploy
+from tools.events.demo import Act, acts
+from tools.events.outcomes import differences
+from tools.events.samples import token
+from tools.events.stage import SAMPLES, Stage, environment, load_handler, read_json
 
 RENAMED = {
     "ProfilesTable": "sip.people",
@@ -99,7 +99,7 @@ class Performance:
 
 def rows(*, renamed: bool) -> dict[str, Any]:
     """Return the sample rows, under other names when asked."""
-    items = read_json(HERE / "rows.json")
+    items = read_json(SAMPLES / "rows.json")
     if not renamed:
         return items
     tables = {"jwt_profiles": RENAMED["ProfilesTable"], "jwt_secrets": RENAMED["SecretsTable"]}
@@ -184,7 +184,7 @@ EVERY_VARIANT = pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIAN
 def test_every_event_is_answered_as_its_outcome_says(function: str, variant: Variant) -> None:
     result = performance(function, variant)
 
-    assert result.asked == len(list((HERE / function).glob("*.json")))
+    assert result.asked == len(list((SAMPLES / function).glob("*.json")))
     assert result.wrong == {}
 
 
@@ -245,7 +245,7 @@ def event_with(token: str, function: str) -> dict[str, Any]:
     """Return an event of *function* that bears *token*."""
     if function == "authorize":
         return {"jwt_token": token}
-    return {**read_json(HERE / function / "rest-token-allowed.json"), "authorizationToken": token}
+    return {**read_json(SAMPLES / function / "rest-token-allowed.json"), "authorizationToken": token}
 
 
 @FUNCTIONS

@@ -11,10 +11,10 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
-from events.stage import HERE, Stage, environment, load_handler, read_json
 from tests.aws_commands import Command, blocks_of, commands_of, section_of
 from tests.deployment.account import account, client, deploy
 from tests.template.stack import TEMPLATE, properties, sources, stack_of
+from tools.events.stage import SAMPLES, Stage, environment, load_handler, read_json
 
 PAGE = (TEMPLATE.parent / "docs" / "operations.md").read_text(encoding="utf-8")
 STACK = "auth-jwt"
@@ -81,7 +81,7 @@ def test_no_step_of_deleting_can_be_left_out(failed: None) -> None:
 
 def test_tables_with_rows_are_kept_and_used(failed: None) -> None:
     """With the one parameter that the page names."""
-    client("dynamodb").batch_write_item(RequestItems=read_json(HERE / "rows.json"))
+    client("dynamodb").batch_write_item(RequestItems=read_json(SAMPLES / "rows.json"))
     do(LOOK)
     assert all(answer["Count"] > 0 for answer in do(COUNT))
     assert "`CreateTables=false`" in section_of(PAGE, "A first deployment that failed")
@@ -90,7 +90,7 @@ def test_tables_with_rows_are_kept_and_used(failed: None) -> None:
 
     with environment({**stack.environment("authorize"), "DYNAMODB_CLIENT": "boto3"}):
         stage = Stage(load_handler("authorize"), client("dynamodb"), "authorize")
-        answer = stage.ask(read_json(HERE / "authorize" / "rest-authorized-by-header.json"))
+        answer = stage.ask(read_json(SAMPLES / "authorize" / "rest-authorized-by-header.json"))
     assert answer.is_good
 
 

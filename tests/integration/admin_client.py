@@ -10,8 +10,8 @@ from typing import Any
 
 from openapi_schema_validator import OAS31Validator
 
-from events.provisioning_events import Case, asking
-from events.stage import ROOT, Answer, Stage
+from tools.events.provisioning_events import Case, asking
+from tools.events.stage import ROOT, Answer, Stage
 
 PROFILES = "/admin/profiles"
 PROBLEM = "application/problem+json"

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from events.authorize_events import FORMS
-from events.http_request import JSON_TYPE, Request
-from events.samples import ALICE
+from tools.events.authorize_events import FORMS
+from tools.events.http_request import JSON_TYPE, Request
+from tools.events.samples import ALICE
 
 
 def event_of(

@@ -8,7 +8,7 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import EndpointConnectionError
 
-from events.stage import HERE, Stage, read_json, stage
+from tools.events.stage import SAMPLES, Stage, read_json, stage
 
 SetStage = Callable[..., Stage]
 
@@ -19,7 +19,7 @@ def _set_stage() -> Iterator[SetStage]:
     with ExitStack() as stack:
 
         def set_stage(function: str = "authorize", **settings: str) -> Stage:
-            usual = read_json(HERE / "outcomes.json")["settings"]
+            usual = read_json(SAMPLES / "outcomes.json")["settings"]
             return stack.enter_context(stage({**usual, **settings}, function))
 
         yield set_stage

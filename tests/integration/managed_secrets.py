@@ -22,9 +22,9 @@ from auth_jwt.provisioning import Provisioning
 from auth_jwt.provisioning.versions import CURRENT, PENDING
 from auth_jwt.provisioning.wiring import provisioning_of
 from auth_jwt.runtime.settings import Settings
-from events.stage import REGION, create_tables, environment, lambda_environment, template
 from tests.factories import HMAC_KEY
 from tests.rotations import RULES, the_app
+from tools.events.stage import REGION, create_tables, environment, lambda_environment, template
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -16,11 +16,11 @@ from auth_jwt.provisioning.registry import MAX_TIME
 from auth_jwt.provisioning.secrets import NewSecret
 from auth_jwt.provisioning.wiring import provisioning_of
 from auth_jwt.runtime.settings import Settings
-from events.provisioning_events import Case, asking
-from events.stage import HERE, REGION, REVOCATIONS, Answer, read_json
 from tests.doubtful_keys import DOUBTFUL, PRIME_MODULUS, public_key_pem
 from tests.integration.admin_client import PROFILES, Operator, cursor_of
 from tests.integration.conftest import SetStage
+from tools.events.provisioning_events import Case, asking
+from tools.events.stage import REGION, REVOCATIONS, SAMPLES, Answer, read_json
 
 GIVEN = "sEcReT-0123456789-0123456789-0123456789"
 YEAR = 365 * 86400
@@ -108,7 +108,7 @@ def test_every_profile_is_on_one_page(operator: Operator, limit: int) -> None:
         if cursor is None:
             break
 
-    rows = read_json(HERE / "rows.json")["jwt_profiles"]
+    rows = read_json(SAMPLES / "rows.json")["jwt_profiles"]
     assert sorted(tags) == sorted(row["PutRequest"]["Item"]["tag"]["S"] for row in rows)
 
 

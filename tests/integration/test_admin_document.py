@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from events.stage import REVOCATIONS, stage
-from serve import admin_document
 from tests.integration.admin_client import PROFILES, Operator, document, errors_of, found
+from tools.events.stage import REVOCATIONS, stage
+from tools.serve import admin_document
 
 PATHS: dict[str, Any] = document()["paths"]
 OPERATIONS = {operation["operationId"]: operation for item in PATHS.values() for operation in item.values()}
@@ -27,7 +27,7 @@ def _operator() -> Iterator[Operator]:
 
 
 def test_it_is_what_the_routes_say() -> None:
-    """Written anew by `python -m serve.admin_document`."""
+    """Written anew by `python -m tools.serve.admin_document`."""
     assert admin_document.main(["--check"]) == 0
 
 
@@ -36,7 +36,7 @@ def test_a_file_that_differs_is_noticed_and_written_anew(tmp_path: Path, capsys:
     file.write_text("{}")
 
     assert admin_document.main(["--check", "--file", str(file)]) == 1
-    assert "python -m serve.admin_document" in capsys.readouterr().err
+    assert "python -m tools.serve.admin_document" in capsys.readouterr().err
     assert admin_document.main(["--file", str(file)]) == 0
     assert admin_document.main(["--check", "--file", str(file)]) == 0
 

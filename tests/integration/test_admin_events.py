@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from events.demo import Act, acts
-from events.outcomes import differences
-from events.stage import Stage, stage
 from tests.integration.admin_client import misfits, operation_of
+from tools.events.demo import Act, acts
+from tools.events.outcomes import differences
+from tools.events.stage import Stage, stage
 
 ACTS = [act for act in acts() if act.function == "provisioning"]
 

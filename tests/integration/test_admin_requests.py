@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from auth_jwt.provisioning.registry import MAX_TIME
-from events.provisioning_events import Case, asking
-from events.stage import Answer, stage
 from tests.integration.admin_client import PROFILES, Operator, cursor_of, document
+from tools.events.provisioning_events import Case, asking
+from tools.events.stage import Answer, stage
 
 GIVEN = "sEcReT-0123456789-0123456789-0123456789"
 ALICE = f"{PROFILES}/alice-web"

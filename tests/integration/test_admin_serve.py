@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from events.provisioning_events import Case, asking
-from events.stage import LambdaContext, Stage, template
-from serve.__main__ import options_of
-from serve.gateway import LOCAL_OPERATOR, MAX_BODY_BYTES, HttpRequest, RestApi
-from serve.worker import Application, Deployed
 from tests.integration.conftest import SetStage
+from tools.events.provisioning_events import Case, asking
+from tools.events.stage import LambdaContext, Stage, template
+from tools.serve.__main__ import options_of
+from tools.serve.gateway import LOCAL_OPERATOR, MAX_BODY_BYTES, HttpRequest, RestApi
+from tools.serve.worker import Application, Deployed
 
 RESOURCES = template()["Resources"]
 MAIN, ADMIN = (RESOURCES[name]["Properties"]["DefinitionBody"] for name in ("Api", "AdminRestApi"))

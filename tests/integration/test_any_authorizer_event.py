@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.stage import HERE, Answer, Stage, read_json, stage
 from tests.integration.test_any_input import JSON, bounded
+from tools.events.stage import SAMPLES, Answer, Stage, read_json, stage
 
 EVENTS = {
-    name: read_json(HERE / "gateway_authorizer" / f"{name}.json")
+    name: read_json(SAMPLES / "gateway_authorizer" / f"{name}.json")
     for name in (
         "rest-token-allowed",
         "rest-request-allowed-by-header",

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from events.stage import HERE, Stage, read_json, stage
 from tests.sampling import examples
+from tools.events.stage import SAMPLES, Stage, read_json, stage
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -18,7 +18,7 @@ JSON = st.recursive(
 )
 EVENTS = {
     path.stem: read_json(path)
-    for path in sorted((HERE / "authorize").glob("*.json"))
+    for path in sorted((SAMPLES / "authorize").glob("*.json"))
     if path.stem in {"rest-authorized-by-json-body", "http-authorized-by-form-body", "alb-multi-authorized-by-header"}
 }
 PARTS = ["body", "headers", "multiValueHeaders", "isBase64Encoded", "requestContext", "path", "rawPath", "resource",

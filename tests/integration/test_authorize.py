@@ -13,17 +13,17 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from events.samples import token
-from events.stage import HERE, Stage, read_json
+from tools.events.samples import token
+from tools.events.stage import SAMPLES, Stage, read_json
 
 SetStage = Callable[..., Stage]
 
-BY_HEADER = read_json(HERE / "authorize" / "rest-authorized-by-header.json")
-WRONG_SECRET = read_json(HERE / "authorize" / "rest-denied-wrong-secret.json")
-UNKNOWN_TAG = read_json(HERE / "authorize" / "rest-denied-unknown-tag.json")
-HEALTH = read_json(HERE / "authorize" / "rest-health.json")
+BY_HEADER = read_json(SAMPLES / "authorize" / "rest-authorized-by-header.json")
+WRONG_SECRET = read_json(SAMPLES / "authorize" / "rest-denied-wrong-secret.json")
+UNKNOWN_TAG = read_json(SAMPLES / "authorize" / "rest-denied-unknown-tag.json")
+HEALTH = read_json(SAMPLES / "authorize" / "rest-health.json")
 FORGED_BY_ZEROS = f"eyJhbGciOiJFZERTQSJ9.eyJuIjoyfQ.AQ{'A' * 84}"
-DIRECT = read_json(HERE / "authorize" / "direct-authorized.json")
+DIRECT = read_json(SAMPLES / "authorize" / "direct-authorized.json")
 
 
 def with_id(jti: str) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class TestRows:
         stage = set_stage()
         calls.clear()
 
-        answer = stage.ask(read_json(HERE / "authorize" / "rest-script-authorize-validated.json"))
+        answer = stage.ask(read_json(SAMPLES / "authorize" / "rest-script-authorize-validated.json"))
 
         assert answer.member("code") == 1
         assert calls == []
@@ -92,7 +92,7 @@ class TestRows:
         zeros = Ed25519PublicKey.from_public_bytes(bytes(32))
         jwk = json.dumps({"kty": "OKP", "crv": "Ed25519", "x": "A" * 43})
         pem = zeros.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-        event = read_json(HERE / "authorize" / "rest-script-authorize-validated.json")
+        event = read_json(SAMPLES / "authorize" / "rest-script-authorize-validated.json")
         key = {"JWK": jwk, "JWKS": f'{{"keys": [{jwk}]}}', "PEM": pem}[form]
         event["body"] = json.dumps({"jwt_token": FORGED_BY_ZEROS, "key": key})
 
@@ -202,7 +202,7 @@ class TestRevocations:
     def test_the_authorizer_of_other_apis_refuses_it_too(self, set_stage: SetStage) -> None:
         stage = set_stage("gateway_authorizer", REVOCATIONS_TABLE="jwt_revocations")
         revoke(stage, "stolen")
-        event = read_json(HERE / "gateway_authorizer" / "rest-token-allowed.json")
+        event = read_json(SAMPLES / "gateway_authorizer" / "rest-token-allowed.json")
 
         stolen, other = (
             stage.ask({**event, "authorizationToken": token("alice-web", jti=jti).text}) for jti in ("stolen", "other")

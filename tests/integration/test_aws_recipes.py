@@ -25,7 +25,6 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from events.stage import REGION
 from frontends.aws.python import authorize as client
 from frontends.aws.python.authorize import (
     Authorized,
@@ -64,6 +63,7 @@ from tests.e2e.recipes.service import (
 )
 from tests.e2e.recipes.signatures import Flaw, Signed, signer_of
 from tests.template.stack import PSEUDO_PARAMETERS, only, sources, stack_of
+from tools.events.stage import REGION
 
 WAYS = ("invocation", "function_url", "api")
 BY_HTTP = ("function_url", "api")

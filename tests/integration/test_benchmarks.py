@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from events.stage import ROOT
 from tests.benchmarks.figures import ALGORITHMS, DECODE, OBVIOUS, OURS
+from tools.events.stage import ROOT
 
 PAGE = ROOT / "docs" / "benchmarks"
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from events.stage import HERE, Handler, LambdaContext, read_json
 from tests.benchmarks.tables import NUMBERS_OF_SECRETS, tables, token_with
 from tests.benchmarks.warm import DENIALS, EVENTS, asking, obvious_handler, rest_event
+from tools.events.stage import SAMPLES, Handler, LambdaContext, read_json
 
-OUTCOMES = read_json(HERE / "outcomes.json")["events"]
+OUTCOMES = read_json(SAMPLES / "outcomes.json")["events"]
 SERVED = (
     *EVENTS.values(),
     *(name for name, _ in DENIALS.values()),

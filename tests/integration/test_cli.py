@@ -18,10 +18,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from auth_jwt_cli.main import app
-from events.stage import environment
 from tests.command_line import COMMAND, environment_of, sample_tables
 from tests.contract.servers import a_server, an_answer, answering, read_question
 from tests.factories import HMAC_KEY
+from tools.events.stage import environment
 
 TAG = "terminal-user"
 WAIT_SECONDS = 60

@@ -14,9 +14,9 @@ from botocore.client import BaseClient
 
 from auth_jwt.runtime.settings import Settings
 from auth_jwt_cli.checks import Severity, bad_settings, clock_findings, function_findings
-from events.stage import REGION, REVOCATIONS
 from tests.command_line import TAG, CommandLine, a_command_line
 from tests.contract.servers import a_dynamodb, an_error
+from tools.events.stage import REGION, REVOCATIONS
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 
 from auth_jwt_cli.main import app
 from auth_jwt_cli.output import EXIT_CODES
-from events.stage import environment
 from tests.command_line import environment_of, sample_tables
 from tests.sampling import WHOLE
+from tools.events.stage import environment
 
 PAGE = Path(__file__).parents[2] / "docs" / "command-line.md"
 TEXT = PAGE.read_text("utf-8")

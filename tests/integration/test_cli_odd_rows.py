@@ -9,9 +9,9 @@ import boto3
 import pytest
 from boto3.dynamodb.types import TypeSerializer
 
-from events.stage import REGION
 from tests.command_line import TAG, CommandLine, a_command_line
 from tests.factories import HMAC_KEY
+from tools.events.stage import REGION
 
 FOREVER = 4102444800
 _TYPED = TypeSerializer()

@@ -11,10 +11,10 @@ import pytest
 from auth_jwt.errors import Throttled
 from auth_jwt.provisioning.tables import DynamoDbTables
 from auth_jwt_cli.migration.target import Patience
-from events.stage import REGION
 from tests.command_line import TAG, CommandLine, a_command_line
 from tests.doubtful_keys import DOUBTFUL, PRIME_MODULUS, public_key_pem
 from tests.factories import HMAC_KEY, openssh_line, public_der, public_pem
+from tools.events.stage import REGION
 
 HMAC = "HS256,HS384,HS512"
 RSA = "RS256,RS384,RS512,PS256,PS384,PS512"

@@ -9,9 +9,9 @@ from typing import Any
 
 import boto3
 
-from events.stage import REGION
 from tests.command_line import COMMAND, environment_of, sample_tables
 from tests.factories import HMAC_KEY
+from tools.events.stage import REGION
 
 
 def client_of(endpoint: str) -> Any:

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from events.demo import acts
-from events.outcomes import differences
-from events.stage import HERE, ROOT, Stage, read_json, stage
-from events.stage import OUTCOMES as FILES
+from tools.events.demo import acts
+from tools.events.outcomes import differences
+from tools.events.stage import OUTCOMES as FILES
+from tools.events.stage import ROOT, SAMPLES, Stage, read_json, stage
 
-OUTCOMES = read_json(HERE / "outcomes.json")
+OUTCOMES = read_json(SAMPLES / "outcomes.json")
 WITHOUT_EVENTS = {"rotate_secrets"}
 """Each of its events is a moment in the life of a secret, so they are made in `test_rotation.py`."""
 
@@ -24,20 +24,20 @@ def _handler_on_stage() -> Iterator[Stage]:
 
 @pytest.mark.parametrize("name", OUTCOMES["events"])
 def test_an_event_is_answered_as_its_outcome_says(handler_on_stage: Stage, name: str) -> None:
-    event = read_json(HERE / "authorize" / f"{name}.json")
+    event = read_json(SAMPLES / "authorize" / f"{name}.json")
 
     assert differences(event, OUTCOMES["events"][name], handler_on_stage.ask(event)) == []
 
 
 @pytest.mark.parametrize("function", FILES)
 def test_every_event_has_an_outcome_and_every_outcome_an_event(function: str) -> None:
-    outcomes = read_json(HERE / FILES[function])["events"]
+    outcomes = read_json(SAMPLES / FILES[function])["events"]
 
-    assert {path.stem for path in (HERE / function).glob("*.json")} == outcomes.keys()
+    assert {path.stem for path in (SAMPLES / function).glob("*.json")} == outcomes.keys()
 
 
 def test_every_function_has_sample_events_and_the_demo_shows_them_all() -> None:
-    with_events = {path.parent.name for path in HERE.glob("*/*.json")}
+    with_events = {path.parent.name for path in SAMPLES.glob("*/*.json")}
 
     assert with_events == {path.parent.name for path in (ROOT / "functions").glob("*/app.py")} - WITHOUT_EVENTS
     assert with_events == {act.function for act in acts()}
@@ -47,12 +47,12 @@ def test_every_function_has_sample_events_and_the_demo_shows_them_all() -> None:
     "arguments",
     [
         pytest.param(
-            ["-m", "events.demo"],
+            ["-m", "tools.events.demo"],
             marks=pytest.mark.whole_only("each of its events is a case of this suite"),
             id="the demo shows all as expected",
         ),
-        pytest.param(["-m", "events.demo", "--json", "--only", "websocket"], id="the demo speaks JSON"),
-        pytest.param(["-m", "events.generate", "--check"], id="the files are what their generator writes"),
+        pytest.param(["-m", "tools.events.demo", "--json", "--only", "websocket"], id="the demo speaks JSON"),
+        pytest.param(["-m", "tools.events.generate", "--check"], id="the files are what their generator writes"),
     ],
 )
 def test_what_the_documentation_runs(arguments: list[str]) -> None:

@@ -9,18 +9,18 @@ from typing import Any
 import pytest
 
 from auth_jwt.errors import Reason
-from events.outcomes import differences
-from events.stage import HERE, Stage, read_json
-from events.stage import OUTCOMES as FILES
 from tests.integration.test_secrecy import ATTEMPTS, Attempt, assert_nothing_leaks, everything_shown, on_stage
+from tools.events.outcomes import differences
+from tools.events.stage import OUTCOMES as FILES
+from tools.events.stage import SAMPLES, Stage, read_json
 
 SetStage = Callable[..., Stage]
 
 EVENTS = {
-    name: read_json(HERE / "gateway_authorizer" / f"{name}.json")
+    name: read_json(SAMPLES / "gateway_authorizer" / f"{name}.json")
     for name in ("rest-token-allowed", "rest-request-allowed-by-header", "http-simple-allowed")
 }
-OUTCOMES = read_json(HERE / FILES["gateway_authorizer"])["events"]
+OUTCOMES = read_json(SAMPLES / FILES["gateway_authorizer"])["events"]
 TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")
 
 
@@ -33,7 +33,7 @@ def with_token(event: dict[str, Any], token: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", OUTCOMES)
 def test_an_event_is_answered_as_its_outcome_says(set_stage: SetStage, name: str) -> None:
-    event, expected = read_json(HERE / "gateway_authorizer" / f"{name}.json"), OUTCOMES[name]
+    event, expected = read_json(SAMPLES / "gateway_authorizer" / f"{name}.json"), OUTCOMES[name]
 
     answer = set_stage("gateway_authorizer", **expected["settings"]).ask(event)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from events.stage import HERE, OUTCOMES, read_json, stage
+from tools.events.stage import OUTCOMES, SAMPLES, read_json, stage
 
 
 @pytest.mark.parametrize(
@@ -20,10 +20,10 @@ from events.stage import HERE, OUTCOMES, read_json, stage
 )
 def test_the_log_bears_the_ids_that_the_gateway_gave(function: str, name: str) -> None:
     """Callers may choose the first one, but not the extended one, which not every gateway gives."""
-    event = read_json(HERE / function / f"{name}.json")
+    event = read_json(SAMPLES / function / f"{name}.json")
     about = event.get("requestContext", {})
 
-    with stage(read_json(HERE / OUTCOMES[function])["settings"], function) as ready:
+    with stage(read_json(SAMPLES / OUTCOMES[function])["settings"], function) as ready:
         record = ready.ask(event).record
 
     assert record["outcome"]

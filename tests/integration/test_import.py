@@ -30,7 +30,6 @@ from auth_jwt_cli.migration.layout import SourceLayout
 from auth_jwt_cli.migration.sources.databases import DatabaseSource
 from auth_jwt_cli.migration.target import Patience, Target, patient_client
 from auth_jwt_cli.migration.translation import Translation
-from events.stage import REGION, ROOT, create_tables, lambda_environment, template
 from tests.doubtful_keys import DOUBTFUL, PRIME_MODULUS, public_key_pem
 from tests.factories import HMAC_KEY, NOW, a_jwk, a_jwks, public_pem
 from tests.migration_sources import (
@@ -46,6 +45,7 @@ from tests.migration_sources import (
 )
 from tests.moto_server import a_moto_server
 from tests.moto_transactions import make_transactions_quick
+from tools.events.stage import REGION, ROOT, create_tables, lambda_environment, template
 
 ITEM_PROFILE = {"id": {"N": "1"}, "tag": {"S": "t1"}, "sip_username": {"S": "alice"}}
 ITEM_SECRET = {

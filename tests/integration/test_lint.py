@@ -13,7 +13,6 @@ from typer.testing import CliRunner, Result
 
 from auth_jwt_cli.main import app
 from auth_jwt_cli.migration.findings import RULES
-from events.stage import REGION, create_tables, environment, lambda_environment, template
 from tests.factories import HMAC_KEY, public_pem
 from tests.migration_sources import (
     SECRET_COLUMNS,
@@ -25,6 +24,7 @@ from tests.migration_sources import (
     write_dump,
     write_sqlite,
 )
+from tools.events.stage import REGION, create_tables, environment, lambda_environment, template
 
 GOOD = HMAC_KEY
 PROFILES = [

@@ -17,7 +17,6 @@ from boto3.dynamodb.types import TypeSerializer
 
 from auth_jwt_cli.migration.findings import RULES
 from auth_jwt_cli.migration.live_rules import LIVE_RULES
-from events.stage import REGION
 from tests.command_line import CommandLine, a_command_line
 from tests.doubtful_keys import DOUBTFUL, PRIME_MODULUS, public_key_pem
 from tests.factories import (
@@ -27,6 +26,7 @@ from tests.factories import (
     private_pem,
     public_pem,
 )
+from tools.events.stage import REGION
 
 DAY = 86400
 TODAY = int(time.time())

@@ -23,9 +23,9 @@ from moto import mock_aws
 from typer.testing import CliRunner
 
 from auth_jwt_cli.main import app
-from events.stage import REGION, create_tables, environment, lambda_environment, template
 from tests.moto_transactions import make_transactions_quick
 from tests.sampling import some
+from tools.events.stage import REGION, create_tables, environment, lambda_environment, template
 
 MARK = "Zk9Qx7Vw3Jf5Tb8Nc2Lm6Rd4"
 """What every marked secret begins with: no five characters of it are anywhere else."""

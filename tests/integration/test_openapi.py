@@ -14,10 +14,10 @@ from openapi_schema_validator import OAS30Validator
 from openapi_spec_validator import OpenAPIV30SpecValidator
 
 from auth_jwt.models import MAX_CALL_ID_CHARACTERS
-from events.stage import HERE, Answer, read_json, stage, template
-from serve.gateway import HttpRequest, RestApi
 from tests.integration.conftest import SetStage
 from tests.template.stack import sources, stack_of
+from tools.events.stage import SAMPLES, Answer, read_json, stage, template
+from tools.serve.gateway import HttpRequest, RestApi
 
 ROOT = Path(__file__).parents[2]
 ANY = "x-amazon-apigateway-any-method"
@@ -160,7 +160,7 @@ def request_examples() -> Iterator[tuple[str, str, str, str, Any]]:
 
 
 REQUEST_EXAMPLES = {" ".join(example[:4]): example for example in request_examples()}
-REST_EVENTS = sorted((HERE / "authorize").glob("rest-*.json"))
+REST_EVENTS = sorted((SAMPLES / "authorize").glob("rest-*.json"))
 
 
 def event_of(path: str, method: str, _name: str, media_type: str, value: dict[str, str]) -> dict[str, Any]:
@@ -174,7 +174,7 @@ def event_of(path: str, method: str, _name: str, media_type: str, value: dict[st
 @pytest.fixture(name="answers", scope="module")
 def _answers() -> dict[str, Answer]:
     """What the function says to every example and to every sample event."""
-    with stage(read_json(HERE / "outcomes.json")["settings"]) as set_up:
+    with stage(read_json(SAMPLES / "outcomes.json")["settings"]) as set_up:
         to_examples = {where: set_up.ask(event_of(*example)) for where, example in REQUEST_EXAMPLES.items()}
         return to_examples | {file.stem: set_up.ask(read_json(file)) for file in REST_EVENTS}
 
@@ -204,14 +204,14 @@ def test_every_sample_event_is_answered_as_described(answers: dict[str, Answer],
 
 
 def test_the_sample_events_get_every_answer_there_is_but_faults() -> None:
-    outcomes = read_json(HERE / "outcomes.json")["events"]
+    outcomes = read_json(SAMPLES / "outcomes.json")["events"]
 
     assert {outcomes[file.stem]["status"] for file in REST_EVENTS} == {200, 400, 401, 403, 404, 405}
 
 
 @pytest.mark.parametrize("event", ["rest-authorized-by-header", "rest-jambonz-ok-register"])
 def test_an_outage_is_answered_as_described(set_stage: SetStage, outage: Callable[[], None], event: str) -> None:
-    given = read_json(HERE / "authorize" / f"{event}.json")
+    given = read_json(SAMPLES / "authorize" / f"{event}.json")
     without_tables = set_stage()
     outage()
 
@@ -226,7 +226,7 @@ def test_an_outage_is_answered_as_described(set_stage: SetStage, outage: Callabl
     ["rest-authorized-by-header", "rest-script-authorize-validated", "rest-jambonz-ok-register", "rest-health"],
 )
 def test_a_fault_is_answered_as_described(set_stage: SetStage, event: str) -> None:
-    given = read_json(HERE / "authorize" / f"{event}.json")
+    given = read_json(SAMPLES / "authorize" / f"{event}.json")
 
     answer = set_stage(CACHE_TTL_SECONDS="never").ask(given)
 
@@ -246,7 +246,7 @@ def test_settings_reach_the_challenge_as_described(set_stage: SetStage) -> None:
     stage = set_stage(CHALLENGE_REALM='a "b"', AUTHZ_SERVER="https://login.example.com/")
 
     answers = [
-        stage.ask(read_json(HERE / "authorize" / f"rest-{name}.json")) for name in ("no-token", "denied-expired")
+        stage.ask(read_json(SAMPLES / "authorize" / f"rest-{name}.json")) for name in ("no-token", "denied-expired")
     ]
 
     assert [misfits(answer, response_of("/authorize", "post", 401)) for answer in answers] == [[], []]

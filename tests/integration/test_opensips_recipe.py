@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from auth_jwt.runtime.settings import DEFAULTS
-from events.samples import ALICE, ALICE_EXPIRED, DOMAIN, Token
-from events.stage import Answer, template
-from serve.gateway import HttpRequest, RestApi
 from tests.integration.conftest import SetStage
 from tests.integration.opensips_script import FOLDER, README, STRING, calls, code, documented, routes, variables, words
 from tests.page_commands import blocks_of, run
+from tools.events.samples import ALICE, ALICE_EXPIRED, DOMAIN, Token
+from tools.events.stage import Answer, template
+from tools.serve.gateway import HttpRequest, RestApi
 
 YOURS = {"jwt_authorized"}
 """Routes that README.md has the reader write."""

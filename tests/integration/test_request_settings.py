@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import pytest
 
-from events.authorize_events import FORMS
-from events.http_request import FORM_TYPE, JSON_TYPE
-from events.samples import ALICE
-from events.stage import Stage
 from tests.integration.bodies import event_of, padded
 from tests.integration.conftest import SetStage
+from tools.events.authorize_events import FORMS
+from tools.events.http_request import FORM_TYPE, JSON_TYPE
+from tools.events.samples import ALICE
+from tools.events.stage import Stage
 
 CASES: Final[dict[str, Any]] = json.loads((Path(__file__).parent / "data" / "requests.json").read_text("utf-8"))
 BY_NAME: Final[dict[str, dict[str, Any]]] = {case["name"]: case for case in CASES["requests"]}

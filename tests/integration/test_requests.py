@@ -8,11 +8,11 @@ from typing import Any, Final
 
 import pytest
 
-from events.authorize_events import FORMS, http, http_payload_1, rest
-from events.http_request import FORM_TYPE, JSON_TYPE, Request
-from events.samples import ALICE, token
-from events.stage import HERE, Answer, Stage, read_json, stage
 from tests.integration.bodies import event_of, in_json, padded
+from tools.events.authorize_events import FORMS, http, http_payload_1, rest
+from tools.events.http_request import FORM_TYPE, JSON_TYPE, Request
+from tools.events.samples import ALICE, token
+from tools.events.stage import SAMPLES, Answer, Stage, read_json, stage
 
 TOKEN: Final = ALICE.text
 LIMIT: Final = 65536
@@ -21,7 +21,7 @@ LIMIT: Final = 65536
 
 @pytest.fixture(name="ready", scope="module")
 def _ready() -> Iterator[Stage]:
-    with stage(read_json(HERE / "outcomes.json")["settings"]) as ready:
+    with stage(read_json(SAMPLES / "outcomes.json")["settings"]) as ready:
         yield ready
 
 

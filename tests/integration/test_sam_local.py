@@ -11,12 +11,12 @@ from pathlib import Path
 import boto3
 import pytest
 
-from events.stage import HERE, OUTCOMES, RESOURCES, ROOT
-from serve import sam_local
-from serve.sam_local import main
 from tests.moto_server import a_moto_server
+from tools.events.stage import OUTCOMES, RESOURCES, ROOT, SAMPLES
+from tools.serve import sam_local
+from tools.serve.sam_local import main
 
-SAMPLES = "LoadCredentials=$avp(caller_name)=display_name;account_id;video_allowed"
+SAMPLE_PARAMETERS = "LoadCredentials=$avp(caller_name)=display_name;account_id;video_allowed"
 Told = Callable[[], list[list[str]]]
 
 
@@ -67,7 +67,7 @@ def test_dynamodb_stands_beside_the_function_and_goes_with_it(told: Told, moto: 
     assert sam[sam.index("--parameter-overrides") + 1 :] == [
         "Architecture=x86_64",
         f"DbUrl=dynamodb+http://{name}:5000/eu-central-1?insecure=true",
-        SAMPLES,
+        SAMPLE_PARAMETERS,
     ]
     assert (remove, remove_network) == (["docker", "rm", "--force", name], ["docker", "network", "rm", name])
     assert code == 7, "SAM's own"
@@ -101,7 +101,7 @@ def test_tables_of_ones_own_need_no_container(told: Told) -> None:
 
 @pytest.mark.parametrize("folder", OUTCOMES)
 def test_an_event_goes_to_the_function_of_its_folder(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
-    event = min((HERE / folder).glob("*.json"))
+    event = min((SAMPLES / folder).glob("*.json"))
 
     main(["--dry-run", "invoke", str(event)], {"DB_URL": "dynamodb://"})
 

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from events.stage import HERE, read_json, template
-from serve.__main__ import curl_line, options_of
-from serve.gateway import MAX_BODY_BYTES, HttpAnswer, HttpRequest, RestApi
-from serve.processes import CannotStart
-from serve.service import variables_of
+from tools.events.stage import SAMPLES, read_json, template
+from tools.serve.__main__ import curl_line, options_of
+from tools.serve.gateway import MAX_BODY_BYTES, HttpAnswer, HttpRequest, RestApi
+from tools.serve.processes import CannotStart
+from tools.serve.service import variables_of
 
 BODY = template()["Resources"]["Api"]["Properties"]["DefinitionBody"]
 OPEN, KEYED = RestApi(BODY), RestApi(BODY, "the-key")
-REST_EVENTS = sorted((HERE / "authorize").glob("rest-*.json"))
+REST_EVENTS = sorted((SAMPLES / "authorize").glob("rest-*.json"))
 ADDED_BY_THE_GATEWAY = ("X-Forwarded-", "X-Amzn-Trace-Id")
 
 

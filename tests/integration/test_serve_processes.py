@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from serve.processes import Workers, WorkersDie, listening_socket
-from serve.worker import Listener, Orders
+from tools.serve.processes import Workers, WorkersDie, listening_socket
+from tools.serve.worker import Listener, Orders
 
 ROOT = Path(__file__).parents[2]
 LOOKS = 8
@@ -98,7 +98,7 @@ def test_two_lines_of_the_log_are_never_glued(buffering: str, tmp_path: Path) ->
     log = tmp_path / "serve.log"
     program = """
 import sys
-from serve.worker import redirect_output
+from tools.serve.worker import redirect_output
 redirect_output(sys.argv[1])
 for number in range(2000):
     print(sys.argv[2] * (20_000 if number % 100 == 0 else 50))
@@ -162,7 +162,7 @@ def test_a_worker_without_descriptors_waits_at_ease_and_serves_again(tmp_path: P
     with listening_socket("127.0.0.1", 0) as listener:
         orders = Orders(listener.fileno(), str(tmp_path / "log"), {}, None, None, {})
         worker = subprocess.Popen(
-            [sys.executable, "-m", "serve.worker"],
+            [sys.executable, "-m", "tools.serve.worker"],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

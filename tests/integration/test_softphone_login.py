@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from events.stage import ROOT
 from frontends.webrtc import web
 from frontends.webrtc.__main__ import options_of
 from frontends.webrtc.issuing import CannotTell, IssuedToken, Issuer, tag_of
 from frontends.webrtc.portal import FILES, MAX_BODY_BYTES, SESSION_SECONDS, Password, Portal
-from serve.processes import listening_socket
 from tests.fakes import Clock
 from tests.service import a_service
+from tools.events.stage import ROOT
+from tools.serve.processes import listening_socket
 
 WEBRTC = ROOT / "frontends" / "webrtc"
 PASSWORD = "correct horse"

@@ -17,12 +17,22 @@ from typing import Any, Final, TextIO, cast
 
 import pytest
 
-from events.demo import acts
-from events.provisioning_events import Case, asking
-from events.stage import HERE, ROOT, Answer, LambdaContext, Stage, environment, lambda_environment, read_json, template
 from tests.factories import HMAC_KEY, a_private_key, a_token, public_pem
 from tests.integration.admin_client import PROFILES
 from tests.integration.conftest import SetStage
+from tools.events.demo import acts
+from tools.events.provisioning_events import Case, asking
+from tools.events.stage import (
+    ROOT,
+    SAMPLES,
+    Answer,
+    LambdaContext,
+    Stage,
+    environment,
+    lambda_environment,
+    read_json,
+    template,
+)
 
 NOBODY: Final = "dynamodb+http://127.0.0.1:1/eu-central-1"
 EVENTS: Final = {act.name: act for act in acts() if act.function == "authorize"}
@@ -103,7 +113,7 @@ def test_a_fault_stays_that_fault(
 ) -> None:
     event = {
         "authorize": EVENTS["rest-authorized-by-header"].event(),
-        "gateway_authorizer": read_json(HERE / "gateway_authorizer" / "rest-token-allowed.json"),
+        "gateway_authorizer": read_json(SAMPLES / "gateway_authorizer" / "rest-token-allowed.json"),
         "provisioning": Case("a-test", "", asking("GET", PROFILES), 0).event(),
     }[function]
     stage = set_stage(function)
@@ -230,7 +240,7 @@ def posted(path: str, **body: str) -> dict[str, Any]:
         pytest.param("authorize", {"jwt_token": a_token()}, id="direct"),
         pytest.param("authorize", EVENTS["rest-jambonz-ok-register"].event(), id="jambonz"),
         pytest.param(
-            "gateway_authorizer", read_json(HERE / "gateway_authorizer" / "rest-token-allowed.json"), id="authorizer"
+            "gateway_authorizer", read_json(SAMPLES / "gateway_authorizer" / "rest-token-allowed.json"), id="authorizer"
         ),
         pytest.param("provisioning", Case("a-test", "", asking("GET", PROFILES), 0).event(), id="admin API"),
         pytest.param(

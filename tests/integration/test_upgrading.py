@@ -10,11 +10,11 @@ import boto3
 import pytest
 
 from auth_jwt_cli.migration.findings import RULES
-from events.stage import REGION, create_tables, template
 from tests.command_line import environment_of
 from tests.doubtful_keys import DOUBTFUL
 from tests.factories import HMAC_KEY, public_pem
 from tests.moto_server import a_moto_server
+from tools.events.stage import REGION, create_tables, template
 
 PAGE = (Path(__file__).parents[2] / "docs" / "upgrading.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)

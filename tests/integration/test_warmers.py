@@ -7,10 +7,10 @@ import pytest
 
 from auth_jwt.runtime.warmers import is_ping
 from auth_jwt.runtime.wiring import Service
-from events.http_request import SCHEDULED, WARMER
-from events.samples import ALICE, ALICE_EXPIRED
-from events.stage import HERE, read_json
 from tests.integration.conftest import SetStage
+from tools.events.http_request import SCHEDULED, WARMER
+from tools.events.samples import ALICE, ALICE_EXPIRED
+from tools.events.stage import SAMPLES, read_json
 
 WARMERS: Final = {
     "warmer": WARMER,
@@ -83,7 +83,7 @@ MARKS: Final = {"warmer": True, **SCHEDULED}
 
 
 @pytest.mark.parametrize(
-    "path", sorted([*(HERE / "authorize").glob("*.json"), *(HERE / "gateway_authorizer").glob("*.json")])
+    "path", sorted([*(SAMPLES / "authorize").glob("*.json"), *(SAMPLES / "gateway_authorizer").glob("*.json")])
 )
 def test_no_request_is_taken_for_a_ping(path: Path) -> None:
     """Not even one that somebody has marked as a warmer's."""

@@ -11,8 +11,8 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
 from auth_jwt.runtime.settings import AuthorizerSettings, SourceKind
-from events.stage import HERE, read_json
 from tests.template.stack import translated_by_sam
+from tools.events.stage import SAMPLES, read_json
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "api-gateway-authorizer.md").read_text(encoding="utf-8")
@@ -92,7 +92,8 @@ def test_a_snippet_leaves_the_permission_to_this_stack(snippet: str) -> None:
 @SNIPPETS
 def test_the_code_of_a_snippet_reads_the_context_of_its_api(snippet: str) -> None:
     code = only(snippet, "AWS::Lambda::Function")["Code"]["ZipFile"]
-    context = read_json(HERE / "outcomes-gateway-authorizer.json")["events"]["rest-token-allowed"]["answer"]["context"]
+    outcomes = read_json(SAMPLES / "outcomes-gateway-authorizer.json")["events"]
+    context = outcomes["rest-token-allowed"]["answer"]["context"]
     user = {"lambda": context} if snippet == HTTP else context
     names: dict[str, Any] = {}
     exec(code, names)
@@ -201,7 +202,7 @@ def test_a_preflight_of_the_http_api_is_answered_by_the_gateway() -> None:
 )
 def test_the_code_for_the_decoded_token_reads_it(name: str) -> None:
     (code,) = blocks("python")
-    context = read_json(HERE / "outcomes-gateway-authorizer.json")["events"][name]["answer"]["context"]
+    context = read_json(SAMPLES / "outcomes-gateway-authorizer.json")["events"][name]["answer"]["context"]
     names: dict[str, Any] = {}
     exec(code, names)
 

@@ -198,7 +198,10 @@ def test_each_dependency_that_is_no_reference_of_a_property_is_known(translated:
     waiting = {name: one["DependsOn"] for name, one in resources.items() if "DependsOn" in one}
     after = {name: one["Metadata"]["After"] for name, one in resources.items() if "After" in one.get("Metadata", {})}
 
-    assert waiting == {"RotationOfTheSecret": "RotateSecretsPermission"}
+    assert waiting == {
+        "RotationOfTheSecret": "RotateSecretsPermission",
+        "RefreshKeysFunctionEventInvokeConfig": ["RefreshKeysFunctionAliaslive"],  # SAM writes it
+    }
     assert after == {
         "Api": {"Fn::If": ["MakesAccessLogRole", {"Ref": "ApiAccount"}, "none"]},
         "AdminRestApi": {"Fn::If": ["MakesAccessLogRole", {"Ref": "ApiAccount"}, "none"]},

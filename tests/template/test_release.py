@@ -9,7 +9,9 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -17,9 +19,9 @@ import pytest
 from tests.template.stack import TEMPLATE, Deploy, Stack, forget_translations, of_type, properties, sources, stack_of
 
 ROOT = TEMPLATE.parent
+TOOLS = ROOT / "tools"
 FUNCTIONS = {"AuthorizeFunction", "GatewayAuthorizerFunction"}
 LAYER = "layers/auth_jwt"
-BUILT_FOR_X86 = "build/x86_64/artifact/template.yaml"
 LAYER_FILE = Path(LAYER, "auth_jwt", "settings.py")
 
 
@@ -45,19 +47,18 @@ def versions(stack: Stack) -> dict[str, str]:
     }
 
 
-def make(*arguments: str, **variables: str) -> str:
-    """Run make in this checkout, with *variables* and nothing else of AWS or an outer make; return what it prints."""
-    program = shutil.which("make")
-    assert program is not None
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MAKE", "MFLAGS", "ARGS"))}
-    env |= variables
-    command = [program, "--silent", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=env, check=True, timeout=60, text=True, stdout=subprocess.PIPE).stdout
+def run(*command: str | Path, cwd: Path = ROOT, env: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Run *command* with *env* and nothing else of AWS or an outer make; return what it prints."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "MAKE", "MFLAGS", "ARGS"))}
+    done = subprocess.run(
+        command, cwd=cwd, env={**kept, **env}, check=True, timeout=60, text=True, stdout=subprocess.PIPE
+    )
+    return done.stdout
 
 
 def marked(checkout: Path, release: str) -> None:
     """Mark the template of *checkout*, as `make deploy` marks the built one."""
-    make("mark", f"BUILT={checkout / 'template.yaml'}", f"RELEASE={release}")
+    run(TOOLS / "mark", checkout / "template.yaml", release)
 
 
 @pytest.fixture(name="checkout")
@@ -114,7 +115,7 @@ def test_a_changed_setting_makes_new_versions_in_a_release_of_its_own(checkout: 
 
 
 def test_a_changed_setting_alone_makes_no_new_version(deploy: Deploy) -> None:
-    """Hence the mark. When SAM comes to see it, this test tells that `make mark` is no longer needed."""
+    """Hence the mark. When SAM comes to see it, this test tells that `tools/mark` is no longer needed."""
     assert versions(deploy(CacheTtlSeconds="5")) == versions(deploy(CacheTtlSeconds="60"))
 
 
@@ -150,43 +151,83 @@ def test_every_alias_is_called_live(deploy: Deploy) -> None:
     assert {alias["Properties"]["Name"] for alias in aliases.values()} == {"live"}
 
 
-def deploying(*arguments: str, **variables: str) -> list[str]:
-    """Return the commands of `make deploy`, which are not run."""
-    return make("--dry-run", "deploy", *arguments, **variables).replace("\\\n", "").splitlines()
+RECORDER = """#!/bin/sh
+echo "${0##*/} $*, in ${AWS_DEFAULT_REGION:-no region}" >> commands
+if [ "${0##*/} $1" = "sam build" ]; then
+  mkdir -p .aws-sam/build/AuthJwtLayer/python .aws-sam/build/AuthorizeFunction
+  cp template.yaml .aws-sam/build
+fi
+"""
+"""Writes down how it is called. As `sam build`, it leaves the template and folders where SAM does."""
 
 
-def test_make_deploy_builds_then_compiles_then_marks_then_deploys() -> None:
-    """Every deployment is a release, and takes the region of the profile: make's own is for tests."""
-    build, compile_, _, grep, sed, deploy = deploying("ARGS=--no-confirm-changeset")[-6:]
+@pytest.fixture(name="recorded")
+def _recorded(checkout: Path) -> Path:
+    """Return a checkout whose `sam` and whose Python for the built code only write down how they are called."""
+    (checkout / "tools").symlink_to(TOOLS)
+    for program in (".venv-sam/bin/sam", ".venv-e2e/bin/python"):
+        path = checkout / program
+        path.parent.mkdir(parents=True)
+        path.write_text(RECORDER, "utf-8")
+        path.chmod(0o755)
+    return checkout
 
-    assert build.endswith(" .venv-sam/bin/sam build --config-env default")
-    assert "compileall" in compile_
-    assert "(unreleased)" in grep
-    assert re.search(r"/\(release 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ\)/' \.aws-sam/build/template\.yaml ", sed)
-    assert deploy.split()[:4] == ["env", "-u", "AWS_DEFAULT_REGION", ".venv-sam/bin/sam"]
-    assert deploy.split()[4:] == ["deploy", "--config-env", "default", "--no-confirm-changeset"]
+
+def deployed(checkout: Path, *arguments: str) -> list[str]:
+    """Deploy *checkout*; return the commands that were run."""
+    run(TOOLS / "deploy", *arguments, cwd=checkout)
+    return (checkout / "commands").read_text("utf-8").splitlines()
 
 
-def test_make_deploy_builds_and_deploys_by_one_section_of_the_configuration() -> None:
+def test_a_deployment_builds_then_compiles_then_deploys(recorded: Path) -> None:
+    """The byte code is for where the code will lie; `tests/e2e/artifact` looks at what comes of it."""
+    built = ".aws-sam/build"
+    compiled = "python -m compileall -q --invalidation-mode unchecked-hash -d"
+
+    assert deployed(recorded, "default", "--no-confirm-changeset") == [
+        f"sam build --build-dir {built} --config-env default, in no region",
+        f"{compiled} /opt/python {built}/AuthJwtLayer/python, in no region",
+        f"{compiled} /var/task {built}/AuthorizeFunction, in no region",
+        "sam deploy --config-env default --no-confirm-changeset, in no region",
+    ]
+
+
+def test_every_deployment_is_a_release(recorded: Path) -> None:
+    deployed(recorded, "default")
+
+    template = (recorded / ".aws-sam" / "build" / "template.yaml").read_text("utf-8")
+    assert re.search(r"\(release 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ\)", template)
+    assert "(unreleased)" not in template
+
+
+def test_a_deployment_builds_and_deploys_by_one_section_of_the_configuration(recorded: Path) -> None:
     """A build for another architecture than the stack's would not start."""
-    build, *_, deploy = deploying("CONFIG_ENV=test")[-6:]
+    build, *_, deploy = deployed(recorded, "test")
 
-    assert build.endswith(" .venv-sam/bin/sam build --config-env test")
-    assert deploy.split()[4:] == ["deploy", "--config-env", "test"]
+    assert " --config-env test," in build
+    assert " --config-env test," in deploy
 
 
-def test_make_deploy_compiles_what_it_deploys_for_where_that_will_lie() -> None:
-    """By the command that `make build` has, too, and whose results `tests/e2e/artifact` looks at."""
-    deployed, built = (
-        next(line for line in made if "compileall" in line)
-        for made in (deploying(), make("--dry-run", "--always-make", BUILT_FOR_X86).splitlines())
-    )
+def test_what_cannot_be_built_is_not_deployed(recorded: Path) -> None:
+    (recorded / "template.yaml").unlink()
 
-    assert deployed.replace(".aws-sam/build/", str(Path(BUILT_FOR_X86).parent) + "/") == built
+    with pytest.raises(subprocess.CalledProcessError):
+        deployed(recorded, "default")
+    assert "sam deploy" not in (recorded / "commands").read_text("utf-8")
+
+
+def make_deploy(*arguments: str, **variables: str) -> list[str]:
+    """Return the words of the command that `make deploy` would run."""
+    return run("make", "--dry-run", "--silent", "deploy", *arguments, env=variables).splitlines()[-1].split()
+
+
+def test_make_deploy_takes_the_region_of_the_profile() -> None:
+    """Make's own is for tests."""
+    given = make_deploy("CONFIG_ENV=test", "ARGS=--no-confirm-changeset")
+
+    assert given == ["env", "-u", "AWS_DEFAULT_REGION", "tools/deploy", "test", "--no-confirm-changeset"]
 
 
 def test_make_deploy_takes_a_region_that_is_asked_for() -> None:
     """In the environment, as with any tool of AWS's."""
-    *_, deploy = deploying(AWS_DEFAULT_REGION="eu-west-3")
-
-    assert deploy.split()[:2] == [".venv-sam/bin/sam", "deploy"]
+    assert make_deploy(AWS_DEFAULT_REGION="eu-west-3") == ["tools/deploy", "default"]

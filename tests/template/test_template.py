@@ -2,6 +2,7 @@
 
 import json
 import re
+from math import inf
 from typing import Any
 
 import pytest
@@ -555,6 +556,15 @@ def test_a_function_starts_with_the_default_parameters(deploy: Deploy, function:
         pytest.param("REVOCATIONS_TABLE", "", True, id="no table of revoked tokens"),
         pytest.param("REVOCATIONS_TABLE", "jwt_revocations", True, id="one"),
         pytest.param("REVOCATIONS_TABLE", "ab", False, id="one whose name is too short"),
+        pytest.param("ISSUERS", "", True, id="no issuer"),
+        pytest.param("ISSUERS", "https://a.example , https://b.example/x/*", True, id="an issuer, and a beginning"),
+        pytest.param("ISSUERS", "http://a.example", False, id="an issuer without TLS"),
+        pytest.param("ISSUERS", "https://a.example*", False, id="a beginning without a whole host"),
+        pytest.param("ISSUERS", "https://a.example/*/b", False, id="a star in the middle"),
+        pytest.param("ISSUERS", "https://me:you@a.example", False, id="an issuer with a password"),
+        pytest.param("KEYS_LIFETIME_SECONDS", "3600", True, id="keys for an hour"),
+        pytest.param("KEYS_LIFETIME_SECONDS", "3599", False, id="keys for less"),
+        pytest.param("KEYS_LIFETIME_SECONDS", "604801", False, id="keys for more than a week"),
         pytest.param("TAG_COLUMN", "", False, id="a column without a name"),
         pytest.param("ALG_COLUMN", "x" * 255, True, id="a long column"),
         pytest.param("ALG_COLUMN", "x" * 256, False, id="a column that is too long"),
@@ -612,7 +622,10 @@ def test_a_parameter_refuses_what_the_function_would(
 
 
 def fits(parameter: dict[str, Any], value: str) -> bool:
-    """Return whether CloudFormation takes the value of a text parameter."""
+    """Return whether CloudFormation takes the value of a parameter, which is a text or a number."""
+    bounds = {name: float(parameter[name]) for name in ("MinValue", "MaxValue") if name in parameter}
+    if bounds and not bounds.get("MinValue", -inf) <= float(value) <= bounds.get("MaxValue", inf):
+        return False
     return (
         value in map(str, parameter.get("AllowedValues", [value]))
         and int(parameter.get("MinLength", 0)) <= len(value) <= int(parameter.get("MaxLength", 4096))

@@ -206,7 +206,7 @@ def test_no_function_talks_to_aws_by_itself(name: str) -> None:
 
 def test_only_one_module_reads_the_sdks_errors() -> None:
     """So the same fault reads the same in every function and every command. The recipes in frontends/ stand alone."""
-    shipped = [path for room in ("layers", "functions", "cli", "serve") for path in (ROOT / room).rglob("*.py")]
+    shipped = [path for room in ("layers", "functions", "cli", "tools/serve") for path in (ROOT / room).rglob("*.py")]
     readers = {path for path in shipped if is_imported("botocore.exceptions", path)}
 
     assert readers == {path_of("aws.failures")}
@@ -222,6 +222,24 @@ def test_what_logins_load_does_not_load_the_sdk(module: str) -> None:
 
     assert "auth_jwt.aws.failures" in run.stdout.split()
     assert not {"boto3", "botocore"} & set(run.stdout.split())
+
+
+@pytest.mark.parametrize(("issuers", "loads_them"), [("", False), ("https://login.example.com/", True)])
+def test_only_a_service_with_issuers_loads_what_judges_their_tokens(issuers: str, loads_them: bool) -> None:
+    program = f"""
+import sys
+from auth_jwt.runtime.observability import Journal
+from auth_jwt.runtime.wiring import service_of
+
+service_of({{"AWS_REGION": "eu-west-1", "ISSUERS": {issuers!r}}}, Journal("authorize", {{}}))
+print(*sys.modules)
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=PACKAGE.parent, capture_output=True, text=True, check=True
+    )
+
+    assert any(name.startswith("auth_jwt.issuers") for name in run.stdout.split()) is loads_them
+    assert "auth_jwt.aws.dynamodb" in run.stdout.split()
 
 
 NOT_FROZEN = {

@@ -112,7 +112,7 @@ class Deferred(AuthJwtError):
     """Why the token is denied if it is denied after that."""
 
     def __init__(self, retry_after: int) -> None:
-        super().__init__(retry_after)
+        super().__init__(f"the key that signed this token may not have been fetched yet; ask again in {retry_after} s")
         self.retry_after = retry_after
 
 

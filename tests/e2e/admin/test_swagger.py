@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from events.stage import ROOT
 from tests.e2e.browser import Page, browsing, chromium
 from tests.e2e.serve.serving import Serving, serving
+from tools.events.stage import ROOT
 
 PICTURE = ROOT / "build" / "admin-swagger.png"
 DOCUMENT: dict[str, Any] = json.loads((ROOT / "openapi-admin.json").read_text("utf-8"))

@@ -10,7 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Final
 
-from events.stage import RESOURCES, ROOT
+from tools.events.stage import RESOURCES, ROOT
 
 ARCHITECTURES: Final = ("x86_64", "arm64")
 """Those that parameter Architecture of the template allows."""

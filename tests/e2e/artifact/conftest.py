@@ -9,10 +9,10 @@ import pytest
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
-from events.stage import HERE, REGION, create_tables, environment, read_json, template
 from tests.e2e.artifact.built import ARCHITECTURES, NATIVE, Artifact
 from tests.e2e.artifact.deployed import ACCOUNT, deployed
 from tests.e2e.artifact.emulator import LOOPBACK, Emulator, emulated
+from tools.events.stage import REGION, SAMPLES, create_tables, environment, read_json, template
 
 Settings = Mapping[str, str]
 Start = Callable[[Artifact, str, Settings], AbstractContextManager[Emulator]]
@@ -59,7 +59,7 @@ def _db_url() -> Iterator[str]:
                 config=Config(proxies={}, connect_timeout=5, read_timeout=10),
             )
             create_tables(client, template())
-            client.batch_write_item(RequestItems=read_json(HERE / "rows.json"))
+            client.batch_write_item(RequestItems=read_json(SAMPLES / "rows.json"))
         yield f"dynamodb+http://{LOOPBACK}:{port}/{REGION}"
     finally:
         server.stop()

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from events.stage import REGION, RESOURCES, environment
 from tests.e2e.artifact.built import Artifact
 from tests.template.stack import properties, sources, stack_of
+from tools.events.stage import REGION, RESOURCES, environment
 
 ACCOUNT = {
     "AWS_REGION": REGION,

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from events.stage import ROOT, Answer
 from tests.e2e.artifact.deployed import Deployed
+from tools.events.stage import ROOT, Answer
 
 LOOPBACK: Final = "127.0.0.1"
 PATH: Final = "/2015-03-31/functions/function/invocations"

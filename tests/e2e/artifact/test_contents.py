@@ -11,11 +11,11 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from events.stage import RESOURCES, ROOT
 from tests.e2e.artifact import byte_code
 from tests.e2e.artifact.built import Artifact, distributions_of, files_of, unzipped_bytes, zipped_bytes
 from tests.e2e.artifact.conftest import Tell
 from tests.e2e.artifact.emulator import PYTHON
+from tools.events.stage import RESOURCES, ROOT
 
 MB = 1_000_000
 LAMBDA_LIMIT = 250 * MB

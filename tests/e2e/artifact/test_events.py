@@ -2,15 +2,15 @@
 
 import pytest
 
-from events.demo import Act, acts
-from events.outcomes import differences
-from events.stage import HERE
 from tests.e2e.artifact.conftest import Running
+from tools.events.demo import Act, acts
+from tools.events.outcomes import differences
+from tools.events.stage import SAMPLES
 
 
 @pytest.mark.parametrize("act", acts(), ids=lambda act: f"{act.function}-{act.name}")
 def test_an_event_is_answered_as_its_outcome_says(running: Running, act: Act) -> None:
-    event = (HERE / act.function / f"{act.name}.json").read_bytes()
+    event = (SAMPLES / act.function / f"{act.name}.json").read_bytes()
 
     answer = running(act.function, act.settings).ask(event)
 

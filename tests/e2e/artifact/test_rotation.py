@@ -9,7 +9,6 @@ import boto3
 import pytest
 from moto.core.config import default_user_config
 
-from events.stage import environment
 from tests.e2e.artifact.built import Artifact
 from tests.e2e.artifact.conftest import Run
 from tests.e2e.artifact.deployed import ACCOUNT, deployed
@@ -17,6 +16,7 @@ from tests.e2e.artifact.emulator import emulated
 from tests.factories import HMAC_KEY, a_token
 from tests.integration.managed_secrets import a_begun_rotation, a_function, a_secret, manager, members_of, rows_of
 from tests.rotations import STEPS, row_of
+from tools.events.stage import environment
 
 TAG = "alice-web"
 

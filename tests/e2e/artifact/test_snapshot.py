@@ -18,15 +18,15 @@ import boto3
 import jwt
 import pytest
 
-from events.demo import Act, acts
-from events.outcomes import differences
-from events.stage import HERE, OUTCOMES, Answer, environment, read_json
 from tests.e2e.artifact import a_day_later, copies
 from tests.e2e.artifact.built import Artifact
 from tests.e2e.artifact.conftest import Run, Tell
 from tests.e2e.artifact.deployed import ACCOUNT, Deployed, deployed
 from tests.e2e.artifact.emulator import LOOPBACK, PYTHON
 from tests.e2e.artifact.snapstart import CREDENTIALS_TOKEN, SECONDS_TO_WAIT, Snapshot, Surroundings, server, snapshot
+from tools.events.demo import Act, acts
+from tools.events.outcomes import differences
+from tools.events.stage import OUTCOMES, SAMPLES, Answer, environment, read_json
 
 CLIENTS = ("express", "boto3")
 FIRST_EVENTS = {"authorize": "rest-authorized-by-header", "gateway_authorizer": "rest-token-allowed"}
@@ -46,7 +46,7 @@ def _take(native: Artifact, db_url: str, tmp_path: Path) -> Take:
 
 def settings_of(function: str, **others: str) -> dict[str, str]:
     """The settings that a function's events expect, and *others*."""
-    return {**read_json(HERE / OUTCOMES[function])["settings"], **others}
+    return {**read_json(SAMPLES / OUTCOMES[function])["settings"], **others}
 
 
 def act_of(function: str, name: str) -> Act:
@@ -57,7 +57,7 @@ def first_answer(taken: Snapshot, act: Act) -> Answer:
     """Restore it, and give it the event, byte for byte."""
     begun = time.perf_counter()
     taken.restore("AFTERTHERESTORE")
-    given = taken.ask((HERE / act.function / f"{act.name}.json").read_bytes())
+    given = taken.ask((SAMPLES / act.function / f"{act.name}.json").read_bytes())
     seconds = time.perf_counter() - begun
     return Answer(given, None, taken.output.read_text("utf-8").splitlines(), seconds)
 
@@ -119,7 +119,7 @@ def test_a_restored_function_answers_sooner_than_a_started_one(
         with take(function, settings_of(function)) as taken:
             restored.append(first_answer(taken, act).seconds * 1000)
         with run(function, settings_of(function)) as emulator:
-            emulator.ask((HERE / function / f"{event}.json").read_bytes())
+            emulator.ask((SAMPLES / function / f"{event}.json").read_bytes())
             started.append(emulator.init_milliseconds + emulator.answer_milliseconds[0])
 
     tell(

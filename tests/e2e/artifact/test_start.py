@@ -5,9 +5,9 @@ from statistics import median
 
 import pytest
 
-from events.stage import HERE, OUTCOMES, read_json
 from tests.e2e.artifact.built import Artifact
 from tests.e2e.artifact.conftest import Start, Tell
+from tools.events.stage import OUTCOMES, SAMPLES, read_json
 
 STARTS = 3
 INIT_LIMIT_SECONDS = 10  # of Lambda: who takes longer is started anew
@@ -24,8 +24,8 @@ def test_a_function_is_ready_long_before_lambda_gives_up(
     start: Start, native: Artifact, tell: Tell, function: str, tmp_path: Path
 ) -> None:
     """And sooner with its byte code than without: what `sam build` writes is the same but for that."""
-    settings = read_json(HERE / OUTCOMES[function])["settings"]
-    event = (HERE / function / f"{FIRST_EVENTS[function]}.json").read_bytes()
+    settings = read_json(SAMPLES / OUTCOMES[function])["settings"]
+    event = (SAMPLES / function / f"{FIRST_EVENTS[function]}.json").read_bytes()
     artifacts = {"with byte code": native, "without": native.without_byte_code(tmp_path)}
     inits: dict[str, list[float]] = {name: [] for name in artifacts}
     firsts: dict[str, list[float]] = {name: [] for name in artifacts}

@@ -15,10 +15,10 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from events.stage import REGION, ROOT, create_tables, lambda_environment, template
 from tests.e2e.migration.servers import DATABASE, USER, Server, mariadb, postgresql
 from tests.factories import HMAC_KEY, public_pem
 from tests.migration_sources import FAR
+from tools.events.stage import REGION, ROOT, create_tables, lambda_environment, template
 
 ODD = "naïve ✓ 𝄞 'quoted' \"twice\" back\\slash \\n tab\tline\nend, semi; colon: %_"
 PICTURE = bytes(range(256))

@@ -17,10 +17,10 @@ from auth_jwt_cli.migration.sources.csv_files import CsvForm, CsvSource
 from auth_jwt_cli.migration.sources.databases import DatabaseSource
 from auth_jwt_cli.migration.sources.dumps import DumpSource
 from auth_jwt_cli.migration.translation import Translation
-from events.stage import lambda_environment, template
 from tests.e2e.migration.servers import DATABASE, PASSWORD, USER, Server, mariadb, postgresql
 from tests.factories import HMAC_KEY
 from tests.migration_sources import write_sqlite
+from tools.events.stage import lambda_environment, template
 
 ODD = "naïve ✓ 𝄞 'quoted' \"twice\" back\\slash \\n tab\tline\nend CR\rLF CR\r\n <&> ]]> semi; colon: %_"
 CONTROLS = "".join(map(chr, range(1, 32))) + "\x7f"

@@ -23,10 +23,12 @@ from botocore.config import Config
 from moto.core.model_instances import reset_model_data
 from moto.server import ThreadedMotoServer
 
-from events.stage import (
-    HERE,
+from tests.e2e.recipes.signatures import Flaw, Signed, signer_of
+from tests.template.stack import PSEUDO_PARAMETERS, Resolver, sources
+from tools.events.stage import (
     REGION,
     ROOT,
+    SAMPLES,
     Handler,
     LambdaContext,
     create_tables,
@@ -36,8 +38,6 @@ from events.stage import (
     read_json,
     template,
 )
-from tests.e2e.recipes.signatures import Flaw, Signed, signer_of
-from tests.template.stack import PSEUDO_PARAMETERS, Resolver, sources
 
 LOOPBACK: Final = "127.0.0.1"
 ALIAS_ARN: Final = f"arn:aws:lambda:{REGION}:{PSEUDO_PARAMETERS['AWS::AccountId']}:function:auth-jwt-authorize:live"
@@ -168,7 +168,7 @@ def tables() -> Iterator[str]:
                 "dynamodb", endpoint_url=f"http://{LOOPBACK}:{port}", config=Config(proxies={}, read_timeout=10)
             )
             create_tables(client, template())
-            client.batch_write_item(RequestItems=read_json(HERE / "rows.json"))
+            client.batch_write_item(RequestItems=read_json(SAMPLES / "rows.json"))
             client.close()
         yield f"dynamodb+http://{LOOPBACK}:{port}/{REGION}"
     finally:
@@ -184,7 +184,7 @@ def doors(environments: int = 1, **settings: str) -> Iterator[Doors]:
         environments: how many requests may be worked on at once (ReservedConcurrency); others are throttled.
         settings: on top of those of the samples.
     """
-    usual = read_json(HERE / "outcomes.json")["settings"]
+    usual = read_json(SAMPLES / "outcomes.json")["settings"]
     health = {"requestContext": {"http": {"method": "GET"}}, "rawPath": "/health"}
     with environment(lambda_environment(template(), {**usual, **settings})):
         idle: SimpleQueue[Handler] = SimpleQueue()

@@ -10,14 +10,14 @@ from typing import Final
 
 import pytest
 
-from events.stage import HERE, REGION, read_json
 from tests.e2e.recipes.lambda_endpoints import LOOPBACK, Doors, doors
 from tests.e2e.recipes.relay import Relay, relay_to
 from tests.e2e.serve.serving import serving
+from tools.events.stage import REGION, SAMPLES, read_json
 
-TOKEN: Final = read_json(HERE / "authorize" / "direct-authorized.json")["jwt_token"]
+TOKEN: Final = read_json(SAMPLES / "authorize" / "direct-authorized.json")["jwt_token"]
 """Alice's."""
-EXPIRED: Final = read_json(HERE / "authorize" / "direct-denied-expired.json")["jwt_token"]
+EXPIRED: Final = read_json(SAMPLES / "authorize" / "direct-denied-expired.json")["jwt_token"]
 API_KEY: Final = "the-key-of-the-frontend"
 
 ANSWER: Final = {
@@ -119,7 +119,7 @@ def busy_service() -> Iterator[Service]:
 
 @contextmanager
 def _service(logs: Path, environments: int, **settings: str) -> Iterator[Service]:
-    settings = {**read_json(HERE / "outcomes.json")["settings"], **settings}
+    settings = {**read_json(SAMPLES / "outcomes.json")["settings"], **settings}
     with (
         doors(environments, **settings) as opened,
         serving(logs / "log", API_KEY=API_KEY, WORKERS=str(environments), **settings) as served,

@@ -17,8 +17,6 @@ from typing import Any, Final
 import boto3
 import pytest
 
-from events.stage import HERE as EVENTS
-from events.stage import REGION, read_json
 from frontends.aws.python.authorize import Authorized, Denied, Fault, authorize, through_invocation
 from tests.e2e.artifact.built import NATIVE, Artifact
 from tests.e2e.artifact.deployed import deployed
@@ -36,6 +34,7 @@ from tests.e2e.recipes.service import (
     stuck_service,
 )
 from tests.e2e.recipes.signatures import Flaw
+from tools.events.stage import REGION, SAMPLES, read_json
 
 PROGRAM: Final = Path(__file__).parent / "aws" / "ask.mjs"
 NODE_SECONDS: Final = 30
@@ -360,7 +359,7 @@ def _emulator(db_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     artifact = Artifact(NATIVE)
     if not artifact.template.exists():
         pytest.fail(f"nothing in {artifact.folder}: `make build` builds it", pytrace=False)
-    settings = read_json(EVENTS / "outcomes.json")["settings"]
+    settings = read_json(SAMPLES / "outcomes.json")["settings"]
     function = deployed(artifact, "authorize", {**settings, "DB_URL": db_url})
     with emulated(function, tmp_path_factory.mktemp("emulator")) as emulator:
         yield emulator

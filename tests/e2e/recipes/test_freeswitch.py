@@ -12,9 +12,9 @@ from typing import Final
 
 import pytest
 
-from events.samples import ALICE, DOMAIN
 from frontends.kamailio.local import Kamailio, running
 from tests.e2e.serve.serving import ROOT, serving
+from tools.events.samples import ALICE, DOMAIN
 
 HOOKS: Final = ROOT / "frontends" / "freeswitch" / "hooks.cfg"
 PATIENCE_SECONDS: Final = 10

@@ -22,8 +22,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from events.samples import ALICE, ALICE_EXPIRED, ALICE_WRONG_SECRET, DOMAIN, Token, token
 from tests.e2e.serve.serving import ROOT, Serving, serving
+from tools.events.samples import ALICE, ALICE_EXPIRED, ALICE_WRONG_SECRET, DOMAIN, Token, token
 
 HERE: Final = Path(__file__).parent / "jambonz"
 CONFIG: Final = ROOT / "frontends" / "jambonz" / "nginx.conf"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Final
 
 ROOT: Final = Path(__file__).parents[3]
-COMMAND: Final = (sys.executable, "-m", "serve")
+COMMAND: Final = (sys.executable, "-m", "tools.serve")
 START_SECONDS: Final = 60
 STOP_SECONDS: Final = 20
 PATIENCE_SECONDS: Final = 30

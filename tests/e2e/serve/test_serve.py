@@ -18,12 +18,12 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from events.stage import HERE, read_json
-from serve.gateway import MAX_BODY_BYTES
 from tests.e2e.serve.serving import COMMAND, ROOT, Serving, environment, serving
 from tests.integration.test_serve import REST_EVENTS, request_of
+from tools.events.stage import SAMPLES, read_json
+from tools.serve.gateway import MAX_BODY_BYTES
 
-OUTCOMES = read_json(HERE / "outcomes.json")["events"]
+OUTCOMES = read_json(SAMPLES / "outcomes.json")["events"]
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
 REQUESTS, AT_A_TIME = 2000, 16
 
@@ -50,7 +50,7 @@ def ask_as(service: Serving, name: str) -> tuple[int, Any, dict[str, str]]:
 
     An answer to HEAD has no body, so it has no members.
     """
-    request = request_of(read_json(HERE / "authorize" / f"{name}.json"))
+    request = request_of(read_json(SAMPLES / "authorize" / f"{name}.json"))
     connection = service.connection()
     connection.putrequest(request.method, request.path + (f"?{request.query}" if request.query else ""), skip_host=True)
     for field, value in request.headers:
@@ -120,7 +120,7 @@ def test_many_requests_at_once_get_their_answers(service: Serving) -> None:
         ("GET", "/health", "rest-health"),
     ]
     requests = [
-        (method, path, request_of(read_json(HERE / "authorize" / f"{name}.json"))) for method, path, name in kinds
+        (method, path, request_of(read_json(SAMPLES / "authorize" / f"{name}.json"))) for method, path, name in kinds
     ]
 
     def caller(number: int) -> Counter[int]:

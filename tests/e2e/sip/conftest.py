@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from events.stage import REVOCATIONS
 from frontends.kamailio.local import Kamailio
 from tests.e2e.serve.serving import Serving, serving
 from tests.e2e.sip.issuing import Desk, desk_at
 from tests.e2e.sip.line import Line
 from tests.e2e.sip.stand import API_KEY, Phones, demand_programs, proxy
+from tools.events.stage import REVOCATIONS
 
 SETTINGS = {"REVOCATIONS_TABLE": REVOCATIONS, "CACHE_TTL_SECONDS": "0"}
 """What an operator does works at once."""

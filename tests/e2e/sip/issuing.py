@@ -15,8 +15,8 @@ from auth_jwt.provisioning import Provisioning
 from auth_jwt.provisioning.secrets import NewSecret
 from auth_jwt.provisioning.wiring import provisioning_of
 from auth_jwt.runtime.settings import Settings
-from events import samples
-from events.stage import REGION, lambda_environment, template
+from tools.events import samples
+from tools.events.stage import REGION, lambda_environment, template
 
 DOMAIN = samples.DOMAIN
 _UNMISTAKABLE = 20

@@ -6,13 +6,13 @@ import uuid
 
 import pytest
 
-from events.stage import ROOT
 from frontends.kamailio.local import Kamailio
 from tests.e2e.sip.clients import answer_to, tcp
 from tests.e2e.sip.issuing import Desk
 from tests.e2e.sip.line import Line
 from tests.e2e.sip.messages import Request
 from tests.e2e.sip.stand import bearer, proxy
+from tools.events.stage import ROOT
 
 IDLE_SECONDS = 2
 """In place of a minute."""

@@ -15,9 +15,9 @@ from typing import Final
 
 import pytest
 
-from events.stage import ROOT
 from frontends.kamailio.local import HOST
 from tests.e2e.sip.stand import demand_programs
+from tools.events.stage import ROOT
 
 THE_LAST_LINE: Final = "Open the page twice, two tabs will do, log in as alice and as bob, and call bob.\n"
 ENDS_WITHIN_SECONDS: Final = 15

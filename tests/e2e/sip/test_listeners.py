@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from events.stage import ROOT
 from frontends.kamailio.local import Kamailio
 from tests.e2e.serve.serving import Serving
 from tests.e2e.sip import sipp
@@ -24,6 +23,7 @@ from tests.e2e.sip.issuing import DOMAIN, Desk
 from tests.e2e.sip.line import Line
 from tests.e2e.sip.messages import Request
 from tests.e2e.sip.stand import OUR_PAGE, Phones, demand_programs, proxy, trusting
+from tools.events.stage import ROOT
 
 KAMAILIO = ROOT / "frontends" / "kamailio"
 OTHER_PAGES = (

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from events import samples
 from frontends.kamailio.local import Kamailio
 from tests.e2e.sip.clients import answer_to, tcp, udp
 from tests.e2e.sip.issuing import DOMAIN, Desk, User, exp_of
 from tests.e2e.sip.line import Line
 from tests.e2e.sip.messages import Message, Request
 from tests.e2e.sip.stand import API_KEY, Phones, bearer, expires_of, proxy
+from tools.events import samples
 
 ALICE = User("alice-web", "alice")
 ANOTHER_DOMAIN = "elsewhere.example"

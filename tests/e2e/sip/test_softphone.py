@@ -15,11 +15,11 @@ from typing import NoReturn
 import pytest
 
 from auth_jwt.provisioning.secrets import NewSecret
-from events.stage import ROOT
 from frontends.webrtc.issuing import tag_of
 from frontends.webrtc.softphone import Options, Softphone, running
-from serve.processes import CannotStart
 from tests.e2e.browser import Browser, Page, browsing, chromium
+from tools.events.stage import ROOT
+from tools.serve.processes import CannotStart
 
 PICTURES = ROOT / "build" / "e2e-sip"
 MEDIA = (

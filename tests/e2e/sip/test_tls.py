@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from events.stage import ROOT
 from frontends.kamailio.local import Kamailio, version, with_settings
 from frontends.webrtc.softphone import Options
 from frontends.webrtc.softphone import running as softphone_running
@@ -47,6 +46,7 @@ from tests.e2e.sip.stand import (
     trusting,
 )
 from tests.e2e.sip.test_softphone import HEARD, MEDIA, Phone, missing, phone_at
+from tools.events.stage import ROOT
 
 KAMAILIO = ROOT / "frontends" / "kamailio"
 WAYS = ("TLS", "WSS")

@@ -15,10 +15,10 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from events.stage import REGION, REVOCATIONS, create_tables, lambda_environment, template
 from tests.e2e.migration.servers import PASSWORD, Server, mariadb
 from tests.e2e.serve.serving import environment, serving
 from tests.factories import HMAC_KEY
+from tools.events.stage import REGION, REVOCATIONS, create_tables, lambda_environment, template
 
 ROOT: Final = Path(__file__).parents[3]
 SECTION: Final = "From the first user to a revoked token"

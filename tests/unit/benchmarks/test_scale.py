@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from events.stage import Json
 from tests.benchmarks import scale, scale_memory, scale_tables
 from tests.benchmarks.figures import Comparison
 from tests.benchmarks.scale import FLOODS, QUICK, Flood, goals_of, growth
+from tools.events.stage import Json
 
 MIB = 2**20
 

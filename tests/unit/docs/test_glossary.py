@@ -16,7 +16,7 @@ GLOSSARY = {
     term: re.findall(r"`([^`]+)`", names) for term, _, names in table(ROOT / "docs" / "architecture.md", "term")
 }
 PARAMETERS = yaml.load(text_of(ROOT / "template.yaml"), Loader=yaml.BaseLoader)["Parameters"]
-CODE = [path for room in ("layers", "functions", "cli", "serve") for path in sorted((ROOT / room).rglob("*.py"))]
+CODE = [path for room in ("layers", "functions", "cli", "tools/serve") for path in sorted((ROOT / room).rglob("*.py"))]
 OF_TWO_COMMANDS = {
     "Finding": "`config check` and `lint` both find something; their modules know nothing of each other",
     "Severity": "likewise: how much a finding matters, to each of the two",

@@ -15,9 +15,9 @@ from auth_jwt.credentials import parse_credentials
 from auth_jwt.errors import BadSetting, Fault, TooLarge, UnknownEvent, Unreachable
 from auth_jwt.runtime.settings import AuthorizerSettings, Settings
 from auth_jwt.runtime.wiring import Service
-from events.stage import load_handler
 from tests.factories import a_profile, a_token, an_authorizer
 from tests.fakes import LambdaContext, MemoryStore
+from tools.events.stage import load_handler
 
 load_handler("gateway_authorizer")
 app = sys.modules["gateway_authorizer_app"]

@@ -9,8 +9,9 @@ import pytest
 from auth_jwt.authorizer import Authorizer
 from auth_jwt.credentials import parse_credentials
 from auth_jwt.errors import Deferred, Denied, Fault, Reason, StaleKeys, Unreachable
-from auth_jwt.issuers.authorizer import IssuerAuthorizer, IssuerPatterns
+from auth_jwt.issuers.authorizer import IssuerAuthorizer
 from auth_jwt.issuers.memory import IssuerMemory, ProfileMemory
+from auth_jwt.issuers.models import IssuerPatterns
 from auth_jwt.jose.asymmetric import thumbprint
 from auth_jwt.jose.tokens import HeaderRules
 from auth_jwt.memory.revocations import RevocationMemory
@@ -21,7 +22,6 @@ from tests.factories import (
     NOW,
     a_jwk,
     a_jwks,
-    a_private_key,
     a_profile,
     a_public_key,
     a_secret,
@@ -31,15 +31,11 @@ from tests.factories import (
     verdict,
 )
 from tests.fakes import Clock, MemoryIssuers, MemoryStore
+from tests.issuers import GONE, ISSUER, KEYS_URL, KID, SUBJECT, a_login_token, issuer_row, keys_rows
 
-ISSUER = "https://login.example.com/realms/sip"
 OTHER = "https://login.example.com/realms/other"
-KEYS_URL = "https://login.example.com/realms/sip/keys"
-SUBJECT = "5f0c-alice"
-KID = "2026-11"
 DAY = 86400
 HOUR = 3600
-_GONE = object()
 
 
 @dataclass
@@ -67,33 +63,7 @@ class Login:
 
     def publish(self, *keys: object, fetched_at: float | None = None, url: str = KEYS_URL) -> None:
         at = self.clock.now if fetched_at is None else fetched_at
-        self.store.secrets[:] = [
-            {"corresponding_tag": ISSUER, "id": "issuer-keys", "issuer_keys": a_jwks(*keys), "issuer_keys_url": url},
-            {
-                "corresponding_tag": ISSUER,
-                "id": "issuer-status",
-                "issuer_fetched_at": at,
-                "issuer_next_fetch_at": at + 60,
-            },
-        ]
-
-
-def a_login_token(
-    *, alg: str = "RS256", key: str = "rsa_2048", header: dict[str, Any] | None = None, **claims: object
-) -> str:
-    usual: dict[str, Any] = {
-        "iss": ISSUER,
-        "sub": SUBJECT,
-        "aud": "sip",
-        "iat": NOW - 10,
-        "exp": NOW + 300,
-        "jti": "1",
-        **claims,
-    }
-    payload = {name: value for name, value in usual.items() if value is not _GONE}
-    head = {"kid": KID, "typ": "at+jwt", **(header or {})}
-    members = {"alg": alg, **{name: value for name, value in head.items() if value is not _GONE}}
-    return a_token(key=a_private_key(key), alg=alg, header=json.dumps(members).encode(), payload=payload)
+        self.store.secrets[:] = keys_rows(*keys, fetched_at=at, url=url)
 
 
 def a_login(*, ttl: int = 60, revocations: bool = False, policy: Policy | None = None, **members: Any) -> Login:
@@ -101,8 +71,7 @@ def a_login(*, ttl: int = 60, revocations: bool = False, policy: Policy | None =
     policy = policy or Policy(credentials=parse_credentials("plan"))
     store = MemoryIssuers(credentials=policy.credentials)
     statics = MemoryStore([a_profile(tag="static", sip_username="bob")], [a_secret(corresponding_tag="static")])
-    config = {"keys_url": KEYS_URL, "audiences": ["sip", "web"], **members}
-    store.profiles.append({"tag": ISSUER, "issuer_config": json.dumps(config), "issuer_version": 1})
+    store.profiles.append(issuer_row(**members))
     store.profiles.append(
         {"tag": f"{ISSUER}#{SUBJECT}", "sip_username": "alice", "sip_domain": "example.com", "plan": "gold"}
     )
@@ -260,12 +229,12 @@ class TestKeys:
     def test_a_token_without_kid_needs_the_one_key_that_fits(self) -> None:
         login = a_login()
         login.publish(a_jwk(kid=KID), a_jwk("p256", kid="ec"))
-        assert login(header={"kid": _GONE}).sip_username == "alice"
+        assert login(header={"kid": GONE}).sip_username == "alice"
 
         login.clock.pass_by(60)
         login.publish(a_jwk(kid=KID), a_jwk("rsa_2048_other", kid="other"))
 
-        assert refusal(lambda: login(header={"kid": _GONE})) is Reason.UNKNOWN_KEY
+        assert refusal(lambda: login(header={"kid": GONE})) is Reason.UNKNOWN_KEY
 
     def test_of_many_keys_with_one_kid_four_are_tried(self) -> None:
         login = a_login()
@@ -335,7 +304,7 @@ class TestKeysNotFetchedYet:
             pytest.param(NOW, True, id="issued after the fetch"),
             pytest.param("soon", False, id="issued nobody knows when"),
             pytest.param(True, False, id="issued at a boolean"),
-            pytest.param(_GONE, False, id="without a time of issue"),
+            pytest.param(GONE, False, id="without a time of issue"),
         ],
     )
     def test_a_token_with_an_unknown_kid_is_deferred_if_it_may_be_newer_than_the_keys(
@@ -423,11 +392,11 @@ class TestClaims:
     @pytest.mark.parametrize(
         ("claims", "reason"),
         [
-            pytest.param({"exp": _GONE}, Reason.MISSING_CLAIM, id="no exp"),
-            pytest.param({"iat": _GONE}, Reason.MISSING_CLAIM, id="no iat"),
-            pytest.param({"sub": _GONE}, Reason.MISSING_CLAIM, id="no sub"),
-            pytest.param({"jti": _GONE}, Reason.MISSING_CLAIM, id="no jti"),
-            pytest.param({"aud": _GONE}, Reason.MISSING_CLAIM, id="no aud"),
+            pytest.param({"exp": GONE}, Reason.MISSING_CLAIM, id="no exp"),
+            pytest.param({"iat": GONE}, Reason.MISSING_CLAIM, id="no iat"),
+            pytest.param({"sub": GONE}, Reason.MISSING_CLAIM, id="no sub"),
+            pytest.param({"jti": GONE}, Reason.MISSING_CLAIM, id="no jti"),
+            pytest.param({"aud": GONE}, Reason.MISSING_CLAIM, id="no aud"),
             pytest.param({"sub": 1}, Reason.MALFORMED_CLAIM, id="sub no text"),
             pytest.param({"sub": ""}, Reason.MALFORMED_CLAIM, id="sub empty"),
             pytest.param({"sub": "ö" * 128}, Reason.MALFORMED_CLAIM, id="sub of 256 bytes"),
@@ -454,14 +423,14 @@ class TestClaims:
         assert a_login(longest_lifetime=600)(iat=NOW - 10, exp=NOW + 590).expires_at == NOW + 590
 
     def test_a_jti_may_be_optional(self) -> None:
-        assert a_login(requires_jti=False)(jti=_GONE).sip_username == "alice"
+        assert a_login(requires_jti=False)(jti=GONE).sip_username == "alice"
 
     @pytest.mark.parametrize(
         ("client", "reason"),
         [
             pytest.param("phone", None, id="one of the clients"),
             pytest.param("web", Reason.WRONG_AUDIENCE, id="another client"),
-            pytest.param(_GONE, Reason.MISSING_CLAIM, id="no client"),
+            pytest.param(GONE, Reason.MISSING_CLAIM, id="no client"),
             pytest.param(["phone"], Reason.MALFORMED_CLAIM, id="a list"),
         ],
     )
@@ -475,7 +444,7 @@ class TestClaims:
             access_claims=["token_use"],
         )
 
-        assert verdict(lambda: login(aud=_GONE, client_id=client, token_use="access", header={"typ": _GONE})) is reason
+        assert verdict(lambda: login(aud=GONE, client_id=client, token_use="access", header={"typ": GONE})) is reason
 
 
 class TestKind:
@@ -484,7 +453,7 @@ class TestKind:
         [
             pytest.param({}, {}, True, id="at+jwt"),
             pytest.param({"typ": "JWT"}, {}, False, id="nothing says that it is an access token"),
-            pytest.param({"typ": _GONE}, {}, False, id="no type"),
+            pytest.param({"typ": GONE}, {}, False, id="no type"),
             pytest.param({}, {"nonce": "1"}, False, id="a nonce"),
             pytest.param({}, {"at_hash": "1"}, False, id="an at_hash"),
             pytest.param({}, {"c_hash": "1"}, False, id="a c_hash"),
@@ -620,7 +589,7 @@ class TestUser:
     def test_a_token_without_an_optional_jti_is_not_looked_up(self) -> None:
         login = a_login(revocations=True, requires_jti=False)
 
-        assert login(jti=_GONE).sip_username == "alice"
+        assert login(jti=GONE).sip_username == "alice"
         assert login.statics.lookups == []
 
     @pytest.mark.parametrize(

@@ -24,9 +24,9 @@ from auth_jwt.memory.memory import MAX_UNKNOWN_KEYS, Recalled
 from auth_jwt.memory.rows import RowMemory
 from auth_jwt.models import Columns, Half, Policy, Report, TagRows
 from auth_jwt.ports import Deadline, RowsStore
-from events.stage import create_tables, template
 from tests.factories import HMAC_KEY, NOW, TAG, a_profile, a_secret, a_token, refusal, verdict
 from tests.fakes import Clock, MemoryStore
+from tools.events.stage import create_tables, template
 
 THREADS = 32
 TTL = 60

@@ -179,7 +179,7 @@ def test_no_text_of_a_callers_is_written_but_as_people_see_it(tmp_path: Path, le
         unusable_secrets={INVISIBLE: INVISIBLE},
         unusable_credentials=(INVISIBLE,),
     )
-    seen = {"path": INVISIBLE, "gateway_request_id": INVISIBLE, "dropped": f"é {INVISIBLE} \U0001f600"}
+    seen: dict[str, Any] = {"path": INVISIBLE, "gateway_request_id": INVISIBLE, "dropped": f"é {INVISIBLE} \U0001f600"}
     path = tmp_path / "log"
     with path.open("w", encoding="utf-8") as file, redirect_stdout(file):
         if level == "INFO":

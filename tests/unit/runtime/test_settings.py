@@ -47,6 +47,8 @@ def test_an_empty_environment_is_all_defaults() -> None:
         stale_if_error=300,
         store_timeout=1.5,
         dynamodb_client=DynamoDbClient.EXPRESS,
+        issuer_patterns=None,
+        keys_lifetime=93600,
         challenge_realm="sip",
         authz_server=None,
     )
@@ -223,6 +225,22 @@ def test_an_authorization_server_with_a_password_is_refused_and_not_repeated() -
         ("MAX_SECRETS_PER_TAG", "", "a whole number from 1"),
         ("REVOCATIONS_TABLE", "ab", "empty, or the name or ARN of a table"),
         ("REVOCATIONS_TABLE", "revoked tokens", "empty, or the name or ARN of a table"),
+        ("ISSUERS", "http://login.example.com", "an issuer is an https URL"),
+        ("ISSUERS", "login.example.com", "https URLs as tokens name them in `iss`"),
+        ("ISSUERS", "https://", "with a host"),
+        ("ISSUERS", "https://login.example.com/{tenantid}/v2.0", "to fill in"),
+        ("ISSUERS", "https://login.example.com?a=b", "no query"),
+        ("ISSUERS", f"https://login.example.com/{'x' * 128}", "at most 128 characters"),
+        ("ISSUERS", "https://login.example.com,", "an item is empty"),
+        ("ISSUERS", "https://login.example.com,https://login.example.com", "one is given twice"),
+        ("ISSUERS", "https://login.example.com*", "a `*` follows `https://host/`"),
+        ("ISSUERS", "https://*", "an issuer is an https URL with a host"),
+        ("ISSUERS", "*", "an issuer is an https URL"),
+        ("ISSUERS", "https://login.example.com/*/sip", "at the end only"),
+        ("ISSUERS", "https://login.example.com/**", "at the end only"),
+        ("KEYS_LIFETIME_SECONDS", "3599", "a whole number from 3600 to 604800"),
+        ("KEYS_LIFETIME_SECONDS", "604801", "a whole number from 3600 to 604800"),
+        ("KEYS_LIFETIME_SECONDS", "", "a whole number from 3600 to 604800"),
         ("MAX_TOKEN_BYTES", "0", "a whole number from 1"),
         ("CACHE_TTL_SECONDS", "", "a whole number from 0"),
         ("STALE_IF_ERROR_SECONDS", "five", "a whole number from 0"),
@@ -246,6 +264,31 @@ def test_a_value_that_cannot_be_is_named_with_what_is_accepted(variable: str, va
 
 
 @pytest.mark.parametrize(
+    ("text", "issuer", "is_judged"),
+    [
+        pytest.param("https://a.example/", "https://a.example/", True, id="the issuer itself"),
+        pytest.param("https://a.example/", "https://a.example", False, id="a slash less"),
+        pytest.param("https://a.example", "https://a.example/", False, id="a slash more"),
+        pytest.param("https://a.example", "https://A.example", False, id="another case"),
+        pytest.param("https://b.example , https://a.example", "https://a.example", True, id="the second of two"),
+        pytest.param("https://a.example/realms/*", "https://a.example/realms/sip", True, id="one that begins so"),
+        pytest.param("https://a.example/realms/*", "https://a.example/realms", False, id="one that is shorter"),
+        pytest.param("https://a.example/*", "https://a.example.evil.example/", False, id="another host"),
+        pytest.param("https://a.example/*", ["https://a.example/"], False, id="no text"),
+    ],
+)
+def test_an_issuer_is_compared_exactly_or_by_its_beginning(text: str, issuer: object, is_judged: bool) -> None:
+    patterns = settings(ISSUERS=text).issuer_patterns
+
+    assert patterns is not None
+    assert patterns.match(issuer) is is_judged
+
+
+def test_a_password_in_an_issuer_is_not_repeated() -> None:
+    assert "pa55" not in refusal(ISSUERS="https://operator:pa55@login.example.com/")
+
+
+@pytest.mark.parametrize(
     ("text", "table"),
     [
         pytest.param("", None, id="empty"),
@@ -266,7 +309,7 @@ def test_a_table_of_revoked_tokens_is_there_when_it_is_named(text: str, table: s
     [
         ("TOKEN_SOURCE", "TOKEN_SOURCES"),
         ("TAG_COLUM", "TAG_COLUMN"),
-        ("ISSUERS", "ISSUER"),
+        ("ISSUER_", "ISSUER"),
         ("LEEWAY_SECOND", "LEEWAY_SECONDS"),
         ("Db_Url", "DB_URL"),
         ("CACHE_TTL", "CACHE_TTL_SECONDS"),

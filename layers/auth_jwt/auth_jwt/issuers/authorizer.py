@@ -12,7 +12,7 @@ from typing import Any, Final
 from auth_jwt.credentials import load_credentials
 from auth_jwt.errors import Denied, Reason
 from auth_jwt.issuers.memory import IssuerMemory, ProfileMemory
-from auth_jwt.issuers.models import USER_SEPARATOR, Issuer, IssuerRows, Mapped, user_tag
+from auth_jwt.issuers.models import USER_SEPARATOR, Issuer, IssuerPatterns, IssuerRows, Mapped, user_tag
 from auth_jwt.issuers.rules import (
     ACCEPTED_TYPES,
     check_algorithm,
@@ -45,23 +45,6 @@ _ROW_OF_USER: Final[Mapping[Reason, Half]] = {
     Reason.UNKNOWN_PROFILE: Half.PROFILE,
     Reason.INCOMPLETE_PROFILE: Half.PROFILE,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class IssuerPatterns:
-    """The setting `ISSUERS`: whose tokens the rules of issuers judge.
-
-    Attributes:
-        exact: whole identifiers.
-        beginnings: beginnings of identifiers.
-    """
-
-    exact: frozenset[str] = frozenset()
-    beginnings: tuple[str, ...] = ()
-
-    def match(self, issuer: object) -> bool:
-        """Tell whether a token's `iss`, of any type, is of such an issuer."""
-        return isinstance(issuer, str) and (issuer in self.exact or issuer.startswith(self.beginnings))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

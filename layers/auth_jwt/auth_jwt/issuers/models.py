@@ -44,6 +44,7 @@ DEFAULT_ALGORITHMS: Final = ("RS256", "ES256")
 DEFAULT_USERNAME_PATTERN: Final = "[A-Za-z0-9._+-]{1,64}"
 DEFAULT_LONGEST_LIFETIME: Final = 86400
 MAX_USERNAME_CHARACTERS: Final = 255
+_SLASHES_BEFORE_A_PATH: Final = 3  # https://host/
 
 ASYMMETRIC: Final = tuple(name for name in ALGORITHMS if name not in HMAC_ALGORITHMS)
 
@@ -64,6 +65,44 @@ class Mapped(StrEnum):
     BY_CLAIM = "claim"
 
 
+@dataclass(frozen=True, slots=True)
+class IssuerPatterns:
+    """The setting `ISSUERS`: whose tokens the rules of issuers judge.
+
+    Attributes:
+        exact: whole identifiers.
+        beginnings: beginnings of identifiers.
+    """
+
+    exact: frozenset[str] = frozenset()
+    beginnings: tuple[str, ...] = ()
+
+    @classmethod
+    def from_texts(cls, texts: Sequence[str]) -> Self:
+        """Read identifiers. One that ends with `*` stands for every issuer that begins like it.
+
+        A `*` may only follow a whole `https://host/`, so that nobody can register a host that begins likewise.
+
+        Raises:
+            Invalid: one is no identifier or no such beginning, or is given twice. The message says why.
+        """
+        if len(set(texts)) != len(texts):
+            raise Invalid("one is given twice")
+        beginnings = tuple(text[:-1] for text in texts if text.endswith("*"))
+        exact = frozenset(text for text in texts if not text.endswith("*"))
+        for text in (*beginnings, *exact):
+            check_identifier(text)
+            if "*" in text:
+                raise Invalid("a `*` stands at the end only")
+        if any(text.count("/") < _SLASHES_BEFORE_A_PATH for text in beginnings):
+            raise Invalid("a `*` follows `https://host/` or a longer beginning")
+        return cls(exact, beginnings)
+
+    def match(self, issuer: object) -> bool:
+        """Tell whether a token's `iss`, of any type, is of such an issuer."""
+        return isinstance(issuer, str) and (issuer in self.exact or issuer.startswith(self.beginnings))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issuer:
     """The configuration of an issuer: which of its tokens are accepted, and which SIP user they speak for.
@@ -71,6 +110,7 @@ class Issuer:
     Attributes:
         identifier: the issuer, exactly as in `iss`.
         keys_url: the address of the key set.
+        discovers: whether the issuer has a discovery document, which is read daily to learn whether that address moved.
         algorithms: the accepted `alg` values, asymmetric ones only.
         audiences: the accepted values of `aud`; with `client_ids`, may be empty.
         client_claim: the claim that names the client, for issuers whose tokens have no audience.
@@ -94,6 +134,7 @@ class Issuer:
 
     identifier: str
     keys_url: str
+    discovers: bool = True
     algorithms: frozenset[str] = frozenset(DEFAULT_ALGORITHMS)
     audiences: tuple[str, ...] = ()
     client_claim: str | None = None
@@ -401,6 +442,7 @@ def _pattern(name: str, value: object) -> str:
 
 _MEMBERS: Final[Mapping[str, tuple[str, Any]]] = {
     "keys_url": ("keys_url", _url),
+    "discovery": ("discovers", _flag),
     "algorithms": ("algorithms", _algorithms),
     "audiences": ("audiences", _texts),
     "client_claim": ("client_claim", _text),

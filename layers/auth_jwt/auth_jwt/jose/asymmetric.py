@@ -157,16 +157,20 @@ def kind_of(key: PublicKey) -> str:
     return "Ed25519" if isinstance(key, Ed25519PublicKey) else "Ed448"
 
 
-def thumbprint(key: PublicKey) -> str:
-    """Return the JWK thumbprint of *key*: SHA-256, unpadded base64url (RFC 7638; RFC 8037, appendix A.3)."""
+def public_jwk(key: PublicKey) -> dict[str, str]:
+    """Return *key* as a JWK with the members that it must have and no other (RFC 7638, section 3.2)."""
     if isinstance(key, RSAPublicKey):
         jwk = RSAAlgorithm.to_jwk(key, as_dict=True)
     elif isinstance(key, EllipticCurvePublicKey):
         jwk = ECAlgorithm.to_jwk(key, as_dict=True)
     else:
         jwk = OKPAlgorithm.to_jwk(key, as_dict=True)
-    needed = {member: jwk[member] for member in ("crv", "e", "kty", "n", "x", "y") if member in jwk}
-    text = json.dumps(needed, sort_keys=True, separators=(",", ":"))
+    return {member: jwk[member] for member in ("crv", "e", "kty", "n", "x", "y") if member in jwk}
+
+
+def thumbprint(key: PublicKey) -> str:
+    """Return the JWK thumbprint of *key*: SHA-256, unpadded base64url (RFC 7638; RFC 8037, appendix A.3)."""
+    text = json.dumps(public_jwk(key), sort_keys=True, separators=(",", ":"))
     return base64url_encode(hashlib.sha256(text.encode("ascii")).digest()).decode("ascii")
 
 

@@ -8,6 +8,7 @@ HMAC key lets in everybody who knows it (CVE-2022-29217 and its many relatives; 
 import json
 import re
 from base64 import b64decode
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -102,6 +103,36 @@ def allowed_algorithms(algorithms: frozenset[str], named: frozenset[str]) -> fro
     return algorithms if common and EDDSA in algorithms else common
 
 
+def read_jwk(entry: object) -> VerificationKey:
+    """Read one JWK (RFC 7517; RFC 7518, section 6; RFC 8037). A member that is null counts as absent.
+
+    Raises:
+        InvalidKey: it may verify nothing. The message says why and never holds the key.
+    """
+    if not isinstance(entry, dict):
+        raise InvalidKey(Flaw.MALFORMED_JWK, "a JWK that is not an object")
+    jwk = {name: value for name, value in entry.items() if value is not None}
+    for member in ("kty", "alg", "kid", "use"):
+        if member in jwk and not isinstance(jwk[member], str):
+            raise InvalidKey(Flaw.MALFORMED_JWK, f"a JWK whose `{member}` is not a string")
+    if jwk.get("use", "sig") != "sig":
+        raise InvalidKey(Flaw.NOT_FOR_VERIFYING, "a JWK whose `use` is not `sig`")
+    operations = jwk.get("key_ops", ["verify"])
+    if not isinstance(operations, list) or "verify" not in operations:
+        raise InvalidKey(Flaw.NOT_FOR_VERIFYING, "a JWK whose `key_ops` does not include `verify`")
+    algorithms, material = _read_jwk_material(jwk)
+    if "alg" in jwk:
+        algorithms = allowed_algorithms(algorithms, frozenset({jwk["alg"]}))
+        if not algorithms:
+            raise InvalidKey(Flaw.ALG_DISAGREES, "a JWK whose own `alg` names no algorithm that its key verifies")
+    return VerificationKey(algorithms, material, jwk.get("kid"))
+
+
+def holds_private_member(jwk: Mapping[str, Any]) -> bool:
+    """Tell whether *jwk* has a member that only private keys have (RFC 7518, sections 6.2.2 and 6.3.2)."""
+    return any(jwk.get(member) not in _ABSENT_VALUES for member in _PRIVATE_MEMBERS)
+
+
 def _read_keys(secret: str, declared: frozenset[str] | None) -> tuple[VerificationKey, ...]:
     if _PEM.search(secret):
         return _read_pem(secret)
@@ -194,7 +225,7 @@ def _read_jwk_document(document: dict[str, Any]) -> tuple[VerificationKey, ...]:
     keys, problems = [], []
     for entry in entries:
         try:
-            keys.append(_read_jwk(entry))
+            keys.append(read_jwk(entry))
         except InvalidKey as problem:  # one bad key of a set must not spoil the others
             problems.append(problem)
     if not keys:
@@ -203,34 +234,13 @@ def _read_jwk_document(document: dict[str, Any]) -> tuple[VerificationKey, ...]:
     return tuple(keys)
 
 
-def _read_jwk(entry: object) -> VerificationKey:
-    """Read one JWK (RFC 7517; RFC 7518, section 6; RFC 8037). A member that is null counts as absent."""
-    if not isinstance(entry, dict):
-        raise InvalidKey(Flaw.MALFORMED_JWK, "a JWK that is not an object")
-    jwk = {name: value for name, value in entry.items() if value is not None}
-    for member in ("kty", "alg", "kid", "use"):
-        if member in jwk and not isinstance(jwk[member], str):
-            raise InvalidKey(Flaw.MALFORMED_JWK, f"a JWK whose `{member}` is not a string")
-    if jwk.get("use", "sig") != "sig":
-        raise InvalidKey(Flaw.NOT_FOR_VERIFYING, "a JWK whose `use` is not `sig`")
-    operations = jwk.get("key_ops", ["verify"])
-    if not isinstance(operations, list) or "verify" not in operations:
-        raise InvalidKey(Flaw.NOT_FOR_VERIFYING, "a JWK whose `key_ops` does not include `verify`")
-    algorithms, material = _read_jwk_material(jwk)
-    if "alg" in jwk:
-        algorithms = allowed_algorithms(algorithms, frozenset({jwk["alg"]}))
-        if not algorithms:
-            raise InvalidKey(Flaw.ALG_DISAGREES, "a JWK whose own `alg` names no algorithm that its key verifies")
-    return VerificationKey(algorithms, material, jwk.get("kid"))
-
-
 def _read_jwk_material(jwk: dict[str, Any]) -> "tuple[frozenset[str], bytes | PublicKey]":
     if jwk.get("kty") == "oct":
         octets = _read_octets(jwk.get("k"))
         if holds := what_octets_are(octets):
             raise InvalidKey(Flaw.KEY_MATERIAL, f"an `oct` JWK that may hold another key ({holds})")
         return HMAC_ALGORITHMS, octets
-    if any(jwk.get(member) not in _ABSENT_VALUES for member in _PRIVATE_MEMBERS):
+    if holds_private_member(jwk):
         raise InvalidKey(
             Flaw.PRIVATE_KEY, "a private JWK, which only its owner may have: `auth-jwt key mend` writes its public key"
         )

@@ -1,22 +1,35 @@
 """The tables in DynamoDB, for provisioning. It uses boto3, because no login waits for a cold start here.
 
-Every write is a transaction, even of a single row. DynamoDB recognizes a repeated transaction by its token, so a retry
-after a lost answer does not fail because the row exists already.
+Every write of an operator is a transaction, even of a single row. DynamoDB recognizes a repeated transaction by its
+token, so a retry after a lost answer does not fail because the row exists already. `update` is for what is written
+every minute.
 """
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from auth_jwt.aws.failures import Refused, sdk_errors, translated_errors
-from auth_jwt.aws.reads import row_of
+from auth_jwt.aws.reads import placeholders, row_of
 from auth_jwt.aws.sdk_guard import guard
 from auth_jwt.errors import Fault, Unreachable
 from auth_jwt.models import REVOCATION_JTI, REVOCATION_TAG, SECRET_ID, Columns, Row
-from auth_jwt.provisioning.changes import MISSING, Change, Check, Delete, Expected, Key, Overtaken, Page, Put, Table
+from auth_jwt.provisioning.changes import (
+    MISSING,
+    Change,
+    Check,
+    Delete,
+    Expected,
+    Key,
+    Overtaken,
+    Page,
+    Put,
+    Table,
+    Update,
+)
 
 if TYPE_CHECKING:
     import boto3
@@ -69,9 +82,9 @@ class DynamoDbTables:
         """Whether there is a table of revoked tokens."""
         return self._names[Table.REVOCATIONS] is not None
 
-    def profile(self, tag: str) -> Row | None:
+    def profile(self, tag: str, *, only: Sequence[str] | None = None) -> Row | None:
         """Return the profile of *tag*; see `ProvisioningStore`."""
-        return self._row(Key(Table.PROFILES, tag))
+        return self._row(Key(Table.PROFILES, tag), only)
 
     def profiles(self, *, after: str | None, limit: int) -> Page:
         """Return up to *limit* profiles; see `ProvisioningStore`."""
@@ -81,12 +94,12 @@ class DynamoDbTables:
         answer = self._call("dynamodb:Scan", Table.PROFILES, call=lambda: self._client.scan(**question))
         return _page(answer, self._columns.tag)
 
-    def secrets(self, tag: str) -> list[Row]:
+    def secrets(self, tag: str, *, only: Sequence[str] | None = None) -> list[Row]:
         """Return all secrets of *tag*; see `ProvisioningStore`."""
         rows: list[Row] = []
         last: Mapping[str, Any] | None = None
         while True:
-            answer = self._query(Table.SECRETS, self._columns.secret_tag, tag, last, None)
+            answer = self._query(Table.SECRETS, self._columns.secret_tag, tag, last, None, only)
             rows.extend(map(row_of, answer["Items"]))
             last = answer.get("LastEvaluatedKey")
             if last is None:
@@ -126,23 +139,39 @@ class DynamoDbTables:
             else:
                 return
 
-    def _row(self, key: Key) -> Row | None:
-        name, item_key = self._name(key.table), self._key(key)
-        answer = self._call(
-            "dynamodb:GetItem",
-            key.table,
-            call=lambda: self._client.get_item(TableName=name, Key=item_key, ConsistentRead=True),
-        )
+    def update(self, change: Update) -> None:
+        """Make one *change*, by a call of its own that is no transaction; see `ProvisioningStore`."""
+        item = self._item(change)["Update"]
+        try:
+            self._call("dynamodb:UpdateItem", change.key.table, call=lambda: self._client.update_item(**item))
+        except Refused as error:
+            if error.code == "ConditionalCheckFailedException":
+                raise Overtaken(change.key) from None
+            raise
+
+    def _row(self, key: Key, only: Sequence[str] | None = None) -> Row | None:
+        question: Any = {"TableName": self._name(key.table), "Key": self._key(key), "ConsistentRead": True}
+        question |= _projection(only)
+        answer = self._call("dynamodb:GetItem", key.table, call=lambda: self._client.get_item(**question))
         item = answer.get("Item")
         return None if item is None else row_of(item)
 
     def _query(
-        self, table: Table, column: str, tag: str, last: Mapping[str, Any] | None, limit: int | None
+        self,
+        table: Table,
+        column: str,
+        tag: str,
+        last: Mapping[str, Any] | None,
+        limit: int | None,
+        only: Sequence[str] | None = None,
     ) -> Mapping[str, Any]:
+        projection = _projection(only)
+        names = projection.pop("ExpressionAttributeNames", {})
         question: Any = {
+            **projection,
             "TableName": self._name(table),
             "KeyConditionExpression": "#tag = :tag",
-            "ExpressionAttributeNames": {"#tag": column},
+            "ExpressionAttributeNames": {**names, "#tag": column},
             "ExpressionAttributeValues": {":tag": {"S": tag}},
             "ConsistentRead": True,
         }
@@ -227,6 +256,13 @@ class _Placeholders(dict[str, str]):
         return placeholder
 
 
+def _projection(only: Sequence[str] | None) -> dict[str, Any]:
+    if only is None:
+        return {}
+    names = placeholders(list(only))
+    return {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names}
+
+
 def _update(columns: Row, names: _Placeholders, values: _Placeholders) -> str:
     sets = [f"{names.of(name)} = {values.holding(value)}" for name, value in columns.items() if value is not MISSING]
     removes = [names.of(name) for name, value in columns.items() if value is MISSING]
@@ -279,7 +315,7 @@ def _translate_errors(action: str) -> Iterator[None]:
 
 
 def provisioning_client(
-    *, region: str | None, endpoint: str | None, session: "boto3.Session | None" = None
+    *, region: str | None, endpoint: str | None, session: "boto3.Session | None" = None, connections: int = 10
 ) -> "DynamoDBClient":
     """Make boto3's client for DynamoDB, with timeouts and retries that suit writes: see `PATIENCE_SECONDS`.
 
@@ -287,6 +323,7 @@ def provisioning_client(
         region: AWS region; None leaves it to the SDK.
         endpoint: URL of the endpoint; None leaves it to the SDK.
         session: the session whose credentials are used; None lets the SDK look for credentials at the first call.
+        connections: how many connections are kept: one for each thread that asks at the same time.
 
     Raises:
         Fault: the SDK's configuration is invalid; the region is missing, for example.
@@ -299,6 +336,7 @@ def provisioning_client(
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=_READ_SECONDS,
         retries={"mode": "standard", "total_max_attempts": _SDK_ATTEMPTS},
+        max_pool_connections=connections,
     )
     made: DynamoDBClient = sdk_client("dynamodb", config, session=session, region=region, endpoint=endpoint)
     return made

@@ -29,6 +29,7 @@ from auth_jwt.errors import (
     Flaw,
     NotAudited,
     NotRotated,
+    StaleKeys,
     Throttled,
     TooLarge,
     UnknownEvent,
@@ -58,6 +59,7 @@ class Outcome(StrEnum):
 
     AUTHORIZED = "authorized"
     DENIED = "denied"
+    DEFERRED = "deferred"  # an issuer's key may not have been fetched yet: ask again
     CHALLENGED = "challenged"  # no token at all
     REJECTED = "rejected"  # malformed, or an unknown path or method
     FAULT = "fault"
@@ -94,16 +96,35 @@ class Journal:
         message = f"boto3 reads DynamoDB instead of the express lane: {reason}"
         self._write(_WARNING, message, None, {}, {BOTO3_FALLBACK: 1})
 
-    def record(self, outcome: Outcome, report: Report, *, reason: str | None = None, **fields: object) -> None:
+    def warn(self, message: str, *, reason: str, **fields: object) -> None:
+        """Warn of something that an operator should know, and that failed no request.
+
+        Args:
+            message: what happened, for people.
+            reason: why, as one stable word.
+            fields: what else is known; a None is left out.
+        """
+        self._write(_WARNING, message, reason, fields, _NO_COUNTS)
+
+    def record(
+        self,
+        outcome: Outcome,
+        report: Report,
+        *,
+        reason: str | None = None,
+        counts: Mapping[str, int] = _NO_COUNTS,
+        **fields: object,
+    ) -> None:
         """Write the one line of a request that was answered. The line counts the request in the metrics, too.
 
         Args:
             outcome: how the request ended.
             report: what the decision saw.
             reason: why, as one stable word.
+            counts: further metrics, by name.
             fields: what else the handler knows; a None is left out.
         """
-        self._write(_INFO, outcome, reason, _fields(report, fields), _count_unusable(report))
+        self._write(_INFO, outcome, reason, _fields(report, fields), {**_count_unusable(report), **counts})
 
     def record_fault(self, error: BaseException, report: Report, **fields: object) -> None:
         """Write the line of a request that failed, with the chain of causes. The line counts the fault, too."""
@@ -284,6 +305,8 @@ def _fields(report: Report, fields: Mapping[str, object]) -> dict[str, Any]:
         "call_id": report.call_id,
         **fields,
     }
+    if report.issuer is not None:
+        members |= {"issuer": report.issuer, "kid": report.kid, "issuer_rows": report.issuer_rows}
     if report.call_id_altered:
         members["call_id_altered"] = True
     if report.unusable_secrets or report.left_out:
@@ -302,6 +325,7 @@ def _fault_reason(error: BaseException) -> str:
         (TooLarge, "too_large"),
         (NotRotated, "not_rotated"),
         (NotAudited, "not_audited"),
+        (StaleKeys, "stale_keys"),
         (Fault, "unusable_store"),
     ):
         if isinstance(error, kind):

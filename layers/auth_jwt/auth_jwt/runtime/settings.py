@@ -9,14 +9,18 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import ip_address
-from typing import Final, Self, TypeVar
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 from urllib.parse import urlsplit
 
 from auth_jwt.credentials import parse_credentials
-from auth_jwt.errors import BadSetting
+from auth_jwt.errors import BadSetting, Invalid
 from auth_jwt.jose.tokens import ALGORITHMS, MAX_TAG_CHARACTERS, HeaderRules
 from auth_jwt.models import MAX_SECRETS_PER_TAG, Columns, Policy
+
+if TYPE_CHECKING:
+    from auth_jwt.issuers.models import IssuerPatterns
 
 DEFAULTS: Final[Mapping[str, str]] = {
     "DB_URL": "",
@@ -52,6 +56,8 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "DISABLED_COLUMN": "disabled",
     "VALID_AFTER_COLUMN": "tokens_valid_after",
     "REVOCATIONS_TABLE": "",
+    "ISSUERS": "",
+    "KEYS_LIFETIME_SECONDS": "93600",
     "CHALLENGE_REALM": "sip",
     "AUTHZ_SERVER": "",
 }
@@ -71,6 +77,12 @@ ROTATION_DEFAULTS: Final[Mapping[str, str]] = {
 }
 """The variables that only the rotation of secrets reads, in addition to `DEFAULTS`. `ROTATED_TAG` must be set."""
 
+REFRESH_DEFAULTS: Final[Mapping[str, str]] = {
+    "KEYS_CA_BUNDLE": "",
+    "KEYS_ACCEPTED_NETWORKS": "",
+}
+"""The variables that only the refresh of issuers' keys reads, in addition to `DEFAULTS`."""
+
 _MAX_NUMBER: Final = 10**9
 _MAX_DIGITS: Final = 20
 _REGION: Final = re.compile(r"[a-z]{2,}(?:-[a-z]+)+-[0-9]+")
@@ -79,6 +91,12 @@ _FIELD_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # of headers an
 _MAX_COLUMN_BYTES: Final = 255
 _DB_URL_FORMS: Final = "`dynamodb://[region]` or `dynamodb+http(s)://host:port[/region]`"
 _LIKENESS: Final = 0.8
+_SHORTEST_KEYS_LIFETIME: Final = 3600
+_LONGEST_KEYS_LIFETIME: Final = 7 * 86400
+_ISSUERS_WORDS: Final = (
+    "empty, or a comma list of issuers, https URLs as tokens name them in `iss`; one that ends with `*` after"
+    " https://host/ stands for all that begin so"
+)
 
 _T = TypeVar("_T")
 _E = TypeVar("_E", bound=StrEnum)
@@ -113,6 +131,8 @@ class Settings:
     stale_if_error: int
     store_timeout: float
     dynamodb_client: DynamoDbClient
+    issuer_patterns: "IssuerPatterns | None"
+    keys_lifetime: int
     challenge_realm: str
     authz_server: str | None
 
@@ -135,6 +155,8 @@ class Settings:
             stale_if_error=read("STALE_IF_ERROR_SECONDS", *_number(0)),
             store_timeout=read("STORE_TIMEOUT_MS", *_number(1)) / 1000,
             dynamodb_client=read("DYNAMODB_CLIENT", *_one_of(DynamoDbClient)),
+            issuer_patterns=read("ISSUERS", _parse_issuers, _ISSUERS_WORDS),
+            keys_lifetime=read("KEYS_LIFETIME_SECONDS", *_number(_SHORTEST_KEYS_LIFETIME, _LONGEST_KEYS_LIFETIME)),
             challenge_realm=read("CHALLENGE_REALM", _parse_realm, "printable ASCII text, not empty"),
             authz_server=read("AUTHZ_SERVER", _parse_authz_server, "empty, or an absolute https URL"),
         )
@@ -243,9 +265,37 @@ class RotationSettings:
         return cls(tag=tag, overlap=overlap, lifetime=lifetime)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshSettings:
+    """The settings that only the refresh of issuers' keys reads.
+
+    Attributes:
+        ca_bundle: a file with the certificates of the authorities to trust; None trusts the system's.
+        accepted_networks: networks of the operator's whose addresses need not be public.
+    """
+
+    ca_bundle: Path | None = None
+    accepted_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Read *env*. A variable that is not in it has its default.
+
+        Raises:
+            BadSetting: a value is invalid. The message names the variable, the value and what is accepted.
+        """
+        read = _Reader(env, REFRESH_DEFAULTS)
+        return cls(
+            ca_bundle=read("KEYS_CA_BUNDLE", _parse_file, "empty, or the path of a file with certificates in PEM"),
+            accepted_networks=read(
+                "KEYS_ACCEPTED_NETWORKS", _parse_networks, "empty, or a comma list of networks such as 10.1.0.0/16"
+            ),
+        )
+
+
 def near_misses(env: Mapping[str, str]) -> dict[str, str]:
     """Return the variables of *env* that nearly spell a setting, each with the setting it nearly spells."""
-    known = {**DEFAULTS, **AUTHORIZER_DEFAULTS, **ROTATION_DEFAULTS}
+    known = {**DEFAULTS, **AUTHORIZER_DEFAULTS, **ROTATION_DEFAULTS, **REFRESH_DEFAULTS}
     found = {}
     for name in env:
         if name in known or name.startswith(("AWS_", "POWERTOOLS_")):
@@ -323,17 +373,17 @@ def _read_policy(read: _Reader) -> Policy:
     )
 
 
-def _number(least: int) -> tuple[Callable[[str], int], str]:
+def _number(least: int, most: int = _MAX_NUMBER) -> tuple[Callable[[str], int], str]:
     def parse(text: str) -> int:
         digits = text.strip()
         if not (digits.isascii() and digits.isdecimal()) or len(digits) > _MAX_DIGITS:
             raise ValueError
         value = int(digits)
-        if not least <= value <= _MAX_NUMBER:
+        if not least <= value <= most:
             raise ValueError
         return value
 
-    return parse, f"a whole number from {least} to {_MAX_NUMBER}"
+    return parse, f"a whole number from {least} to {most}"
 
 
 def _number_or_empty(least: int) -> tuple[Callable[[str], int | None], str]:
@@ -429,6 +479,31 @@ def _parse_table(text: str) -> str:
 
 def _parse_table_or_empty(text: str) -> str | None:
     return _parse_table(text) if text.strip() else None
+
+
+def _parse_issuers(text: str) -> "IssuerPatterns | None":
+    texts = _parse_list(text)
+    if not texts:
+        return None
+    from auth_jwt.issuers.models import IssuerPatterns  # here, so that only users of issuers load it
+
+    try:
+        return IssuerPatterns.from_texts(texts)
+    except Invalid as problem:
+        raise (_Unshowable if "@" in text else ValueError)(str(problem)) from None
+
+
+def _parse_file(text: str) -> Path | None:
+    if not text.strip():
+        return None
+    path = Path(text)
+    if not path.is_file():
+        raise ValueError("there is no such file")
+    return path
+
+
+def _parse_networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(item) for item in _parse_list(text))
 
 
 def _parse_realm(text: str) -> str:

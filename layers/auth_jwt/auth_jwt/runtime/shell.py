@@ -1,7 +1,7 @@
 """What every handler does around one event: time it, write its one log line, and raise faults that leak nothing."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from auth_jwt.errors import Fault
@@ -32,10 +32,12 @@ class Call:
         """The request id that the answer and the log carry: Lambda's, or a random one where Lambda gave none."""
         return str(self.noted["request_id"])
 
-    def record(self, outcome: Outcome, reason: str | None = None) -> None:
-        """Write the log line of a call that was answered."""
+    def record(self, outcome: Outcome, reason: str | None = None, counts: Mapping[str, int] | None = None) -> None:
+        """Write the log line of a call that was answered, with further metrics in *counts*, by name."""
         duration = milliseconds_since(self._started)
-        self._journal.record(outcome, self.report, reason=reason, duration_ms=duration, **self.noted)
+        self._journal.record(
+            outcome, self.report, reason=reason, counts=counts or {}, duration_ms=duration, **self.noted
+        )
 
     def record_fault(self, error: BaseException) -> None:
         """Write the log line of a call that failed."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 from auth_jwt.authorizer import Authorizer
 from auth_jwt.aws.client import Client, dynamodb_client
@@ -12,6 +13,9 @@ from auth_jwt.memory.revocations import RevocationMemory
 from auth_jwt.memory.rows import RowMemory
 from auth_jwt.runtime.observability import Journal
 from auth_jwt.runtime.settings import DynamoDbClient, Settings, near_misses
+
+if TYPE_CHECKING:
+    from auth_jwt.issuers.authorizer import IssuerAuthorizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,37 @@ def authorizer_of(settings: Settings, client: Callable[[], Client]) -> Authorize
         listed = DynamoDbRevocations(client, table=settings.revocations_table)
         revocations = RevocationMemory(listed, ttl=settings.cache_ttl, stale_for=settings.stale_if_error)
     return Authorizer(
-        memory=memory, revocations=revocations, policy=settings.policy, store_seconds=settings.store_timeout
+        memory=memory,
+        revocations=revocations,
+        policy=settings.policy,
+        store_seconds=settings.store_timeout,
+        issuers=_issuer_authorizer(settings, client, store, revocations),
+    )
+
+
+def _issuer_authorizer(
+    settings: Settings, client: Callable[[], Client], profiles: DynamoDbStore, revocations: RevocationMemory | None
+) -> "IssuerAuthorizer | None":
+    if settings.issuer_patterns is None:
+        return None
+    # Here, so that who has no issuers loads none of it.
+    from auth_jwt.aws.issuers import DynamoDbIssuers
+    from auth_jwt.issuers.authorizer import IssuerAuthorizer
+    from auth_jwt.issuers.memory import IssuerMemory, ProfileMemory
+
+    store = DynamoDbIssuers(
+        client,
+        profiles_table=settings.profiles_table,
+        secrets_table=settings.secrets_table,
+        columns=settings.columns,
+    )
+    return IssuerAuthorizer(
+        patterns=settings.issuer_patterns,
+        issuers=IssuerMemory(store, ttl=settings.cache_ttl, stale_for=settings.stale_if_error),
+        profiles=ProfileMemory(profiles, ttl=settings.cache_ttl, stale_for=settings.stale_if_error),
+        policy=settings.policy,
+        keys_lifetime=settings.keys_lifetime,
+        revocations=revocations,
     )
 
 

@@ -1,0 +1,1 @@
+"""Fetches what issuers publish: discovery documents and key sets. No login loads this room."""

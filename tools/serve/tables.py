@@ -1,0 +1,52 @@
+"""Sample tables: DynamoDB in memory, with the template's tables and the rows of events/rows.json."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final
+
+from tools.events.stage import REGION, REVOCATIONS, SAMPLES, Json, create_tables, read_json
+
+HOST: Final = "127.0.0.1"
+
+
+def load(endpoint: str, stack: Json) -> None:
+    """Create the tables of the template at *endpoint*, and put the sample rows into them."""
+    import boto3
+
+    client = boto3.client(
+        "dynamodb",
+        region_name=REGION,
+        endpoint_url=endpoint,
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",  # noqa: S106 - any will do
+    )
+    create_tables(client, stack)
+    client.batch_write_item(RequestItems=read_json(SAMPLES / "rows.json"))
+
+
+@contextmanager
+def in_memory(stack: Json) -> Iterator[str]:
+    """Run DynamoDB in this process, on a free port of the loopback interface, and yield its endpoint."""
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # or it reports each request
+    server = ThreadedMotoServer(ip_address=HOST, port=0, verbose=False)
+    server.start()
+    try:
+        _, port = server.get_host_and_port()
+        endpoint = f"http://{HOST}:{port}"
+        load(endpoint, stack)
+        yield endpoint
+    finally:
+        server.stop()
+
+
+def names_of_its_own(settings: Mapping[str, str], defaults: Mapping[str, str]) -> list[str]:
+    """Return the settings that name other tables or columns than the samples have."""
+    samples = {(name, default) for name, default in defaults.items()} | {("REVOCATIONS_TABLE", REVOCATIONS)}
+    return [
+        name
+        for name, value in settings.items()
+        if name.endswith(("_TABLE", "_COLUMN")) and (name, value.strip()) not in samples
+    ]
