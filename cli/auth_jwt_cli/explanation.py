@@ -30,7 +30,7 @@ from auth_jwt.memory.rows import RowMemory
 from auth_jwt.models import MAX_JTI_BYTES, Authorized, Columns, Policy, Profile, Report, Secret, TagRows
 from auth_jwt.ports import Deadline
 from auth_jwt.provisioning.changes import ProvisioningStore
-from auth_jwt.provisioning.inspection import SecretRecord, inspected
+from auth_jwt.provisioning.inspection import SecretRecord, inspect_secret
 from auth_jwt.rules import (
     Obstacle,
     check_claims,
@@ -282,7 +282,7 @@ class _Walk:
         policy, now = self._policy, self._now
         self.secrets = [
             SecretLook(
-                inspected(secret, self.tag or "", policy, now),
+                inspect_secret(secret, self.tag or "", policy, now),
                 _why_passed_over(secret, jws, policy, now),
                 _has_signed(secret, jws),
             )

@@ -12,7 +12,7 @@ from auth_jwt.errors import Flaw, Reason
 from auth_jwt.jose.tokens import unverified_tag
 from auth_jwt.models import Columns, Policy, Profile, Secret, Unusable, says_what_it_is
 from auth_jwt.provisioning.changes import Key, Table
-from auth_jwt.provisioning.inspection import SecretRecord, inspected
+from auth_jwt.provisioning.inspection import SecretRecord, inspect_secret
 from auth_jwt.provisioning.registry import MAX_TIME
 from auth_jwt.provisioning.statements import Statement, in_order, statement_of, weakness_in
 from auth_jwt.provisioning.windows import is_in_milliseconds
@@ -236,7 +236,7 @@ class Examination:
                 yield Found("credential-of-another-type", why, words)
 
     def _of_secret(self, secret: Secret, tag: str, *, is_text: bool) -> Iterator[Found]:
-        record = inspected(secret, tag, self._policy, self._now)
+        record = inspect_secret(secret, tag, self._policy, self._now)
         if is_text:
             yield from self._of_key(secret, record)
         else:
