@@ -33,7 +33,7 @@ GROUPS: Final[Mapping[str, str]] = {
     "pem": "forms of PEM text",
     "profile": "what the profile row holds",
     "script": "`jwt_script_authorize`",
-    "secret": "what else a secret may hold",
+    "secret": "other contents of a secret",
     "size": "long tokens",
     "structure": "segments, dots and base64url, HS256",
     "structure-es": "the same, ES256",
@@ -49,98 +49,99 @@ GROUPS: Final[Mapping[str, str]] = {
 
 DIFFERENCES: Final[Mapping[str, str]] = {
     "base64url is strict": (
-        "The module skips characters that are not base64url, and takes padding, the standard alphabet and a trailing"
-        " dot, so one token has many spellings. Here a segment is unpadded base64url (RFC 7515, section 2), or the"
-        " token is refused."
+        "The module skips characters that are not base64url, and accepts padding, the standard alphabet and a final"
+        " dot, so one token has many spellings. Here every segment must be base64url without padding (RFC 7515,"
+        " section 2)."
     ),
     'jwt_script_authorize shows the real alg, not "none"': (
-        "The module's decoded token says `none` whatever the token said. Here it says what the token says."
+        "The module's decoded token says `none`, whatever the token says. Here it says the same as the token."
     ),
     "same strictness as the table form": (
-        "`/script-authorize` reads a token by the same rules as `/authorize`; every one of these follows from a"
-        " difference listed elsewhere on this page."
+        "`/script-authorize` reads a token by the same rules as `/authorize`. Each of these cases follows from another"
+        " difference on this page."
     ),
     "tags compare exactly": (
-        "The recorded database compared tags by its collation: without regard to case and trailing spaces, and a"
-        " dotless i as an i. DynamoDB compares bytes, so no two tags are one. Rows that relied on the collation need"
-        " one spelling."
+        "The recorded database compares tags by its collation. It ignores case and trailing spaces, and treats a"
+        " dotless i as an i. DynamoDB compares bytes, so each spelling is another tag. Rows that relied on the"
+        " collation need one spelling."
     ),
     "JSON is strict (duplicates, trailing bytes, depth)": (
-        "Of a member given twice the module takes the last; other parsers take the first. What two parsers may read"
-        " differently is refused, and so is nesting deeper than 64."
+        "If a member is given twice, the module uses the last one; other parsers use the first. Here a token that two"
+        " parsers may read differently is denied. So is one with nesting deeper than 64."
     ),
     "RSA below 2048 bits and curves that do not fit the algorithm are refused": (
         "RFC 7518, sections 3.3 and 3.4: RSA keys have at least 2048 bits, and ES256, ES384 and ES512 each name one"
         " curve."
     ),
     "asymmetric keys: PEM is read more leniently, certificates and every block of a bundle count": (
-        "A key the operator plainly meant is used: indented PEM, PEM with other line ends, a certificate, any block"
-        " of a bundle."
+        "A key is used if its meaning is plain: indented PEM, PEM with other line ends, a certificate, any block of a"
+        " bundle."
     ),
     "credentials: the whole text of a column (NUL included) and numbers of any size": (
-        "The module cuts text at a NUL and leaves out 64-bit integers and decimals. Here text is whole and a number"
-        " keeps its digits."
+        "The module cuts text at a NUL, and leaves out 64-bit integers and decimals. Here text stays whole, and a"
+        " number keeps its digits."
     ),
     "an empty secret verifies nothing": (
-        "With an empty key the module checks nothing: any signature passes, so anybody can log in. It takes a secret"
-        " that begins with a NUL as empty, too. Here an empty secret is unusable, counted and logged, and a NUL is a"
+        "With an empty key the module checks nothing: any signature passes, so anybody can log in. It treats a secret"
+        " that begins with a NUL as empty, too. Here an empty secret is unusable, counted and logged. A NUL is a"
         " character like any other."
     ),
     "PS* and EdDSA are supported": "The recorded module refuses these algorithms.",
     "algorithm names are case-sensitive and `none` is never accepted": (
-        "RFC 7515, section 4.1.1: names of algorithms are case-sensitive. `none` is no algorithm here."
+        "RFC 7515, section 4.1.1: names of algorithms are case-sensitive. `none` is not an algorithm here."
     ),
     "asymmetric key material is never an HMAC secret": (
-        "Whoever knows a public key could sign with it (the class of CVE-2015-9235 and CVE-2022-29217). What the"
-        " secret is decides what it may verify, never the token."
+        "Anybody who knows a public key could sign with it (the class of CVE-2015-9235 and CVE-2022-29217). Here the"
+        " secret's content decides what it may verify, never the token."
     ),
     "header members are strictly typed, JSON is strict": (
-        "`typ` is a string where it is present (RFC 7515, section 4.1.9), and nothing follows the JSON."
+        "`typ` must be a string if it is present (RFC 7515, section 4.1.9), and nothing may follow the JSON."
     ),
     "the whole secret counts; JWKs are keys": (
-        "The module cuts a secret at a NUL, and knows no JWK. Here the whole text is the key, and a JWK is the key it"
-        " describes."
+        "The module cuts a secret at a NUL, and does not know JWKs. Here the whole text is the key, and a JWK is the"
+        " key that it describes."
     ),
     "crit and b64=false are refused": (
-        "RFC 7515, section 4.1.11, and RFC 7797: what the token calls critical must be understood, and nothing is here."
+        "RFC 7515, section 4.1.11, and RFC 7797: a verifier must understand every extension that the token calls"
+        " critical, and this service understands none."
     ),
-    "a profile without a username is refused": "An empty username is nobody's; the module hands it on.",
+    "a profile without a username is refused": "An empty username names nobody. The module returns it.",
     "the header shows what the token says, also next to an empty secret row": (
-        "Once the module has tried an empty secret, its decoded token says `none`, though a good secret verified it."
+        "After the module has tried an empty secret, its decoded token says `none`, even if a good secret verified it."
     ),
-    "alg none is never accepted": "Next to an empty secret the module accepts a token that nobody signed.",
+    "alg none is never accepted": "With an empty secret in the table, the module accepts a token that nobody signed.",
     "numbers that make no usable RSA key are refused": (
         "The module writes PEM for nearly any two numbers. Here an exponent that is even or below 3, or a modulus below"
         " 512 bits, raises `InvalidKey`."
     ),
 }
-"""Why each difference is meant."""
+"""Why each difference is intended."""
 
 SIDE_BY_SIDE: Final[Mapping[str, tuple[str, str]]] = {
     "a credential beyond 32 bits": ("left out, or 32 bits of it", "all its digits"),
     "a credential that is a BOOL": ("`1`, `0`", "`true`, `false`"),
-    "a profile that is `disabled`": ("accepts: it knows no such column", "refuses: `disabled_profile`"),
-    "a token issued before `tokens_valid_after`": ("accepts: it knows no such column", "refuses: `revoked_token`"),
-    "a token in `REVOCATIONS_TABLE`": ("accepts: it knows no such table", "refuses: `revoked_token`"),
+    "a profile that is `disabled`": ("accepts: it has no such column", "refuses: `disabled_profile`"),
+    "a token issued before `tokens_valid_after`": ("accepts: it has no such column", "refuses: `revoked_token`"),
+    "a token in `REVOCATIONS_TABLE`": ("accepts: it has no such table", "refuses: `revoked_token`"),
 }
 """What differed where a running OpenSIPS and this service had the same tokens: the module, and here."""
 
 SETTINGS: Final[Mapping[str, str]] = {
     "ENFORCE_TIME_CLAIMS": "by default `exp`, `nbf` and `iat` are checked when present",
-    "MIN_HMAC_KEY_BYTES": "by default HMAC keys shorter than RFC 7518 asks (32, 48, 64 bytes) verify nothing",
-    "MAX_TOKEN_BYTES": "by default tokens above 16384 bytes are refused",
+    "MIN_HMAC_KEY_BYTES": "by default HMAC keys shorter than RFC 7518 requires (32, 48, 64 bytes) verify nothing",
+    "MAX_TOKEN_BYTES": "by default tokens above 16384 bytes are denied",
 }
-"""What the recorded cases set, and what the default does instead."""
+"""The settings of the recorded cases, and what their defaults do instead."""
 
 _SPECIAL: Final = re.compile(r"([\\`*_\[\]<>&|~$#])")
 _SHORT: Final = 120
 
 
 def page() -> str:
-    """Return the page as the recorded cases have it.
+    """Return the page for the recorded cases.
 
     Raises:
-        KeyError: a group, difference or setting of theirs is not explained here.
+        KeyError: this module does not explain a group, difference or setting of the cases.
     """
     decisions, keys = _read("opensips.json"), _read("keys.json")
     cases: list[Case] = [*decisions["cases"], *({"group": case["op"], **case} for case in keys["cases"])]
@@ -154,7 +155,7 @@ def page() -> str:
         "",
         f"{len(decisions['cases'])} decisions and {len(keys['cases'])} results of the key helpers were recorded from"
         f" the real module, {recorded[1]}, and every one is a test here (`make conformance`).",
-        f"**{len(cases) - len(differing)} of {len(cases)} are the same**, decoded tokens to the byte;"
+        f"**{len(cases) - len(differing)} of {len(cases)} are the same**, decoded tokens byte for byte;"
         f" {len(differing)} differ on purpose, each listed below with its reason.",
         "",
         *_summary(differing),
@@ -170,14 +171,14 @@ def page() -> str:
         "## Side by side",
         "",
         "A running OpenSIPS with the module, and one with [the recipe](../frontends/opensips/README.md) in its place,"
-        " were given the same 56 tokens. Decoded token, user and AVPs are equal wherever both accept, but for these."
-        " [Faults of the module itself](../frontends/opensips/README.md#leaving-the-module) stand beside the recipe.",
+        " got the same 56 tokens. Wherever both accept, decoded token, user and AVPs are equal, except for these."
+        " The recipe's page lists [faults of the module itself](../frontends/opensips/README.md#leaving-the-module).",
         "",
         *_table(["what", "OpenSIPS", "here"], [[what, *sides] for what, sides in SIDE_BY_SIDE.items()]),
         "",
         "## Differences",
         "",
-        "A refusal here has a reason, which is in the log only. `/script-authorize` answers 1 (validated), -1 (not"
+        "A denial here has a reason, which only the log shows. `/script-authorize` answers 1 (validated), -1 (not"
         " validated by the key) or -2 (no token), as the module does.",
         *_differences(differing),
     ]
@@ -234,7 +235,7 @@ def _differences(cases: Iterable[Case]) -> list[str]:
 
 
 def theirs(case: Case) -> str:
-    """Say in a table cell what the module did in *case*."""
+    """Return a table cell that says what the module did in *case*."""
     recorded = case["opensips"]
     if "op" in case and case["op"].startswith("extract_"):
         return "gives PEM" if recorded["rc"] == 1 else "fails"
@@ -247,7 +248,7 @@ def theirs(case: Case) -> str:
 
 
 def ours(case: Case) -> str:
-    """Say in a table cell what this service answers in *case*."""
+    """Return a table cell that says what this service answers in *case*."""
     answer = case["ours"]
     if case["op"].startswith("extract_"):
         return "gives PEM" if answer["rc"] == 1 else "`InvalidKey`"
@@ -269,7 +270,7 @@ def _is_yes(value: int) -> bool:
 
 
 def _header_shown(case: Case, answer: Mapping[str, Any]) -> list[str]:
-    """Return the header of a decoded token where the two answers show different ones."""
+    """Return the header of a decoded token if the two answers show different ones."""
     headers = [_header(side.get("decoded_token")) for side in (case["opensips"], case["ours"])]
     shown = _header(answer.get("decoded_token"))
     return [code(shown)] if None not in headers and headers[0] != headers[1] and shown else []
@@ -283,7 +284,7 @@ def _header(decoded: str | None) -> str | None:
 
 
 def _told_apart(case: Case, answer: Mapping[str, Any], credentials: Mapping[str, Any]) -> list[str]:
-    """Return, where both accept, what the two answers do not have in common."""
+    """Return the parts in which the two answers differ, if both accept."""
     if case["opensips"]["rc"] != 1 or case["ours"]["code"] != 1:
         return []
     shown = _header_shown(case, answer)
@@ -301,12 +302,12 @@ def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def plain(text: str) -> str:
-    """Return *text* so that Markdown shows every character of it and obeys none, also in a table cell."""
+    """Return *text* escaped, so that Markdown shows each of its characters, also in a table cell."""
     return _SPECIAL.sub(r"\\\1", _visible(text)).strip() or "(empty)"
 
 
 def code(text: str) -> str:
-    """Return *text* as a code span, fit for a table cell; shortened when long."""
+    """Return *text* as a code span that fits into a table cell. Long text is shortened."""
     text = _visible(text)
     if len(text) > _SHORT:
         text = f"{text[: _SHORT - 1]}…"
@@ -318,7 +319,7 @@ def code(text: str) -> str:
 
 
 def _visible(text: str) -> str:
-    """Write what cannot be seen, or would end a line, as an escape."""
+    """Escape every character that is invisible or would end a line."""
     return "".join(
         character if character == " " or (character.isprintable() and not character.isspace()) else _escape(character)
         for character in text

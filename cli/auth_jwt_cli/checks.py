@@ -15,9 +15,9 @@ from auth_jwt.errors import BadSetting, Fault, Flaw, Unreachable
 from auth_jwt.models import REVOCATION_JTI, REVOCATION_TAG, SECRET_ID, Columns, Row, Secret
 from auth_jwt.provisioning.profiles import MAX_PAGE, Profiles, own_columns
 from auth_jwt.runtime.settings import AUTHORIZER_DEFAULTS, DEFAULTS, AuthorizerSettings, Settings, near_misses
-from auth_jwt_cli.output import counted
+from auth_jwt_cli.output import pluralize
 from auth_jwt_cli.sources import only_settings
-from auth_jwt_cli.times import shown_duration
+from auth_jwt_cli.times import format_duration
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -104,8 +104,8 @@ def policy_findings(settings: Settings) -> Iterator[Finding]:
             "ENFORCE_TIME_CLAIMS", "expired tokens are accepted while their secret is open", "set it to true"
         )
     if settings.cache_ttl > _LONG_MEMORY_SECONDS:
-        text = f"closed, disabled or revoked rows may be accepted for another {shown_duration(settings.cache_ttl)}"
-        yield _warning("CACHE_TTL_SECONDS", text, "set it to what you can wait for; 60 is the default")
+        text = f"closed, disabled or revoked rows may be accepted for another {format_duration(settings.cache_ttl)}"
+        yield _warning("CACHE_TTL_SECONDS", text, "set it to the time that you can wait; 60 is the default")
 
 
 def column_findings(columns: Columns) -> Iterator[Finding]:
@@ -124,7 +124,7 @@ def column_findings(columns: Columns) -> Iterator[Finding]:
             text = (
                 f"{column!r} is the rows' own id" if column == SECRET_ID else f"all of them name the column {column!r}"
             )
-            yield _error(", ".join(alike), text, "name a column of its own for each")
+            yield _error(", ".join(alike), text, "name a different column for each")
 
 
 def function_findings(settings: Settings, timeout_seconds: float | None) -> Iterator[Finding]:
@@ -230,12 +230,12 @@ def _content_findings(rows: list[Row], columns: Columns) -> Iterator[Finding]:
     )
     for variable, column, kind, what in wanted:
         if not any(isinstance(row.get(column), kind) for row in rows):
-            text = f"none of {counted(len(rows), 'secret')} looked at has {what} in {column!r}, so none verifies"
+            text = f"none of {pluralize(len(rows), 'secret')} looked at has {what} in {column!r}, so none verifies"
             yield _error(variable, text, "name the column that holds it")
     windows = [(row.get(columns.start), row.get(columns.end)) for row in rows]
     numbers = [(start, end) for start, end in windows if isinstance(start, Decimal) and isinstance(end, Decimal)]
     if numbers and all(end <= start for start, end in numbers):
-        text = f"each of {counted(len(numbers), 'window')} looked at ends before it starts, so none ever opens"
+        text = f"each of {pluralize(len(numbers), 'window')} looked at ends before it starts, so none ever opens"
         yield _error("START_TS_COLUMN, END_TS_COLUMN", text, "check that each names its own column")
 
 
@@ -248,10 +248,12 @@ def _option_findings(rows: list[Row], columns: Columns) -> Iterator[Finding]:
     ):
         having = [secret for row, secret in zip(rows, secrets, strict=True) if column in row]
         if having and all(secret.flaw is not None and secret.flaw.flaw is flaw for secret in having):
-            text = f"{counted(len(having), 'secret')} of {len(rows)} looked at verify nothing for what {column!r} holds"
+            text = (
+                f"{pluralize(len(having), 'secret')} of {len(rows)} looked at verify nothing for what {column!r} holds"
+            )
             yield _error(variable, text, "name the column that is for it, or correct the rows")
         elif not having and column != default:
-            text = f"none of {counted(len(rows), 'secret')} looked at has the column {column!r}"
+            text = f"none of {pluralize(len(rows), 'secret')} looked at has the column {column!r}"
             yield _warning(variable, text, "correct its name, or leave it to its default")
 
 
@@ -259,7 +261,7 @@ def _alg_findings(rows: list[Row], columns: Columns) -> Iterator[Finding]:
     """Count the rows whose `alg` does not say what their key is."""
     silent = sum(not isinstance(row.get(columns.alg), str) for row in rows)
     if silent:
-        text = f"{silent} of {counted(len(rows), 'secret')} looked at do not say in {columns.alg!r} what their key is"
+        text = f"{silent} of {pluralize(len(rows), 'secret')} looked at do not say in {columns.alg!r} what their key is"
         remedy = "`auth-jwt secret set-alg --all --dry-run` shows what they would say; without --dry-run, it writes it"
         if columns.requires_alg:
             yield _error("REQUIRE_ALG_COLUMN", f"{text}, and verify nothing", remedy)
@@ -362,5 +364,5 @@ def clock_findings(answer: Mapping[str, Any]) -> Iterator[Finding]:
         return
     if abs(skew) > _MAX_SKEW_SECONDS:
         way = "ahead of" if skew > 0 else "behind"
-        text = f"the clock of this machine is {shown_duration(skew)} {way} DynamoDB's"
+        text = f"the clock of this machine is {format_duration(skew)} {way} DynamoDB's"
         yield _warning("clock", text, "correct it: new windows and tokens begin at the time of this machine")

@@ -21,7 +21,7 @@ from auth_jwt_cli.checks import (
 )
 from auth_jwt_cli.connection import Connection
 from auth_jwt_cli.options import reads_tables
-from auth_jwt_cli.output import REFUSED, counted, marked
+from auth_jwt_cli.output import REFUSED, marked, pluralize
 
 app = typer.Typer(help="Check the service's settings against its tables.", no_args_is_help=True)
 
@@ -57,7 +57,7 @@ def check(
         for finding in findings
     ]
     errors, warnings = severities.count(Severity.ERROR), severities.count(Severity.WARNING)
-    summary = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}"
+    summary = f"{pluralize(errors, 'error')}, {pluralize(warnings, 'warning')}"
     connection.output.show({"findings": documents}, marked(rows), summary)
     if Severity.ERROR in severities or (strict and findings):
         raise typer.Exit(REFUSED)

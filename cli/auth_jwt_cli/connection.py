@@ -22,7 +22,7 @@ from auth_jwt.runtime.settings import Settings
 from auth_jwt_cli.audit_log import AuditLog, usual_path
 from auth_jwt_cli.output import Misused, Output
 from auth_jwt_cli.sources import FunctionConfiguration, from_file, from_function, only_settings, pair_of, region_of
-from auth_jwt_cli.times import shown_duration
+from auth_jwt_cli.times import format_duration
 
 if TYPE_CHECKING:
     import boto3
@@ -188,9 +188,9 @@ class Connection:
             at_once: the part of the write that works at once; None if no part does.
         """
         ttl, stale = self.settings.cache_ttl, self.settings.stale_if_error
-        later = "at once" if not ttl else f"within {shown_duration(ttl)} (CACHE_TTL_SECONDS)"
+        later = "at once" if not ttl else f"within {format_duration(ttl)} (CACHE_TTL_SECONDS)"
         if ttl and stale:
-            later += f", up to {shown_duration(stale)} (STALE_IF_ERROR_SECONDS) more while DynamoDB cannot be reached"
+            later += f", up to {format_duration(stale)} (STALE_IF_ERROR_SECONDS) more while DynamoDB cannot be reached"
         self.output.note(f"{at_once} works at once; what ends, ends {later}." if at_once else f"It works {later}.")
 
     def _arn(self) -> str | None:

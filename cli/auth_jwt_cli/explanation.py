@@ -30,7 +30,7 @@ from auth_jwt.memory.rows import RowMemory
 from auth_jwt.models import MAX_JTI_BYTES, Authorized, Columns, Policy, Profile, Report, Secret, TagRows
 from auth_jwt.ports import Deadline
 from auth_jwt.provisioning.changes import ProvisioningStore
-from auth_jwt.provisioning.inspection import SecretRecord, inspected
+from auth_jwt.provisioning.inspection import SecretRecord, inspect_secret
 from auth_jwt.rules import (
     Obstacle,
     check_claims,
@@ -44,8 +44,8 @@ from auth_jwt.rules import (
     token_id,
     usable_profile,
 )
-from auth_jwt_cli.output import counted, message_of
-from auth_jwt_cli.times import distance, shown_duration, shown_instant
+from auth_jwt_cli.output import message_of, pluralize
+from auth_jwt_cli.times import distance, format_duration, format_instant
 
 _STORE_SECONDS: Final = 60
 _SEGMENTS: Final = ("header", "payload", "signature")
@@ -271,7 +271,7 @@ class _Walk:
         return self.tag
 
     def _rows_step(self, rows: TagRows, tag: str) -> Step:
-        found = f"{counted(len(rows.secrets), 'secret')} and {'a' if rows.profile else 'no'} profile"
+        found = f"{pluralize(len(rows.secrets), 'secret')} and {'a' if rows.profile else 'no'} profile"
         if rows.secrets and rows.profile is not None:
             return Step("rows", StepOutcome.NOTED, found)
         alike = self._tables.tags_like(tag)
@@ -282,7 +282,7 @@ class _Walk:
         policy, now = self._policy, self._now
         self.secrets = [
             SecretLook(
-                inspected(secret, self.tag or "", policy, now),
+                inspect_secret(secret, self.tag or "", policy, now),
                 _why_passed_over(secret, jws, policy, now),
                 _has_signed(secret, jws),
             )
@@ -334,7 +334,7 @@ class _Walk:
                 leeway_seconds=policy.leeway_seconds,
                 max_token_age_seconds=policy.max_token_age_seconds,
             )
-            allowed = f"MAX_TOKEN_AGE_SECONDS allows {shown_duration(policy.max_token_age_seconds)}"
+            allowed = f"MAX_TOKEN_AGE_SECONDS allows {format_duration(policy.max_token_age_seconds)}"
             yield self._claim_step("age", claims, rule, f"since its iat; {allowed}")
         if policy.issuers:
             rule = Policy(enforce_time_claims=False, issuers=policy.issuers)
@@ -373,7 +373,7 @@ class _Walk:
         if rows.profile is None or rows.profile.valid_after is None:
             return
         bound = rows.profile.valid_after
-        text = f"tokens issued before {shown_instant(bound, self._now)} are revoked"
+        text = f"tokens issued before {format_instant(bound, self._now)} are revoked"
         if not isinstance(bound, Decimal):
             text = "the bound of the profile is not a number, which revokes all tokens"
         elif "iat" not in claims:
@@ -401,7 +401,7 @@ class _Walk:
             yield Step("revocation", StepOutcome.PASSED, "REVOCATIONS_TABLE does not list this token")
 
     def _clock(self) -> str:
-        return shown_instant(self._now, self._now).partition(" (")[0]
+        return format_instant(self._now, self._now).partition(" (")[0]
 
 
 def _request_steps(rows: TagRows, from_user: str | None, from_domain: str | None) -> Iterator[Step]:
@@ -530,7 +530,7 @@ def _without_kid(jws: UnverifiedJws) -> UnverifiedJws:
 
 def _show_number(value: object, now: float) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return shown_instant(value, now)
+        return format_instant(value, now)
     return "not a number"
 
 

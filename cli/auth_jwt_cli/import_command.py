@@ -59,12 +59,12 @@ def import_rows(
 ) -> None:
     """Import the tables of an OpenSIPS auth_jwt: profiles, and their secrets.
 
-    You may run it as often as you like. Rows that are there already stay as they are, and an interrupted import
-    continues. A row that differs from the table's is reported and stays as it is, too, unless --overwrite is given.
+    You may run it as often as you like. Existing rows stay as they are, and an interrupted import continues. A row
+    that differs from the table's is reported and stays as it is, too, unless --overwrite is given.
 
     Rows that cannot be stored are reported, never dropped silently. So are rows whose secret is empty or NULL:
-    OpenSIPS lets anyone in by them; here they would verify nothing, so they are not imported. Rows that are odd in
-    other ways are imported as they are, and reported; `auth-jwt lint` says more.
+    OpenSIPS lets anyone in with them, but here they would verify nothing, so they are not imported. Rows that are odd
+    in other ways are imported as they are, and reported. `auth-jwt lint` says more.
 
     Every secret gets an `alg` that says what it is. If its text could be something else than an HMAC secret, the
     import names it and stops before it writes anything, unless --hmac or --skip-in-doubt is given.
@@ -74,7 +74,7 @@ def import_rows(
     --accept-incomplete is given.
 
     Exit codes: 0 the tables hold every row; 1 some rows were refused, are in doubt, or may be missing; 3 some rows
-    differ; 4 the source or the tables cannot be used, or the source may not be whole; 130 interrupted.
+    differ; 4 the source or the tables cannot be used, or the source may be incomplete; 130 interrupted.
     """
     if not choice.is_made:
         fail("name a SOURCE; `auth-jwt import --help` says what it may be", USAGE)

@@ -9,7 +9,7 @@ import typer
 from auth_jwt import extract_pub_key_from_cert
 from auth_jwt.errors import Invalid, InvalidKey
 from auth_jwt.models import Policy, Secret
-from auth_jwt.provisioning.inspection import inspected
+from auth_jwt.provisioning.inspection import inspect_secret
 from auth_jwt.provisioning.statements import weakness_in
 from auth_jwt_cli.inputs import octets_of, secret_text, text_of
 from auth_jwt_cli.mending import MendedKey, keys_in, keys_of_jwk_text
@@ -83,13 +83,13 @@ def fingerprint(
     names = named_algorithms(algorithms)
     declared = None if names is None else frozenset(names)
     secret = Secret(id="", stored=stored, start=0, end=2**40, algorithms=declared)
-    record = inspected(secret, "", Policy(), now=0)
+    record = inspect_secret(secret, "", Policy(), now=0)
     if not record.keys:
         raise Invalid(f"it holds no key that can verify tokens: {record.unusable}")
     if record.unusable is not None:
         output.warn(f"with the default settings it verifies nothing: {record.unusable}")
     if weakness := weakness_in(secret.keys):
-        output.warn(f"anybody can sign by this key: it is {weakness}")
+        output.warn(f"anybody can sign with this key: it is {weakness}")
     keys = [
         {"fingerprint": key.fingerprint, "kind": key.kind, "algorithms": list(key.algorithms), "kid": key.kid}
         for key in record.keys

@@ -20,7 +20,7 @@ from auth_jwt_cli.migration.layout import SourceLayout
 from auth_jwt_cli.migration.linting import findings_in, rows_of_source, rows_of_tables
 from auth_jwt_cli.migration.options import Choice, reads_source
 from auth_jwt_cli.migration.progress import PauseTeller, Progress, progress_on
-from auth_jwt_cli.migration.reports import FindingCounts, ReportFile, shown_findings, shown_gaps, shown_reading
+from auth_jwt_cli.migration.reports import FindingCounts, ReportFile, describe_findings, describe_gaps, describe_reading
 from auth_jwt_cli.migration.sources import Gap, Source, SourceError, SourceReading
 from auth_jwt_cli.migration.target import Patience, Target, patient_client
 from auth_jwt_cli.migration.translation import Translation
@@ -86,9 +86,9 @@ def lint(
 def _fail_if_not_all(task: "_Lint", problem: str | None, *, accept_incomplete: bool) -> None:
     """End the command with an error if it did not check all rows, or cannot know whether it did."""
     if problem is not None:
-        fail(f"{problem}; what is above is not all" if task.rows else problem, FAULT)
+        fail(f"{problem}; the findings above are not all" if task.rows else problem, FAULT)
     if task.gaps and not accept_incomplete:
-        fail("rows of the source may be missing; --accept-incomplete accepts those that are there", FAULT)
+        fail("rows of the source may be missing; --accept-incomplete accepts the source as it is", FAULT)
 
 
 def _check_rules(rules: list[str]) -> frozenset[str]:
@@ -179,12 +179,12 @@ class _JsonDocument:
 def _report_lines(task: _Lint, counts: FindingCounts) -> Iterator[str]:
     looked_at = ", ".join(f"{number} {table}" for table, number in task.rows.items()) or "no rows"
     yield f"Looked at {looked_at} of {task.name}."
-    yield from shown_reading(task.reading)
-    yield from shown_findings(counts)
+    yield from describe_reading(task.reading)
+    yield from describe_findings(counts)
     yield ""
     told = ", ".join(f"{counts.of(severity)} {_plural(severity)}" for severity in Severity if counts.of(severity))
     yield f"Found: {told}." if told else "Found nothing."
-    yield from shown_gaps(task.gaps)
+    yield from describe_gaps(task.gaps)
 
 
 def _plural(severity: Severity) -> str:

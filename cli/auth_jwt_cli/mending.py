@@ -152,7 +152,7 @@ def _mend_jwk(entry: Mapping[str, Any]) -> MendedKey:
     if jwk.get("use", "sig") != "sig" or not {"verify", "sign"} & set(
         operations if isinstance(operations, list) else ()
     ):
-        raise Invalid("a JWK that says of itself that it is not for signatures")
+        raise Invalid("a JWK that says that it is not for signatures")
     notes = [PRIVATE] if any(jwk.get(name) not in _NOTHING for name in _PRIVATE_MEMBERS) else []
     numbers: dict[str, Any] = {name: jwk[name] for name in ("kty", "crv") if name in jwk}
     for name in _NUMBERS.get(str(jwk.get("kty")), ()):
@@ -219,9 +219,9 @@ def _check(mended: MendedKey) -> None:
     except InvalidKey as problem:
         raise Invalid(str(problem)) from None
     if weakness := weakness_in([VerificationKey(algorithms, mended.key)]):
-        raise Invalid(f"anybody could sign by this key: it is {weakness}")
+        raise Invalid(f"anybody could sign with this key: it is {weakness}")
     if is_published(mended.key):
-        raise Invalid("it is a key that is printed in an RFC or on a well-known page: everybody has it")
+        raise Invalid("it is a key from an RFC or a well-known page: everybody has it")
 
 
 def _mend_octets(octets: bytes, depth: int) -> Iterator[MendedKey]:

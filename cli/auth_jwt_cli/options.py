@@ -188,14 +188,14 @@ def _unescape(text: str) -> str:
     except ValueError:
         value = None
     if not isinstance(value, str):
-        raise Misused("with --escaped, TAG and ID are what stands between the quotes of a text in JSON")
+        raise Misused("with --escaped, TAG and ID are written like the content of a JSON string, without its quotes")
     return value
 
 
 def _describe_write(write: AuditEntry) -> str:
     what = f"{write.action} of {write.tag!r}{'' if write.id is None else f', {write.id!r},'}"
     if write.outcome is WriteOutcome.UNKNOWN:
-        return f"{what} may have been done, or not: look before you do it again"
+        return f"{what} may have been done, or not: check before you do it again"
     return f"{what} is done"
 
 

@@ -28,9 +28,9 @@ EXIT_CODES: Final[Mapping[int, str]] = {
     REFUSED: "rejected, not found, or not confirmed; of `token explain`: the token would be denied; "
     "of `config check` and `lint`: something is wrong",
     USAGE: "the command line is wrong",
-    CONFLICT: "the tables hold something else than the command supposes: look at them, then try again",
+    CONFLICT: "the tables do not hold what the command expects: check them, then try again",
     FAULT: "the tables cannot be used (unreachable, missing, not permitted), or a setting has an invalid value",
-    UNSHOWN: "the result could not be shown; what was to be written to the tables is written",
+    UNSHOWN: "the result could not be shown; the write to the tables is done",
     INTERRUPTED: "interrupted; standard error says so if something was, or may have been, written",
     UNREAD: "nobody read the result to its end, and there was nothing to write",
 }
@@ -158,7 +158,7 @@ def fail(message: str, code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
-def shown(value: object) -> str:
+def render_cell(value: object) -> str:
     """Return *value* on one line, with control characters escaped, so that it cannot control the terminal."""
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -172,7 +172,7 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     for column in drawn.columns:
         column.overflow = "fold"
     for row in rows:
-        drawn.add_row(*(Text(shown(cell)) for cell in row))
+        drawn.add_row(*(Text(render_cell(cell)) for cell in row))
     return drawn
 
 
@@ -182,7 +182,7 @@ def details(pairs: Mapping[str, object]) -> Table:
     drawn.add_column(style="bold", no_wrap=True)
     drawn.add_column(overflow="fold")
     for name, value in pairs.items():
-        drawn.add_row(Text(shown(name)), Text(shown(value)))
+        drawn.add_row(Text(render_cell(name)), Text(render_cell(value)))
     return drawn
 
 
@@ -193,11 +193,11 @@ def marked(rows: Iterable[tuple[tuple[str, str], str, str]]) -> Table:
     drawn.add_column(no_wrap=True)
     drawn.add_column(overflow="fold")
     for (word, style), *cells in rows:
-        drawn.add_row(Text(word, style), *(Text(shown(cell)) for cell in cells))
+        drawn.add_row(Text(word, style), *(Text(render_cell(cell)) for cell in cells))
     return drawn
 
 
-def counted(number: int, word: str) -> str:
+def pluralize(number: int, word: str) -> str:
     """Return the number with its noun: `1 secret`, `2 secrets`."""
     return f"{number} {word}{'' if number == 1 else 's'}"
 
@@ -239,7 +239,7 @@ def _write(text: str, stream: IO[str] | None) -> None:
 
 def _say(text: str, label: str = "", style: str = "") -> None:
     with contextlib.suppress(OSError):  # a closed standard error must not change the exit code
-        _print(Text.assemble((label, style), shown(text)), sys.stderr, soft_wrap=True)
+        _print(Text.assemble((label, style), render_cell(text)), sys.stderr, soft_wrap=True)
 
 
 def _console(stream: IO[str] | None) -> Console:

@@ -91,7 +91,7 @@ def _open(path: Path, flags: int, tell: Callable[[str], None]) -> int:
 def _check_folder(folder: Path) -> None:
     mode = folder.stat().st_mode
     if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-        raise NotPrivate(f"anybody may write into {folder}, and so put another file in its place; try chmod o-w")
+        raise NotPrivate(f"anybody may write into {folder}, and could put another file in its place; try chmod o-w")
 
 
 def _keep_to_owner(descriptor: int, path: Path, tell: Callable[[str], None]) -> None:
@@ -108,7 +108,7 @@ def _keep_to_owner(descriptor: int, path: Path, tell: Callable[[str], None]) -> 
     if found.st_uid != os.geteuid():
         raise NotPrivate("it belongs to another user")
     if found.st_nlink != 1:
-        raise NotPrivate("it has another name besides (a hard link)")
+        raise NotPrivate("it has a second name (a hard link)")
     mode = stat.S_IMODE(found.st_mode)
     if mode & ~_OWNER_ONLY:
         os.fchmod(descriptor, _OWNER_ONLY)

@@ -26,9 +26,9 @@ from auth_jwt_cli.options import (
     reads_tables,
     writes_tables,
 )
-from auth_jwt_cli.output import Misused, counted, details, shown, table
+from auth_jwt_cli.output import Misused, details, pluralize, render_cell, table
 from auth_jwt_cli.sources import pair_of
-from auth_jwt_cli.times import shown_instant
+from auth_jwt_cli.times import format_instant
 from auth_jwt_cli.values import GeneratedValue
 
 app = typer.Typer(help="Profiles: which SIP user a tag stands for.", no_args_is_help=True)
@@ -74,7 +74,7 @@ def add(
     given = read_secret(secret_file, exact=exact, generate=generate, out=out, asks=False)
     names = named_algorithms(algorithms)
     if names is not None and given is None and not generate:
-        raise Misused("--alg is of a secret: it goes with --generate or --secret-file")
+        raise Misused("--alg describes a secret: it goes with --generate or --secret-file")
     attributes = _attributes(attribute, attribute_file)
     with GeneratedValue(connection, out) as value:
         held = value.hold(connection.writing.secrets.generate(tag, algorithms=names)) if generate else given
@@ -205,10 +205,10 @@ def rename(
     Example: auth-jwt profile rename Alice-web alice-web
     """
     renamed = connection.writing.profiles.rename(tag, new_tag)
-    moved = counted(len(renamed.secrets), "secret")
+    moved = pluralize(len(renamed.secrets), "secret")
     document = {"tag": renamed.tag, "profile": renamed.has_profile, "secrets": list(renamed.secrets)}
     what = f"The profile and {moved}" if renamed.has_profile else moved
-    connection.output.show(document, Text(f"{what} of {shown(tag)} have the tag {shown(new_tag)} now."))
+    connection.output.show(document, Text(f"{what} of {render_cell(tag)} have the tag {render_cell(new_tag)} now."))
     connection.tell_when_it_works(at_once="The new tag")
 
 
@@ -222,9 +222,9 @@ def remove(connection: Connection, tag: Tag, yes: Yes = False) -> None:
     output = connection.output
     if not yes:
         count = connection.reading.profiles.secret_count(tag)
-        output.confirm(f"Delete the profile {tag!r} and its {counted(count, 'secret')}?", yes=yes)
+        output.confirm(f"Delete the profile {tag!r} and its {pluralize(count, 'secret')}?", yes=yes)
     secrets = connection.writing.profiles.delete(tag)
-    output.show({"tag": tag, "secrets": secrets}, f"Deleted the profile and {counted(secrets, 'secret')}.")
+    output.show({"tag": tag, "secrets": secrets}, f"Deleted the profile and {pluralize(secrets, 'secret')}.")
     connection.tell_when_it_works()
 
 
@@ -261,6 +261,6 @@ def _describe(profile: ProfileRecord, connection: Connection) -> RenderableType:
         "state": "disabled" if profile.disabled else "enabled",
     }
     if profile.tokens_valid_after is not None:
-        pairs["tokens valid after"] = shown_instant(profile.tokens_valid_after, now)
+        pairs["tokens valid after"] = format_instant(profile.tokens_valid_after, now)
     members = profile_json(profile)["attributes"]
     return details({**pairs, **members})

@@ -16,7 +16,7 @@ from auth_jwt_cli.connection import Connection
 from auth_jwt_cli.inputs import token_text
 from auth_jwt_cli.options import TokenFile, Yes, writes_tables
 from auth_jwt_cli.output import Misused, details, table
-from auth_jwt_cli.times import parse_instant, shown_instant
+from auth_jwt_cli.times import format_instant, parse_instant
 
 
 @writes_tables
@@ -117,7 +117,7 @@ def _list(connection: Connection, tag: str) -> None:
         if following is None:
             break
     now = connection.reading.registry.clock()
-    rows = [(one.jti, shown_instant(one.revoked_at, now), shown_instant(one.expires_at, now)) for one in found]
+    rows = [(one.jti, format_instant(one.revoked_at, now), format_instant(one.expires_at, now)) for one in found]
     connection.output.show(
         {"revocations": [revocation_json(one) for one in found]}, table(("JTI", "REVOKED", "FORGOTTEN"), rows)
     )
@@ -159,22 +159,22 @@ def _exp_of(claims: Mapping[str, Any]) -> int | None:
 
 def _require_tag(tag: str | None) -> str:
     if tag is None:
-        raise Misused("TAG is missing: whose tokens are meant?")
+        raise Misused("TAG is missing: it says whose tokens to revoke")
     return tag
 
 
 def _when(connection: Connection, instant: int | None) -> str:
-    return "now" if instant is None else shown_instant(instant, connection.reading.registry.clock())
+    return "now" if instant is None else format_instant(instant, connection.reading.registry.clock())
 
 
 def _describe(revocation: Revocation, connection: Connection) -> Any:  # noqa: ANN401 - what Rich shows
     now = connection.reading.registry.clock()
-    forgotten = "never" if revocation.expires_at is None else shown_instant(revocation.expires_at, now)
+    forgotten = "never" if revocation.expires_at is None else format_instant(revocation.expires_at, now)
     return details(
         {
             "tag": revocation.tag,
             "revoked token": revocation.jti,
-            "since": shown_instant(revocation.revoked_at, now),
+            "since": format_instant(revocation.revoked_at, now),
             "forgotten": forgotten,
         }
     )

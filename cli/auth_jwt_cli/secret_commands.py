@@ -26,7 +26,7 @@ from auth_jwt_cli.options import (
 )
 from auth_jwt_cli.output import Misused, details, table
 from auth_jwt_cli.set_alg_command import set_alg
-from auth_jwt_cli.times import parse_duration, parse_instant, shown_instant
+from auth_jwt_cli.times import format_instant, parse_duration, parse_instant
 from auth_jwt_cli.values import GeneratedValue
 
 app = typer.Typer(help="Secrets: the keys of a tag. Their values are never shown.", no_args_is_help=True)
@@ -147,8 +147,8 @@ def close(
     before = there[secret_id].end if secret_id in there else None
     meant = meant_seconds(before) if is_in_milliseconds(before) else None
     if at is not None and meant is not None and meant < at:
-        told = shown_instant(meant, connection.reading.registry.clock())
-        connection.output.warn(f"its end was in milliseconds, and meant to be earlier than --at: {told}")
+        told = format_instant(meant, connection.reading.registry.clock())
+        connection.output.warn(f"its end was in milliseconds, and meant a time before --at: {told}")
     connection.tell_when_it_works()
 
 
@@ -167,9 +167,7 @@ def set_(
     ] = None,
     mend: Annotated[
         bool,
-        typer.Option(
-            "--mend", help="Convert bounds in milliseconds, or in text of digits, to the seconds that were meant."
-        ),
+        typer.Option("--mend", help="Convert bounds in milliseconds, or in text of digits, to seconds."),
     ] = False,
     kid: KeyId = None,
     no_kid: Annotated[bool, typer.Option("--no-kid", help="Remove its key id.")] = False,
@@ -249,8 +247,8 @@ def _list_secrets(secrets: Iterable[SecretRecord], connection: Connection) -> Re
             record.kind,
             ",".join(record.algorithms),
             record.kid,
-            shown_instant(record.start, now),
-            shown_instant(record.end, now),
+            format_instant(record.start, now),
+            format_instant(record.end, now),
             str(record.unusable or "") or " ".join(key.fingerprint for key in record.keys),
         )
         for record in secrets
@@ -268,8 +266,8 @@ def _describe(secret: SecretRecord, connection: Connection) -> RenderableType:
         "kind": secret.kind,
         "algorithms": ", ".join(secret.algorithms),
         "kid": secret.kid,
-        "start": shown_instant(secret.start, now),
-        "end": shown_instant(secret.end, now),
+        "start": format_instant(secret.start, now),
+        "end": format_instant(secret.end, now),
         "fingerprint": "\n".join(key.fingerprint for key in secret.keys),
     }
     return details({name: value for name, value in pairs.items() if value is not None and value != ""})

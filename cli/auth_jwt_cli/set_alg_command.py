@@ -17,7 +17,7 @@ from auth_jwt_cli.connection import Connection
 from auth_jwt_cli.migration.progress import PauseTeller, Progress, progress_on
 from auth_jwt_cli.migration.target import Patience, Target, Waiting, patient_client
 from auth_jwt_cli.options import named_algorithms, writes_tables
-from auth_jwt_cli.output import REFUSED, Misused, counted, shown
+from auth_jwt_cli.output import REFUSED, Misused, pluralize, render_cell
 
 _TOLD_EVERY: Final = 100
 _SHOWN: Final = (StatementOutcome.WRITTEN, StatementOutcome.LEFT, StatementOutcome.GONE)
@@ -157,11 +157,11 @@ class _Report:
             StatementOutcome.GONE: "gone meanwhile",
         }
         parts = [f"{self.counts[outcome]} {word}" for outcome, word in told.items() if self.counts[outcome]]
-        summary = f"{counted(self.counts.total(), 'row')}" + (f": {', '.join(parts)}" if parts else "")
+        summary = f"{pluralize(self.counts.total(), 'row')}" + (f": {', '.join(parts)}" if parts else "")
         self._output.show(None, Text(summary if problem is None else f"{summary}; that is not all"))
 
     def _line(self, stated: Stated) -> str:
-        row = f"{shown(stated.tag)}  {shown(stated.id)}"
+        row = f"{render_cell(stated.tag)}  {render_cell(stated.id)}"
         if stated.outcome is StatementOutcome.WRITTEN:
             return f"{'would write' if self._dry_run else 'wrote'}  {row}  {','.join(stated.algorithms)}"
         return f"{stated.outcome.value}  {row}" + ("" if stated.unusable is None else f"  {stated.unusable}")

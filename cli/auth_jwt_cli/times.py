@@ -9,7 +9,7 @@ from typing import Final
 
 import typer
 
-from auth_jwt_cli.output import counted
+from auth_jwt_cli.output import pluralize
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _DURATION: Final = re.compile(r"([0-9]{1,12})([smhdw]?)")
@@ -52,7 +52,7 @@ def parse_duration(text: str | int) -> int:
     return int(duration[1]) * _UNITS[duration[2] or "s"]
 
 
-def shown_instant(instant: object, now: float) -> str:
+def format_instant(instant: object, now: float) -> str:
     """Return UNIX seconds as a date in UTC with the distance from *now*; a note for a value that is no instant."""
     if isinstance(instant, bool) or not isinstance(instant, int | float | Decimal):
         return "none" if instant is None else f"not a number ({type(instant).__name__})"
@@ -63,7 +63,7 @@ def shown_instant(instant: object, now: float) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}Z ({distance(float(instant) - now)})"
 
 
-def shown_duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return a duration in its largest unit, below ten of it also in the next one: `1 hour 30 minutes`."""
     length = abs(seconds)
     for (name, size), (next_name, next_size) in pairwise((*_NAMES, _NAMES[-1])):
@@ -72,7 +72,7 @@ def shown_duration(seconds: float) -> str:
             whole = round(length / (next_size if few else size)) * (next_size if few else size)
             count, rest = divmod(whole, size)
             return " ".join(
-                counted(number, word) for number, word in ((count, name), (rest // next_size, next_name)) if number
+                pluralize(number, word) for number, word in ((count, name), (rest // next_size, next_name)) if number
             )
     return "less than a second" if length else "0 seconds"
 
@@ -81,4 +81,4 @@ def distance(seconds: float) -> str:
     """Return the distance of an instant from now: `in 3 days`, `2 hours ago`, `now`."""
     if abs(seconds) < 1:
         return "now"
-    return f"in {shown_duration(seconds)}" if seconds > 0 else f"{shown_duration(seconds)} ago"
+    return f"in {format_duration(seconds)}" if seconds > 0 else f"{format_duration(seconds)} ago"

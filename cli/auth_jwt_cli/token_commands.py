@@ -14,9 +14,9 @@ from auth_jwt_cli.connection import Connection
 from auth_jwt_cli.explanation import Explanation, SecretLook, StepOutcome, explain_token
 from auth_jwt_cli.inputs import token_text
 from auth_jwt_cli.options import Out, Tag, TokenFile, reads_tables
-from auth_jwt_cli.output import FAULT, REFUSED, Misused, details, marked, shown
+from auth_jwt_cli.output import FAULT, REFUSED, Misused, details, marked, render_cell
 from auth_jwt_cli.sources import pair_of
-from auth_jwt_cli.times import parse_duration, parse_instant, shown_duration, shown_instant
+from auth_jwt_cli.times import format_duration, format_instant, parse_duration, parse_instant
 from auth_jwt_cli.values import GeneratedValue
 
 app = typer.Typer(help="Sign tokens, and explain decisions about them.", no_args_is_help=True)
@@ -70,7 +70,7 @@ def mint(
         "username": minted.answer.sip_username,
         "signed by": f"secret {minted.secret_id!r}",
         "jti": minted.jti,
-        "expires": shown_instant(minted.expires_at, connection.reading.registry.clock()),
+        "expires": format_instant(minted.expires_at, connection.reading.registry.clock()),
     }
     value.show({**value.members(), **document}, details(described))
 
@@ -168,11 +168,11 @@ def _describe(explanation: Explanation, now: float, *, with_claims: bool) -> Ite
         yield f"\nclaims: {json.dumps(explanation.claims)}"
     answer = explanation.answer
     if answer is not None:
-        until = shown_instant(answer.expires_at, now)
+        until = format_instant(answer.expires_at, now)
         names = f"; credentials: {', '.join(answer.credentials)}" if answer.credentials else ""
-        yield f"\naccepted, for {shown(answer.sip_username)} until {until}{names}"
+        yield f"\naccepted, for {render_cell(answer.sip_username)} until {until}{names}"
     elif explanation.reason is not None:
-        yield f"\nrefused: {explanation.reason}"
+        yield f"\ndenied: {explanation.reason}"
     else:
         yield f"\ncannot be decided: {explanation.fault}"
 
@@ -196,6 +196,6 @@ def _tell_of_memory(connection: Connection) -> None:
     ttl = connection.settings.cache_ttl
     if ttl:
         connection.output.note(
-            f"This is by the tables as they are now; the service may remember older rows for {shown_duration(ttl)} "
+            f"This is by the tables as they are now; the service may remember older rows for {format_duration(ttl)} "
             "(CACHE_TTL_SECONDS)."
         )

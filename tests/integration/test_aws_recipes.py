@@ -531,7 +531,9 @@ def test_the_pages_tell_the_limits_of_the_code() -> None:
         int(number) for number in re.findall(r"^const (?:CONNECT|ANSWER)_MILLISECONDS = (\d+);", node, re.MULTILINE)
     ]
     assert [second * 1000 for second in seconds] == millis
-    assert f"{seconds[0]:.0f} second to connect, {seconds[1]:.0f} seconds for an answer" in " ".join(text.split())
+    assert f"{seconds[0]:.0f} second for the connection and {seconds[1]:.0f} seconds for the answer" in " ".join(
+        text.split()
+    )
 
 
 def blocks(language: str) -> list[str]:

@@ -264,7 +264,7 @@ def test_an_interrupt_while_the_answer_is_out_says_that_the_write_may_have_happe
         shown, said = process.communicate(timeout=WAIT_SECONDS)
 
     assert (process.returncode, shown) == (130, "")
-    assert f"Warning: secret.add of '{alice}', 'new', may have been done, or not: look before you do it again" in said
+    assert f"Warning: secret.add of '{alice}', 'new', may have been done, or not: check before you do it again" in said
     place = f"in {path}" if goes_to_a_file else "lost"
     assert f"The value of what was, or may have been, written is {place}.\n" in said
     if goes_to_a_file:  # a second time, it changes nothing

@@ -434,7 +434,7 @@ def test_a_token_that_is_refused_ends_with_one_and_one_that_cannot_be_judged_wit
     refused = auth_jwt("token", "explain", "--at", "+1h", given=token, exit_code=1)
     unknown = auth_jwt("token", "explain", "--set", "SECRETS_TABLE=none", given=token, exit_code=4)
 
-    assert "refused: token_expired" in refused.stdout
+    assert "denied: token_expired" in refused.stdout
     assert "cannot be decided: dynamodb:Query on table 'none' is refused" in unknown.stdout
 
 

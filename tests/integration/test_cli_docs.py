@@ -57,7 +57,7 @@ def test_the_examples_do_what_the_page_says(block: str, endpoint: str, tmp_path:
     for command, shown in examples(block):
         code, out, err = run(command, endpoint, tmp_path)
 
-        refused = "\nrefused: " in shown
+        refused = "\ndenied: " in shown
         assert code == (1 if refused else 0), f"{command}\n{err}"
         assert not shown or TIMES.sub("TIME", out) == TIMES.sub("TIME", shown)
 

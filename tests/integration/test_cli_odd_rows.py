@@ -81,9 +81,7 @@ def test_closing_later_what_was_meant_to_end_earlier_says_so(auth_jwt: CommandLi
 
     closed = auth_jwt("secret", "close", TAG, "1", "--at", "+30d", "--yes")
 
-    assert (
-        "Warning: its end was in milliseconds, and meant to be earlier than --at: 2020-09-13 12:26:40Z" in closed.stderr
-    )
+    assert "Warning: its end was in milliseconds, and meant a time before --at: 2020-09-13 12:26:40Z" in closed.stderr
 
 
 # -- secret set -------------------------------------------------------------------------------------------------------
@@ -180,7 +178,7 @@ def test_a_command_of_lint_reaches_a_row_whatever_its_tag_and_id(auth_jwt: Comma
 def test_what_is_no_text_of_json_is_no_escaped_tag(auth_jwt: CommandLine, text: str) -> None:
     said = auth_jwt("profile", "show", "--escaped", "--", text, exit_code=2).stderr
 
-    assert "what stands between the quotes of a text in JSON" in said
+    assert "written like the content of a JSON string" in said
 
 
 def test_a_profile_of_any_tag_is_removed_and_its_secrets_are_counted_first(auth_jwt: CommandLine) -> None:
@@ -213,7 +211,7 @@ def test_people_read_of_the_live_tables_what_our_commands_can_do(auth_jwt: Comma
 
     assert "difference  bound-not-a-number  (1)\n" in shown
     assert f"  - secrets, tag '{TAG}', id '1'\n" in shown
-    assert "  Remedy: `auth-jwt secret set TAG ID --mend` makes numbers of digits" in shown
+    assert "  Remedy: `auth-jwt secret set TAG ID --mend` turns digits into numbers" in shown
 
 
 def test_users_who_are_disabled_and_secrets_that_are_over_are_nothing_to_read(auth_jwt: CommandLine) -> None:

@@ -524,7 +524,7 @@ def test_a_row_that_others_keep_changing_ends_the_import_in_time(tables: Tables)
         item = {**ITEM_PROFILE, "sip_username": {"S": f"name-{next(numbers)}"}}
         tables.client.put_item(TableName="jwt_profiles", Item=item)
 
-    with pytest.raises(Unreachable, match="in between"):
+    with pytest.raises(Unreachable, match="kept changing the same rows"):
         imported_while(tables, [a_source_profile()], *[change] * 500, overwrite=True)
 
     assert 5 <= next(numbers) <= 20
@@ -714,14 +714,16 @@ def test_no_secret_is_shown_anywhere(tables: Tables) -> None:
         pytest.param(["postgres://h/db?password=hunter2"], 2, "--url-file", id="another"),
         pytest.param(["mysql://u:hunter2/x@h/db"], 2, "--password-file", id="a password with a slash"),
         pytest.param(["mysql://u@h/db?ssl_key_password=hunter2"], 2, "--url-file", id="a password of a key"),
-        pytest.param(["mysql://u@[h/db"], 4, "no URL of a database", id="no URL"),
+        pytest.param(["mysql://u@[h/db"], 4, "not the URL of a database", id="no URL"),
         pytest.param(["mysql://u@127.0.0.1/db?foo=1"], 4, "'foo'", id="an option that there is not"),
         pytest.param(["mysql://u@127.0.0.1/db?ssl_ca=/none"], 4, "No such file", id="a certificate that is not there"),
         pytest.param(["no-such-file"], 4, "No such file", id="no such file"),
-        pytest.param(["oracle://h/db"], 4, "no database that can be read", id="another database"),
+        pytest.param(["oracle://h/db"], 4, "not a database that can be read", id="another database"),
         pytest.param(["x.sql", "--profiles-file", "y.csv"], 2, "one source", id="two sources"),
         pytest.param(["--profiles-file", "y.csv"], 2, "--secrets-file is missing", id="half of CSV"),
-        pytest.param(["x", "--csv-delimiter", "::"], 2, "one character", id="a delimiter that cannot be"),
+        pytest.param(
+            ["x", "--csv-delimiter", "::"], 2, "three different single characters", id="a delimiter that cannot be"
+        ),
         pytest.param(["mysql://u@127.0.0.1:1/db"], 4, "cannot be read", id="nobody listening"),
     ],
 )
@@ -842,7 +844,7 @@ def test_what_is_missing_is_told_to_people_and_no_more_is_claimed(tables: Tables
     whole = tables.run("import", DUMPS / "pg_dump.sql", "--overwrite")
     alone = tables.run("import", DUMPS / "pg_dump.sql", "--only", "profiles")
 
-    gap = "\nNot known to be whole:\n  - line 1: text that is no statement of a dump, which is not understood\n"
+    gap = "\nPossibly incomplete:\n  - line 1: text that is not a statement of a dump, which is not understood\n"
     assert gap in stopped.out
     assert "nothing was written: rows may be missing" in stopped.out
     assert gap in accepted.out

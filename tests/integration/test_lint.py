@@ -147,14 +147,12 @@ def test_rows_that_may_be_missing_are_told_and_end_with_4(tmp_path: Path) -> Non
 
     assert result.exit_code == 4
     assert "Read as SQL of MySQL or MariaDB: line " in result.stdout
-    assert (
-        "\nNot known to be whole:\n  - line 18: the dump ends within a statement that begins there\n" in result.stdout
-    )
+    assert "\nPossibly incomplete:\n  - line 18: the dump ends within a statement that begins there\n" in result.stdout
     assert "rows of the source may be missing; --accept-incomplete accepts" in result.stderr
     assert document["reading"]["dialect"] == "mysql"
     assert document["incomplete"] == [{"place": "line 18", "why": "the dump ends within a statement that begins there"}]
     assert accepted.exit_code == 0
-    assert "Not known to be whole" in accepted.stdout
+    assert "Possibly incomplete" in accepted.stdout
 
 
 def test_a_good_source_ends_with_nothing_found(tmp_path: Path) -> None:

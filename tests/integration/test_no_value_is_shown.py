@@ -371,7 +371,7 @@ def marks_in(text: str) -> frozenset[str]:
 def test_the_search_finds_pieces_of_a_mark() -> None:
     for text in (SECRET, f"'{MARK[3:8]}...", MARK.encode().hex(), repr(MARK.encode()), MARK.upper()):
         assert marks_in(text)
-    assert not marks_in("CSV: /tmp/some/where cannot be read on: it is damaged 0123456789 abcdef")
+    assert not marks_in("CSV: /tmp/some/where cannot be read to its end: it is damaged 0123456789 abcdef")
 
 
 @pytest.fixture(name="_tables", scope="module")

@@ -1,9 +1,12 @@
-"""Moving in from OpenSIPS: the module's tables, read from wherever they are, judged, and written to DynamoDB.
+"""The migration from OpenSIPS: reads the module's tables from any source, checks them and writes them to DynamoDB.
 
-`sources` give rows, one at a time: of a database, a dump, CSV or dbtext files; `layout` is what their tables and
-columns are called. `translation` makes of a source's row one that our tables can hold, or says why there can be none.
-`findings` are the rules of `auth-jwt lint`, `examination` holds rows against them, and `ledger` keeps on disk what is
-between rows. `target` is our tables, read and written in batches, with patience; `comparison` is what to write over a
-row that is there. `importing` is the spine of `auth-jwt import`; `progress` and `reports` are what people and machines
-see of both.
+- `sources` give the rows of a database, a dump, CSV or dbtext files, one at a time. `layout` names their tables and
+  columns.
+- `translation` turns a source's row into a row of our tables, or says why it cannot.
+- `findings` are the rules of `auth-jwt lint`. `examination` checks rows against them. `ledger` keeps notes on disk for
+  the rules that compare rows with each other.
+- `target` reads and writes our tables in batches, with retries. `comparison` decides what to write over an existing
+  row.
+- `importing` is the spine of `auth-jwt import`. `linting` is that of `auth-jwt lint`.
+- `progress` and `reports` show both commands' work to people and machines.
 """

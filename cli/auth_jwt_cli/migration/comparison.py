@@ -1,8 +1,8 @@
-"""A row of the source beside the row that our table has: what differs, and what is to be written.
+"""Compares a row of the source with the row in our table: what differs, and what to write.
 
-Whoever closed a secret, disabled a profile or revoked its tokens did so here, and the source does not know: nothing
-that an import writes undoes it. Nor does it know what `alg` says here: that is no difference, unless the source has
-such a column itself.
+An import never reopens a secret, enables a profile or lifts a revocation: operators close, disable and revoke here, and
+the source does not know. The source does not know our `alg` either, so it counts as a difference only if the source has
+such a column.
 """
 
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from auth_jwt_cli.migration.translation import TargetRow, size_of
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What two rows of one key are to each other.
+    """How two rows with the same key differ.
 
     Attributes:
-        columns: those that the source has and in which the table differs.
-        kept: those of them in which the table closes, disables or revokes what the source does not.
-        change: what makes the table's row like the source's but for `kept`, on condition that it is still as it was
-            read; None when there is nothing to write.
-        size: about how many bytes the row then has.
+        columns: the source's columns in which the table differs.
+        kept: the columns among them in which the table closes, disables or revokes more than the source.
+        change: the write that makes the table's row like the source's, except for `kept`. Its condition is that the
+            row has not changed since it was read. None when there is nothing to write.
+        size: about how many bytes the row has after the write.
     """
 
     columns: tuple[str, ...]
@@ -33,12 +33,12 @@ class Comparison:
 
 
 def compared(row: TargetRow, existing: Row | None, columns: Columns) -> Comparison:
-    """Compare the source's *row* with the *existing* one, if there is any.
+    """Compare the source's *row* with the *existing* one.
 
     Args:
-        row: as our table would hold it.
-        existing: as our table holds it.
-        columns: what the columns are called here.
+        row: the source's row, as our table would hold it.
+        existing: the row in our table, or None.
+        columns: the names of our columns.
     """
     stated: dict[str, object] = {} if row.stated is None else {columns.alg: row.stated}
     if existing is None:
@@ -52,7 +52,7 @@ def compared(row: TargetRow, existing: Row | None, columns: Columns) -> Comparis
     )
     wanted: dict[str, object] = {name: row.columns[name] for name in different if name not in kept}
     if columns.secret in wanted and columns.alg not in row.columns and row.key.table is Table.SECRETS:
-        # What the table's says is of the secret that goes.
+        # The table's `alg` belongs to the secret that is replaced.
         wanted |= stated or ({columns.alg: MISSING} if columns.alg in existing else {})
     before = {name: existing.get(name, MISSING) for name in (*row.columns, *wanted) if name not in kept}
     change = Update(row.key, wanted, Expected(present=True, columns=before)) if wanted else None
@@ -60,11 +60,11 @@ def compared(row: TargetRow, existing: Row | None, columns: Columns) -> Comparis
 
 
 def _closes_more(table: Table, name: str, here: object, there: object, columns: Columns) -> bool:
-    """Tell whether what a column holds *here* lets fewer tokens through than what it holds *there*."""
+    """Tell whether a column's value *here* lets fewer tokens through than its value *there*."""
     if table is Table.SECRETS:
         return name == columns.end and isinstance(here, Decimal) and isinstance(there, Decimal) and here < there
     if name == columns.disabled:
         return disables(here) and not disables(there)
     if name == columns.valid_after and isinstance(there, Decimal):
-        return not isinstance(here, Decimal) or here > there  # what is no number revokes every token
+        return not isinstance(here, Decimal) or here > there  # a value that is not a number revokes every token
     return False

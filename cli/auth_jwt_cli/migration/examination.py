@@ -1,4 +1,4 @@
-"""Which rules rows fall under. What a secret may verify is not decided here: that is `auth_jwt`'s own judgement."""
+"""Checks rows against the rules of `lint`. `auth_jwt` decides what a secret may verify; this module only asks it."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from auth_jwt.errors import Flaw, Reason
 from auth_jwt.jose.tokens import unverified_tag
 from auth_jwt.models import Columns, Policy, Profile, Secret, Unusable, says_what_it_is
 from auth_jwt.provisioning.changes import Key, Table
-from auth_jwt.provisioning.inspection import SecretRecord, inspected
+from auth_jwt.provisioning.inspection import SecretRecord, inspect_secret
 from auth_jwt.provisioning.registry import MAX_TIME
 from auth_jwt.provisioning.statements import Statement, in_order, statement_of, weakness_in
 from auth_jwt.provisioning.windows import is_in_milliseconds
@@ -28,7 +28,7 @@ _PRIVATE_PEM: Final = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY", re.IGNOREC
 _PUBLIC_PEM: Final = re.compile(r"-----BEGIN", re.IGNORECASE)
 _OTHER_PRIVATE: Final = re.compile(r"PuTTY-User-Key-File-\d")
 _REGISTRABLE: Final = re.compile(r"[ -~]{1,64}")
-"""Usernames that every version of Kamailio registers (frontends/kamailio): 5.6 takes no longer ones."""
+"""Usernames that every version of Kamailio registers (frontends/kamailio). Version 5.6 accepts no longer ones."""
 RULES_OF_FLAWS: Final[Mapping[Flaw, str]] = {
     Flaw.NOT_TEXT: "not-text",
     Flaw.EMPTY: "empty-secret",
@@ -53,16 +53,16 @@ RULES_OF_FLAWS: Final[Mapping[Flaw, str]] = {
     Flaw.NEVER_OPENS: "never-opens",
     Flaw.BEYOND_LIMIT: "too-many-secrets",
 }
-"""Of each reason why a row verifies nothing, the rule that tells of it."""
+"""The rule for each reason why a row verifies nothing."""
 
 
 class Found(NamedTuple):
-    """A rule that a row falls under.
+    """A rule that a row breaks.
 
     Attributes:
-        rule: its name.
-        why: a nearer sentence than the rule's; empty where there is none.
-        words: what words in the commands of its remedy become.
+        rule: the rule's id.
+        why: a more precise sentence than the rule's. Empty when there is none.
+        words: the replacements for words in the commands of the remedy.
     """
 
     rule: str
@@ -72,14 +72,15 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What is to be said of one row.
+    """The result of checking one row.
 
     Attributes:
-        findings: the rules it falls under.
-        shared: the text of an HMAC secret, which no two tags should share; None of anything else.
-        stated: what `alg` should say here, where the source's row does not say it; None when nobody can tell.
-        is_open: whether it is a secret whose window is open.
-        rests: whether it is a live row that is over: a secret that has ended, a profile disabled on purpose.
+        findings: the rules that the row breaks.
+        shared: the text of an HMAC secret, which no two tags should share. None for all other rows.
+        stated: the `alg` to write when the source's row has none. None when it cannot be determined.
+        is_open: whether the row is a secret whose window is open.
+        rests: whether the row is out of use in the live tables: a secret that has ended, or a profile disabled on
+            purpose.
     """
 
     findings: list[Finding]
@@ -90,19 +91,19 @@ class Examined:
 
     @property
     def bar(self) -> Finding | None:
-        """Why the row is not to be imported, if so."""
+        """The finding that bars the row from the import, or None."""
         return next((finding for finding in self.findings if finding.rule.bars), None)
 
 
 class Examination:
-    """Holds rows against the rules, one by one, and then what is between them.
+    """Checks rows against the rules: each row by itself, then all rows together.
 
     Args:
-        columns: what the columns are called here.
+        columns: the names of our columns.
         policy: the settings by which secrets are judged.
-        live: whether the rows are of our own tables, where nothing is as OpenSIPS would take it.
-        tables: the tables that are looked at.
-        hmac: whether texts in doubt are said to be HMAC secrets.
+        live: whether the rows come from our own tables. Rules about what OpenSIPS makes of a row then do not apply.
+        tables: the tables to check.
+        hmac: whether the operator has declared that texts in doubt are HMAC secrets.
         clock: UNIX seconds.
     """
 
@@ -120,12 +121,12 @@ class Examination:
         self._policy = policy
         self._live = live
         self._hmac = hmac
-        self._judging = columns if live else replace(columns, requires_alg=False)  # what is imported gets its `alg`
+        self._judging = columns if live else replace(columns, requires_alg=False)  # the import writes `alg`
         self.tables = tables
         self._now = clock()
 
     def of(self, row: TargetRow) -> Examined:
-        """Say what is to be said of *row* by itself."""
+        """Check *row* by itself."""
         shared, stated, is_open, rests = None, None, False, False
         rules: Iterable[Found]
         if row.key.table is Table.PROFILES:
@@ -147,12 +148,12 @@ class Examination:
         return Examined(findings, shared, stated, is_open, rests)
 
     def stated(self, row: TargetRow) -> Statement:
-        """Say what the `alg` of a secret should say, where it says nothing itself."""
+        """Return what the `alg` of a secret without one should be."""
         statement = statement_of(row.columns, self._columns, hmac=self._hmac)
         return Statement() if statement.is_there else statement
 
     def in_doubt(self, row: TargetRow) -> Finding | None:
-        """Say whether *row* is a secret that may be something else than the HMAC secret that it would be taken for."""
+        """Return a finding if *row* is a secret that looks like HMAC but may be something else, None otherwise."""
         unusable = None if row.key.table is Table.PROFILES else self.stated(row).unusable
         if unusable is None or unusable.flaw is not Flaw.IN_DOUBT:
             return None
@@ -160,7 +161,7 @@ class Examination:
         return self._finding(rule, row.key, why, row.place)
 
     def between(self, ledger: Ledger) -> Iterator[Finding]:
-        """Give what is to be said of all rows that the *ledger* has noted together."""
+        """Give the findings that come from comparing all rows in the *ledger* with each other."""
         are_both = set(self.tables) >= set(BOTH_TABLES)
         if are_both or not self._live:
             for key, other in ledger.folded_together(lacking=self._live):
@@ -235,7 +236,7 @@ class Examination:
                 yield Found("credential-of-another-type", why, words)
 
     def _of_secret(self, secret: Secret, tag: str, *, is_text: bool) -> Iterator[Found]:
-        record = inspected(secret, tag, self._policy, self._now)
+        record = inspect_secret(secret, tag, self._policy, self._now)
         if is_text:
             yield from self._of_key(secret, record)
         else:
@@ -243,7 +244,7 @@ class Examination:
         yield from self._of_window(secret)
 
     def _of_ended(self, secret: Secret) -> Iterator[Found]:
-        """Give what is still to be said of a live secret that has ended: it verifies nothing, and can do no harm."""
+        """Give the findings that still matter for a live secret that has ended and can verify nothing any more."""
         if secret.stored and _holds_private_key(secret.stored):
             yield Found("private-key")
 
@@ -280,7 +281,7 @@ class Examination:
             yield from self._of_text_there(stored, usable=bool(secret.keys))
 
     def _of_keys(self, secret: Secret, record: SecretRecord) -> Iterator[Found]:
-        """Give what is to be said of keys that can be read."""
+        """Give the findings about keys that can be read."""
         if not record.algorithms:
             if secret.flaw is None and record.unusable is not None:
                 yield _rule_of(record.unusable)
@@ -298,10 +299,10 @@ class Examination:
         for guess in dict.fromkeys(filter(None, guesses)):
             yield Found("weak-words", f"The HMAC secret is {guess}.")
         if weakness := weakness_in(secret.keys):
-            yield Found("degenerate-key", f"Anybody can sign by this key: it is {weakness}.")
+            yield Found("degenerate-key", f"Anybody can sign with this key: it is {weakness}.")
 
     def _of_text_there(self, stored: str, *, usable: bool) -> Iterator[Found]:
-        """Give what OpenSIPS takes the text of a secret for."""
+        """Give the findings about what OpenSIPS makes of the text of a secret."""
         if (_PUBLIC_PEM.search(stored) and not _PRIVATE_PEM.search(stored)) or _is_public(stored):
             yield Found("public-key-as-hmac")
         elif usable and _is_jwk(stored):
@@ -311,7 +312,7 @@ class Examination:
 
 
 def _rule_of(unusable: Unusable) -> Found:
-    """Return the rule for a secret that verifies nothing, and its nearer sentence."""
+    """Return the rule for a secret that verifies nothing, with the precise reason."""
     rule = RULES_OF_FLAWS[unusable.flaw]
     return Found(rule, "" if rule == "reference" else f"The secret verifies nothing here: {unusable.because}.")
 
@@ -323,7 +324,7 @@ def _holds_private_key(text: str) -> bool:
 
 
 def _is_public(text: str) -> bool:
-    """Tell whether the JWK or JWKS *text* describes public keys alone, so that everybody may know it."""
+    """Tell whether the JWK or JWKS *text* holds only public keys, which anybody may know."""
     keys = _described(text)
     return bool(keys) and all(
         isinstance(key, dict) and key.get("kty") not in ("oct", None) and "d" not in key for key in keys
@@ -331,7 +332,7 @@ def _is_public(text: str) -> bool:
 
 
 def _described(text: str) -> list[object]:
-    """Return the keys that *text* describes, if it is a JWK or JWKS."""
+    """Return the keys in *text* if it is a JWK or JWKS, an empty list otherwise."""
     document = _parse_json(text)
     return _as_list(document.get("keys", [document])) if isinstance(document, dict) else []
 

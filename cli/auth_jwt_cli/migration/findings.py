@@ -1,7 +1,7 @@
-"""The rules of `auth-jwt lint`: what each finds, why it matters, what to do before moving in.
+"""The rules of `auth-jwt lint`: what each finds, why it matters, and what to do before the import.
 
-Three severities. *danger*: somebody may get in, here or at OpenSIPS, who should not. *difference*: it will not be here
-as it was there, down to a row that cannot be taken along at all. *hint*: worth knowing, and the same in both places.
+There are three severities. *danger*: somebody may get in, here or at OpenSIPS, who should not. *difference*: the row
+behaves differently here, or cannot be imported at all. *hint*: worth knowing, and the same in both places.
 """
 
 from collections.abc import Mapping
@@ -24,13 +24,13 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What may be wrong with rows.
+    """A rule about rows.
 
     Attributes:
-        id: its name, stable: scripts rely on it.
+        id: the rule's name. It is stable: scripts rely on it.
         severity: how much it matters.
-        why: what it is about, in one sentence.
-        remedy: what to do about rows of a source, in one sentence. For those of our own tables see `live_rules`.
+        why: what the rule is about, in one sentence.
+        remedy: what to do about rows of a source, in one sentence. For rows of our own tables see `live_rules`.
         bars: whether `auth-jwt import` leaves such a row out.
     """
 
@@ -43,17 +43,17 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A rule, and a row that falls under it.
+    """A rule, and a row that breaks it.
 
     Attributes:
-        rule: which rule.
-        table: which table the row is of.
-        tag: its tag; None when it has none that can be shown.
-        id: its `id`, if it is a secret that has one.
-        why: the rule's sentence, or a nearer one.
-        place: where the row stands in the source; nothing for rows of the live tables.
-        live: whether it is a row of the live tables.
-        words: of a live row, what words in the commands of its remedy become.
+        rule: the rule.
+        table: the row's table.
+        tag: the row's tag. None when it has none that can be shown.
+        id: the row's `id`, if it is a secret that has one.
+        why: the rule's sentence, or a more precise one.
+        place: the row's place in the source. None for rows of the live tables.
+        live: whether the row is in the live tables.
+        words: for a live row, the replacements for words in the commands of the remedy.
     """
 
     rule: Rule
@@ -69,7 +69,7 @@ class Finding:
     def of_live_row(
         cls, rule: str, key: Key, why: str | None = None, words: Mapping[str, str | None] | None = None
     ) -> "Finding":
-        """Make a finding of a row of our own tables."""
+        """Make a finding about a row of our own tables."""
         told = why or LIVE_RULES[rule].why or RULES[rule].why
         return cls(RULES[rule], key.table, key.tag, key.id, told, live=True, words=words or {})
 
@@ -80,14 +80,14 @@ class Finding:
 
     @property
     def general_why(self) -> str:
-        """What the rule is about, whatever the row."""
+        """What the rule is about, for any row."""
         return (LIVE_RULES[self.rule.id].why if self.live else None) or self.rule.why
 
     def as_json(self, where: tuple[str, ...] = ()) -> dict[str, object]:
-        """Return the finding as the members of a JSON object, without those that are nothing.
+        """Return the finding as a JSON object, without the members that are None.
 
         Args:
-            where: the options by which commands find the live tables.
+            where: the options with which commands find the live tables.
         """
         commands = commands_in(self.remedy, About(self.tag or "", self.id, self.words, where)) if self.live else ()
         members = {
@@ -110,191 +110,191 @@ _RULES: Final = (
     Rule(
         "empty-secret",
         _DANGER,
-        "The secret is empty, NULL or begins with a NUL: OpenSIPS lets anyone in who names the tag.",
-        "Close this hole at OpenSIPS today, and give the tag a secret by `auth-jwt secret add`.",
+        "The secret is empty, is NULL or begins with a NUL: OpenSIPS lets in anyone who names the tag.",
+        "Close this hole at OpenSIPS today, and give the tag a secret with `auth-jwt secret add`.",
         bars=True,
     ),
     Rule(
         "short-secret",
         _DANGER,
         "The HMAC secret is so short that it can be guessed, and verifies nothing under these settings.",
-        "Rotate to a generated one by `auth-jwt secret rotate`, or accept the risk by MIN_HMAC_KEY_BYTES.",
+        "Rotate to a generated one with `auth-jwt secret rotate`, or accept the risk with MIN_HMAC_KEY_BYTES.",
     ),
     Rule(
         "public-key-as-hmac",
         _DANGER,
-        "The secret is a public key, PEM or JWK: OpenSIPS accepts HS256 tokens that anyone signed with its text.",
-        "Nothing to do here, where it verifies its own algorithms only; move in soon.",
+        "The secret is a public key (PEM or JWK): OpenSIPS accepts HS256 tokens that anyone signs with its text.",
+        "There is nothing to do here, where it verifies only its own algorithms. Migrate soon.",
     ),
     Rule(
         "unread-key-material",
         _DANGER,
-        "The secret is key material in a form that is not read; at OpenSIPS its very text is an HMAC key.",
-        "`auth-jwt key mend` writes the public key in it as PEM: store that.",
+        "The secret is key material in a form that the service does not read. OpenSIPS uses its text as an HMAC key.",
+        "`auth-jwt key mend` writes its public key as PEM: store that.",
     ),
     Rule(
         "in-doubt",
         _DANGER,
         "No `alg` says what the secret is, and its text may be a public key, a certificate or a reference.",
-        "If it is an HMAC secret, say so by `--hmac` (of `import`, of `secret set-alg`); if not, store the key as PEM.",
+        "If it is an HMAC secret, say so with `--hmac` (`import`, `secret set-alg`). If not, store the key as PEM.",
         bars=True,
     ),
     Rule(
         "degenerate-key",
         _DANGER,
-        "The secret is a public key by which anybody can sign, since it is made so, or can be broken at once.",
-        "Ask the issuer where this key comes from, and take another.",
+        "The secret is a public key so weak that anybody can sign for it.",
+        "Ask the issuer where this key comes from, and get another one.",
         bars=True,
     ),
     Rule(
         "published-key",
         _DANGER,
-        "The secret is a key that is printed in an RFC or on a well-known page, so that everybody has it.",
+        "The secret is a key from an RFC or a well-known page, so everybody has it.",
         "Make a new one.",
     ),
     Rule(
         "blank-key",
         _DANGER,
-        "The HMAC secret is nothing but blanks, NULs or characters that show nothing.",
-        "Rotate to a generated one by `auth-jwt secret rotate`.",
+        "The HMAC secret consists of blanks, NULs or invisible characters only.",
+        "Rotate to a generated one with `auth-jwt secret rotate`.",
     ),
     Rule(
         "weak-words",
         _DANGER,
-        "The HMAC secret is long enough, and can be guessed all the same.",
-        "Rotate to a generated one by `auth-jwt secret rotate`.",
+        "The HMAC secret is long enough, but can be guessed all the same.",
+        "Rotate to a generated one with `auth-jwt secret rotate`.",
     ),
     Rule(
         "private-key",
         _DANGER,
-        "The secret holds a private key, which whoever can read the table can sign with.",
+        "The secret holds a private key: anyone who can read the table can sign with it.",
         "Make a new pair of keys, and store only the public one: `auth-jwt key mend` writes it.",
     ),
     Rule(
         "shared-secret",
         _DANGER,
-        "Another tag has the same HMAC secret, so whoever knows it can sign for both.",
-        "Give each tag a secret of its own, unless one issuer signs for all of them: then let it use a public key.",
+        "Another tag has the same HMAC secret, so anyone who knows it can sign for both.",
+        "Give each tag its own secret. If one issuer signs for all of them, let it use a public key.",
     ),
     Rule(
         "window-in-milliseconds",
         _DANGER,
-        "A bound of the window looks like milliseconds, and bounds are seconds: an end like that never comes.",
+        "A bound of the window looks like milliseconds, but bounds are seconds: such an end never comes.",
         "Divide it by 1000.",
     ),
     Rule(
         "folded-tags",
         _DIFFERENCE,
-        "Tags that differ only by case, accents or blanks at the end were one tag to MySQL, and are several here.",
-        "Bring profile, secrets and the issuer's tokens to one spelling.",
+        "Tags that differ only by case, accents or trailing blanks are one tag to MySQL, but several tags here.",
+        "Use one spelling in the profile, its secrets and the issuer's tokens.",
     ),
     Rule(
         "blank-around-tag",
         _DIFFERENCE,
-        "The tag begins or ends with a blank, which tokens must then have as well.",
-        "Take the blank away, in the profile and in its secrets.",
+        "The tag begins or ends with a blank, and tokens must then have it too.",
+        "Remove the blank in the profile and in its secrets.",
     ),
     Rule(
         "tag-too-long",
         _DIFFERENCE,
-        f"The tag has more than {MAX_TAG_CHARACTERS} characters, and no token that names it passes.",
+        f"The tag has more than {MAX_TAG_CHARACTERS} characters, and every token that names it is denied.",
         "Give the profile a shorter tag.",
     ),
     Rule(
         "nul-in-tag",
         _DIFFERENCE,
-        "The tag has a NUL in it, and no token that names it passes.",
+        "The tag contains a NUL, and every token that names it is denied.",
         "Give the profile another tag.",
     ),
     Rule(
         "no-username",
         _DIFFERENCE,
-        "The profile has no username: OpenSIPS hands on an empty one, here the login is refused.",
-        "Set it by `auth-jwt profile set`, or remove the profile.",
+        "The profile has no username: OpenSIPS returns an empty one, here the login is denied.",
+        "Set it with `auth-jwt profile set`, or remove the profile.",
     ),
     Rule(
         "unusable-key",
         _DIFFERENCE,
         "The secret verifies nothing here.",
-        "Store another key: see what a secret may hold in the README.",
+        "Store another key. The README says what a secret may hold.",
     ),
     Rule(
         "unreadable-key",
         _DIFFERENCE,
         "The secret is PEM, a JWK or a JWKS that cannot be read, and verifies nothing here.",
-        "`auth-jwt key mend` reads what was meant, and writes it as PEM.",
+        "`auth-jwt key mend` recovers the intended key, and writes it as PEM.",
     ),
     Rule(
         "alg-disagrees",
         _DIFFERENCE,
-        "The `alg` of the row, or of the JWK, names nothing that its key verifies, so it verifies nothing here.",
-        "Correct it by `auth-jwt secret set-alg`, or store the key that was meant.",
+        "The `alg` of the row or of the JWK names no algorithm that fits the key, so it verifies nothing here.",
+        "Correct it with `auth-jwt secret set-alg`, or store the intended key.",
     ),
     Rule(
         "alg-required",
         _DIFFERENCE,
         "REQUIRE_ALG_COLUMN is true and no `alg` says what the secret is, so it verifies nothing here.",
-        "Have it written by `auth-jwt secret set-alg`.",
+        "Write it with `auth-jwt secret set-alg`.",
     ),
     Rule(
         "too-many-secrets",
         _DIFFERENCE,
         "The tag has more open secrets than MAX_SECRETS_PER_TAG, and those that opened first verify nothing here.",
-        "Close or remove those that are not needed, or raise MAX_SECRETS_PER_TAG.",
+        "Close or remove the secrets that are not needed, or raise MAX_SECRETS_PER_TAG.",
     ),
     Rule(
         "reference",
         _DIFFERENCE,
-        "The secret looks like a reference to another place (an ARN or a URL), and references are not resolved.",
+        "The secret looks like a reference (an ARN or a URL), and the service does not resolve references.",
         "Store the key itself.",
     ),
     Rule(
         "jwk-secret",
         _DIFFERENCE,
-        "The secret is a JWK or JWKS, not of public keys: OpenSIPS takes its text for the key, we what it describes.",
+        "The secret is a JWK or JWKS with an HMAC key: OpenSIPS uses its text as the key, here the key inside counts.",
         "If tokens were signed with the text, rotate to another secret.",
     ),
     Rule(
         "nul-in-secret",
         _DIFFERENCE,
-        "The secret has a NUL in it: OpenSIPS takes what is before it, here the whole text counts.",
+        "The secret contains a NUL: OpenSIPS uses only the part before it, here the whole text counts.",
         "Rotate to a secret without it.",
     ),
     Rule(
         "secret-not-ascii",
         _DIFFERENCE,
-        "The secret has characters beyond ASCII: here the key is its UTF-8 bytes, OpenSIPS takes its connection's.",
-        "If logins fail, rotate to a secret of ASCII.",
+        "The secret has characters beyond ASCII: the key here is UTF-8, OpenSIPS uses its connection's character set.",
+        "If logins fail, rotate to an ASCII secret.",
     ),
     Rule(
         "bound-not-a-number",
         _DIFFERENCE,
-        "A bound of the window is missing or no number, so the window never opens here.",
+        "A bound of the window is missing or not a number, so the window never opens here.",
         "Write UNIX seconds there.",
     ),
     Rule(
         "alg-or-kid-unusable",
         _DIFFERENCE,
         "The column for algorithms or key ids holds something else, so the secret verifies nothing here.",
-        "Correct it, leave it out by --skip-column, or name another column in ALG_COLUMN or KID_COLUMN.",
+        "Correct it, leave it out with --skip-column, or name another column in ALG_COLUMN or KID_COLUMN.",
     ),
     Rule(
         "disabled-profile",
         _DIFFERENCE,
         "The column for disabled profiles holds something other than 0 or false, so the profile is disabled here.",
-        "Correct it, leave it out by --skip-column, or name another column in DISABLED_COLUMN.",
+        "Correct it, leave it out with --skip-column, or name another column in DISABLED_COLUMN.",
     ),
     Rule(
         "valid-after-not-a-number",
         _DIFFERENCE,
-        "The column for revocations holds no number, so every token of the profile is refused here.",
-        "Correct it, leave it out by --skip-column, or name another column in VALID_AFTER_COLUMN.",
+        "The column for revocations does not hold a number, so every token of the profile is denied here.",
+        "Correct it, leave it out with --skip-column, or name another column in VALID_AFTER_COLUMN.",
     ),
     Rule(
         "valid-after-in-milliseconds",
         _DIFFERENCE,
-        "The bound for revocations looks like milliseconds, so every token of the profile is refused here.",
-        "Divide it by 1000, or leave the column out by --skip-column.",
+        "The bound for revocations looks like milliseconds, so every token of the profile is denied here.",
+        "Divide it by 1000, or leave the column out with --skip-column.",
     ),
     Rule(
         "credential-of-another-type",
@@ -319,21 +319,21 @@ _RULES: Final = (
     Rule(
         "not-text",
         _DIFFERENCE,
-        "A secret is no text but a number or bytes, or a tag or id is of bytes that are no UTF-8 text.",
-        'Write a secret of bytes as a JWK, `{"kty":"oct","k":"..."}`; export tags and ids as UTF-8.',
+        "A secret is a number or bytes, or a tag or an id is not UTF-8 text.",
+        'Write a secret of bytes as a JWK, `{"kty":"oct","k":"..."}`. Export tags and ids as UTF-8.',
         bars=True,
     ),
     Rule(
         "cannot-be-stored",
         _DIFFERENCE,
         "DynamoDB cannot hold the row.",
-        "Shorten it, or leave columns out by --skip-column.",
+        "Shorten it, or leave columns out with --skip-column.",
         bars=True,
     ),
     Rule(
         "duplicate-key",
         _DIFFERENCE,
-        "The source has another row of this key before, with other content; that one counts.",
+        "An earlier row of the source has the same key and other content. The earlier row counts.",
         "Keep one of them.",
         bars=True,
     ),
@@ -341,19 +341,19 @@ _RULES: Final = (
         "kept-closed",
         _DIFFERENCE,
         "The table ends, disables or revokes what the source does not, and --overwrite does not undo that.",
-        "If it is to be open: `auth-jwt secret add`, `auth-jwt profile enable` or `auth-jwt revoke --all --lift`.",
+        "To open it again: `auth-jwt secret add`, `auth-jwt profile enable` or `auth-jwt revoke --all --lift`.",
     ),
     Rule(
         "no-alg",
         _HINT,
-        "No `alg` says what the secret is; with REQUIRE_ALG_COLUMN it would verify nothing.",
-        "Have it written by `auth-jwt secret set-alg`.",
+        "No `alg` says what the secret is. With REQUIRE_ALG_COLUMN it would verify nothing.",
+        "Write it with `auth-jwt secret set-alg`.",
     ),
     Rule(
         "short-for-some-algorithms",
         _HINT,
         "The HMAC secret is long enough for some of the algorithms only.",
-        "Nothing, unless the issuer signs with the others: then rotate to 64 bytes.",
+        "If the issuer uses the others, rotate to 64 bytes. Otherwise there is nothing to do.",
     ),
     Rule(
         "never-opens",
@@ -365,7 +365,7 @@ _RULES: Final = (
         "expired",
         _HINT,
         "The window has closed.",
-        "Remove the secret when nobody asks for it any more.",
+        "Remove the secret when nobody needs it any more.",
     ),
     Rule(
         "secret-without-profile",
@@ -376,14 +376,14 @@ _RULES: Final = (
     Rule(
         "profile-without-secret",
         _HINT,
-        "No secret has the tag of this profile, so nobody can log in by it.",
-        "Add a secret by `auth-jwt secret add`, or remove the profile.",
+        "No secret has the tag of this profile, so nobody can log in with it.",
+        "Add a secret with `auth-jwt secret add`, or remove the profile.",
     ),
     Rule(
         "username-not-registrable",
         _HINT,
-        "Kamailio's registrar takes no such username: beyond printable ASCII, or longer than 64 characters.",
-        "Behind Kamailio, give the profile another one by `auth-jwt profile set`.",
+        "Kamailio's registrar rejects the username: it is not printable ASCII, or longer than 64 characters.",
+        "Behind Kamailio, give the profile another one with `auth-jwt profile set`.",
     ),
     Rule(
         "credential-missing",

@@ -1,4 +1,4 @@
-"""HMAC secrets that whoever guesses tries first. Long enough for the rules, they are no secrets all the same."""
+"""Finds HMAC secrets that an attacker tries first. They are long enough for the rules, and still easy to guess."""
 
 import re
 from itertools import pairwise
@@ -28,7 +28,7 @@ _LEET: Final = str.maketrans("013457@$!", "oieastasi")
 
 
 def why_guessable(key: bytes) -> str | None:
-    """Say by what an HMAC *key* can be guessed, in words that show nothing of it; None when nothing is seen."""
+    """Return why an HMAC *key* is easy to guess, in words that reveal nothing of it. None if no pattern is found."""
     if len(set(key)) == 1:
         return "one character, repeated"
     breaks = sum(abs(one - other) > 1 for one, other in pairwise(key))
@@ -50,7 +50,7 @@ def _repeats(key: bytes, length: int) -> bool:
 
 
 def _is_words(text: str) -> bool:
-    """Tell whether the letters of *text* are known words alone, and one at least is no mere particle."""
+    """Tell whether the letters of *text* form known words only, at least one of them of four letters or more."""
     letters = "".join(character if character.isalpha() else " " for character in text).split()
     told = [_reading(run) for run in letters]
     return (
@@ -59,7 +59,7 @@ def _is_words(text: str) -> bool:
 
 
 def _reading(run: str) -> int | None:
-    """Return the length of the longest word by which *run* can be read as known words; None when it cannot be."""
+    """Return the length of the longest word when *run* splits into known words, None when it does not."""
     longest: list[int | None] = [0]
     for end in range(1, len(run) + 1):
         readings = [

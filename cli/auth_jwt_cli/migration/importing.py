@@ -1,8 +1,8 @@
-"""The spine of `auth-jwt import`: row, translated, judged, compared with what is there, written.
+"""The spine of `auth-jwt import`: translates, checks, compares and writes every row.
 
-Rows go through in batches, a few at a time, and no more of them is held. Nothing is kept between runs: a row that is in
-the table already is left as it is, so running again finishes what was interrupted. A batch is written on condition
-that its rows are as they were read; where others were faster, they are read and compared again.
+A few batches of rows are in memory at a time. Nothing is kept between runs. A row that is already in the table stays as
+it is, so a second run finishes what was interrupted. Each batch is written on condition that its rows have not changed
+since they were read. If somebody else changed them first, they are read and compared again.
 """
 
 from collections import deque
@@ -25,7 +25,7 @@ from auth_jwt_cli.migration.translation import MAX_ITEM_BYTES, TargetRow, Transl
 
 DEFAULT_WORKERS: Final = 4
 _ATTEMPTS: Final = 10
-"""How often a batch is compared anew, where others write the same rows."""
+"""How often a batch is compared while others write the same rows."""
 
 
 class RowOutcome(StrEnum):
@@ -33,11 +33,11 @@ class RowOutcome(StrEnum):
 
     WRITTEN = "written"
     OVERWRITTEN = "overwritten"
-    UNCHANGED = "unchanged"  # it was there, just so
-    DIFFERENT = "different"  # it was there, and was left alone
-    REPEATED = "repeated"  # the source has it twice
+    UNCHANGED = "unchanged"  # the table had the same row
+    DIFFERENT = "different"  # the table had another row, which stays
+    REPEATED = "repeated"  # the source has the row twice
     REFUSED = "refused"
-    UNKNOWN = "unknown"  # the table did not answer: it may have been written
+    UNKNOWN = "unknown"  # the table did not answer: the row may have been written
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,11 @@ class Taken:
     """A row, and what became of it in the table.
 
     Attributes:
-        key: which row.
-        outcome: what became of it.
-        columns: those in which the table and the source differed.
-        kept: those of them in which they differ still, although the source's were to be taken: the table's close,
-            disable or revoke more.
+        key: the row's key.
+        outcome: what became of the row.
+        columns: the columns in which the table and the source differed.
+        kept: the columns among them that --overwrite did not write, because the table's value closes, disables or
+            revokes more.
     """
 
     key: Key
@@ -60,7 +60,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class _Planned:
-    """A row, how to write it, and what has become of it once that is done."""
+    """A row, how to write it, and its outcome once it is written."""
 
     row: TargetRow
     change: Put | Update
@@ -69,36 +69,36 @@ class _Planned:
 
 
 class Recorder(Protocol):
-    """Is told what happens, in the thread that runs the import."""
+    """Records what happens. Its methods are called in the thread that runs the import."""
 
     def looked_at(self, fraction: float | None) -> None:
-        """A row was looked at before anything is written; the source is so far."""
+        """A row was checked before anything is written. A *fraction* of the source has been read."""
         ...
 
     def read(self, table: Table, fraction: float | None) -> None:
-        """A row was read; the source is so far."""
+        """A row was read to be written. A *fraction* of the source has been read."""
         ...
 
     def refused(self, finding: Finding) -> None:
-        """A row cannot be taken along."""
+        """A row cannot be imported."""
         ...
 
     def flagged(self, finding: Finding) -> None:
-        """There is something about a row, whatever became of it."""
+        """A row breaks a rule that does not bar it from the import."""
         ...
 
     def repeated(self, key: Key) -> None:
-        """A row came again, just the same."""
+        """The same row came a second time."""
         ...
 
     def taken(self, row: Taken) -> None:
-        """A row has got to the table, or was found there."""
+        """A row was written to the table, or the table had it already."""
         ...
 
 
 @dataclass(slots=True)
 class _Batch:
-    """What became of some rows, and what ended it if anything did."""
+    """The outcomes of some rows, and the error that ended the batch, if any."""
 
     rows: list[Taken] = field(default_factory=list)
     error: BaseException | None = None
@@ -106,18 +106,18 @@ class _Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Import:
-    """An import: from where, to where, how.
+    """An import of a source into our tables.
 
     Attributes:
-        source: where rows come from.
+        source: gives the rows.
         target: our tables.
-        translation: makes our rows of the source's.
-        examination: judges them.
-        columns: what the columns are called here.
-        recorder: is told what happens.
-        overwrite: whether rows that differ are written over.
-        dry_run: whether nothing is written.
-        workers: how many batches are under way at once.
+        translation: turns the source's rows into ours.
+        examination: checks the rows.
+        columns: the names of our columns.
+        recorder: records what happens.
+        overwrite: whether to overwrite rows that differ.
+        dry_run: whether to write nothing.
+        workers: how many batches run at once.
     """
 
     source: Source
@@ -131,12 +131,12 @@ class Import:
     workers: int = DEFAULT_WORKERS
 
     def look(self, *, for_doubts: bool) -> Iterator[Finding]:
-        """Read the whole source, so that it is known whether it has gaps.
+        """Read the whole source before anything is written. The source then knows its gaps.
 
-        Give the secrets that may be something else than the HMAC secrets they would be taken for, if that is wanted.
+        With *for_doubts*, give the secrets that look like HMAC but may be something else.
 
         Raises:
-            SourceError: the source cannot be read (on).
+            SourceError: the source cannot be read to its end.
         """
         self.source.keep()
         with Ledger() as ledger:
@@ -151,13 +151,13 @@ class Import:
                     yield finding
 
     def run(self) -> None:
-        """Take every row along that can be.
+        """Import every row that our tables can hold.
 
         Raises:
-            SourceError: the source cannot be read (on).
-            Unreachable: the tables did not answer, however often they were asked.
-            Fault: asking them is of no use.
-            KeyboardInterrupt: somebody wants to end; what was under way has ended.
+            SourceError: the source cannot be read to its end.
+            Unreachable: the tables answered none of the attempts.
+            Fault: a request failed in a way that no retry mends.
+            KeyboardInterrupt: somebody interrupted the import. The batches under way have ended.
         """
         with Ledger() as ledger, ThreadPoolExecutor(self.workers, "import") as pool:
             under_way: deque[Future[_Batch]] = deque()
@@ -179,7 +179,7 @@ class Import:
                 self.recorder.flagged(finding)
 
     def _batches(self, ledger: Ledger) -> Iterator[list[TargetRow]]:
-        """Give the rows that are fit for a table, up to a hundred of one table at a time."""
+        """Give the rows that can be imported, up to a hundred of one table at a time."""
         waiting: dict[Table, list[TargetRow]] = {}
         for row in self._fit_rows(ledger):
             rows = waiting.setdefault(row.key.table, [])
@@ -215,7 +215,7 @@ class Import:
                         self.recorder.refused(bar)
 
     def _too_large(self, row: TargetRow) -> Finding | None:
-        """Say whether *row* has no room for what is stated of it."""
+        """Return a finding if *row* is too large once its `alg` is added, None otherwise."""
         if row.stated is None or size_of({**row.columns, self.columns.alg: row.stated}) <= MAX_ITEM_BYTES:
             return None
         rule = RULES["cannot-be-stored"]
@@ -224,7 +224,7 @@ class Import:
         )
 
     def _take(self, rows: list[TargetRow]) -> _Batch:
-        """Compare *rows* of one table with what is there, and write those that are to be written."""
+        """Compare *rows* of one table with the table, and write those that need it."""
         done = _Batch()
         try:
             waiting = rows
@@ -232,13 +232,13 @@ class Import:
                 waiting = self._settled(waiting, done)
                 if not waiting:
                     return done
-            raise Unreachable(f"other writes to {rows[0].key.table} kept getting in between; try again")
+            raise Unreachable(f"other writers kept changing the same rows of {rows[0].key.table}; try again")
         except (AuthJwtError, Interrupted) as error:
             done.error = error
         return done
 
     def _settled(self, rows: list[TargetRow], done: _Batch) -> list[TargetRow]:
-        """Settle what becomes of *rows*; return those that somebody changed between being read and being written."""
+        """Read, compare and write *rows*. Return those that somebody else changed between the read and the write."""
         table = rows[0].key.table
         existing = self.target.read(table, [row.key for row in rows])
         planned = [plan for row in rows if (plan := self._planned(row, existing.get(row.key), done)) is not None]
@@ -251,7 +251,7 @@ class Import:
         return overtaken
 
     def _planned(self, row: TargetRow, existing: Row | None, done: _Batch) -> _Planned | None:
-        """Return how to write *row*; if it is not to be written, it is *done*."""
+        """Return how to write *row*. If there is nothing to write, add it to *done* and return None."""
         comparison = compared(row, existing, self.columns)
         kept = comparison.kept if self.overwrite else ()
         if existing is None:
@@ -279,8 +279,8 @@ class Import:
         done.rows.extend(plan.taken for plan in chunk)
 
     def _record_first(self, under_way: deque[Future[_Batch]]) -> None:
-        """Record the first batch of those *under_way*, once it is done; so what is told is in the source's order."""
-        batch = under_way[0].result()  # if somebody interrupts this, the batch is still under way
+        """Wait for the first batch of those *under_way*, and record it. Records so keep the source's order."""
+        batch = under_way[0].result()  # if this is interrupted, the batch is still under way
         under_way.popleft()
         error = self._record(batch)
         if error is not None:
@@ -291,18 +291,18 @@ class Import:
             self.recorder.taken(row)
             if row.kept:
                 rule = RULES["kept-closed"]
-                why = f"The table's {', '.join(map(repr, row.kept))} lets fewer tokens through, and stays."
+                why = f"The table's {', '.join(map(repr, row.kept))} lets fewer tokens through, so it stays."
                 self.recorder.flagged(Finding(rule, row.key.table, row.key.tag, row.key.id, why))
         return batch.error
 
     def _end(self, under_way: deque[Future[_Batch]]) -> None:
-        """Wait for what is under way, and record it."""
+        """Wait for the batches under way, and record them."""
         for future in under_way:
             self._record(future.result())
 
 
 def _chunks(planned: list[_Planned]) -> Iterator[list[_Planned]]:
-    """Give what is *planned* in parts that one transaction can hold."""
+    """Split what is *planned* into parts that fit into one transaction."""
     chunk: list[_Planned] = []
     size = 0
     for plan in planned:

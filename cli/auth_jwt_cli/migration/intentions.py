@@ -1,4 +1,4 @@
-"""What a row of our own tables was meant to say, where the service takes it for the safer of two things."""
+"""Tells what a row of our own tables was meant to say, where the service assumes the safer of two meanings."""
 
 import re
 from decimal import Decimal
@@ -11,11 +11,11 @@ _ZERO: Final = re.compile(r"[+-]?0+(?:\.0*)?", re.ASCII)
 
 
 def is_disabled_on_purpose(value: object) -> bool:
-    """Tell whether what disables a profile says so.
+    """Tell whether a *value* that disables a profile was meant to disable it.
 
-    Our own commands write `true`. Importers bring 1, and text like `yes` or a date. Everything that is not 0 or false
-    disables, so a text that says no, NULL or bytes of zeros have done so against their meaning; and what is a list or a
-    map belongs to another column.
+    Our own commands write `true`. Other importers write 1, or text such as `yes` or a date. The service disables a
+    profile for every value but 0 and false. So NULL, bytes of zeros or a text that means no disable it by mistake. A
+    list or a map is not meant either: it belongs to another column.
     """
     if isinstance(value, bool | Decimal):
         return value != 0

@@ -1,4 +1,4 @@
-"""What the source's tables and columns are called, and which of its values are numbers."""
+"""The names of the source's tables and columns, and which of its columns hold numbers."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,15 +12,16 @@ BOTH_TABLES: Final = (Table.PROFILES, Table.SECRETS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceLayout:
-    """The names in the source: the module's own, unless its parameters said otherwise there.
+    """The names in the source. The defaults are those of the OpenSIPS module.
 
     Attributes:
-        profiles_table: the module's `profiles_table`, and so on; a name may have a schema before a dot.
+        profiles_table: as the module's parameter of this name, like those that follow. A schema and a dot may precede
+            it.
         id_column: the primary key of the secrets.
-        number_columns: columns whose text is a number, beyond those that always are; for sources without types.
-        boolean_columns: likewise, `t`, `f`, `true` and `false`.
-        skipped_columns: columns that are not taken along.
-        tables: the tables wanted.
+        number_columns: columns whose text is a number, besides those that always are. For sources without types.
+        boolean_columns: columns whose text is a boolean: `t`, `f`, `true` or `false`. For sources without types.
+        skipped_columns: columns that are not imported.
+        tables: the tables to read.
     """
 
     profiles_table: str = "jwt_profiles"
@@ -38,11 +39,11 @@ class SourceLayout:
     tables: tuple[Table, ...] = BOTH_TABLES
 
     def name_of(self, table: Table) -> str:
-        """Return what *table* is called in the source."""
+        """Return the name of *table* in the source."""
         return self.profiles_table if table is Table.PROFILES else self.secrets_table
 
     def table_named(self, name: str, schema: str | None = None) -> Table | None:
-        """Return which of the wanted tables is called *name*, in *schema* if that is known."""
+        """Return which of the wanted tables has this *name*, in *schema* if it is known. None if it is neither."""
         for table in self.tables:
             wanted_schema, _, wanted = self.name_of(table).rpartition(".")
             if name == wanted and (not wanted_schema or schema is None or schema == wanted_schema):
@@ -50,13 +51,13 @@ class SourceLayout:
         return None
 
     def known_columns(self, table: Table) -> tuple[str, ...]:
-        """Return the columns that mean something, as the source calls them, the key's first."""
+        """Return the source's names of the columns that the module uses, the tag's first."""
         if table is Table.PROFILES:
             return (self.tag_column, self.username_column)
         return (self.secret_tag_column, self.start_ts_column, self.end_ts_column, self.secret_column, self.id_column)
 
     def renamed(self, table: Table, columns: Columns) -> dict[str, str]:
-        """Return what each known column of *table* is called here, by what the source calls it."""
+        """Return our name for each known column of *table*, by its name in the source."""
         if table is Table.PROFILES:
             return {self.tag_column: columns.tag, self.username_column: columns.username}
         return {
@@ -69,7 +70,7 @@ class SourceLayout:
 
 
 def spelling_in(columns: Iterable[str], names: Mapping[str, str]) -> dict[str, str]:
-    """Return *names* (of the source, to something) by the spelling that *columns* have: databases ignore case."""
+    """Return *names* with its keys spelled as in *columns*: databases ignore case."""
     present = list(columns)
     found = {}
     for name, value in names.items():

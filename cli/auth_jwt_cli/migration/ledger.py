@@ -1,8 +1,8 @@
-"""What has been seen of many rows, for whatever is between them: doubles, tags alike, secrets shared, rows left alone.
+"""Notes about all rows seen, to find duplicates, similar tags, shared secrets, and rows without a counterpart.
 
-It is kept in a temporary file of SQLite's, which has no name, nobody else may read, and goes with the process. It
-holds tags, ids and digests; the digests are keyed with bytes that only this process knows, so that they tell nothing
-of a secret.
+The notes are in a temporary SQLite file without a name. Nobody else can read it, and it ends with the process. It
+holds tags, ids and digests. The digests are keyed with bytes that only this process knows, so they reveal nothing
+about a secret.
 """
 
 import sqlite3
@@ -30,7 +30,7 @@ CREATE TABLE nameless (tag TEXT, name TEXT, number INTEGER, PRIMARY KEY (tag, na
 
 
 class Seen(Enum):
-    """Whether a row of that key was there before."""
+    """Whether an earlier row had the same key, and if so, whether it had the same content."""
 
     NEVER = "never"
     SAME = "same"
@@ -38,7 +38,7 @@ class Seen(Enum):
 
 
 class Ledger:
-    """Notes about rows. A context manager: leave it, and they are gone."""
+    """Notes about rows. A context manager: its end deletes the notes."""
 
     def __init__(self) -> None:
         self._secret = urandom(32)
@@ -54,10 +54,10 @@ class Ledger:
         self._db.close()
 
     def named(self, row: TargetRow, columns: Columns) -> TargetRow:
-        """Return *row* with an id, if it is a secret that has none: its window and a number, `START-END-1`.
+        """Return *row*. A secret without an id gets one: its window and a number, `START-END-1`.
 
-        The number counts the secrets without an id that share tag and window, in the source's order; so the same
-        source gives the same ids.
+        The number counts the secrets without an id that share tag and window, in the source's order. The same source
+        therefore gives the same ids.
         """
         key = row.key
         if key.table is not Table.SECRETS or key.id is not None:
@@ -71,13 +71,13 @@ class Ledger:
         return replace(row, key=replace(key, id=identifier), columns={**row.columns, SECRET_ID: identifier})
 
     def note(self, row: TargetRow, shared: str | None = None, *, is_open: bool = False, rests: bool = False) -> Seen:
-        """Note *row*, and the text whose owners are looked for, if any; tell whether its key was there before.
+        """Note *row*. Tell whether an earlier row had the same key.
 
         Args:
-            row: which row.
-            shared: the text.
-            is_open: whether it is a secret that counts now.
-            rests: whether it lets nobody in any more, and is meant not to, so that nothing is to be said of it.
+            row: the row.
+            shared: the text that other tags may share, or None.
+            is_open: whether the row is a secret whose window is open.
+            rests: whether the row is out of use on purpose. The findings between rows then leave it out.
         """
         key = row.key
         content = self._digest(repr(sorted((name, _canonical(value)) for name, value in row.columns.items())))
@@ -94,24 +94,25 @@ class Ledger:
         return Seen.NEVER
 
     def secrets_without_profile(self) -> Iterator[Key]:
-        """Give the secrets whose tag no profile has, however it is spelled."""
+        """Give the secrets whose tag no profile has, in any spelling."""
         return self._keys(
             "SELECT * FROM seen s WHERE kind = 'secrets' AND NOT rests"
             " AND NOT EXISTS (SELECT 1 FROM seen p WHERE p.kind = 'profiles' AND p.folded = s.folded)"
         )
 
     def profiles_without_secret(self) -> Iterator[Key]:
-        """Give the profiles whose tag no secret has, however it is spelled."""
+        """Give the profiles whose tag no secret has, in any spelling."""
         return self._keys(
             "SELECT * FROM seen p WHERE kind = 'profiles' AND NOT rests"
             " AND NOT EXISTS (SELECT 1 FROM seen s WHERE s.kind = 'secrets' AND NOT s.rests AND s.folded = p.folded)"
         )
 
     def folded_together(self, *, lacking: bool = False) -> Iterator[tuple[Key, str]]:
-        """Give the rows whose tag has another spelling in either table, each with such a spelling.
+        """Give the rows whose tag has another spelling in either table, each with one such spelling.
 
         Args:
-            lacking: only those whose own tag lacks the profile, or the secrets, so that the other may have been meant.
+            lacking: whether to give only rows whose own tag lacks a profile or secrets. The other spelling may then be
+                the intended one.
         """
         rows = self._query(
             "SELECT s.*, (SELECT o.tag FROM seen o WHERE o.folded = s.folded AND o.tag <> s.tag LIMIT 1) AS other"
@@ -123,7 +124,7 @@ class Ledger:
         return ((_key(row), row[-1]) for row in rows)
 
     def sharing_secrets(self) -> Iterator[tuple[Key, str]]:
-        """Give the secrets that a row of another tag has as well, each with such a tag."""
+        """Give the secrets that another tag has too, each with one such tag."""
         rows = self._query(
             "SELECT s.*, (SELECT o.tag FROM seen o WHERE o.material = s.material AND o.tag <> s.tag LIMIT 1) AS other"
             " FROM seen s WHERE material IS NOT NULL AND other IS NOT NULL AND NOT rests"
@@ -131,7 +132,7 @@ class Ledger:
         return ((_key(row), row[-1]) for row in rows)
 
     def crowded(self, most: int) -> Iterator[tuple[str, int]]:
-        """Give the tags of more than *most* open secrets, and how many they have."""
+        """Give the tags that have more than *most* open secrets, each with the number."""
         rows = self._db.execute(
             "SELECT tag, COUNT(*) FROM seen WHERE kind = 'secrets' AND open GROUP BY tag HAVING COUNT(*) > ?", (most,)
         )
@@ -141,7 +142,7 @@ class Ledger:
         return map(_key, self._query(query))
 
     def _query(self, query: str, *values: object) -> sqlite3.Cursor:
-        # Made when first needed: filling tables is faster without.
+        # Created on first use: inserts are faster without indexes.
         self._db.execute("CREATE INDEX IF NOT EXISTS by_folded ON seen (folded, kind, rests, tag)")
         self._db.execute("CREATE INDEX IF NOT EXISTS by_material ON seen (material, tag) WHERE material IS NOT NULL")
         return self._db.execute(query, values)
@@ -151,10 +152,10 @@ class Ledger:
 
 
 def folded(tag: str) -> str:
-    """Return *tag* about as MySQL's usual collations compare it: without case, accents and blanks at the end."""
+    """Return *tag* without case, accents and trailing blanks, much as MySQL's usual collations compare it."""
     if tag.isascii():
         return tag.lower().rstrip(" ")
-    # The dotless i is one of those letters that Unicode does not take for an accented one, and MySQL does.
+    # MySQL treats the dotless i as an accented letter. Unicode's decomposition does not.
     bare = "".join(mark for mark in unicodedata.normalize("NFKD", tag) if not unicodedata.combining(mark))
     return bare.casefold().replace("\u0131", "i").rstrip(" ")
 
@@ -168,12 +169,12 @@ def _word(bound: object) -> str:
 
 
 def _canonical(value: object) -> object:
-    """Return *value* so that equal values look alike: a number has many spellings."""
+    """Return *value* in a form in which equal values are alike: a number has many spellings."""
     return ("number", str(value.normalize(_PLAIN))) if isinstance(value, Decimal) else value
 
 
 def differing(one: Row, other: Row) -> list[str]:
-    """Return the columns of *one* that *other* lacks, or that hold something else there."""
+    """Return the columns of *one* that *other* lacks or holds with another value."""
     return [
         name
         for name, value in one.items()

@@ -1,4 +1,4 @@
-"""The spine of `auth-jwt lint`: every row of a source, or of our own tables, held against the rules."""
+"""The spine of `auth-jwt lint`: checks every row of a source, or of our own tables, against the rules."""
 
 from collections.abc import Callable, Iterator
 
@@ -12,7 +12,7 @@ from auth_jwt_cli.migration.target import Target
 from auth_jwt_cli.migration.translation import TargetRow, Translation, Unstorable
 
 Rows = Iterator[TargetRow | Finding]
-"""Rows, and findings in place of those that there can be none of."""
+"""Rows, with a finding in the place of each row that our tables cannot hold."""
 
 
 def rows_of_source(source: Source, translation: Translation) -> Rows:
@@ -33,7 +33,14 @@ def rows_of_tables(target: Target, tables: tuple[Table, ...]) -> Rows:
 def findings_in(
     rows: Rows, examination: Examination, columns: Columns, *, seen: Callable[[Table], None]
 ) -> Iterator[Finding]:
-    """Give everything that is to be said of *rows*, of each by itself first; *seen* is told of every row."""
+    """Give all findings about *rows*: first those about each row, then those from comparing rows.
+
+    Args:
+        rows: the rows, with findings in the place of those that cannot be stored.
+        examination: checks the rows.
+        columns: the names of our columns.
+        seen: called with the table of every row.
+    """
     with Ledger() as ledger:
         for given in rows:
             if isinstance(given, Finding):

@@ -1,4 +1,4 @@
-"""The options that say where rows come from, and what tables and columns are called there; declared once."""
+"""The options that name the source of rows, its tables and its columns. `import` and `lint` share them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class SourceFormat(StrEnum):
 
 
 class DumpDialect(StrEnum):
-    """What the SQL of a dump may be said to be."""
+    """The values of --dialect."""
 
     MYSQL = "mysql"
     MYSQL_WITHOUT_ESCAPES = "mysql-no-backslash-escapes"
@@ -52,7 +52,7 @@ class DumpDialect(StrEnum):
 
 
 class OnlyTable(StrEnum):
-    """A table that is wanted alone."""
+    """The values of --only."""
 
     PROFILES = "profiles"
     SECRETS = "secrets"
@@ -60,20 +60,20 @@ class OnlyTable(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What the command line says of a source.
+    """What the command line says about the source.
 
     Attributes:
-        named: the argument: a URL, a file or a folder; None when there is none.
-        kind: which kind it is, where that cannot be seen.
+        named: the argument: a URL, a file or a folder. None when there is none.
+        kind: the kind of source. None means to detect it.
         url_file: a file that holds the URL.
         password_file: a file that holds the password.
         ask_password: whether to ask for the password.
-        files: CSV files by their tables.
-        form: how they are written.
-        columns: the names of the columns of those that do not have them in their first line.
-        layout: what tables and columns are called.
-        dialect: whose SQL a dump is, where that is said.
-        accept_incomplete: whether to go on with a source that may not be whole.
+        files: the CSV file of each table.
+        form: how the CSV files are written.
+        columns: the names of the columns of CSV files without a header.
+        layout: the names of tables and columns.
+        dialect: the dialect of a dump. None means to detect it.
+        accept_incomplete: whether to continue with a source that may be incomplete.
     """
 
     named: str | None
@@ -94,10 +94,10 @@ class Choice:
         return bool(self.named is not None or self.url_file is not None or self.files)
 
     def source(self) -> Source:
-        """Return the source, after asking for a password if that is wanted.
+        """Return the source. Ask for the password first if the operator wants it.
 
         Raises:
-            SourceError: there is none such.
+            SourceError: there is no such source.
         """
         return CheckedSource(self._source(), self.layout)
 
@@ -118,8 +118,8 @@ class Choice:
                 named = f"sqlite:///{path.absolute()}"
             if holds_password(named):
                 fail(
-                    "a password in an argument is seen by everybody on this machine: put the URL into a file and name"
-                    " it by --url-file FILE (`-` is standard input), or the password by --password-file or"
+                    "everybody on this machine can see a password in an argument: put the URL into a file and name it"
+                    " with --url-file FILE (`-` is standard input), or give the password with --password-file or"
                     " --ask-password",
                     USAGE,
                 )
@@ -153,22 +153,22 @@ class Choice:
     def _csv(self, files: dict[Table, Path], members: dict[Table, str] | None = None) -> Source:
         wanted = [table for table in self.layout.tables if table not in files]
         if wanted:
-            fail(f"--{wanted[0]}-file is missing; for one table alone say --only", USAGE)
+            fail(f"--{wanted[0]}-file is missing; say --only to read one table alone", USAGE)
         if list(files.values()).count(STANDARD_INPUT) > 1:
             fail("standard input can be one file only", USAGE)
         return CsvSource(files, self.form, self.layout, members=members, columns=self.columns)
 
 
 def reads_source(command: Command) -> Command:
-    """Give a *command* the options that name a source; its parameter `choice` is made of them."""
+    """Give a *command* the options that name a source. They make its parameter `choice`."""
     return with_options(command, "choice", _OPTIONS, _choice)
 
 
 def _format_of(named: str, path: Path, layout: SourceLayout) -> SourceFormat:
-    """Return which kind of source *named* is, by its looks.
+    """Detect which kind of source *named* is.
 
     Raises:
-        SourceError: there is no such file.
+        SourceError: there is no such file, or it is an archive of pg_dump.
     """
     if is_database_url(named):
         return SourceFormat.DATABASE
@@ -177,12 +177,12 @@ def _format_of(named: str, path: Path, layout: SourceLayout) -> SourceFormat:
     if path.is_dir():
         if (path / "toc.dat").is_file():
             raise SourceError(
-                f"{named} is an archive of pg_dump (directory format): make SQL of it by `pg_restore -f - {named}`"
+                f"{named} is an archive of pg_dump (directory format): turn it into SQL with `pg_restore -f - {named}`"
             )
         plain = [(path / layout.name_of(table)).is_file() for table in layout.tables]
         return SourceFormat.DBTEXT if any(plain) else SourceFormat.CSV
     if path.exists() and not path.is_file():
-        return SourceFormat.DUMP  # a pipe, which must not be looked into beforehand
+        return SourceFormat.DUMP  # a pipe: looking into it would use up its first bytes
     if csv_members_in(path, layout) is not None:
         return SourceFormat.CSV
     try:
@@ -270,25 +270,23 @@ _OPTIONS: Final[dict[str, tuple[Any, object]]] = {
             str | None,
             typer.Argument(
                 metavar="[SOURCE]",
-                help="mysql://USER@HOST/DB, postgres://USER@HOST/DB, an SQLite file, a dump of any (also packed;"
-                " `-` is standard input), a folder or zip archive of CSV, a folder of db_text files.",
+                help="mysql://USER@HOST/DB, postgres://USER@HOST/DB, an SQLite file, a dump of any of these (also"
+                " compressed; `-` is standard input), a folder or zip archive of CSV, a folder of db_text files.",
             ),
         ],
         None,
     ),
     "source_kind": (
-        Annotated[SourceFormat | None, typer.Option("--from", help="What SOURCE is, where that cannot be seen.")],
+        Annotated[SourceFormat | None, typer.Option("--from", help="The kind of SOURCE, if it is not detected.")],
         None,
     ),
-    "only": (Annotated[OnlyTable | None, typer.Option("--only", help="One of the two tables alone.")], None),
+    "only": (Annotated[OnlyTable | None, typer.Option("--only", help="Read one of the two tables alone.")], None),
     "dialect": (
-        Annotated[DumpDialect | None, typer.Option("--dialect", help="Whose SQL a dump is, where it does not tell.")],
+        Annotated[DumpDialect | None, typer.Option("--dialect", help="The SQL dialect of a dump, if it is not clear.")],
         None,
     ),
     "accept_incomplete": (
-        Annotated[
-            bool, typer.Option("--accept-incomplete", help="Go on with a source that may not have all its rows.")
-        ],
+        Annotated[bool, typer.Option("--accept-incomplete", help="Continue with a source that may lack rows.")],
         False,
     ),
     "url_file": (
@@ -312,21 +310,21 @@ _OPTIONS: Final[dict[str, tuple[Any, object]]] = {
         _option(
             str | None,
             "--profiles-columns",
-            "Its columns in their order, with commas between, if its first line is a row.",
+            "Its columns in order, separated by commas, if its first line is a row.",
             _CSV,
             metavar="NAMES",
         ),
         None,
     ),
     "secrets_columns": (
-        _option(str | None, "--secrets-columns", "Likewise, of the file of secrets.", _CSV, metavar="NAMES"),
+        _option(str | None, "--secrets-columns", "The same for the file of secrets.", _CSV, metavar="NAMES"),
         None,
     ),
-    "csv_delimiter": (_option(str, "--csv-delimiter", "Between fields; also `tab`, `semicolon`, `pipe`.", _CSV), ","),
-    "csv_quote": (_option(str, "--csv-quote", "Around fields; `none`: there is none.", _CSV), '"'),
-    "csv_escape": (_option(str, "--csv-escape", "`backslash`, where MySQL wrote the file.", _CSV), "none"),
+    "csv_delimiter": (_option(str, "--csv-delimiter", "Separates fields; also `tab`, `semicolon`, `pipe`.", _CSV), ","),
+    "csv_quote": (_option(str, "--csv-quote", "Encloses fields; `none` if nothing does.", _CSV), '"'),
+    "csv_escape": (_option(str, "--csv-escape", "`backslash` if MySQL wrote the file.", _CSV), "none"),
     "csv_null": (
-        _option(list[str] | None, "--csv-null", "What NULL is written as, in place of nothing and \\N.", _CSV),
+        _option(list[str] | None, "--csv-null", "The spelling of NULL, instead of an empty field and \\N.", _CSV),
         None,
     ),
     "csv_encoding": (_option(str, "--csv-encoding", "The character set of the files.", _CSV), "utf-8"),
@@ -347,16 +345,16 @@ _OPTIONS: Final[dict[str, tuple[Any, object]]] = {
     "id_column": (_option(str, "--id-column", "Its primary key.", _NAMES), SourceLayout().id_column),
     "number_column": (
         _option(
-            list[str] | None, "--number-column", "Holds numbers, in sources without types.", _COLUMNS, metavar="NAME"
+            list[str] | None, "--number-column", "It holds numbers (sources without types).", _COLUMNS, metavar="NAME"
         ),
         None,
     ),
     "boolean_column": (
-        _option(list[str] | None, "--boolean-column", "Holds t, f, true, false; likewise.", _COLUMNS, metavar="NAME"),
+        _option(list[str] | None, "--boolean-column", "It holds t, f, true or false.", _COLUMNS, metavar="NAME"),
         None,
     ),
     "skip_column": (
-        _option(list[str] | None, "--skip-column", "Is not taken along.", _COLUMNS, metavar="NAME"),
+        _option(list[str] | None, "--skip-column", "It is not imported.", _COLUMNS, metavar="NAME"),
         None,
     ),
 }

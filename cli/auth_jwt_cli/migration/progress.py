@@ -1,4 +1,4 @@
-"""How far a long job is: a bar on a terminal, a line now and then elsewhere, always on standard error."""
+"""Shows the progress of a long job on standard error: a bar on a terminal, a line every few seconds elsewhere."""
 
 import sys
 import time
@@ -14,10 +14,10 @@ _SECONDS_BETWEEN_PAUSES: Final = 1.0
 
 
 class Progress(Protocol):
-    """Shows how far a job is."""
+    """Shows the progress of a job."""
 
     def update(self, fraction: float | None, text: str) -> None:
-        """Show that a *fraction* is done (None where nobody knows), and what, in a few words."""
+        """Show that a *fraction* of the job is done (None when it is unknown), with a *text* of a few words."""
         ...
 
     def say(self, text: str) -> None:
@@ -26,7 +26,7 @@ class Progress(Protocol):
 
 
 class Silence:
-    """No progress shown."""
+    """Shows no progress."""
 
     def update(self, fraction: float | None, text: str) -> None:
         """See `Progress`."""
@@ -44,7 +44,7 @@ class Lines:
     _next: float | None = None
 
     def update(self, fraction: float | None, text: str) -> None:
-        """See `Progress`; what is short needs no line."""
+        """See `Progress`. A short job gets no line."""
         now = self.timer()
         if self._next is None:
             self._next = now + _SECONDS_BETWEEN_LINES
@@ -81,7 +81,7 @@ def _bar_on(stream: TextIO) -> Iterator[Progress]:
         task = bar.add_task("", total=None)
 
         class Bar:
-            """A bar, and what is being done beside it."""
+            """A bar, with the text beside it."""
 
             def update(self, fraction: float | None, text: str) -> None:
                 """See `Progress`."""
@@ -96,7 +96,7 @@ def _bar_on(stream: TextIO) -> Iterator[Progress]:
 
 @dataclass(slots=True)
 class PauseTeller:
-    """Tells of pauses, at most once a second: many threads may wait at once."""
+    """Reports pauses, at most once a second: many threads may wait at once."""
 
     progress: Progress
     timer: Callable[[], float] = time.monotonic
@@ -104,7 +104,7 @@ class PauseTeller:
     _next: float = 0.0
 
     def __call__(self, pause: Waiting) -> None:
-        """Tell of one pause."""
+        """Report one pause."""
         self.pauses += 1
         if self.timer() >= self._next:
             self._next = self.timer() + _SECONDS_BETWEEN_PAUSES

@@ -1,6 +1,7 @@
-"""What became of rows: counted for people and machines, with examples, and every odd one in a file if wanted.
+"""Reports what became of rows: counts and examples for people and machines, and a file with every row of note.
 
-Nothing here grows with the number of rows. No value of a column is ever shown: rules, tags, ids and names of columns.
+Memory does not grow with the number of rows. Reports hold rules, tags, ids and names of columns, never the value of a
+column.
 """
 
 import json
@@ -23,7 +24,7 @@ from auth_jwt_cli.output import warn
 from auth_jwt_cli.private_files import open_to_replace
 
 EXAMPLES: Final = 10
-"""How many rows of a kind are shown; the report file has all."""
+"""How many rows of a kind are shown. The report file has all."""
 
 _READ: Final = "read"
 _TOLD_EVERY: Final = 100
@@ -31,13 +32,13 @@ _WRITES: Final = (RowOutcome.WRITTEN, RowOutcome.OVERWRITTEN, RowOutcome.UNKNOWN
 
 
 class ReportFile:
-    """A file of JSON lines, one for each row that has something about it, and a last one for the whole.
+    """A file of JSON lines: one for each row of note, and a last one for the whole run.
 
     Args:
-        path: of the file, which only its owner may read; None: nothing is written.
+        path: the file's path. Only its owner may read it. None means that nothing is written.
 
     Raises:
-        SourceError: it cannot be written.
+        SourceError: the file cannot be written.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -67,26 +68,26 @@ class ReportFile:
 
 @dataclass(slots=True)
 class FindingCounts:
-    """Findings by rule: how many, and the first few of them."""
+    """Findings by rule: their number, and the first few as examples."""
 
     counts: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[Finding]] = field(default_factory=dict)
 
     def add(self, finding: Finding) -> None:
-        """Count one more."""
+        """Count one more *finding*."""
         self.counts[finding.rule.id] += 1
         shown = self.examples.setdefault(finding.rule.id, [])
         if len(shown) < EXAMPLES:
             shown.append(finding)
 
     def rules(self) -> list[str]:
-        """Return the rules that something fell under, the worst first, in the order of the documentation."""
+        """Return the ids of the rules found, the worst first, then in the order of the documentation."""
         order = list(Severity)
         ids = list(RULES)
         return sorted(self.counts, key=lambda rule: (order.index(RULES[rule].severity), ids.index(rule)))
 
     def of(self, severity: Severity) -> int:
-        """Return how many findings are of that *severity*."""
+        """Return how many findings have this *severity*."""
         return sum(count for rule, count in self.counts.items() if RULES[rule].severity is severity)
 
     def as_json(self) -> dict[str, int]:
@@ -95,12 +96,12 @@ class FindingCounts:
 
 
 class ImportRecord:
-    """What became of an import's rows; a `Recorder`.
+    """Records what became of an import's rows. It is the import's `Recorder`.
 
     Args:
-        report: the file for every row that has something about it.
-        progress: shows how far it is.
-        audit: gets an entry for each row written; None for a file of none.
+        report: the file for every row of note.
+        progress: shows the progress.
+        audit: gets an entry for each row written. None writes no audit.
         actor: who runs the import, for the audit.
         clock: UNIX seconds.
     """
@@ -176,11 +177,11 @@ class ImportRecord:
 
     @property
     def is_alike(self) -> bool:
-        """Whether no row of the table is still other than the source's."""
+        """Whether the table now holds every imported row as the source has it."""
         return not self.total(RowOutcome.DIFFERENT) and not self.kept
 
     def total(self, outcome: str) -> int:
-        """Return how many rows of both tables that became of."""
+        """Return how many rows of both tables have this *outcome*."""
         return sum(counts[outcome] for counts in self.counts.values())
 
     def _entry(self, row: Taken) -> AuditEntry:
@@ -200,20 +201,20 @@ class ImportRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportSummary:
-    """The end of an import, for people and for machines.
+    """The result of an import, for people and for machines.
 
     Attributes:
         record: what became of the rows.
-        source: where they came from.
-        tables: those that were wanted of it.
-        reading: how it was read, where there are several ways.
-        gaps: why rows of it may be missing.
-        dry_run: whether nothing was written.
-        interrupted: whether somebody ended it before its time.
-        problem: why it ended before its time, if nobody did.
-        stopped: whether gaps or secrets in doubt kept it from beginning.
+        source: the name of the source.
+        tables: the tables that were wanted.
+        reading: how the source was read, if there are several ways.
+        gaps: why rows of the source may be missing.
+        dry_run: whether nothing was written on purpose.
+        interrupted: whether somebody interrupted the import.
+        problem: the error that ended the import, if any.
+        stopped: whether gaps or secrets in doubt kept the import from starting.
         seconds: how long it took.
-        pauses: how often it had to wait for the tables.
+        pauses: how often it waited for the tables.
     """
 
     record: ImportRecord
@@ -230,19 +231,19 @@ class ImportSummary:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the tables hold every row of the source, or would but for a dry run."""
+        """Whether the tables hold every row of the source, or would hold it without the dry run."""
         ended = self.interrupted or self.problem is not None
         return not ended and not self.gaps and not self.record.total(RowOutcome.REFUSED) and self.record.is_alike
 
     @property
     def outcome(self) -> WriteOutcome:
-        """What the audit says of the whole."""
+        """The outcome of the whole import in the audit."""
         if self.stopped:
             return WriteOutcome.STOPPED
         return WriteOutcome.FAILED if self.interrupted or self.problem is not None else WriteOutcome.DONE
 
     def as_json(self) -> dict[str, Any]:
-        """Return all of it as a JSON object."""
+        """Return the summary as a JSON object."""
         return {
             "source": self.source,
             "reading": None if self.reading is None else self.reading.as_json(),
@@ -260,41 +261,41 @@ class ImportSummary:
         }
 
     def lines(self) -> Iterable[str]:
-        """Give it as lines of text."""
+        """Give the summary as lines of text."""
         record = self.record
-        yield from shown_reading(self.reading)
+        yield from describe_reading(self.reading)
         for table in record.counts:
             counts = self._counts(table)
             parts = [f"{number} {self._word(what)}" for what, number in counts.items() if number or what == _READ]
             yield f"{table.value}: {', '.join(parts)}"
-        yield from _shown("Refused", record.refusals)
+        yield from _describe_counts("Refused", record.refusals)
         if record.total(RowOutcome.DIFFERENT):
             yield ""
-            yield f"Different in the table, and left alone: {record.total(RowOutcome.DIFFERENT)}"
-            yield "  --overwrite takes what the source has, but for what would undo a closing or a revocation."
+            yield f"Different in the table, and not changed: {record.total(RowOutcome.DIFFERENT)}"
+            yield "  --overwrite writes the source's values, except those that would undo a closing or a revocation."
             for row in record.different:
                 yield f"  {_place(row.key.table, row.key.tag, row.key.id)}: {', '.join(row.columns)}"
             yield from _more(record.total(RowOutcome.DIFFERENT), len(record.different))
-        yield from _shown("Taken along, but look at them", record.flags)
-        yield from shown_gaps(self.gaps)
+        yield from _describe_counts("Imported, but check these", record.flags)
+        yield from describe_gaps(self.gaps)
         yield ""
         yield self._last_line()
 
     def _last_line(self) -> str:
         took = f"{self.seconds:.1f} s" + (f", {self.pauses} pauses for the tables" if self.pauses else "")
         if self.interrupted:
-            return f"Interrupted after {took}. Run the same command again: it goes on where this one ended."
+            return f"Interrupted after {took}. Run the same command again: it continues where this one ended."
         if self.problem is not None:
             return f"Ended after {took}. What was written stays; run the same command again."
         if self.stopped and self.gaps:
             return (
-                f"Stopped after {took}, and nothing was written: rows may be missing, as is said above. Take the source"
-                " anew; or, to take along what is there, say --accept-incomplete."
+                f"Stopped after {took}, and nothing was written: rows may be missing, see above. Make the export again,"
+                " or import the rows that are there with --accept-incomplete."
             )
         if self.stopped:
             return (
                 f"Stopped after {took}, and nothing was written: nobody can tell what the secrets above are."
-                " If they are HMAC secrets, say --hmac; to leave them out, --skip-in-doubt."
+                " If they are HMAC secrets, say --hmac. To leave them out, say --skip-in-doubt."
             )
         if self.dry_run:
             return f"A dry run: nothing was written. It took {took}."
@@ -302,7 +303,7 @@ class ImportSummary:
             hold = "The tables hold" if len(self.tables) > 1 else f"The table of {self.tables[0].value} holds"
             return f"{hold} every row of {self.source}. It took {took}."
         if self.gaps:
-            return f"Done, but rows of {self.source} may be missing, as is said above. It took {took}."
+            return f"Done, but rows of {self.source} may be missing, see above. It took {took}."
         return f"Done, but not all rows of {self.source} are in the tables. It took {took}."
 
     def _counts(self, table: Table) -> dict[str, int]:
@@ -315,7 +316,7 @@ class ImportSummary:
         return "perhaps written" if what == RowOutcome.UNKNOWN else what
 
 
-def shown_findings(counts: FindingCounts) -> Iterable[str]:
+def describe_findings(counts: FindingCounts) -> Iterable[str]:
     """Give findings as lines of text, grouped by rule, the worst first."""
     for rule in counts.rules():
         yield ""
@@ -330,27 +331,27 @@ def shown_findings(counts: FindingCounts) -> Iterable[str]:
         yield f"  Remedy: {examples[0].remedy}"
 
 
-def shown_reading(reading: SourceReading | None) -> Iterable[str]:
+def describe_reading(reading: SourceReading | None) -> Iterable[str]:
     """Give how a source was read as lines of text."""
     if reading is not None:
         whose = "as SQL" if reading.dialect is None else f"as SQL of {Dialect(reading.dialect).label}"
         yield f"Read {whose}: {reading.because}."
 
 
-def shown_gaps(gaps: Sequence[Gap]) -> Iterable[str]:
+def describe_gaps(gaps: Sequence[Gap]) -> Iterable[str]:
     """Give the reasons why rows may be missing as lines of text."""
     if gaps:
         yield ""
-        yield "Not known to be whole:"
+        yield "Possibly incomplete:"
         for gap in gaps:
             yield f"  - {gap}"
 
 
-def _shown(title: str, counts: FindingCounts) -> Iterable[str]:
+def _describe_counts(title: str, counts: FindingCounts) -> Iterable[str]:
     if counts.counts:
         yield ""
         yield f"{title}: {counts.counts.total()}"
-        yield from shown_findings(counts)
+        yield from describe_findings(counts)
 
 
 def _more(count: int, shown: int) -> Iterable[str]:

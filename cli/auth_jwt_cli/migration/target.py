@@ -1,7 +1,7 @@
-"""Our tables, read and written in batches, with patience: BatchGetItem, transactions and Scan.
+"""Reads and writes our tables in batches, with retries: BatchGetItem, transactions and Scan.
 
-What DynamoDB leaves undone, throttles or fails to answer is asked again, after pauses that grow and vary, a bounded
-number of times. Every write has conditions, so doing it twice does no harm, nor does whoever writes meanwhile.
+A request that DynamoDB throttles, answers in part or does not answer is repeated a limited number of times, after
+growing random pauses. Every write has conditions. So it is safe to repeat a write, and other writers do no harm.
 """
 
 import random
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 MAX_KEYS: Final = 100
-"""How many keys BatchGetItem takes."""
+"""The most keys that BatchGetItem accepts."""
 MAX_WRITE_BYTES: Final = 3_500_000
-"""How much one transaction may write; DynamoDB takes 4 MB, and may count otherwise."""
+"""The most bytes in one transaction. DynamoDB accepts 4 MB, but may count differently."""
 
 _T = TypeVar("_T")
 
 
 class Interrupted(Exception):
-    """Whoever waits for the tables wants to end."""
+    """`Target.end` was called while a request waited for the tables."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +42,9 @@ class Patience:
     """How often and how long to wait for tables that cannot keep up.
 
     Attributes:
-        attempts: how many in a row may bring nothing.
-        first_seconds: the longest first pause; each next one may be twice as long.
-        longest_seconds: the longest of all.
+        attempts: how many attempts in a row may fail.
+        first_seconds: the longest first pause. Each next pause may be twice as long.
+        longest_seconds: the longest pause of all.
     """
 
     attempts: int = 10
@@ -52,14 +52,14 @@ class Patience:
     longest_seconds: float = 20
 
     def pause(self, failures: int) -> float:
-        """Return how long to wait after that many failures in a row: at random, so that not all come back at once."""
+        """Return the seconds to wait after that many *failures* in a row. A random part spreads the retries."""
         longest = min(self.longest_seconds, self.first_seconds * 2.0 ** (failures - 1))
         return longest * random.uniform(0.5, 1)  # noqa: S311 - nothing to guess
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A pause: how long, and why."""
+    """A pause: its length and its reason."""
 
     seconds: float
     why: str
@@ -69,10 +69,10 @@ class Target:
     """The tables of profiles and secrets in DynamoDB. Safe to use from several threads.
 
     Args:
-        client: boto3's, whose own retries should be off.
-        settings: what tables and columns are called.
-        patience: for tables that cannot keep up.
-        tell: told of every pause.
+        client: boto3's client. Its own retries should be off.
+        settings: the names of tables and columns.
+        patience: how to wait for tables that cannot keep up.
+        tell: called for every pause.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Target:
         self._ended = Event()
 
     def end(self) -> None:
-        """Let whatever waits wait no longer, and nothing more be asked."""
+        """End all waits, and send no more requests."""
         self._ended.set()
 
     @property
@@ -108,11 +108,11 @@ class Target:
         return self._ended.is_set()
 
     def read(self, table: Table, keys: Sequence[Key]) -> dict[Key, Row]:
-        """Return the rows of up to 100 *keys* that there are, strongly consistent.
+        """Return the existing rows among up to 100 *keys*, by a strongly consistent read.
 
         Raises:
-            Unreachable: the table did not answer, however often it was asked.
-            Fault: asking is of no use.
+            Unreachable: the table answered none of the attempts.
+            Fault: the request failed in a way that no retry mends.
             Interrupted: `end` was called.
         """
         name = self._names[table]
@@ -130,12 +130,12 @@ class Target:
         return found
 
     def write(self, table: Table, changes: Sequence[Put | Update]) -> None:
-        """Make all of up to 100 *changes* of rows of *table*, or none.
+        """Write up to 100 *changes* to rows of *table*: all or none.
 
         Raises:
-            Overtaken: a row is not as its change expects; nothing was written.
-            Unreachable: the table did not answer, however often it was asked; the rows may be written.
-            Fault: asking is of no use.
+            Overtaken: a row is not as its change expects. Nothing was written.
+            Unreachable: the table answered none of the attempts. The rows may have been written.
+            Fault: the request failed in a way that no retry mends.
             Interrupted: `end` was called.
         """
         lost = False
@@ -153,7 +153,7 @@ class Target:
         try:
             self._ask_patiently(ask)
         except Overtaken:
-            # By ourselves, it may be: an answer that got lost may have been that all is written.
+            # Our own earlier attempt may have written the rows, if its answer was lost.
             if not (lost and self._holds(table, changes)):
                 raise
 
@@ -167,11 +167,11 @@ class Target:
         )
 
     def rows(self, table: Table) -> Iterator[TargetRow]:
-        """Give every row of *table*, a page of a scan at a time.
+        """Give every row of *table*. It scans one page at a time.
 
         Raises:
-            Unreachable: the table did not answer, however often it was asked.
-            Fault: asking is of no use.
+            Unreachable: the table answered none of the attempts.
+            Fault: the request failed in a way that no retry mends.
         """
         action = f"dynamodb:Scan on table {self._names[table]!r}"
         question: Any = {"TableName": self._names[table]}
@@ -184,13 +184,13 @@ class Target:
             question = {**question, "ExclusiveStartKey": last} if last else None
 
     def count(self, table: Table) -> int:
-        """Return about how many rows *table* has, as DynamoDB counted them within six hours."""
+        """Return about how many rows *table* has. DynamoDB's count may be six hours old."""
         name = self._names[table]
         describe = partial(self._client.describe_table, TableName=name)
         return self._ask_sdk(f"dynamodb:DescribeTable on table {name!r}", describe)["Table"].get("ItemCount", 0)
 
     def _finish(self, action: str, waiting: list[Any], ask: Callable[[list[Any]], list[Any]]) -> None:
-        """Ask for all that is *waiting*; *ask* returns what of it was left undone."""
+        """Call *ask* until nothing is *waiting*. Each call returns what DynamoDB left undone."""
         failures = 0
         while waiting:
             left = self._ask_sdk(action, partial(ask, waiting))
@@ -200,7 +200,7 @@ class Target:
                 self._wait(max(failures, 1), Throttled(f"{action} is throttled (left undone in part)"))
 
     def _ask_sdk(self, action: str, ask: Callable[[], _T]) -> _T:
-        """Return what *ask* returns; repeat it while the table cannot be reached. Errors name the *action*."""
+        """Return what *ask* returns. Repeat it while the table cannot be reached. Errors name the *action*."""
 
         def ask_once() -> _T:
             with translated_errors(action), sdk_errors():
@@ -209,7 +209,7 @@ class Target:
         return self._ask_patiently(ask_once)
 
     def _ask_patiently(self, ask: Callable[[], _T]) -> _T:
-        """Return what *ask* returns; repeat it while the table cannot be reached."""
+        """Return what *ask* returns. Repeat it while the table cannot be reached."""
         failures = 0
         while True:
             if self._ended.is_set():
@@ -221,7 +221,7 @@ class Target:
                 self._wait(failures, error)
 
     def _wait(self, failures: int, problem: Unreachable) -> None:
-        """Pause after so many *failures* in a row, or raise the *problem* when they are too many."""
+        """Pause after that many *failures* in a row. Raise the *problem* when they are too many."""
         if failures > self._patience.attempts:
             raise problem
         seconds = self._patience.pause(failures)
@@ -243,7 +243,7 @@ class Target:
 def patient_client(
     session: "boto3.Session", region: str | None, endpoint: str | None, *, connections: int
 ) -> "DynamoDBClient":
-    """Make boto3's client for DynamoDB. It never retries, and has up to *connections* connections.
+    """Make boto3's client for DynamoDB, with up to *connections* connections and without retries of its own.
 
     Raises:
         Fault: the SDK rejects its configuration: the region is missing, for example.

@@ -1,8 +1,9 @@
-"""A source's row -> a row as our tables hold it, or why there can be none.
+"""Turns a source's row into a row of our tables, or says why it cannot.
 
-Text stays as it is, byte for byte; integers, decimals and reals become numbers, booleans booleans; NULL is left out. A
-few columns are numbers whatever the source calls them: the bounds of a window, an `id` of profiles, and those that
-`SourceLayout.number_columns` names. Others are text: tags, ids, usernames and domains. Bytes that are UTF-8 are text.
+Text stays as it is, byte for byte. Integers, decimals and reals become numbers, and booleans stay booleans. NULL is
+left out. A few columns are numbers whatever their type in the source: the bounds of a window, the `id` of profiles, and
+the columns that `SourceLayout.number_columns` names. Tags, ids, usernames and domains are always text. Bytes that are
+valid UTF-8 become text.
 """
 
 from collections.abc import Mapping
@@ -24,7 +25,7 @@ _EXPONENTS: Final = range(-130, 126)
 _BOOLEANS: Final = dict.fromkeys(("t", "true", "1", "\x01", "0x01"), True) | dict.fromkeys(
     ("f", "false", "0", "\x00", "0x00"), False
 )
-"""What a boolean is written as: by PostgreSQL, by MySQL, and the last two each for a `BIT(1)` of MySQL."""
+"""The spellings of booleans: PostgreSQL's and MySQL's. The last two of each line are those of MySQL's `BIT(1)`."""
 
 _NUMBER_OVERHEAD: Final = 2
 
@@ -34,10 +35,10 @@ class TargetRow:
     """A row as our tables hold it.
 
     Attributes:
-        key: which row; the id of a secret that has none is None until `Ledger.named` gives it one.
-        columns: what it holds, the key's columns among them; bytes as `{"B": bytes}`.
-        place: where it stands in the source; None for rows of our own tables.
-        stated: what its `alg` is to be, where the source does not say it and it is known.
+        key: the row's key. The id of a secret without one is None until `Ledger.named` gives it one.
+        columns: the columns and their values, including the key. Bytes are `{"B": bytes}`.
+        place: the row's place in the source. None for rows of our own tables.
+        stated: the `alg` to write. None when the source has an `alg` or it cannot be determined.
     """
 
     key: Key
@@ -47,10 +48,10 @@ class TargetRow:
 
 
 class Unstorable(Exception):
-    """A source's row cannot become one of ours.
+    """A source's row cannot become a row of our tables.
 
     Attributes:
-        finding: which rule says so, and of which row.
+        finding: the row and the rule that it breaks.
     """
 
     def __init__(self, finding: Finding) -> None:
@@ -59,7 +60,7 @@ class Unstorable(Exception):
 
 
 class Translation:
-    """Makes our rows of a source's."""
+    """Turns a source's rows into ours."""
 
     def __init__(self, layout: SourceLayout, columns: Columns) -> None:
         self._layout = layout
@@ -69,11 +70,11 @@ class Translation:
         self._texts = {columns.username, columns.domain}
 
     def of(self, row: SourceRow) -> TargetRow:
-        """Return our row for that *row*.
+        """Return our row for the source's *row*.
 
         Raises:
-            Unstorable: there can be none.
-            SourceError: the source's columns are not what they were said to be.
+            Unstorable: our tables cannot hold the row.
+            SourceError: the source does not have the columns that the layout names.
         """
         if row.flaw is not None:
             raise Unstorable(Finding(RULES["malformed-row"], row.table, None, None, f"It has {row.flaw}.", row.place))
@@ -93,7 +94,7 @@ class Translation:
             if identifier:
                 found[SECRET_ID] = identifier
             if not isinstance(found.get(self._columns.secret, ""), str):
-                why = "Its secret is a number, a boolean, or of bytes that are no UTF-8 text."
+                why = "Its secret is a number, a boolean, or bytes that are not UTF-8 text."
                 raise Unstorable(Finding(RULES["not-text"], row.table, tag, identifier or None, why, row.place))
         key = Key(row.table, tag, identifier or None)
         _check_item_size(key, found, row.place)
@@ -103,7 +104,7 @@ class Translation:
         return self._columns.tag if table is Table.PROFILES else self._columns.secret_tag
 
     def _names(self, table: Table, values: Mapping[str, object]) -> dict[str, str]:
-        """Return what each column of the source is called here; computed once for each header."""
+        """Return our name for each column of the source. It is computed once for each header."""
         header = (table, tuple(values))
         if header not in self._headers:
             self._headers[header] = self._named(table, header[1])
@@ -116,7 +117,7 @@ class Translation:
         if missing:
             raise SourceError(
                 f"{self._layout.name_of(table)!r} has no column {', '.join(map(repr, missing))} among its"
-                f" {len(header)}: name the columns by --tag-column and its like"
+                f" {len(header)}: name the columns with --tag-column and similar options"
             )
         names = {}
         for name in header:
@@ -126,13 +127,13 @@ class Translation:
         twice = [name for name in names if list(names.values()).count(names[name]) > 1 and name not in renamed]
         if twice:
             raise SourceError(
-                f"column {twice[0]!r} of {self._layout.name_of(table)!r} would take the place of another that is called"
-                f" so here; leave it out by --skip-column {twice[0]}"
+                f"column {twice[0]!r} of {self._layout.name_of(table)!r} would replace another column that has this"
+                f" name here; leave it out with --skip-column {twice[0]}"
             )
         return names
 
     def _value(self, row: SourceRow, column: str, value: object) -> object:
-        """Return what *column* holds in natural values."""
+        """Return the *value* of a *column* as our tables hold it."""
         if isinstance(value, bytes | bytearray | memoryview):
             value = _text_or_bytes(bytes(value))
         elif isinstance(value, str):
@@ -149,7 +150,7 @@ class Translation:
         raise Unstorable(self._finding(row, "cannot-be-stored", f"Column {column!r} holds a {type(value).__name__}."))
 
     def _spelled(self, table: Table, column: str, text: str) -> str | bool | Decimal:
-        """Return *text*, or the number or boolean that it spells where the column holds such."""
+        """Return *text*, or the number or boolean that it spells if the column holds numbers or booleans."""
         if column in self._layout.boolean_columns and text in _BOOLEANS:
             return _BOOLEANS[text]
         if column in self._numbers or (column == SECRET_ID and table is Table.PROFILES):
@@ -163,22 +164,22 @@ class Translation:
     def _number(self, row: SourceRow, column: str, value: float | Decimal) -> Decimal:
         number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
         if not _fits(number):
-            why = f"Column {column!r} holds a number beyond DynamoDB's 38 digits, or none at all."
+            why = f"Column {column!r} holds a number beyond DynamoDB's 38 digits, or NaN or Infinity."
             raise Unstorable(self._finding(row, "cannot-be-stored", why))
         return number
 
     def _key_text(self, row: SourceRow, found: Mapping[str, object], column: str, tag: str | None) -> str:
-        """Return a part of the key as text; a number has one spelling."""
+        """Return a part of the key as text. A number gets one spelling."""
         value = found.get(column, "")
         if isinstance(value, Decimal):
             return _digits(value)
         if not isinstance(value, str):
-            why = f"Column {column!r} is of bytes that are no UTF-8 text."
+            why = f"Column {column!r} holds bytes that are not UTF-8 text."
             raise Unstorable(Finding(RULES["not-text"], row.table, tag, None, why, row.place))
         return value
 
     def _finding(self, row: SourceRow, rule: str, why: str) -> Finding:
-        """Make a finding of a row whose key is not known yet."""
+        """Return a finding about a row whose key is not known yet."""
         tag = next(
             (
                 value
@@ -219,7 +220,7 @@ def _check_item_size(key: Key, columns: Row, place: str) -> None:
 
 
 def _digits(number: Decimal) -> str:
-    """Return the one spelling that a *number* has as text."""
+    """Return a *number* as text, in its one spelling."""
     return format(number, "f")
 
 
@@ -231,7 +232,7 @@ def _text_or_bytes(octets: bytes) -> str | bytes:
 
 
 def _without_surrogates(text: str) -> str | bytes:
-    """Return *text*, or the bytes it was read from where they are not UTF-8 (PEP 383)."""
+    """Return *text*, or the bytes it was read from if they are not UTF-8 (PEP 383)."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
@@ -248,7 +249,7 @@ def _number_in(text: str) -> Decimal | None:
 
 
 def _fits(number: Decimal) -> bool:
-    """Tell whether DynamoDB holds *number*: 38 digits, and no more than 125 zeros."""
+    """Tell whether DynamoDB can hold *number*: 38 digits, and at most 125 zeros."""
     if not number.is_finite():
         return False
     digits = "".join(map(str, number.as_tuple().digits)).strip("0")

@@ -176,7 +176,7 @@ def test_tls_before_1_2_is_refused(secured: Kamailio, newest: ssl.TLSVersion, ac
 
 
 def test_a_new_certificate_is_taken_without_a_restart(line: Line, desk: Desk, tmp_path: Path) -> None:
-    """`kamcmd tls.reload`; who is connected stays so."""
+    """`kamcmd tls.reload`: existing connections stay."""
     demand_own_tls()
     authority = Authority(tmp_path / "authority")
     authority.identity(host="127.0.0.1")

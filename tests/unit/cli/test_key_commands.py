@@ -119,7 +119,7 @@ def test_a_text_in_doubt_has_a_fingerprint_where_it_is_said_to_be_hmac() -> None
 def test_a_key_that_falls_apart_is_told_by_its_fingerprint_too() -> None:
     told = key("fingerprint", "--secret-file", "-", given=public_key_pem(PRIME_MODULUS)).stderr
 
-    assert "anybody can sign by this key" in told
+    assert "anybody can sign with this key" in told
 
 
 def test_of_a_certificate_a_key_that_verifies_nothing_is_not_written() -> None:

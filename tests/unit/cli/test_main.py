@@ -16,7 +16,7 @@ from auth_jwt.provisioning.audit import AuditEntry
 from auth_jwt_cli import config_commands, output, profile_commands
 from auth_jwt_cli.audit_log import AuditLog
 from auth_jwt_cli.main import app
-from auth_jwt_cli.output import EXIT_CODES, code_of, shown
+from auth_jwt_cli.output import EXIT_CODES, code_of, render_cell
 from auth_jwt_cli.private_files import NewFile
 
 CLI = Path(__file__).parents[3] / "cli" / "auth_jwt_cli"
@@ -154,7 +154,7 @@ def test_a_line_that_a_full_disk_refuses_is_not_lost(capsys: pytest.CaptureFixtu
     [(None, "-"), (True, "yes"), (False, "no"), (1, "1"), ("a\x1b[1m", r"a\x1b[1m"), ("a\nb", r"a\nb"), ("é", "é")],
 )
 def test_what_a_terminal_would_obey_is_made_visible(value: object, text: str) -> None:
-    assert shown(value) == text
+    assert render_cell(value) == text
 
 
 # -- what it may import -----------------------------------------------------------------------------------------------

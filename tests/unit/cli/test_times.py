@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 import typer
 
-from auth_jwt_cli.times import distance, parse_duration, parse_instant, shown_duration, shown_instant
+from auth_jwt_cli.times import distance, format_duration, format_instant, parse_duration, parse_instant
 from tests.factories import NOW
 
 
@@ -71,7 +71,7 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
     ],
 )
 def test_an_instant_is_shown_in_utc_with_its_distance(instant: object, shown: str) -> None:
-    assert shown_instant(instant, NOW) == shown
+    assert format_instant(instant, NOW) == shown
 
 
 @pytest.mark.parametrize(
@@ -89,5 +89,5 @@ def test_an_instant_is_shown_in_utc_with_its_distance(instant: object, shown: st
     ],
 )
 def test_a_duration_is_shown_in_its_largest_units(seconds: float, shown: str) -> None:
-    assert shown_duration(seconds) == shown
+    assert format_duration(seconds) == shown
     assert distance(-seconds) in {f"{shown} ago", "now"}

@@ -484,14 +484,14 @@ def test_a_late_finish_leaves_alone_what_becomes_current_meanwhile(
     scene.do()
     scene.versions.begin("three")
     scene.do("createSecret", "setSecret", version="three")
-    holding = type(scene.service.provisioning.secrets).holding
+    find_by_value = type(scene.service.provisioning.secrets).find_by_value
 
     def meanwhile(*given: Any) -> Any:
         monkeypatch.undo()
         scene.do("testSecret", "finishSecret", version="three")
-        return holding(*given)
+        return find_by_value(*given)
 
-    monkeypatch.setattr(type(scene.service.provisioning.secrets), "holding", meanwhile)
+    monkeypatch.setattr(type(scene.service.provisioning.secrets), "find_by_value", meanwhile)
     scene.do("finishSecret", version="two")
 
     assert scene.versions.stages["three"] == {CURRENT}

@@ -10,7 +10,7 @@ import pytest
 from auth_jwt.jose.keys import verification_keys
 from auth_jwt.jose.tokens import HeaderRules
 from auth_jwt.models import Columns, Policy, Secret
-from auth_jwt.provisioning.inspection import fingerprint_of, inspected
+from auth_jwt.provisioning.inspection import fingerprint_of, inspect_secret
 from auth_jwt.provisioning.rendering import secret_json
 from tests.factories import HMAC_KEY, NOW, TAG, a_jwk, a_jwks, a_secret, an_oct_jwk, certificate_pem, public_pem
 from tests.fakes import natural
@@ -34,7 +34,7 @@ def fingerprints(text: str) -> list[str]:
 
 def a_record(secret: str = HMAC_KEY, *, policy: Policy | None = None, **columns: Any) -> Any:
     row = natural(a_secret(secret, **columns))
-    return inspected(Secret.from_row(row, Columns()), TAG, policy or Policy(), NOW)
+    return inspect_secret(Secret.from_row(row, Columns()), TAG, policy or Policy(), NOW)
 
 
 @pytest.mark.parametrize(

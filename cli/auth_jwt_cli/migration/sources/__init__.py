@@ -1,7 +1,7 @@
-"""Where rows come from. Each source gives them one at a time, in flat memory, in an order that is the same every time.
+"""The sources of rows. Each gives its rows one at a time, in constant memory, and in the same order every time.
 
-Values are as natural as the source has them: text as `str`, numbers as `int`, `Decimal` or `float`, booleans, NULL as
-None, and `bytes` for what is not text (or not in the character set it should be in).
+Values keep the source's types: text is `str`, numbers are `int`, `Decimal` or `float`, booleans are `bool`, NULL is
+None. Bytes, and text that is not in its declared character set, are `bytes`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from auth_jwt.provisioning.changes import Table
 
 
 class SourceError(AuthJwtError):
-    """The source cannot be read, or is not what it was said to be. The message holds no value and no password."""
+    """The source cannot be read, or is not what the command line says. The message holds no value and no password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +21,10 @@ class SourceRow:
     """A row as the source has it.
 
     Attributes:
-        table: which of the two tables it is of.
-        place: where it stands, for people: `line 7`.
-        values: what its columns hold, under the source's names.
-        flaw: why it could not be read as a row, if so; it then has no values.
+        table: which of the two tables it belongs to.
+        place: its place in the source, for people: `line 7`.
+        values: the values of its columns, by the source's names.
+        flaw: why the row could not be read, or None. A row with a flaw has no values.
     """
 
     table: Table
@@ -35,39 +35,39 @@ class SourceRow:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A reason to think that a source has not all its rows.
+    """A reason to think that a source lacks rows.
 
     Attributes:
-        why: the reason, which shows no value.
-        place: where it was found, for people: `line 7`.
+        why: the reason. It shows no value.
+        place: where the gap was found, for people: `line 7`.
     """
 
     why: str
     place: str | None = None
 
     def __str__(self) -> str:
-        """Return it as a line of text."""
+        """Return the gap as a line of text."""
         return self.why if self.place is None else f"{self.place}: {self.why}"
 
     def as_json(self) -> dict[str, str]:
-        """Return it as the members of a JSON object."""
+        """Return the gap as a JSON object."""
         return {"why": self.why} if self.place is None else {"place": self.place, "why": self.why}
 
 
 @dataclass(frozen=True, slots=True)
 class SourceReading:
-    """How a source was read, where there are several ways.
+    """How a source was read, if there are several ways.
 
     Attributes:
-        dialect: whose SQL it is; None: it is read alike, whosever it is.
-        because: what says so.
+        dialect: the dialect of its SQL. None when all dialects read it alike.
+        because: what the dialect was detected by.
     """
 
     dialect: str | None
     because: str
 
     def as_json(self) -> dict[str, str | None]:
-        """Return it as a JSON object."""
+        """Return the reading as a JSON object."""
         return {"dialect": self.dialect, "because": self.because}
 
 
@@ -76,32 +76,32 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
-        """What it is, for people; without a password."""
+        """The source's name, for people. It holds no password."""
         ...
 
     @property
     def fraction(self) -> float | None:
-        """How much of it has been read, from 0 to 1; None where nobody knows."""
+        """How much of the source has been read, from 0 to 1. None when it is unknown."""
         ...
 
     @property
     def reading(self) -> SourceReading | None:
-        """How it was read the last time, where there are several ways."""
+        """How the source was last read, if there are several ways."""
         return None
 
     @property
     def gaps(self) -> Sequence[Gap]:
-        """Why rows may be missing of those that `rows` gave the last time, once it has given all."""
+        """Why the last call of `rows` may lack rows. Complete once `rows` has given all of them."""
         return ()
 
     def keep(self) -> None:
-        """Have `rows` give all of them again when it is called again, of a pipe, too."""
+        """Make a second call of `rows` give all rows again, even if the source is a pipe."""
         ...
 
     def rows(self) -> Iterator[SourceRow]:
         """Give every row of the wanted tables, once.
 
         Raises:
-            SourceError: it cannot be read (on).
+            SourceError: the source cannot be read to its end.
         """
         ...

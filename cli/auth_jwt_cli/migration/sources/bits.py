@@ -1,14 +1,14 @@
-"""What columns of bits hold: `BIT(1)` is a boolean, in MySQL and in PostgreSQL, from whatever source it comes.
+"""The values of bit columns: `BIT(1)` is a boolean in MySQL and in PostgreSQL, from every kind of source.
 
-Wider ones are numbers in MySQL. PostgreSQL's are texts of digits, which its numbers are not made of.
+Wider columns are numbers in MySQL and texts of digits in PostgreSQL.
 """
 
 
 def bits_of_octets(octets: bytes, width: int) -> bool | int:
-    r"""Return what `BIT(width)` of MySQL holds, which servers and dumps write as bytes: `\0`, `0x00`.
+    r"""Return the value of MySQL's `BIT(width)`, which servers and dumps write as bytes: `\0`, `0x00`.
 
     Args:
-        octets: the bytes, those of the higher bits first.
+        octets: the bytes, the highest first.
         width: how many bits the column has.
     """
     number = int.from_bytes(octets, "big")
@@ -16,7 +16,7 @@ def bits_of_octets(octets: bytes, width: int) -> bool | int:
 
 
 def bits_of_digits(digits: str, width: int) -> bool | str:
-    """Return what `bit(width)` of PostgreSQL holds, which everything there writes as digits: `0`, `0101`.
+    """Return the value of PostgreSQL's `bit(width)`, which servers and dumps write as digits: `0`, `0101`.
 
     Args:
         digits: each `0` or `1`.

@@ -1,4 +1,4 @@
-"""Whether a source has all its rows: what each of them knows itself, and that no wanted table is empty."""
+"""Tells whether a source may lack rows: by the gaps that the source itself finds, and by wanted tables without rows."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -9,11 +9,11 @@ from auth_jwt_cli.migration.sources import Gap, Source, SourceReading, SourceRow
 
 
 class CheckedSource(Source):
-    """Another source, whose rows are counted.
+    """Counts the rows of another source, and adds a gap for each wanted table without rows.
 
     Args:
-        source: the other one.
-        layout: which tables are wanted, and what they are called there.
+        source: the other source.
+        layout: the wanted tables and their names.
     """
 
     def __init__(self, source: Source, layout: SourceLayout) -> None:
@@ -61,6 +61,6 @@ class CheckedSource(Source):
             if not self._counts[table]:
                 other = Table.SECRETS if table is Table.PROFILES else Table.PROFILES
                 yield Gap(
-                    f"there is no row of {self._layout.name_of(table)!r}: if the table is called otherwise, name it by"
-                    f" --{table.value}-table; if it is not wanted, say --only {other.value}"
+                    f"there is no row of {self._layout.name_of(table)!r}: if the table has another name, give it with"
+                    f" --{table.value}-table; if you do not want it, say --only {other.value}"
                 )

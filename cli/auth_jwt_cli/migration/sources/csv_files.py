@@ -1,9 +1,9 @@
-"""CSV exports, one file for each table: RFC 4180 with a header, and what databases make of it.
+"""CSV exports, one file for each table: RFC 4180 with a header, and the variants that databases write.
 
-No name that only the first line of a file says is ever shown: that line may be a row.
+No message shows a name that only the first line of a file holds: that line may be a row.
 
-An empty field is NULL when nothing is around it and empty text when quotes are, as PostgreSQL's COPY writes them. With
-an escape character (`SELECT ... INTO OUTFILE`, `mysql --batch`) a backslash means what it means in MySQL.
+An empty field is NULL without quotes and empty text with quotes, as PostgreSQL's COPY writes them. With an escape
+character (`SELECT ... INTO OUTFILE`, `mysql --batch`) a backslash has its meaning in MySQL.
 """
 
 import codecs
@@ -24,7 +24,7 @@ from auth_jwt_cli.migration.sources.encodings import Opened
 from auth_jwt_cli.migration.sources.files import STANDARD_INPUT, ReadingProgress
 from auth_jwt_cli.migration.sources.unpacking import members_of
 
-_MAX_RECORD_BYTES: Final = 16 * 1024 * 1024  # an item is at most 400 kB: a quote is open that should not be
+_MAX_RECORD_BYTES: Final = 16 * 1024 * 1024  # an item has at most 400 kB: a longer record has an unclosed quote
 _ESCAPED: Final = {"0": "\0", "b": "\b", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a"}
 _NOTHING: Final = "(?!)"  # matches nowhere
 _PACKED: Final = ("", ".gz", ".bz2", ".xz", ".zip")
@@ -37,10 +37,10 @@ class CsvForm:
     """How a CSV file is written.
 
     Attributes:
-        delimiter: between fields, one character.
-        quote: around fields, one character; None: there are no quotes.
-        escape: before a character that means something else; None: only a doubled quote means one quote.
-        nulls: what stands for NULL in a field without quotes.
+        delimiter: the character between fields.
+        quote: the character around fields. None when there are no quotes.
+        escape: the character that escapes the next one. None when only a doubled quote stands for a quote.
+        nulls: the spellings of NULL in a field without quotes.
         encoding: the character set of the file.
     """
 
@@ -53,21 +53,21 @@ class CsvForm:
     def __post_init__(self) -> None:
         marks = [mark for mark in (self.delimiter, self.quote, self.escape) if mark is not None]
         if any(len(mark) != 1 or mark in "\r\n" for mark in marks) or len(set(marks)) != len(marks):
-            raise SourceError("delimiter, quote and escape of CSV are one character each, and three different ones")
+            raise SourceError("delimiter, quote and escape of CSV must be three different single characters")
         if not _is_readable(self.encoding):
             raise SourceError(
-                f"{self.encoding!r} is no character set that CSV can be read in, such as utf-8 or latin-1"
+                f"CSV cannot be read in the character set {self.encoding!r}; name one such as utf-8 or latin-1"
             )
 
     @property
     def wide_encoding(self) -> str | None:
-        """The character set, if it is UTF-16 or UTF-32, whose lines have other ends."""
+        """The character set if it is UTF-16 or UTF-32, in which a line end is more than one byte. None otherwise."""
         name = codecs.lookup(self.encoding).name
         return name if name.startswith(("utf-16", "utf-32")) else None
 
 
 def _is_readable(encoding: str) -> bool:
-    """Tell whether *encoding* is a character set, and one in which an end of line is one, or UTF-16 or UTF-32."""
+    """Tell whether *encoding* is a character set with ASCII line ends, or UTF-16 or UTF-32."""
     try:
         return codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")) or "\n".encode(encoding) == b"\n"
     except LookupError:
@@ -80,12 +80,12 @@ class CsvSource(Source):
     Args:
         files: the file of each table.
         form: how they are written.
-        layout: what tables and columns are called.
-        members: where files are zip archives of several, which file in them is meant.
-        columns: the names of the columns, in their order, of a file that does not have them in its first line.
+        layout: the names of tables and columns.
+        members: the file of each table inside a zip archive of several files.
+        columns: the names of the columns, in order, of files without a header.
 
     Raises:
-        SourceError: names that were given lack a column, or say one twice.
+        SourceError: the given names lack a column, or name one twice.
     """
 
     def __init__(
@@ -136,10 +136,10 @@ class CsvSource(Source):
             yield from _CsvReading(table, path, self._form, self._layout).rows(file, self._columns.get(table))
 
     def _check_order(self) -> None:
-        """Check what the command line says of columns, before any row is told of by its tag.
+        """Check the given order of columns before any message shows a tag.
 
-        Where the order is another, secrets may stand in the place of tags. The order is believed if a profile has the
-        tag of one of the first secrets.
+        In a wrong order, secrets may be taken for tags. The order counts as right if a profile has the tag of one of
+        the first secrets.
         """
         self._progress.keep()
         with closing(self._rows_of(Table.SECRETS)) as rows:
@@ -148,13 +148,13 @@ class CsvSource(Source):
             if tags and not any(_value(row.values, self._layout.tag_column) in tags for row in rows):
                 options = " or ".join(map(_option_for, self._columns))
                 raise SourceError(
-                    f"no profile has the tag of any of the first secrets, as if {options} named another order; if it is"
+                    f"no profile has the tag of any of the first secrets, so {options} may name a wrong order; if it is"
                     " right, write the names into the first line of the file instead"
                 )
 
 
 def csv_files_in(folder: Path, layout: SourceLayout) -> dict[Table, Path]:
-    """Return the file of each wanted table in *folder*: `NAME.csv`, also `.tsv`, `.txt`, and packed.
+    """Return the file of each wanted table in *folder*: `NAME.csv`, `.tsv` or `.txt`, also compressed.
 
     Raises:
         SourceError: there is none for a table, or more than one.
@@ -166,13 +166,13 @@ def csv_files_in(folder: Path, layout: SourceLayout) -> dict[Table, Path]:
             path for file in _names_of(name) for packed in _PACKED if (path := folder / f"{file}{packed}").is_file()
         ]
         if len(found) != 1:
-            raise SourceError(f"{folder} should have one file for {name!r}, {name}.csv say; it has {len(found)}")
+            raise SourceError(f"{folder} should have one file for {name!r}, such as {name}.csv; it has {len(found)}")
         files[table] = found[0]
     return files
 
 
 def csv_members_in(archive: Path, layout: SourceLayout) -> dict[Table, str] | None:
-    """Return the file of each wanted table in a zip archive, in whatever folder; None where it is not so."""
+    """Return the file of each wanted table in a zip archive, in any folder of it. None if not each has one."""
     try:
         with zipfile.ZipFile(archive) as opened:
             names = [info.filename for info in members_of(opened)]
@@ -214,25 +214,25 @@ class _CsvReading:
                     f"the first line of {self._path} names the columns itself: leave {_option_for(self._table)} out"
                 )
             elif fields is None:
-                yield SourceRow(self._table, place, flaw="text behind a closing quote")
+                yield SourceRow(self._table, place, flaw="text after a closing quote")
             elif len(fields) == len(columns):
                 yield self._row(place, dict(zip(columns, fields, strict=True)), bounds)
             elif record:
                 yield SourceRow(self._table, place, flaw=f"{len(fields)} fields for {len(columns)} columns")
         if columns is None:
-            raise SourceError(f"{self._path} is empty: a header with the names of the columns is wanted")
+            raise SourceError(f"{self._path} is empty: it should have a header with the names of the columns")
 
     def _bounds_in(self, columns: Sequence[str]) -> list[str]:
-        """Return the columns of a window, as they are spelled."""
+        """Return the columns that hold the bounds of a window, as *columns* spells them."""
         if self._table is not Table.SECRETS:
             return []
         bounds = {self._layout.start_ts_column.lower(), self._layout.end_ts_column.lower()}
         return [name for name in columns if name.lower() in bounds]
 
     def _row(self, place: str, values: dict[str, str | None], bounds: list[str]) -> SourceRow:
-        """Return a row, if its bounds are numbers; where they are not, a secret may stand where the tag should.
+        """Return a row. Without numbers in its bounds it is a row with a flaw, and without values.
 
-        So none of such a row is shown, the tag neither, and it is not taken along.
+        Its fields may then be in another order, with a secret in the place of the tag. So nothing of it may be shown.
         """
         for name in bounds:
             if not _NUMBER.fullmatch(values[name] or ""):
@@ -250,8 +250,8 @@ class _CsvReading:
         is_one = " (it has one only: see --csv-delimiter)" if len(fields or ()) == 1 else ""
         raise SourceError(
             f"the first line of {self._path} should name the columns{is_one}, and names no"
-            f" {', '.join(map(repr, missing))}: if they are called otherwise, say how by --tag-column and its like; if"
-            f" the line is a row, name the columns in their order by {_option_for(self._table)}"
+            f" {', '.join(map(repr, missing))}: if they have other names, give them with --tag-column and similar"
+            f" options; if the line is a row, name the columns in order with {_option_for(self._table)}"
         )
 
 
@@ -260,17 +260,17 @@ def _check_given(table: Table, names: Sequence[str], layout: SourceLayout) -> No
     if missing:
         raise SourceError(f"{_option_for(table)} names no {', '.join(map(repr, missing))}")
     if len(set(names)) != len(names) or not all(names):
-        raise SourceError(f"{_option_for(table)} should name each column of the file, and each once")
+        raise SourceError(f"{_option_for(table)} should name each column of the file once")
 
 
 def _missing_in(names: Sequence[str], table: Table, layout: SourceLayout) -> list[str]:
-    """Return the columns that are needed, and that *names* lack."""
+    """Return the required columns that *names* lack."""
     wanted = {name: name for name in layout.known_columns(table) if name != layout.id_column}
     return [name for spelled, name in spelling_in(names, wanted).items() if spelled not in names]
 
 
 def _value(values: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - as it is in the row
-    """Return the value of the column that is called *name*, in whatever case."""
+    """Return the value of the column *name*, in any case of its letters."""
     return next((value for column, value in values.items() if column.lower() == name.lower()), None)
 
 
@@ -279,7 +279,7 @@ def _option_for(table: Table) -> str:
 
 
 def _records(path: Path, file: BufferedIOBase, encoding: str, grammar: "_Grammar") -> Iterator[tuple[int, str]]:
-    """Give the records of a file, without their ends, each with the number of its first line."""
+    """Give the records of a file without their line ends, each with the number of its first line."""
     waiting: list[str] = []
     size, first, inside = 0, 1, False
     for number, octets in enumerate(iter(lambda: file.readline(_MAX_RECORD_BYTES + 1), b""), 1):
@@ -300,7 +300,7 @@ def _records(path: Path, file: BufferedIOBase, encoding: str, grammar: "_Grammar
 
 
 class _Grammar:
-    """What the characters of a form mean."""
+    """Splits records into fields by the rules of a form."""
 
     def __init__(self, form: CsvForm) -> None:
         self._form = form
@@ -316,20 +316,20 @@ class _Grammar:
         )
 
     def quotes_in(self, line: str) -> int:
-        """Count the quotes that open or close something."""
+        """Count the quotes that open or close a field."""
         if self._form.escape is None:
             return line.count(self._form.quote) if self._form.quote else 0
         return sum(mark[1] is not None for mark in self._marks.finditer(line))
 
     def escapes_the_end_of(self, line: str) -> bool:
-        """Tell whether the end of *line* is escaped, and so belongs to a field."""
+        """Tell whether the end of *line* is escaped and therefore belongs to a field."""
         if self._form.escape is None:
             return False
         bare = line.removesuffix("\n").removesuffix("\r")
         return line != bare and (len(bare) - len(bare.rstrip(self._form.escape))) % 2 == 1
 
     def fields_of(self, record: str) -> list[str | None] | None:
-        """Return the fields of a *record*; None when there is text behind a closing quote."""
+        """Return the fields of a *record*. None when text follows a closing quote."""
         fields = []
         position, more = 0, True
         while more:

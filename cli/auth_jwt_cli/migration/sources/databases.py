@@ -1,7 +1,7 @@
-"""Live databases, by SQLAlchemy: MySQL and MariaDB, PostgreSQL, SQLite.
+"""Live databases, read with SQLAlchemy: MySQL and MariaDB, PostgreSQL, SQLite.
 
-Both tables are read in one transaction, so that they are of one instant, through a cursor on the server's side. Values
-come as the server writes them, dates and the like as text, so that a database and its dump give the same rows.
+One transaction reads both tables, so they show the same instant. It uses a cursor on the server. Values keep the
+server's spelling, and dates and the like are text, so a database and its dump give the same rows.
 """
 
 import re
@@ -27,26 +27,26 @@ _DRIVERS: Final = {
     "postgresql": "postgresql+psycopg",
     "sqlite": "sqlite+pysqlite",
 }
-"""SQLAlchemy's names of the drivers, by the scheme of a URL; OpenSIPS writes `mysql` and `postgres`."""
+"""SQLAlchemy's names of the drivers, by the scheme of a URL. OpenSIPS writes `mysql` and `postgres`."""
 
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*")
-_USER_AND_PASSWORD: Final = re.compile(r"[^:/]*(?::[^@]*)?@")  # what SQLAlchemy takes for that
+_USER_AND_PASSWORD: Final = re.compile(r"[^:/]*(?::[^@]*)?@")  # as SQLAlchemy parses them
 _HOST: Final = re.compile(r"[\w.-]+|[0-9A-Fa-f:.]+(?:%\w+)?")  # a name, or an IPv6 address
 _NAME: Final = re.compile(r"[\w .$~-]+")
 _NO_URL: Final = (
-    "that is no URL of a database; it should be like mysql://user@host/db, and of a password each @ : / ? # % in it be"
-    " written as %40 %3A %2F %3F %23 %25"
+    "that is not the URL of a database; it should look like mysql://user@host/db, and a password in it must have %40"
+    " %3A %2F %3F %23 %25 in the place of @ : / ? # %"
 )
 _ROWS_AT_ONCE: Final = 1000
 _CONNECT_SECONDS: Final = 10
 _AS_TEXT: Final = ("date", "time", "timetz", "timestamp", "timestamptz", "interval", "json", "jsonb", "uuid", "inet")
-"""PostgreSQL's types that psycopg would make Python objects of."""
+"""PostgreSQL's types that psycopg would turn into Python objects."""
 
 _BITS: Final = {"mysql": (16, 3), "postgresql": (1560, 2)}
-"""The code of the type of bits, and where a driver tells how many a column has: see PEP 249, `description`."""
+"""The type code of bit columns, and the position of their width in a driver's `description` (PEP 249)."""
 
 _STATES_OF_NAMES: Final = frozenset({"08", "25", "28", "3D", "3F", "42", "53", "55", "57", "58"})
-"""Classes of PostgreSQL's errors (its manual, appendix A) that are about connections, permissions and names."""
+"""Classes of PostgreSQL's errors (appendix A of its manual) about connections, permissions and names."""
 
 _MYSQL_OF_NAMES: Final = frozenset(
     {1040, 1044, 1045, 1046, 1049, 1054, 1129, 1130, 1142, 1143, 1146, 1205, 1213, 1226, 1227, 1251, 1290, 1698}
@@ -59,15 +59,14 @@ _SQLITE_OF_NAMES: Final = (
 
 
 def is_database_url(text: str) -> bool:
-    """Tell whether *text* looks like a URL of a database, of whatever kind."""
+    """Tell whether *text* looks like the URL of a database of any kind."""
     return "://" in text
 
 
 def holds_password(url: str) -> bool:
-    """Tell whether a password is written in *url*, or may be: before the host, or among the options at its end.
+    """Tell whether *url* may hold a password: before the host, or in the options at its end.
 
-    A password with `/`, `?` or `#` in it looks like something else to a parser, so anything between a colon and the
-    last `@` counts.
+    A parser misreads a password with `/`, `?` or `#` in it. So anything between a colon and the last `@` counts.
     """
     scheme, _, rest = url.partition("://")
     is_file = scheme.lower().startswith("sqlite") and rest.startswith("/")
@@ -83,15 +82,15 @@ class DatabaseSource(Source):
     """A database, as a `Source`."""
 
     def __init__(self, url: str, layout: SourceLayout, *, password: str | None = None) -> None:
-        """Look at the URL; nothing is connected yet.
+        """Parse the URL. Nothing is connected yet.
 
         Args:
             url: `mysql://user@host/db`, `postgres://user@host/db`, `sqlite:///path`.
-            layout: what tables and columns are called.
-            password: of the user, in place of one in the URL.
+            layout: the names of tables and columns.
+            password: the user's password. It replaces one in the URL.
 
         Raises:
-            SourceError: the URL is of no database that can be read.
+            SourceError: the URL names no database that can be read.
         """
         kind, made = _parsed(url)
         if kind == "sqlite":
@@ -115,7 +114,7 @@ class DatabaseSource(Source):
         return min(1.0, self._given / self._expected) if self._expected else None
 
     def keep(self) -> None:
-        """See `Source`: a database can be asked again."""
+        """See `Source`. A database can be read again, so there is nothing to keep."""
 
     def rows(self) -> Iterator[SourceRow]:
         """See `Source`."""
@@ -140,7 +139,7 @@ class DatabaseSource(Source):
             raise self._unreadable(error) from None
         except UnicodeDecodeError:
             raise SourceError(
-                f"{self.name} has text that is not of its character set; export CSV, and name it by --csv-encoding"
+                f"{self.name} has text outside its character set; export CSV, and name its encoding with --csv-encoding"
             ) from None
         finally:
             engine.dispose()
@@ -163,12 +162,12 @@ class DatabaseSource(Source):
         return engine
 
     def _unconnected(self, error: Exception) -> SourceError:
-        """Return what it means that no connection can be made, where a driver's *error* is none of the database."""
+        """Return why no connection can be made, for an *error* of a driver that does not come from the database."""
         if isinstance(error, OSError):
             why = f"{error.strerror or type(error).__name__}; is a file that its URL names missing?"
         else:
             options = ", ".join(repr(name) for name in self._url.query if _NAME.fullmatch(name)) or "none"
-            why = f"an option at the end of its URL cannot be ({type(error).__name__}); there are {options}"
+            why = f"an option at the end of its URL is invalid ({type(error).__name__}); its options: {options}"
         return SourceError(f"{self.name} cannot be connected to: {why}")
 
     def _found(self, connection: "Connection", table: Table) -> "tuple[TableClause, list[str]]":
@@ -188,7 +187,7 @@ class DatabaseSource(Source):
 
         known = [name for name in self._layout.known_columns(table) if name != self._layout.id_column]
         spelled = list(spelling_in(columns, {name: name for name in (self._layout.id_column, *known)}))
-        # Without an id, rows are told apart by their order: let it be the same every time.
+        # Secrets without an id get one by their order, so the order must be the same every time.
         order = spelled[:1] if spelled[0] in columns else [name for name in spelled[1:] if name in columns]
         query: Any = select(literal_column("*")).select_from(found).order_by(*map(column, order))
         streamed = connection.execution_options(stream_results=True, yield_per=_ROWS_AT_ONCE).execute(query)
@@ -204,10 +203,10 @@ class DatabaseSource(Source):
 def _parsed(url: str) -> "tuple[str, URL]":
     """Return the kind of database, and the URL with SQLAlchemy's name of its driver.
 
-    A password that is not escaped is not to end up in a host or the name of a database, which are shown.
+    A password that is not escaped must not end up in the host or the database name, which are shown.
 
     Raises:
-        SourceError: it is of no database that can be read.
+        SourceError: the URL names no database that can be read.
     """
     from sqlalchemy import make_url
     from sqlalchemy.exc import ArgumentError
@@ -217,14 +216,14 @@ def _parsed(url: str) -> "tuple[str, URL]":
     kind, _, driver = scheme.partition("+")
     if kind not in _DRIVERS or (driver and driver != _DRIVERS[kind].partition("+")[2]):
         shown = f"{scheme}://" if _SCHEME.fullmatch(scheme) else "that"
-        raise SourceError(f"{shown} is no database that can be read; there are {', '.join(sorted(_DRIVERS))}")
+        raise SourceError(f"{shown} is not a database that can be read; these are {', '.join(sorted(_DRIVERS))}")
     try:
         made = make_url(f"{_DRIVERS[kind]}://{rest}")
     except (ArgumentError, ValueError):
         raise SourceError(_NO_URL) from None
     if kind == "sqlite":
         if not rest.startswith("/"):
-            raise SourceError("an SQLite file is named like sqlite:////path")
+            raise SourceError("the URL of an SQLite file looks like sqlite:////path")
         return kind, made
     user = _USER_AND_PASSWORD.match(rest)
     behind = rest[user.end() :] if user else rest
@@ -238,7 +237,7 @@ def _parsed(url: str) -> "tuple[str, URL]":
 
 
 def _existing_file(path: str | None) -> str:
-    """Return the *path* of an SQLite URL; three slashes mean the root to OpenSIPS, the working folder to SQLAlchemy."""
+    """Return the *path* in an SQLite URL. Three slashes mean the root to OpenSIPS, the current folder to SQLAlchemy."""
     for candidate in (Path(path or ""), Path("/", path or "")):
         if candidate.is_file():
             return str(candidate)
@@ -252,7 +251,7 @@ def _count(connection: "Connection", found: "TableClause") -> int:
 
 
 def _hold_still(connection: "Connection") -> None:
-    """Let everything that is read be of one instant, and nothing be written."""
+    """Start a transaction that reads one instant and writes nothing."""
     from sqlalchemy import text
 
     if connection.dialect.name == "mysql":
@@ -275,7 +274,7 @@ def _connect_arguments(kind: str, password: object) -> Mapping[str, Any]:
             "connect_timeout": _CONNECT_SECONDS,
             "conv": converters,
             "password": str(password or "").encode("utf-8"),  # PyMySQL would take Latin-1
-            "init_command": "SET time_zone = '+00:00'",  # as a dump does
+            "init_command": "SET time_zone = '+00:00'",  # as dumps do
         }
     if kind.startswith("postgres"):
         return {"connect_timeout": _CONNECT_SECONDS, "client_encoding": "utf8"}
@@ -283,7 +282,7 @@ def _connect_arguments(kind: str, password: object) -> Mapping[str, Any]:
 
 
 def _take_text_as_text(engine: "Engine") -> None:
-    """Have every new connection give text that is not UTF-8 as bytes, and dates and the like as text."""
+    """Make every new connection return text that is not UTF-8 as bytes, and dates and the like as text."""
     from sqlalchemy import event
 
     if engine.dialect.name == "sqlite":
@@ -305,7 +304,7 @@ def _take_text_as_text(engine: "Engine") -> None:
 
 
 def _widths_of_bits(dialect: str, description: Sequence[Sequence[Any]]) -> dict[str, int]:
-    """Return the width of each column of bits, from what a driver says of a result."""
+    """Return the width of each bit column, from a driver's *description* of a result."""
     if dialect not in _BITS:
         return {}
     code, width = _BITS[dialect]
@@ -319,10 +318,9 @@ def _bits(value: Any, width: int) -> object:  # noqa: ANN401 - as the driver giv
 
 
 def _reason(error: BaseException) -> str:
-    """Say what a driver or SQLAlchemy says, on one line, without the statement and its parameters.
+    """Return the message of a driver or of SQLAlchemy on one line, without the statement and its parameters.
 
-    What a server says of the values that it met may quote them, so its words are shown only where they are about
-    connections, permissions and names.
+    A server's message may quote values of rows. So it is shown only if it is about connections, permissions or names.
     """
     original = getattr(error, "orig", None) or error
     numbered = getattr(original, "args", ())
@@ -330,11 +328,11 @@ def _reason(error: BaseException) -> str:
     code = _code_of(original, text)
     if code is None:
         return text or type(original).__name__
-    return f"{code}, whose words may quote a row, so they are not shown here: ask for the table by another client"
+    return f"{code}; its message may quote a row and is not shown here: read the table with another client to see it"
 
 
 def _code_of(error: BaseException, text: str) -> str | None:
-    """Return the code of an *error* of which nobody knows that its words quote no value; None where that is known."""
+    """Return the code of an *error* whose message may quote a value. None when the message is safe to show."""
     number = error.args[0] if error.args else None
     if isinstance(number, int) and not isinstance(error, OSError):  # PyMySQL
         return None if number in _MYSQL_OF_NAMES or number in _MYSQL_OF_CLIENTS else f"error {number}"

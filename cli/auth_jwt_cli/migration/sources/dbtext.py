@@ -64,7 +64,7 @@ def _rows(table: Table, path: Path, file: BufferedIOBase) -> Iterator[SourceRow]
         if len(line) == _MAX_LINE_BYTES:
             raise SourceError(f"{path}: line {number} does not end within 16 MB")
         octets = line.removesuffix(b"\n")
-        # The files that OpenSIPS ships have their version as a row, which its own reader cannot read.
+        # The files that OpenSIPS ships hold their version as a row, which its own reader cannot read.
         if not octets or (number == _SECOND_LINE and shipped.fullmatch(octets)):
             continue
         place = f"line {number}"
@@ -77,7 +77,7 @@ def _rows(table: Table, path: Path, file: BufferedIOBase) -> Iterator[SourceRow]
 
 
 def _columns(path: Path, line: bytes) -> dict[str, str]:
-    """Read the first line: the type of each column by its name, a letter."""
+    """Read the first line. Return the type of each column, a letter, by the column's name."""
     text = line.decode("utf-8", "replace").rstrip("\r\n")
     columns = {}
     position = 0
@@ -95,7 +95,7 @@ def _split_fields(octets: bytes, columns: dict[str, str]) -> dict[str, object]:
     while more:
         match = _FIELD.match(octets, position)
         if match is None:
-            raise ValueError("a backslash with nothing behind it")
+            raise ValueError("a backslash with nothing after it")
         fields.append(match[1])
         more, position = bool(match[2]), match.end()
     if len(fields) != len(columns):
@@ -110,11 +110,11 @@ def _convert_field(name: str, kind: str, field: bytes) -> object:
         return None
     if kind in "ilt":
         if not _INTEGER.fullmatch(field):
-            raise ValueError(f"column {name!r} holds no whole number")
+            raise ValueError(f"column {name!r} without a whole number")
         return int(field) if len(field) < _LONG else Decimal(field.decode("ascii"))
     if kind == "d":
         if not _REAL.fullmatch(field):
-            raise ValueError(f"column {name!r} holds no number")
+            raise ValueError(f"column {name!r} without a number")
         return Decimal(field.decode("ascii"))
     return text_of(_ESCAPE.sub(_unescaped, field))
 

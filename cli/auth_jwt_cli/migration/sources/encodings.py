@@ -1,4 +1,4 @@
-"""The encoding of a file's text: told by a byte order mark, or certain by its first characters. All comes as UTF-8."""
+"""Detects the encoding of a file's text by its byte order mark or its first characters, and turns it into UTF-8."""
 
 import io
 import re
@@ -16,7 +16,7 @@ _MARKS: Final = (  # one of UTF-32 begins like one of UTF-16
     (b"\xfe\xff", "utf-16-be"),
 )
 _ASCII: Final = rb"[\t\n\r\x20-\x7e]"
-# Eight characters in a row with a NUL beside each, or a whole file of them, are nothing else.
+# Eight characters in a row with a NUL beside each, or a whole file of them, can only be UTF-16.
 _UTF_16: Final = (
     (re.compile(rb"(?:%b\0){8}|(?:%b\0){2,}\Z" % (_ASCII, _ASCII)), "utf-16-le"),
     (re.compile(rb"(?:\0%b){8}|(?:\0%b){2,}\Z" % (_ASCII, _ASCII)), "utf-16-be"),
@@ -24,21 +24,27 @@ _UTF_16: Final = (
 
 
 class Opened(io.BufferedReader):
-    """The bytes of a file, unpacked; the text in it as UTF-8 if its encoding is known, without a byte order mark.
+    """The unpacked bytes of a file. If its encoding is known, they are UTF-8 without a byte order mark.
 
     Attributes:
-        encoding: `utf-8` where the encoding is known; None where it is not, and the bytes are as they are.
+        encoding: `utf-8` when the encoding is known. None when it is unknown; the bytes are then unchanged.
     """
 
     encoding: str | None = None
 
     def begins_with(self, mark: bytes) -> bool:
-        """Tell whether that is the first thing in it, but for white space."""
+        """Tell whether the content begins with *mark*, after any white space."""
         return self.peek().lstrip().startswith(mark)
 
 
 def decoded(beginning: bytes, stream: io.BufferedReader, encoding: str | None = None) -> Opened:
-    """Return *stream*, which has that *beginning*; it is in *encoding* where nothing in it says otherwise."""
+    """Return *stream* as UTF-8.
+
+    Args:
+        beginning: the first bytes of the stream.
+        stream: the stream, at its beginning.
+        encoding: its encoding if it has no byte order mark. None means to detect it.
+    """
     mark, found = next(((mark, name) for mark, name in _MARKS if beginning.startswith(mark)), (b"", None))
     if found is None:
         found = encoding or next((name for pattern, name in _UTF_16 if pattern.match(beginning)), None)
@@ -66,7 +72,7 @@ class _Decoded(Pieces):
             try:
                 text = self._decoder.decode(octets, final=self._at_end)
             except UnicodeDecodeError:
-                why = "ends within a character" if self._at_end else "has something else in it"
+                why = "ends within a character" if self._at_end else "holds bytes that are not"
                 raise Damaged(f"it is text in {self._name}, and {why}") from None
             if text:
                 return text.encode()

@@ -1,7 +1,7 @@
-"""Files as sources read them: a file or standard input, unpacked, and how much of it has been read.
+"""Opens the files that sources read: a file or standard input, unpacked. It also tells how much has been read.
 
-A source may have to be read twice. What cannot be is then kept: in memory, or beyond some megabytes in a temporary file
-without a name, which nobody else may read.
+A source may have to be read twice. Input that can be read only once is then kept: in memory, or beyond some megabytes
+in a temporary file without a name, which nobody else can read.
 """
 
 import io
@@ -23,7 +23,7 @@ _IN_MEMORY: Final = 16 * 2**20
 
 
 class ReadingProgress:
-    """How much of a few files has been read, by their sizes on disk."""
+    """Opens a few files, and tells how much of them has been read by their sizes on disk."""
 
     def __init__(self) -> None:
         self._size = 0
@@ -34,22 +34,22 @@ class ReadingProgress:
 
     @property
     def fraction(self) -> float | None:
-        """The part that has been read, None where the sizes are not known."""
+        """The part that has been read, from 0 to 1. None when the sizes are unknown."""
         if not self._size:
             return None
         return min(1.0, (sum(self._read.values()) + (self._open.tell() if self._open else 0)) / self._size)
 
     @contextmanager
     def opened(self, path: Path, *, member: str | None = None, encoding: str | None = None) -> Iterator[Opened]:
-        """Open *path* (`-` is standard input), and unpack what is packed.
+        """Open *path* (`-` is standard input), and unpack it if it is compressed.
 
         Args:
-            path: of the file.
-            member: which file of a zip archive; None: the only one.
-            encoding: UTF-16 or UTF-32, where the file is in it and has no mark that says so.
+            path: the file's path.
+            member: the name of a file in a zip archive. None means the only one.
+            encoding: UTF-16 or UTF-32, if the file uses it without a byte order mark.
 
         Raises:
-            SourceError: it cannot be opened, what is packed in it is damaged, or it is of a kind that is not read.
+            SourceError: the file cannot be opened, is damaged, or is of a kind that is not read.
         """
         try:
             raw = self._raw(path)
@@ -62,13 +62,13 @@ class ReadingProgress:
                 with _unpacked(path, raw, member, encoding) as stream:
                     yield stream
             except READING_ERRORS as error:
-                raise SourceError(f"{path} cannot be read on: {why_unreadable(error)}") from None
+                raise SourceError(f"{path} cannot be read to its end: {why_unreadable(error)}") from None
             finally:
                 self._open = None
                 self._read[path, member] = path.stat().st_size if path.is_file() else 0
 
     def keep(self) -> None:
-        """Keep what is read from now on and could not be read again."""
+        """From now on, keep input that can be read only once."""
         self._keeps = True
 
     def _raw(self, path: Path) -> io.BufferedReader:
@@ -90,7 +90,7 @@ class ReadingProgress:
 
 
 class _Kept(io.RawIOBase):
-    """What is kept, to be read once more: closing this closes nothing."""
+    """Reads a kept file once more. Closing this leaves the file open."""
 
     def __init__(self, file: IO[bytes]) -> None:
         super().__init__()
@@ -127,7 +127,7 @@ def _unpacked(path: Path, raw: io.BufferedReader, member: str | None, encoding: 
 
 
 def text_of(octets: bytes, encoding: str = "utf-8") -> str | bytes:
-    """Return *octets* as text, or as they are when they are not of that *encoding*."""
+    """Return *octets* as text, or unchanged if they are not in this *encoding*."""
     try:
         return octets.decode(encoding)
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""Streams of bytes that are made piece by piece of other streams, and never hold more than a piece."""
+"""Streams of bytes that are derived from other streams, and hold one piece at a time."""
 
 import io
 from typing import Protocol
@@ -7,7 +7,7 @@ _BEGINNING = 512  # as far as the mark of a tar archive
 
 
 class Damaged(OSError):
-    """What was read cannot be right; the message says why, without a byte of it."""
+    """The content of a file is damaged. The message says why, and quotes no byte of it."""
 
 
 class _Closable(Protocol):
@@ -15,10 +15,10 @@ class _Closable(Protocol):
 
 
 class Pieces(io.RawIOBase):
-    """A stream of pieces: a subclass says how one comes, and an empty one is the end.
+    """A stream of pieces. A subclass makes each piece; an empty piece ends the stream.
 
     Args:
-        owned: what is to be closed with it.
+        owned: the streams to close with this one.
     """
 
     def __init__(self, *owned: _Closable) -> None:
@@ -51,7 +51,7 @@ class Pieces(io.RawIOBase):
 
 
 class Chained(Pieces):
-    """What was read of a stream already, and then the stream, as it comes: a pipe may be slow."""
+    """The bytes that were read from a stream already, then the rest of the stream as it arrives: a pipe may be slow."""
 
     def __init__(self, beginning: bytes, stream: io.BufferedReader) -> None:
         super().__init__(stream)
@@ -63,7 +63,7 @@ class Chained(Pieces):
 
 
 def looked_into(stream: io.BufferedReader) -> tuple[bytes, io.BufferedReader]:
-    """Return the first bytes of *stream*, and the stream at its beginning again."""
+    """Return the first bytes of *stream*, and the stream from its beginning."""
     start = stream.tell() if stream.seekable() else None
     beginning = b""
     while len(beginning) < _BEGINNING and (more := stream.read(_BEGINNING - len(beginning))):

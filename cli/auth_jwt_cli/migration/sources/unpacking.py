@@ -1,7 +1,7 @@
-"""What a file is, by its first bytes: packed, or something that is not read but named.
+"""Detects by its first bytes whether a file is compressed, or of a kind that is not read. Unpacks the former.
 
-Everything is unpacked piece by piece, in flat memory. What is cut off or damaged is an error, never an end; and so is
-whatever stands behind the packed part.
+Files are unpacked piece by piece, in constant memory. A cut-off or damaged file is an error, never an end. Any data
+after the compressed part is an error too.
 """
 
 import bz2
@@ -29,44 +29,44 @@ _BZIP2: Final = b"BZh"
 _XZ: Final = (b"\xfd7zXZ\0", b"\x5d\0\0")
 _USTAR: Final = slice(257, 262)
 _REFUSED: Final = (
-    (b"SQLite format 3\0", "an SQLite database: write it to a file of its own, unpacked, and name that as SOURCE"),
-    (b"PGDMP", "an archive of pg_dump (custom format): make SQL of it by `pg_restore -f - FILE`, and import that"),
-    (b"\x28\xb5\x2f\xfd", "packed by zstd: unpack it by `zstd -dc FILE`, and import that"),
-    (b"\x04\x22\x4d\x18", "packed by lz4: unpack it by `lz4 -dc FILE`, and import that"),
-    (b"\x1f\x9d", "packed by compress: unpack it by `gzip -dc FILE`, and import that"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive: unpack it by `7z x FILE`, and import what is in it"),
+    (b"SQLite format 3\0", "an SQLite database: unpack it to a file, and name that as SOURCE"),
+    (b"PGDMP", "an archive of pg_dump (custom format): turn it into SQL with `pg_restore -f - FILE`, and import that"),
+    (b"\x28\xb5\x2f\xfd", "packed by zstd: unpack it with `zstd -dc FILE`, and import that"),
+    (b"\x04\x22\x4d\x18", "packed by lz4: unpack it with `lz4 -dc FILE`, and import that"),
+    (b"\x1f\x9d", "packed by compress: unpack it with `gzip -dc FILE`, and import that"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive: unpack it with `7z x FILE`, and import what is in it"),
     (b"Rar!", "a RAR archive: unpack it, and import what is in it"),
-    (b"XBSTCK01", "a backup of mariabackup: dump the two tables by mariadb-dump instead"),
+    (b"XBSTCK01", "a backup of mariabackup: dump the two tables with mariadb-dump instead"),
     (b"%PDF", "a PDF: export the tables as SQL or CSV instead"),
 )
 _OFFICE: Final = frozenset({"[Content_Types].xml", "mimetype"})
 
 READING_ERRORS: Final = (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
-"""What reading an `Opened` may raise, beside a `SourceError`."""
+"""The errors that reading an `Opened` may raise, besides `SourceError`."""
 
 
 def why_unreadable(error: Exception) -> str:
-    """Say what one of `READING_ERRORS` means, without what it quotes of the file."""
+    """Return what one of `READING_ERRORS` means, without any content of the file."""
     if isinstance(error, EOFError):
-        return "it ends in the middle of what is packed in it, as if it was cut off"
+        return "it ends in the middle of its compressed data, as if it was cut off"
     if isinstance(error, Damaged):
         return str(error)
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return "what is packed in it is damaged, or something else stands behind it"
+    return "its compressed data is damaged, or something else follows it"
 
 
 def unpacked(raw: io.BufferedReader, *, member: str | None = None, encoding: str | None = None) -> Opened:
-    """Return what is in *raw*, unpacked; UTF-16 and UTF-32 come as UTF-8, and no byte order mark comes.
+    """Return the unpacked content of *raw*. UTF-16 and UTF-32 become UTF-8, without a byte order mark.
 
     Args:
-        raw: a file from its beginning; it is closed with what is returned.
-        member: which file of a zip archive; None: the only one.
-        encoding: UTF-16 or UTF-32, where the file is in it and has no mark that says so.
+        raw: a file at its beginning. It is closed together with the stream returned.
+        member: the name of a file in a zip archive. None means the only one.
+        encoding: UTF-16 or UTF-32, if the file uses it without a byte order mark.
 
     Raises:
-        SourceError: it is something else that is not read; the message says what, and what to do.
-        OSError: it cannot be read.
+        SourceError: the file is of a kind that is not read. The message says which kind, and what to do.
+        OSError: the file cannot be read.
     """
     beginning, stream = looked_into(raw)
     layers = 0
@@ -78,7 +78,7 @@ def unpacked(raw: io.BufferedReader, *, member: str | None = None, encoding: str
 
 
 def members_of(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
-    """Return the files in a zip archive, without what macOS puts beside them."""
+    """Return the files in a zip archive, without those that macOS adds."""
     return [
         info
         for info in archive.infolist()
@@ -109,15 +109,16 @@ def _refuse(beginning: bytes) -> None:
     if beginning[_USTAR] == b"ustar":
         if beginning.startswith(b"toc.dat\0"):
             raise SourceError(
-                "this is an archive of pg_dump (tar format): make SQL of it by `pg_restore -f - FILE`, and import that"
+                "this is an archive of pg_dump (tar format): turn it into SQL with `pg_restore -f - FILE`, and import"
+                " that"
             )
-        raise SourceError("this is a tar archive: unpack it by `tar -xf FILE`, and import what is in it")
+        raise SourceError("this is a tar archive: unpack it with `tar -xf FILE`, and import what is in it")
     if _unpacker(beginning, None) is not None:
-        raise SourceError("this is packed too many times over: unpack it, and import what is in it")
+        raise SourceError("this is compressed too many times over: unpack it, and import what is in it")
 
 
 class _Gunzipped(Pieces):
-    """What is packed by gzip."""
+    """Unpacks gzip."""
 
     def __init__(self, stream: io.BufferedReader) -> None:
         super().__init__(stream)
@@ -128,7 +129,7 @@ class _Gunzipped(Pieces):
 
 
 class _Decompressor(Protocol):
-    """What `bz2` and `lzma` have in common."""
+    """The interface that `bz2` and `lzma` share."""
 
     @property
     def eof(self) -> bool: ...
@@ -140,9 +141,9 @@ class _Decompressor(Protocol):
 
 
 class _Parts(Pieces):
-    """What is packed by bzip2 or xz, in one part or several.
+    """Unpacks bzip2 or xz, in one part or several.
 
-    Python's own readers end in silence where something else stands behind the first part.
+    Python's own readers silently ignore other data after the first part.
     """
 
     def __init__(self, stream: io.BufferedReader, new: Callable[[], _Decompressor]) -> None:
@@ -167,13 +168,13 @@ class _Parts(Pieces):
                 piece = self._decompressor.decompress(packed, wanted)
             except lzma.LZMAError as error:
                 if "limit" in str(error):
-                    raise Damaged("it takes more than 256 MB of memory to unpack: do that by `xz -dc FILE`") from None
+                    raise Damaged("it takes more than 256 MB of memory to unpack: use `xz -dc FILE`") from None
                 raise
             if piece:
                 return piece
 
     def _behind_the_end(self) -> bytes:
-        """Return what stands behind a part that has ended, but for padding."""
+        """Return what follows a part that has ended, without padding."""
         packed = self._decompressor.unused_data
         while not packed.strip(b"\0"):
             packed = self._stream.read1(_CHUNK)
@@ -194,7 +195,7 @@ class _Member(Pieces):
 
 
 def _unzipped(stream: io.BufferedReader, name: str | None) -> _Member:
-    """Open a zip archive, whose list of files stands at its end: a pipe is copied to a file without a name first."""
+    """Open a zip archive. Its list of files is at its end, so a pipe is first copied to a temporary file."""
     with ExitStack() as owned:
         file: IO[bytes] = stream
         if not stream.seekable():
@@ -203,23 +204,23 @@ def _unzipped(stream: io.BufferedReader, name: str | None) -> _Member:
         try:
             archive = owned.enter_context(zipfile.ZipFile(file))
         except zipfile.BadZipFile:
-            raise Damaged("it is a zip archive without its end, as if it was cut off") from None
+            raise Damaged("it is a zip archive without an end, as if it was cut off") from None
         member = _Member(archive.open(_chosen(members_of(archive), name)), archive, file, stream)
         owned.pop_all()
     return member
 
 
 def _chosen(found: list[zipfile.ZipInfo], name: str | None) -> zipfile.ZipInfo:
-    """Return the file that is called *name*, or the only one."""
+    """Return the file called *name*. Without a name, return the only file."""
     if {info.filename for info in found} & _OFFICE:
         raise SourceError("this is a document of an office program: save each table as CSV, and import that")
     if name is not None:
         found = [info for info in found if info.filename == name]
     if len(found) != 1:
         names = ", ".join(repr(info.filename) for info in found) or "none"
-        raise SourceError(f"this is a zip archive that should hold one file, and has {names}: unpack what you mean")
+        raise SourceError(f"this is a zip archive that should hold one file, but has {names}: unpack the right one")
     if found[0].flag_bits & 1:
-        raise SourceError("this is a zip archive with a password: unpack it by `unzip FILE`")
+        raise SourceError("this is a zip archive with a password: unpack it with `unzip FILE`")
     if found[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise SourceError("this is a zip archive packed in a way that is not read: unpack it by `unzip FILE`")
+        raise SourceError("this is a zip archive with a compression that is not read: unpack it with `unzip FILE`")
     return found[0]

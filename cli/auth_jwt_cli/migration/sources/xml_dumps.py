@@ -1,8 +1,9 @@
-"""What `mysqldump --xml` and `mysql --xml` write, read as a stream, with the rows that the SQL of a dump would give.
+"""Reads the output of `mysqldump --xml` and `mysql --xml` as a stream. It gives the same rows as a dump in SQL.
 
-They write what XML cannot hold: control characters as they are, and bytes that are no text, unless `--hex-blob` is
-given. An XML parser would refuse those, and change the ends of lines. So every such byte is replaced by a character of
-its own before the parser sees it, and put back afterwards. Files declare no entities: one that does is refused.
+These tools write bytes that XML cannot hold: control characters, and binary data unless `--hex-blob` is given. An XML
+parser would reject such bytes, and change the ends of lines. So each such byte becomes a private-use character before
+the parser sees it, and becomes a byte again afterwards. The tools declare no entities, so a file with entities is
+rejected.
 """
 
 import codecs
@@ -24,7 +25,7 @@ _CHUNK: Final = 64 * 1024
 _MAX_VALUE: Final = 64 * 2**20
 _MAX_DEPTH: Final = 10
 _STANDS_FOR: Final = 0xF0000
-"""The character of private use that stands for the byte 0; the others follow."""
+"""The private-use character that stands for the byte 0. Those for the other bytes follow."""
 
 _STAND_INS: Final = re.compile("[\U000f0000-\U000f00ff]")
 _UNFIT: Final = re.compile("[\0-\x08\x0b-\x1f\udc80-\udcff\ufffe\uffff\U000f0000-\U000f00ff]")
@@ -42,7 +43,7 @@ def rows_of_xml(file: Opened, layout: SourceLayout) -> Iterator[SourceRow]:
     """Give the rows of the wanted tables.
 
     Raises:
-        SourceError: it is not XML to the end, something else than a dump, or lacks a table.
+        SourceError: the XML is damaged or cut off, is not a dump, or lacks a table.
     """
     reading = _XmlReading(layout)
     for text in _texts(file):
@@ -53,13 +54,13 @@ def rows_of_xml(file: Opened, layout: SourceLayout) -> Iterator[SourceRow]:
     yield from reading.take()
     missing = [layout.name_of(table) for table in layout.tables if table not in reading.seen]
     if missing:
-        raise SourceError(f"the XML has no rows of the table {missing[0]!r}, nor says that it has none")
+        raise SourceError(f"the XML does not have the table {missing[0]!r}, not even an empty one")
 
 
 def _texts(file: Opened) -> Iterator[str]:
     """Give the text of *file*, piece by piece, with a stand-in for each byte that XML cannot hold.
 
-    No piece ends within what may be the declaration that begins a document, or between CR and LF.
+    No piece ends within an XML declaration, or between CR and LF.
     """
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
     has_crlf: bool | None = None
@@ -77,7 +78,7 @@ def _texts(file: Opened) -> Iterator[str]:
             text = text.lstrip()
             has_begun = bool(text)
         if has_crlf is None and "\n" in text:
-            has_crlf = text[: text.index("\n")].endswith("\r")  # from Windows, where each LF was written so
+            has_crlf = text[: text.index("\n")].endswith("\r")  # written on Windows: each LF became CR LF
         if has_crlf:
             text = text.replace("\r\n", "\n")
         yield _UNFIT.sub(_stand_ins, text)
@@ -90,7 +91,7 @@ def _stand_ins(match: re.Match[str]) -> str:
 
 
 def _octets_of(text: str) -> bytes:
-    """Return the bytes that *text* was, each stand-in put back."""
+    """Return the bytes of *text*, with the original byte in the place of each stand-in."""
     pieces = []
     position = 0
     for match in _STAND_INS.finditer(text):
@@ -100,7 +101,7 @@ def _octets_of(text: str) -> bytes:
 
 
 class _XmlReading:
-    """One pass over a file, of one document or, where `mysql` was given several statements, of more."""
+    """One pass over a file. It holds one document, or one for each statement that `mysql` was given."""
 
     def __init__(self, layout: SourceLayout) -> None:
         self._layout = layout
@@ -120,7 +121,7 @@ class _XmlReading:
         self.seen: set[Table] = set()
 
     def feed(self, text: str, *, begins: bool) -> None:
-        """Take in more text; a document *begins* with it if the one before has ended."""
+        """Read more text. With *begins*, a new document starts here if the last one has ended."""
         if begins and self._has_root and not self._open:
             self._parse("", is_last=True)
             self._parser = self._new_parser()
@@ -131,15 +132,15 @@ class _XmlReading:
         self._parse(text, is_last=False)
 
     def take(self) -> list[SourceRow]:
-        """Return the rows that have come since this was called last."""
+        """Return the rows read since the last call."""
         rows, self._rows = self._rows, []
         return rows
 
     def end(self) -> None:
-        """Take in that there is no more.
+        """Finish the pass.
 
         Raises:
-            SourceError: the document has not come to its end.
+            SourceError: the last document has not ended.
         """
         self._parse("", is_last=True)
 
@@ -158,7 +159,7 @@ class _XmlReading:
         parser = expat.ParserCreate("utf-8")
         parser.buffer_text = True
         if hasattr(parser, "SetReparseDeferralEnabled"):  # not in the first versions of 3.11 and 3.12
-            parser.SetReparseDeferralEnabled(False)  # an element that has ended is to be known before more is fed
+            parser.SetReparseDeferralEnabled(False)  # report the end of an element at once
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._characters
@@ -168,9 +169,9 @@ class _XmlReading:
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._waiting = 0
         if not self._open and name not in ("mysqldump", "resultset"):
-            raise SourceError("the XML is neither of `mysqldump --xml` nor of `mysql --xml`")
+            raise SourceError("the XML is neither from `mysqldump --xml` nor from `mysql --xml`")
         if len(self._open) > _MAX_DEPTH:
-            raise SourceError("the XML is nested deeper than that of `mysqldump --xml` is")
+            raise SourceError("the XML is nested deeper than `mysqldump --xml` writes it")
         self._has_root = True
         self._open.append(name)
         if name == "row":
@@ -185,7 +186,7 @@ class _XmlReading:
             found = self._layout.tables[0]
         if found is None:
             raise SourceError(
-                "the XML has the result of a statement that is of neither table: write `mysqldump --xml`, or let each"
+                "the XML has the result of a statement about neither table: use `mysqldump --xml`, or let each"
                 f" statement select from {' or '.join(map(self._layout.name_of, self._layout.tables))}"
             )
         if found in self.seen:
@@ -246,17 +247,17 @@ class _XmlReading:
 
     def _twice(self, table: Table) -> SourceError:
         return SourceError(
-            f"the XML has the table {self._layout.name_of(table)!r} twice, of several databases perhaps;"
+            f"the XML has the table {self._layout.name_of(table)!r} twice, perhaps from several databases;"
             " dump one database, or put its name and a dot before the table's"
         )
 
 
 def _refuse_declarations(*_: object) -> None:
-    raise SourceError("the XML has a DOCTYPE, which no dump has: it is not read")
+    raise SourceError("the XML has a DOCTYPE, which no dump has, so it is not read")
 
 
 def _convert_text(text: str, attributes: Mapping[str, str], declared: str | None) -> object:
-    """Return what a field holds, by the type that its column is declared of, if any."""
+    """Return the value of a field, by the *declared* type of its column if there is one."""
     if attributes.get(_NIL) == "true":
         return None
     kind = attributes.get(_TYPE, "").rpartition(":")[2]
@@ -268,7 +269,7 @@ def _convert_text(text: str, attributes: Mapping[str, str], declared: str | None
         else:
             octets = _octets_of(text)
     except ValueError:
-        raise SourceError(f"the XML has a field of {kind} that is none") from None
+        raise SourceError(f"the XML has a field that is not the {kind} it claims to be") from None
     if declared is not None:
         if (width := _BIT.match(declared)) is not None:
             return bits_of_octets(octets, int(width[1]))

@@ -84,7 +84,7 @@ class SecretRecord:
         return ", ".join(dict.fromkeys(key.kind for key in self.keys)) or "unknown"
 
 
-def inspected(secret: Secret, tag: str, policy: Policy, now: float) -> SecretRecord:
+def inspect_secret(secret: Secret, tag: str, policy: Policy, now: float) -> SecretRecord:
     """Judge *secret* of *tag* at the instant *now* (UNIX seconds), by the rules that verification follows."""
     allowed = policy.header.algorithms
     keys = tuple(

@@ -12,7 +12,7 @@ from auth_jwt.jose.tokens import MAX_TAG_CHARACTERS
 from auth_jwt.models import SECRET_ID, Columns, Policy, Row, Secret
 from auth_jwt.provisioning.audit import Audit, AuditEntry, WriteOutcome
 from auth_jwt.provisioning.changes import Change, ProvisioningStore
-from auth_jwt.provisioning.inspection import SecretRecord, inspected
+from auth_jwt.provisioning.inspection import SecretRecord, inspect_secret
 
 MAX_TIME: Final = 10**11 - 1
 """UNIX seconds, in the year 5138. A greater number must be in milliseconds."""
@@ -46,10 +46,10 @@ class Registry:
         """Return the current second."""
         return floor(self.clock())
 
-    def inspected(self, row: Row) -> SecretRecord:
+    def inspect(self, row: Row) -> SecretRecord:
         """Judge a *row* of the secrets table at the current time; see `auth_jwt.provisioning.inspection`."""
         tag = str(row.get(self.columns.secret_tag, ""))
-        return inspected(Secret.from_row(row, self.columns), tag, self.policy, self.clock())
+        return inspect_secret(Secret.from_row(row, self.columns), tag, self.policy, self.clock())
 
     def write(
         self,

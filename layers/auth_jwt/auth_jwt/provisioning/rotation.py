@@ -208,7 +208,7 @@ class SecretRotation:
         """
         secret = self._signing_secret(self._version)
         self._show_open_row()
-        trial = self._provisioning.tokens.tried(self._tag, secret.as_key())
+        trial = self._provisioning.tokens.try_key(self._tag, secret.as_key())
         if trial.report.secret_id != self._row_of(self._version):
             raise NotRotated(f"the new secret does not verify its own token: {trial.refused_because}")
         return trial
@@ -246,7 +246,7 @@ class SecretRotation:
         own = [record for record in secrets.list(self._tag) if record.id.startswith(self._prefix)]
         rows = list(own)
         if replaced is not None and (value := self._value_of(replaced)) is not None:
-            rows += secrets.holding(self._tag, value)
+            rows += secrets.find_by_value(self._tag, value)
         # Asked after the rows are read: the stages then include every rotation whose row was read, so its row is kept.
         stages = self._versions.describe(self._managed.arn).stages
         in_use = {version for version, its in stages.items() if its & {PENDING, CURRENT}} - {replaced} | {self._version}

@@ -26,7 +26,7 @@ from auth_jwt.provisioning.changes import (
     Table,
     Update,
 )
-from auth_jwt.provisioning.inspection import SecretRecord, SecretState, inspected
+from auth_jwt.provisioning.inspection import SecretRecord, SecretState, inspect_secret
 from auth_jwt.provisioning.registry import Registry, check_tag, check_text, check_time, row_among
 from auth_jwt.provisioning.statements import Statement, statement_of, weakness_in
 from auth_jwt.provisioning.windows import SecretChange, change, reject_one_too_many
@@ -146,7 +146,7 @@ class Secrets:
         rows = self._store.secrets(check_tag(tag))
         if not rows and self._store.profile(tag) is None:
             raise _no_profile(tag)
-        records = [self._registry.inspected(row) for row in rows]
+        records = [self._registry.inspect(row) for row in rows]
         return tuple(sorted(records, key=lambda record: (record.start or 0, record.id), reverse=True))
 
     def show(self, tag: str, secret_id: str) -> SecretRecord:
@@ -155,12 +155,12 @@ class Secrets:
         Raises:
             NotFound: there is no such secret.
         """
-        return self._registry.inspected(self._read_existing(tag, secret_id))
+        return self._registry.inspect(self._read_existing(tag, secret_id))
 
-    def holding(self, tag: str, value: str) -> tuple[SecretRecord, ...]:
+    def find_by_value(self, tag: str, value: str) -> tuple[SecretRecord, ...]:
         """Return the secrets of *tag* whose text is *value*, sorted by id."""
         rows = self._store.secrets(check_tag(tag))
-        return tuple(self._registry.inspected(row) for row in rows if _same_text(row.get(self._columns.secret), value))
+        return tuple(self._registry.inspect(row) for row in rows if _same_text(row.get(self._columns.secret), value))
 
     def generate(self, tag: str, *, algorithms: tuple[str, ...] | None = None) -> str:
         """Generate a value that would work as a secret of *tag*, and write nothing.
@@ -316,7 +316,7 @@ class Secrets:
             self._registry.write("secret.rotate", tag, *changes, id=new.id, details=details)
         except Overtaken as overtaken:
             raise _rejection_by(tag, overtaken) from None
-        closing = tuple(self._registry.inspected({**row, self._columns.end: Decimal(end)}) for row in old)
+        closing = tuple(self._registry.inspect({**row, self._columns.end: Decimal(end)}) for row in old)
         return Rotated(new.record, closing, new.value if secret.value is None else None)
 
     def rows(self, tag: str, secret_id: str | None = None) -> Sequence[Row]:
@@ -392,7 +392,7 @@ class Secrets:
             if is_malformed:  # somebody meant something by it, so it stays
                 return Stated(tag, secret_id, StatementOutcome.LEFT, unusable=own.unusable)
         statement = statement_of(row, self._columns, algorithms=algorithms, hmac=hmac)
-        record = self._registry.inspected({**row, self._columns.alg: statement.alg})
+        record = self._registry.inspect({**row, self._columns.alg: statement.alg})
         if not statement.algorithms or (algorithms is not None and not record.algorithms):
             return Stated(tag, secret_id, StatementOutcome.LEFT, unusable=statement.unusable or record.unusable)
         there = row.get(self._columns.alg) == statement.alg
@@ -417,7 +417,7 @@ class Secrets:
         """Return the row with the id and the value of *new*: a first attempt wrote it, and its answer was lost."""
         for row in rows:
             if row[SECRET_ID] == new.id and _same_text(row.get(self._columns.secret), new.value):
-                return self._registry.inspected(row)
+                return self._registry.inspect(row)
         return None
 
     def _reject_duplicate(self, rows: Iterable[Row], new: PreparedSecret) -> None:
@@ -458,7 +458,7 @@ def prepare_secret(registry: Registry, tag: str, secret: NewSecret, *, others: S
         row = {**own, registry.columns.secret: value}
         statement = Statement(stated) if stated else statement_of(row, registry.columns)
         judged = Secret.from_row({**row, registry.columns.alg: statement.alg, SECRET_ID: secret_id}, registry.columns)
-        record = inspected(judged, tag, registry.policy, registry.clock())
+        record = inspect_secret(judged, tag, registry.policy, registry.clock())
         unusable = statement.unusable or record.unusable
         if unusable is None:
             if weakness := weakness_in(judged.keys):

@@ -249,7 +249,7 @@ class _Placeholders(dict[str, str]):
         """Return the placeholder for a *name*, the same one each time."""
         return self.setdefault(name, f"{self._prefix}{len(self)}")
 
-    def holding(self, value: object) -> str:
+    def hold(self, value: object) -> str:
         """Return a new placeholder for a *value*."""
         placeholder = f"{self._prefix}{len(self.given)}"
         self.given[placeholder] = value
@@ -264,7 +264,7 @@ def _projection(only: Sequence[str] | None) -> dict[str, Any]:
 
 
 def _update(columns: Row, names: _Placeholders, values: _Placeholders) -> str:
-    sets = [f"{names.of(name)} = {values.holding(value)}" for name, value in columns.items() if value is not MISSING]
+    sets = [f"{names.of(name)} = {values.hold(value)}" for name, value in columns.items() if value is not MISSING]
     removes = [names.of(name) for name, value in columns.items() if value is MISSING]
     return " ".join(f"{word} {', '.join(parts)}" for word, parts in (("SET", sets), ("REMOVE", removes)) if parts)
 
@@ -278,9 +278,9 @@ def _condition(expected: Expected, key_column: str, names: _Placeholders, values
         if value is MISSING:
             parts.append(f"attribute_not_exists({names.of(name)})")
         elif value is None:
-            parts.append(f"attribute_type({names.of(name)}, {values.holding('NULL')})")
+            parts.append(f"attribute_type({names.of(name)}, {values.hold('NULL')})")
         else:
-            parts.append(f"{names.of(name)} = {values.holding(value)}")
+            parts.append(f"{names.of(name)} = {values.hold(value)}")
     return " AND ".join(parts)
 
 

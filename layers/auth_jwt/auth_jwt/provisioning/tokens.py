@@ -98,7 +98,7 @@ class Tokens:
             raise Invalid(f"the service would deny this token: {denied.reason}") from None
         return Minted(token, tag, secret.id, str(payload["jti"]), answer.expires_at, answer)
 
-    def tried(self, tag: str, key: NewSecret) -> Trial:
+    def try_key(self, tag: str, key: NewSecret) -> Trial:
         """Sign a token with a *key* as its issuer would, and let the service's rules judge it.
 
         Unlike `mint`, it signs with no key from the table: a row with a wrong key does not verify this token.
@@ -133,7 +133,7 @@ class Tokens:
         rows = self._store.secrets(tag)
         if not rows and self._store.profile(tag) is None:
             raise NotFound(f"there is no profile {tag!r}")
-        judged = [(Secret.from_row(row, self._registry.columns), self._registry.inspected(row)) for row in rows]
+        judged = [(Secret.from_row(row, self._registry.columns), self._registry.inspect(row)) for row in rows]
         if secret_id is not None:
             judged = [pair for pair in judged if pair[1].id == secret_id]
             if not judged:

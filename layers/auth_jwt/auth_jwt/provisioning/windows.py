@@ -89,14 +89,14 @@ def change(
             reject_one_too_many(registry, tag, [other for other in rows if other is not row], new.start, new.end)
         columns = {name: value for name, value in columns.items() if not _is_same(value, row.get(name, MISSING))}
         if dry_run or not columns:
-            return registry.inspected(changed)
+            return registry.inspect(changed)
         expected = Expected(True, {name: row.get(name, MISSING) for name in (names.start, names.end, names.kid)})
         update = Update(Key(Table.SECRETS, tag, secret_id), columns, expected)
         try:
             registry.write("secret.change", tag, update, id=secret_id, details={"columns": sorted(columns)})
         except Overtaken:
             continue
-        return registry.inspected(changed)
+        return registry.inspect(changed)
     raise Conflict(f"the secret {secret_id!r} of {tag!r} keeps changing: try again")
 
 

@@ -1,4 +1,4 @@
-"""Dumps: SQL as the tools of MySQL, MariaDB, PostgreSQL and SQLite write it, each read by its own rules; and XML."""
+"""Dumps in the SQL of MySQL, MariaDB, PostgreSQL and SQLite, each read by its own rules, and dumps in XML."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,10 +15,10 @@ class DumpSource(Source):
     """A dump, as a `Source`.
 
     Args:
-        path: of the file, `-` for standard input.
-        layout: what the tables are called in it.
-        dialect: whose SQL it is, where that is known.
-        backslash_escapes: whether a backslash escapes in MySQL's texts, while the dump itself does not say.
+        path: the file's path. `-` is standard input.
+        layout: the names of tables and columns.
+        dialect: the dialect of its SQL. None means to detect it.
+        backslash_escapes: whether a backslash escapes in MySQL's texts, until the dump says otherwise.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class DumpSource(Source):
         if session.given is not None:
             return SourceReading(session.given.value, "--dialect says so")
         if session.dialect is None:
-            return SourceReading(None, "nothing in it tells whose SQL it is, and all would read it alike")
+            return SourceReading(None, "nothing in it tells the dialect, and all dialects read it alike")
         return SourceReading(session.dialect.value, "; ".join(session.signs))
 
     @property

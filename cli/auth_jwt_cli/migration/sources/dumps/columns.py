@@ -6,7 +6,7 @@ from typing import Final
 
 
 class Undetermined:
-    """A value that a database computes, and a dump does not show."""
+    """A value that the database computes and the dump does not show."""
 
 
 UNDETERMINED: Final = Undetermined()
@@ -17,9 +17,9 @@ class ColumnType:
     """The type of a column.
 
     Attributes:
-        name: its first word, in lower case (`double` for DOUBLE PRECISION), and `varying` behind it.
-        length: the number in parentheses behind it, None without.
-        is_array: whether there are many of them in a value.
+        name: the first word in lower case (`double` for DOUBLE PRECISION), followed by `varying` if there is one.
+        length: the number in parentheses. None without one.
+        is_array: whether the type is an array.
     """
 
     name: str
@@ -32,10 +32,10 @@ class Column:
     """A column.
 
     Attributes:
-        name: what it is called.
-        type: what it holds.
-        default: its value in rows that give none; `UNDETERMINED` where the database computes it.
-        is_generated: whether its value is computed in every row.
+        name: the column's name.
+        type: the column's type. None when it is unknown.
+        default: the value in rows that give none. `UNDETERMINED` when the database computes it.
+        is_generated: whether the database computes the value in every row.
     """
 
     name: str
@@ -45,4 +45,4 @@ class Column:
 
 
 Columns = Mapping[str, Column]
-"""Columns by their names in lower case, in their order."""
+"""Columns by their names in lower case, in the order of the table."""

@@ -1,4 +1,4 @@
-"""PostgreSQL's COPY: a table's rows as lines of text."""
+"""PostgreSQL's COPY: gives a table's rows from lines of text."""
 
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -21,11 +21,11 @@ class Copies:
     """Reads the rows of COPY ... FROM stdin.
 
     Args:
-        tokens: what is read.
-        session: whose it is.
-        literals: read the values.
-        names: read names of tables.
-        layout: what the tables are called.
+        tokens: the tokens of the dump.
+        session: the dialects and settings.
+        literals: reads values.
+        names: reads names of tables.
+        layout: the names of tables and columns.
     """
 
     def __init__(
@@ -40,15 +40,15 @@ class Copies:
     def rows(
         self, columns_of: Callable[[Table], Columns | None], place: Callable[[Table, int], str]
     ) -> Iterator[SourceRow]:
-        """Read from behind COPY to the line that ends it; give the rows if they are of a wanted table.
+        """Read from after COPY to the line that ends it. Give the rows if the table is wanted.
 
         Args:
-            columns_of: the columns that CREATE TABLE declares, None where there was none.
-            place: says where a row of a line stands.
+            columns_of: returns the columns that CREATE TABLE declares, None without a CREATE TABLE.
+            place: returns the place of a row in a line, for people.
 
         Raises:
-            NotUnderstood: it is not as pg_dump writes it.
-            CutOff: its last line is missing.
+            NotUnderstood: the statement is not in the form that pg_dump writes.
+            CutOff: the last line of the COPY is missing.
         """
         begins = self._tokens.line
         self._session.narrow(POSTGRESQL, "a COPY statement", begins)
@@ -69,8 +69,8 @@ class Copies:
         columns = columns_of(table)
         if listed is None and columns is None:
             raise SourceError(
-                f"the dump's COPY into {self._layout.name_of(table)!r} names no columns, and no CREATE TABLE came"
-                " before; dump again with the table's definition"
+                f"the dump's COPY into {self._layout.name_of(table)!r} names no columns, and no CREATE TABLE precedes"
+                " it; dump again with the table's definition"
             )
         names = [column.name for column in (columns or {}).values()] if listed is None else listed
         rows = TableRows(table, names, columns, self._layout)
@@ -78,7 +78,7 @@ class Copies:
             yield self._row(rows, line, place(table, self._tokens.line))
 
     def _head(self) -> tuple[list[str] | None, list[SqlToken]]:
-        """Read the names of the columns, if there are any, and what is behind them up to the end of the statement."""
+        """Read the names of the columns, if there are any, and the rest of the statement."""
         listed: list[str] | None = None
         token = self._tokens.next()
         if token.word == "(":

@@ -1,4 +1,4 @@
-"""CREATE TABLE: which columns a table has, of which types, and what is in them where a row does not say."""
+"""CREATE TABLE: reads a table's columns, their types and their defaults."""
 
 import re
 from itertools import pairwise
@@ -28,8 +28,8 @@ class Definitions:
     """Reads the definitions of tables.
 
     Args:
-        tokens: what is read.
-        session: whose it is.
+        tokens: the tokens of the dump.
+        session: the dialects and settings.
         literals: reads defaults.
     """
 
@@ -39,9 +39,9 @@ class Definitions:
         self._literals = literals
 
     def columns(self) -> Columns | None:
-        """Read a table's columns and on to the end of the statement; None if they cannot be told.
+        """Read a table's columns, and on to the end of the statement. None if they are undetermined.
 
-        The parenthesis that opens the list of them has been read.
+        The opening parenthesis of the list must have been read.
         """
         columns: dict[str, Column] = {}
         closing = ","
@@ -58,13 +58,13 @@ class Definitions:
         is_told = True
         while not (token := self._tokens.next()).is_end:
             self._note(token)
-            # Rows of such a table are made by the query, or stand with other tables.
+            # A query makes the rows of such a table, or other tables hold them.
             is_told = is_told and token.word not in ("AS", "SELECT", "INHERITS", "OF")
             is_told = is_told and not (token.word == "PARTITION" and self._session.dialects == POSTGRESQL)
         return columns if is_told and columns else None
 
     def _item(self, item: list[SqlToken]) -> str:
-        """Read an item of the list; return what ends it, a comma or a parenthesis."""
+        """Read an item of the list. Return what ends it: a comma, a parenthesis or the end of the statement."""
         depth = 0
         while True:
             token = self._tokens.next()
@@ -114,7 +114,7 @@ class Definitions:
         return ColumnType(name, length, is_array="[" in words or "ARRAY" in words)
 
     def _default(self, tokens: list[SqlToken], kind: ColumnType | None) -> object:
-        """Return what a column's default is, if it is a literal; a number that counts up is nothing."""
+        """Return a column's default if it is a literal. A sequence (NEXTVAL) counts as no default."""
         if not tokens or tokens[0].word == "NEXTVAL":
             return None
         following = tokens[1].word if len(tokens) > 1 else ""
@@ -122,5 +122,5 @@ class Definitions:
             return UNDETERMINED
         try:
             return self._literals.value_of(tokens[0], kind, self._tokens.line)
-        except (UnreadableValue, SourceError):  # of which nothing need be told while no row lacks the column
+        except (UnreadableValue, SourceError):  # an error only if a row lacks the column
             return UNDETERMINED

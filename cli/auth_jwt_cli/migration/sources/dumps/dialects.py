@@ -1,7 +1,8 @@
-"""Whose SQL a dump is, and what is in force while it is read.
+"""Detects the dialect of a dump, and keeps the settings in force while it is read.
 
-A dump begins as anybody's. Each construct that only some databases have leaves fewer, and what all that are left read
-alike is read so. Where they would read different values the reading ends, and asks for the dialect.
+At first a dump may be of any dialect. Each construct that only some databases have rules out the others. Text that all
+remaining dialects read alike is read that way. If they would read different values, the reading ends with an error that
+asks for the dialect.
 """
 
 from collections.abc import Iterable
@@ -20,7 +21,7 @@ class Dialect(StrEnum):
 
     @property
     def label(self) -> str:
-        """What people call it."""
+        """The dialect's name, for people."""
         return {"mysql": "MySQL or MariaDB", "postgresql": "PostgreSQL", "sqlite": "SQLite"}[self.value]
 
 
@@ -33,21 +34,21 @@ _GIVE: Final = "say --dialect mysql, postgresql or sqlite"
 
 
 class Session:
-    """The dialects that a dump may be of, and the settings that decide how its literals are read.
+    """The possible dialects of a dump, and the settings that decide how its literals are read.
 
     Args:
-        given: the dialect, where the command line says it.
-        backslash_escapes: whether a backslash escapes in MySQL's texts, while the dump itself does not say.
+        given: the dialect that the command line names, or None.
+        backslash_escapes: whether a backslash escapes in MySQL's texts, until the dump says otherwise.
 
     Attributes:
-        dialects: those that are left.
-        signs: what left no others, each with its line.
-        sql_mode: MySQL's modes; None where the dump sets them to something that is not known.
+        dialects: the dialects that remain possible.
+        signs: the constructs that ruled out the others, each with its line.
+        sql_mode: MySQL's modes. None when the dump sets them to an unknown value.
         conforming: PostgreSQL's `standard_conforming_strings`.
         delimiter: what ends a statement.
-        escapes: whether a backslash escapes in a text; None where that cannot be told.
-        escapes_in_double_quotes: whether it does between double quotes, which hold a text in MySQL, names elsewhere.
-        version: changes whenever one of these does.
+        escapes: whether a backslash escapes in a text. None when it is undetermined.
+        escapes_in_double_quotes: the same between double quotes, which enclose texts in MySQL and names elsewhere.
+        version: changes whenever one of the attributes above changes.
     """
 
     def __init__(self, given: Dialect | None = None, *, backslash_escapes: bool = True) -> None:
@@ -63,18 +64,18 @@ class Session:
 
     @property
     def dialect(self) -> Dialect | None:
-        """The dialect, None while there are several that it may be."""
+        """The dialect. None while several are possible."""
         return next(iter(self.dialects)) if len(self.dialects) == 1 else None
 
     def may_be(self, dialect: Dialect) -> bool:
-        """Tell whether the dump may be of that *dialect*."""
+        """Tell whether the dump may be of this *dialect*."""
         return dialect in self.dialects
 
     def narrow(self, dialects: frozenset[Dialect], sign: str, line: int) -> None:
-        """Leave only those *dialects* that have what was found: the *sign*, in that *line*.
+        """Keep only these *dialects* as possible, because the *sign* in this *line* exists only in them.
 
         Raises:
-            SourceError: what came before it leaves none of them.
+            SourceError: earlier signs rule out all of them.
         """
         left = self.dialects & dialects
         if left == self.dialects or (not left and len(self.dialects) == 1):
@@ -86,18 +87,18 @@ class Session:
         self._change()
 
     def mixed(self, sign: str, line: int) -> SourceError:
-        """Return the error that says that a *sign* is of another database than what came before it."""
+        """Return the error for a *sign* that belongs to another database than the text before it."""
         return SourceError(
-            f"line {line} of the dump has {sign}, and what is before it is of another database"
+            f"line {line} of the dump has {sign}, but the text before it is from another database"
             f" ({' and '.join(self.signs)}); import them one by one, or {_GIVE}"
         )
 
     def doubt(self, what: str, line: int) -> SourceError:
-        """Return the error that says that databases read *what* in different ways."""
+        """Return the error for *what* the possible databases read in different ways."""
         titles = " and ".join(dialect.label for dialect in Dialect if dialect in self.dialects)
         return SourceError(
-            f"line {line} of the dump has {what}, which {titles} do not read alike, and nothing before it tells whose"
-            f" dump this is; {_GIVE}"
+            f"line {line} of the dump has {what}, which {titles} do not read alike, and nothing before it tells the"
+            f" dialect of the dump; {_GIVE}"
         )
 
     def set_mode(self, sql_mode: frozenset[str] | None) -> None:
@@ -117,7 +118,7 @@ class Session:
 
     @property
     def quotes_names(self) -> bool | None:
-        """Whether MySQL takes what is between double quotes for a name; None where that cannot be told."""
+        """Whether double quotes enclose a name in MySQL. None when it is undetermined."""
         return None if self.sql_mode is None else not self.sql_mode.isdisjoint(_ANSI_MODES)
 
     def _change(self) -> None:
@@ -135,6 +136,6 @@ class Session:
 
 
 def _common(answers: Iterable[bool | None]) -> bool | None:
-    """Return the one answer that all give, None if they differ."""
+    """Return the answer that all *answers* share, None if they differ."""
     different = set(answers)
     return different.pop() if len(different) == 1 else None

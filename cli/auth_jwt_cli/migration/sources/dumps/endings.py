@@ -1,4 +1,4 @@
-"""What a dump begins and has to end: by these ends it is seen to be whole."""
+"""Checks that everything that a dump begins also ends. This shows whether the dump is complete."""
 
 import re
 from dataclasses import dataclass
@@ -11,22 +11,22 @@ _MOST_GAPS: Final = 20
 
 
 class Gaps:
-    """What is missing of a dump, or may be; the first few, and how many there are."""
+    """The parts that a dump lacks or may lack: the first few, and the number of all."""
 
     def __init__(self) -> None:
         self._found: list[Gap] = []
         self._more = 0
 
     def add(self, line: int, why: str) -> None:
-        """Note one more."""
+        """Note one more gap."""
         if len(self._found) < _MOST_GAPS:
             self._found.append(Gap(why, f"line {line}"))
         else:
             self._more += 1
 
     def all(self) -> list[Gap]:
-        """Return them."""
-        return [*self._found, *([Gap(f"and {self._more} more of the like")] if self._more else [])]
+        """Return the first gaps, and one that counts the others."""
+        return [*self._found, *([Gap(f"and {self._more} more of this kind")] if self._more else [])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,11 @@ class _Tool:
     """A program that writes dumps.
 
     Attributes:
-        name: what it is called.
-        head: the comment that its dumps begin with.
-        dialects: whose SQL it writes.
-        foot: the comment that they end with; None: with none.
-        last: that comment, for people.
+        name: the program's name.
+        head: the comment at the beginning of its dumps.
+        dialects: the dialects that it writes.
+        foot: the comment at the end of its dumps. None when there is none.
+        last: the comment at the end, for people.
     """
 
     name: str
@@ -89,12 +89,12 @@ _TOOLS: Final = (
         for name, dialects in ((b"(?:MySQL|MariaDB)", MYSQL), (b"PostgreSQL", POSTGRESQL), (b"SQLite", SQLITE))
     ),
 )
-_FAILED: Final = re.compile(rb"/\*{2,} (?:CORRUPTION )?ERROR\b")  # sqlite3's `.dump` says so, and goes on
+_FAILED: Final = re.compile(rb"/\*{2,} (?:CORRUPTION )?ERROR\b")  # `.dump` of sqlite3 writes this, and continues
 
 
 @dataclass(frozen=True, slots=True)
 class _Promise:
-    """An end that is to come: the line that makes one expect it, and both in words."""
+    """An expected end: the line of its beginning, and the words for both."""
 
     line: int
     begun: str
@@ -102,11 +102,11 @@ class _Promise:
 
 
 class Endings:
-    """Keeps account of what is begun and not ended yet.
+    """Tracks what has begun and not ended yet.
 
     Args:
-        session: learns whose dump it is by the comment that it begins with.
-        gaps: get what never ends.
+        session: learns the dialects from the comment at the beginning of a dump.
+        gaps: collects whatever never ends.
     """
 
     def __init__(self, session: Session, gaps: Gaps) -> None:
@@ -115,25 +115,25 @@ class Endings:
         self._open: dict[str, _Promise] = {}
 
     def begin(self, key: str, line: int, begun: str, end: str) -> None:
-        """Expect that what is *begun* there has its *end* somewhere."""
+        """Expect an *end* for what has *begun* in this line."""
         self._open[key] = _Promise(line, begun, end)
 
     def end(self, key: str) -> None:
-        """Note that end."""
+        """Note the expected end."""
         self._open.pop(key, None)
 
     def comment(self, text: bytes, line: int) -> None:
-        """See whether a comment begins a dump, or ends one."""
+        """Note whether a comment begins or ends a dump."""
         for tool in _TOOLS:
             if tool.head.match(text):
                 self._begin_dump(tool, line)
             elif tool.foot is not None and tool.name in self._open and tool.foot.match(text):
                 self.end(tool.name)
         if _FAILED.match(text):
-            self._gaps.add(line, "whoever wrote the dump met an error there, and says so")
+            self._gaps.add(line, "the program that wrote the dump reports an error there")
 
     def close(self) -> None:
-        """Tell of all that has not ended."""
+        """Add a gap for everything that has not ended."""
         for promise in self._open.values():
             self._gaps.add(promise.line, f"{promise.begun}, and {promise.end} is missing")
         self._open.clear()
@@ -142,7 +142,7 @@ class Endings:
         if self._session.given is None and self._session.dialects.isdisjoint(tool.dialects):
             raise self._session.mixed(f"the beginning of a dump by {tool.name}", line)
         if tool.name in self._open:
-            self._gaps.add(line, f"a dump by {tool.name} begins there before the one before it has ended")
+            self._gaps.add(line, f"a dump by {tool.name} begins there before the previous one has ended")
         self._session.narrow(tool.dialects, f"the first line of {tool.name}", line)
         if tool.foot is not None:
             self.begin(tool.name, line, f"a dump by {tool.name} begins there", f"its last line, `{tool.last}`,")

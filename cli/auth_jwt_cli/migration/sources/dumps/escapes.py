@@ -1,4 +1,4 @@
-"""Escape sequences: what of a text stands for something else, in each dialect."""
+"""Resolves the escape sequences of each dialect."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -37,65 +37,65 @@ _BYTEA_ESCAPE: Final = re.compile(rb"\\(?:([0-3][0-7]{2})|(\\))")
 
 
 class UnreadableValue(Exception):
-    """What a value is cannot be told. The message shows no value."""
+    """A value is undetermined. The message shows no value."""
 
 
 def of_mysql(octets: bytes, quote: bytes) -> bytes:
-    """Return what is between MySQL's quotes, where a backslash escapes."""
+    """Return the content of MySQL's quotes, in which a backslash escapes."""
     pattern = _MYSQL_ESCAPE if quote == b"'" else _MYSQL_ESCAPE_IN_DOUBLE_QUOTES
     return pattern.sub(lambda found: quote if found[1] is None else _MYSQL_ESCAPED.get(found[1], found[1]), octets)
 
 
 def of_postgresql(octets: bytes) -> bytes:
-    r"""Return what is between the quotes of PostgreSQL's E'...'; what `\u` names is in UTF-8.
+    r"""Return the content of PostgreSQL's E'...'. Characters named by `\u` become UTF-8.
 
     Raises:
-        UnreadableValue: a character is none.
+        UnreadableValue: an escape names no character.
     """
     try:
         text = _POSTGRESQL_ESCAPE.sub(_unescaper(_POSTGRESQL_ESCAPED), octets)
         return _in_one_piece(text) if b"\\u" in octets else text
     except (ValueError, OverflowError):
-        raise UnreadableValue("a character that there is none of") from None
+        raise UnreadableValue("an escape that names no character") from None
 
 
 def of_copy(field: bytes) -> bytes:
-    """Return what a field of PostgreSQL's COPY holds."""
+    """Return the content of a field of PostgreSQL's COPY."""
     return _COPY_ESCAPE.sub(_unescaper(_COPY_ESCAPED), field) if b"\\" in field else field
 
 
 def of_unicode(octets: bytes) -> bytes:
-    """Return what is between the quotes of PostgreSQL's U&'...', in UTF-8 as that is.
+    """Return the content of PostgreSQL's U&'...', in UTF-8.
 
     Raises:
-        UnreadableValue: it is no UTF-8, or a character is none.
+        UnreadableValue: the text is not UTF-8, or an escape names no character.
     """
     return _named(_UNICODE_ESCAPE, octets)
 
 
 def of_unistr(text: str) -> str:
-    """Return what SQLite's unistr() makes of a *text*.
+    """Return the result of SQLite's unistr() for a *text*.
 
     Raises:
-        UnreadableValue: a character is none.
+        UnreadableValue: an escape names no character.
     """
     return _named(_UNISTR_ESCAPE, text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
 
 
 def may_be_bytea(text: str) -> bool:
-    """Tell whether PostgreSQL may have written bytes as that *text*."""
+    """Tell whether this *text* may be bytes as PostgreSQL writes them."""
     return _BYTEA.fullmatch(text) is not None
 
 
 def of_bytea(text: str) -> bytes:
-    """Return the bytes that PostgreSQL's text of a `bytea` stands for, in its hex or its escape form."""
+    """Return the bytes of a `bytea` that PostgreSQL wrote as *text*, in hex or escape format."""
     if found := _BYTEA.fullmatch(text):
         return bytes.fromhex(found[1])
     return _BYTEA_ESCAPE.sub(lambda part: part[2] or bytes([int(part[1], 8)]), text.encode("utf-8"))
 
 
 def _unescaper(simple: Mapping[bytes, bytes]) -> Callable[[re.Match[bytes]], bytes]:
-    """Return what puts a character in the place of PostgreSQL's escape sequence."""
+    """Return a function that replaces an escape sequence of PostgreSQL."""
 
     def unescaped(found: re.Match[bytes]) -> bytes:
         if digits := found["octal"]:
@@ -111,7 +111,7 @@ def _unescaper(simple: Mapping[bytes, bytes]) -> Callable[[re.Match[bytes]], byt
 
 
 def _named(escape: re.Pattern[str], octets: bytes) -> bytes:
-    """Return UTF-8 text with its character in the place of each *escape*, a group of which has the digits."""
+    """Return UTF-8 text with each *escape* replaced by its character. A group of the pattern holds the digits."""
 
     def character(found: re.Match[str]) -> str:
         digits = next((group for group in found.groups() if group is not None), "")
@@ -120,11 +120,11 @@ def _named(escape: re.Pattern[str], octets: bytes) -> bytes:
     try:
         return _in_one_piece(escape.sub(character, octets.decode("utf-8")).encode("utf-8", "surrogatepass"))
     except (ValueError, OverflowError):
-        raise UnreadableValue("a character that there is none of") from None
+        raise UnreadableValue("an escape that names no character") from None
 
 
 def _in_one_piece(octets: bytes) -> bytes:
-    """Return UTF-8 text with each pair of surrogates made the one character that it is."""
+    """Return UTF-8 text with each pair of surrogates replaced by its character."""
     if b"\xed" not in octets:
         return octets
     text = octets.decode("utf-8", "surrogatepass")

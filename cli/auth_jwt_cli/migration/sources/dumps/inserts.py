@@ -1,4 +1,4 @@
-"""INSERT and REPLACE: the rows of a table, one after another however many a statement has."""
+"""INSERT and REPLACE: gives the rows of a table one at a time, however many a statement has."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -16,17 +16,17 @@ from auth_jwt_cli.migration.sources.dumps.tokens import NotUnderstood, SqlToken,
 
 _PRIORITIES: Final = frozenset(("IGNORE", "DELAYED", "LOW_PRIORITY", "HIGH_PRIORITY"))
 _TAILS: Final = frozenset(("ON", "RETURNING", "AS"))
-"""What may come behind the rows; AS gives the new row a name, to which ON DUPLICATE KEY UPDATE then refers."""
+"""The words that may follow the rows. AS names the new row for ON DUPLICATE KEY UPDATE."""
 
 
 class TableRows:
-    """Makes rows of the values that a statement gives for some columns of a table.
+    """Makes rows from the values that a statement gives for some columns of a table.
 
     Args:
         table: the table.
-        listed: the columns that values are given for.
-        columns: those that CREATE TABLE declares, None where there was none.
-        layout: says which are left out anyway.
+        listed: the columns whose values the statement gives.
+        columns: the columns that CREATE TABLE declares. None without a CREATE TABLE.
+        layout: names the columns to skip.
     """
 
     def __init__(self, table: Table, listed: Sequence[str], columns: Columns | None, layout: SourceLayout) -> None:
@@ -50,7 +50,7 @@ class TableRows:
                 self._others[column.name] = column.default
 
     def kind_of(self, position: int) -> ColumnType | None:
-        """Return the type of the column at that *position*, None if it is not known."""
+        """Return the type of the column at this *position*, None if it is unknown."""
         return self.columns[position].type if position < len(self.columns) else None
 
     def row(self, place: str, values: Sequence[object], flaw: str | None) -> SourceRow:
@@ -67,11 +67,11 @@ class Inserts:
     """Reads the rows of INSERT statements.
 
     Args:
-        tokens: what is read.
-        session: whose it is.
-        literals: read the values.
-        names: read names of tables.
-        layout: what the tables are called.
+        tokens: the tokens of the dump.
+        session: the dialects and settings.
+        literals: reads values.
+        names: reads names of tables.
+        layout: the names of tables and columns.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Inserts:
         self._layout = layout
 
     def table(self, word: str) -> Table | None:
-        """Read from behind INSERT or REPLACE (the *word*) up to the table's name; return which of the wanted it is."""
+        """Read from after INSERT or REPLACE (the *word*) to the table's name. Return the table if it is wanted."""
         line = self._tokens.line
         if word == "REPLACE":
             self._session.narrow(MYSQL | SQLITE, "a REPLACE statement", line)
@@ -95,21 +95,21 @@ class Inserts:
             elif token.word in _PRIORITIES:
                 self._session.narrow(MYSQL, f"INSERT {token.word}", line)
             else:
-                self._tokens.put_back(token)  # MySQL may do without INTO
+                self._tokens.put_back(token)  # INTO is optional in MySQL
                 break
         return self._names.table()
 
     def rows(self, table: Table, columns: Columns | None, place: Callable[[int], str]) -> Iterator[SourceRow]:
-        """Read the rows from behind the table's name to the end of the statement.
+        """Read the rows from after the table's name to the end of the statement.
 
         Args:
             table: the table.
-            columns: those that CREATE TABLE declares, None where there was none.
-            place: says where a row of a line stands.
+            columns: the columns that CREATE TABLE declares. None without a CREATE TABLE.
+            place: returns the place of a row in a line, for people.
 
         Raises:
-            NotUnderstood: it is not as an INSERT is.
-            SourceError: what the columns are is not known.
+            NotUnderstood: the statement does not have the form of an INSERT.
+            SourceError: the columns are unknown.
         """
         listed, token = self._head()
         if token.word == "SET":
@@ -117,7 +117,7 @@ class Inserts:
             return
         if token.word not in ("VALUES", "VALUE"):
             self._tokens.pass_over()
-            raise NotUnderstood("an INSERT that is not of VALUES")
+            raise NotUnderstood("an INSERT without VALUES")
         rows = TableRows(table, self._listed(table, listed, columns), columns, self._layout)
         while True:
             token = self._tokens.next()
@@ -133,7 +133,7 @@ class Inserts:
         self._tail(token)
 
     def _head(self) -> tuple[list[str] | None, SqlToken]:
-        """Read what may stand before VALUES; return the names of columns, if they are listed, and what comes then."""
+        """Read what may precede VALUES. Return the names of columns if they are listed, and the token that follows."""
         listed = None
         token = self._tokens.next()
         if token.word == "AS":
@@ -157,8 +157,8 @@ class Inserts:
             return listed
         if columns is None:
             raise SourceError(
-                f"the dump's INSERTs into {self._layout.name_of(table)!r} name no columns, and no CREATE TABLE came"
-                " before; dump again with the names (mysqldump --complete-insert, pg_dump --column-inserts), or with"
+                f"the dump's INSERTs into {self._layout.name_of(table)!r} name no columns, and no CREATE TABLE precedes"
+                " them; dump again with the names (mysqldump --complete-insert, pg_dump --column-inserts), or with"
                 " the table's definition"
             )
         if self._session.dialects == SQLITE:
@@ -234,7 +234,7 @@ class Inserts:
         return self._literals.value_of(token, column.type if column else None, self._tokens.line)
 
     def _computed(self, token: SqlToken) -> str:
-        """Return what the functions give that SQLite's shell writes a text with line ends by.
+        """Return the result of a function with which SQLite's shell writes a text with line ends.
 
         Raises:
             UnreadableValue: it is another function, or has other arguments.
@@ -261,10 +261,10 @@ class Inserts:
         raise UnreadableValue("a value that is neither a literal nor NULL")
 
     def _cast(self, value: object, column: Column | None, token: SqlToken) -> tuple[object, SqlToken]:
-        """Read a type, if there is one behind `::`; return the value as such, and the comma or parenthesis behind it.
+        """Read a cast by `::` if there is one. Return the cast value, and the comma or parenthesis that follows.
 
         Raises:
-            UnreadableValue: something else is behind the value.
+            UnreadableValue: something else follows the value.
         """
         if token.word in (",", ")"):
             return self._literals.certain(value, column.type if column else None), token
@@ -283,7 +283,7 @@ class Inserts:
         return self._literals.cast(value, ColumnType(name, is_array=is_array)), token
 
     def _behind_value(self) -> SqlToken:
-        """Read on behind a value that is none; return the comma or parenthesis that comes behind it."""
+        """Skip a value that cannot be read. Return the comma or parenthesis that follows it."""
         depth = 0
         while (token := self._tokens.next()).word not in (",", ")") or depth:
             if token.is_end:
@@ -292,13 +292,13 @@ class Inserts:
         return token
 
     def _tail(self, token: SqlToken) -> None:
-        """Read what may come behind the rows: what to do where a row is there, and what to answer."""
+        """Read the clauses that may follow the rows: what to do with existing rows, and what to return."""
         line = self._tokens.line
         if token.is_end:
             return
         if token.word not in _TAILS:
             self._tokens.skip_line()
-            raise NotUnderstood("something behind the rows of an INSERT")
+            raise NotUnderstood("something after the rows of an INSERT")
         if token.word == "ON":
             token = self._tokens.next()
             if token.word == "DUPLICATE":
@@ -307,7 +307,7 @@ class Inserts:
                 self._session.narrow(ANY - MYSQL, "ON CONFLICT", line)
             else:
                 self._tokens.skip_line()
-                raise NotUnderstood("something behind the rows of an INSERT")
+                raise NotUnderstood("something after the rows of an INSERT")
         elif token.word == "AS":
             self._session.narrow(MYSQL, "INSERT ... AS", line)
         self._tokens.pass_over()
@@ -315,6 +315,6 @@ class Inserts:
 
 def _lack_of(column: Column) -> str:
     return (
-        f"no value for the column {column.name!r}, which the database sets by itself: leave it out by --skip-column"
+        f"no value for the column {column.name!r}, which the database computes: leave it out with --skip-column"
         f" {column.name}, or read the database"
     )

@@ -1,4 +1,4 @@
-"""What a literal of SQL stands for, by its dialect and by the type of the column that it is for."""
+"""Reads the literals of SQL, by the dialect and by the type of their column."""
 
 import codecs
 import re
@@ -15,7 +15,7 @@ from auth_jwt_cli.migration.sources.dumps.tokens import SqlToken
 from auth_jwt_cli.migration.sources.files import text_of
 
 _HEX_DIGITS: Final = re.compile(rb"(?:0x|')([0-9A-Fa-f]*+)'?\Z")
-_TEXT_OR_BYTES: Final = "a value that is text or bytes, by a type that the dump does not declare"
+_TEXT_OR_BYTES: Final = "a value that may be text or bytes, because the dump does not declare its type"
 _LONG: Final = 1000  # int() refuses thousands of digits
 _INTEGER: Final = re.compile(r"[-+]?[0-9]+")
 _NUMBER: Final = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?(?:NaN|Infinity)")
@@ -27,7 +27,7 @@ _INTEGERS: Final = frozenset(
     ]
 )
 _REALS: Final = frozenset(("real", "double", "float", "float4", "float8"))
-"""A number of such a column has many spellings, of which drivers keep none: it is a double."""
+"""Types whose numbers are doubles: drivers keep none of their many spellings."""
 _NUMBERS: Final = _INTEGERS | _REALS | frozenset(("numeric", "decimal", "dec", "fixed"))
 _BINARIES: Final = frozenset(("blob", "tinyblob", "mediumblob", "longblob", "binary", "varbinary"))
 _TEXTS: Final = frozenset(
@@ -49,7 +49,7 @@ _TEXTS: Final = frozenset(
 _SQLITE_INTEGERS: Final = range(-(2**63), 2**63)
 _BOOLEANS: Final = {"t": True, "true": True, "f": False, "false": False}
 _UTF8: Final = frozenset(("utf8mb4", "utf8mb3", "utf8", "utf-8", "unicode", "ascii", "default"))
-# What MySQL calls latin1 is Windows' code page 1252, and the five bytes that are nothing there are control characters.
+# MySQL's latin1 is Windows' code page 1252, with control characters for the five bytes that it leaves undefined.
 _MYSQL_LATIN1: Final = "".join(bytes([octet]).decode("cp1252", "ignore") or chr(octet) for octet in range(256))
 
 
@@ -57,11 +57,11 @@ class Literals:
     """Reads literals.
 
     Args:
-        session: says by which rules.
-        is_utf8: whether all text is UTF-8, whatever the dump says: the file is known to be.
+        session: the dialects and settings.
+        is_utf8: whether the file is known to be UTF-8. The dump's own character set is then ignored.
 
     Attributes:
-        charset: the character set of the dump's texts, by the dump's name of it in lower case.
+        charset: the dump's name of the character set of its texts, in lower case.
     """
 
     def __init__(self, session: Session, *, is_utf8: bool = False) -> None:
@@ -70,21 +70,21 @@ class Literals:
         self.charset = "utf8mb4"
 
     def set_charset(self, name: str) -> None:
-        """Take texts for those of that character set.
+        """Read texts in the character set of this *name* from now on.
 
         Raises:
-            SourceError: it is not read.
+            SourceError: the character set is not read.
         """
         self.charset = "utf8mb4" if self._is_utf8 else name.lower()
         if self.charset not in _UTF8 and self.charset not in ("latin1", "binary", "sql_ascii"):
             raise self._unread_charset()
 
     def value_of(self, token: SqlToken, kind: ColumnType | None, line: int) -> object:
-        """Return what a literal stands for in a column of that *kind* (None: that is not known).
+        """Return the value of a literal in a column of this *kind* (None when the type is unknown).
 
         Raises:
-            UnreadableValue: it is no literal, or what it is cannot be told.
-            SourceError: what it is depends on the dialect or the character set, which cannot be told.
+            UnreadableValue: the token is not a literal, or its value is undetermined.
+            SourceError: the value depends on the dialect or the character set, which is undetermined.
         """
         if token.kind == "number":
             return self._plain_number(token.octets.decode("ascii"), kind, line)
@@ -98,21 +98,21 @@ class Literals:
         return self._typed(self._decoded(octets, charset, kind, line), kind)
 
     def copied(self, field: bytes, kind: ColumnType | None, line: int) -> object:
-        """Return what a *field* of COPY stands for.
+        """Return the value of a *field* of COPY.
 
         Raises:
-            UnreadableValue: what it is cannot be told.
-            SourceError: what it is depends on the character set, which is not read.
+            UnreadableValue: the value is undetermined.
+            SourceError: the text is in a character set that is not read.
         """
         if field == b"\\N":
             return None
         return self.certain(self._typed(self._decoded(escapes.of_copy(field), None, kind, line), kind), kind)
 
     def certain(self, value: object, kind: ColumnType | None) -> object:
-        """Return a *value* of PostgreSQL, if it is not such as both `text` and `bytea` are written.
+        """Return a *value* of PostgreSQL.
 
         Raises:
-            UnreadableValue: it is, and which of them it is is not known.
+            UnreadableValue: it may be `text` or `bytea`, and the type of the column is unknown.
         """
         if (
             kind is None
@@ -124,15 +124,15 @@ class Literals:
         return value
 
     def cast(self, value: object, kind: ColumnType) -> object:
-        """Return the *value* as what `::` makes of it.
+        """Return the *value* cast by `::` to this *kind*.
 
         Raises:
-            UnreadableValue: it cannot be such.
+            UnreadableValue: the value is not of this kind.
         """
         return self._typed(value, kind) if isinstance(value, str) else value
 
     def _plain_number(self, text: str, kind: ColumnType | None, line: int) -> object:
-        """Return a number without quotes; what is no integer in 64 bits is a double to SQLite, however many digits."""
+        """Return a number without quotes. SQLite reads every number but a 64-bit integer as a double."""
         if kind is not None and kind.name in _REALS:
             return float(text)
         number = _parse_sql_number(text)
@@ -175,7 +175,7 @@ class Literals:
         return int(bits or b"0", 2).to_bytes((len(bits) + 7) // 8, "big")
 
     def _text(self, token: SqlToken) -> tuple[bytes, str | None]:
-        """Return the bytes of a text, and the character set that is named before it, if there is one."""
+        """Return the bytes of a text, and the character set named before it, or None."""
         session, (kind, octets, _) = self._session, token
         if kind == "dollar":
             return octets, None
@@ -217,7 +217,7 @@ class Literals:
         if charset in _UTF8:
             text = text_of(octets)
             if isinstance(text, bytes) and kind is not None and kind.name in _TEXTS:
-                raise UnreadableValue("a text that is not UTF-8, and no other character set is named")
+                raise UnreadableValue("a text that is not UTF-8, without a declared character set")
             return text
         if charset != "latin1":
             raise self._unread_charset(line)
@@ -237,7 +237,7 @@ class Literals:
         return SourceError(f"{where} is not read; dump again with {how}")
 
     def _typed(self, value: str | bytes | int, kind: ColumnType | None) -> object:
-        """Return what a column of that *kind* makes of a literal that is no number by itself."""
+        """Return the *value* of a quoted literal as a column of this *kind* stores it."""
         is_postgresql = self._session.dialects == POSTGRESQL
         if kind is None or kind.is_array or isinstance(value, int) or self._session.dialects == SQLITE:
             return value
@@ -258,7 +258,7 @@ class Literals:
         if _NUMBER.fullmatch(value):
             return float(value) if kind.name in _REALS else _parse_sql_number(value)
         if self._session.may_be(Dialect.SQLITE):
-            return value  # whose columns hold anything
+            return value  # an SQLite column holds any type
         raise UnreadableValue("a text where a number should be")
 
 
@@ -266,4 +266,4 @@ def _parse_sql_number(text: str) -> int | Decimal:
     try:
         return int(text) if _INTEGER.fullmatch(text) and len(text) < _LONG else Decimal(text)
     except InvalidOperation:
-        raise UnreadableValue("a number beyond all bounds") from None
+        raise UnreadableValue("a number that is too large") from None

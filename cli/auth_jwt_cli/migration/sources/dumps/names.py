@@ -1,4 +1,4 @@
-"""Names of tables and columns: which of the wanted tables a statement is about."""
+"""Reads the names of tables and columns, and tells which of the wanted tables a statement is about."""
 
 from typing import Final
 
@@ -19,15 +19,15 @@ def name_of(token: SqlToken, session: Session) -> str:
         closing = "]" if text[0] == "[" else text[0]
         return text[1:-1].replace(closing * 2, closing) if closing != "]" else text[1:-1]
     if session.dialects == POSTGRESQL:
-        return text.lower()  # it folds what is not quoted
+        return text.lower()  # PostgreSQL folds names without quotes
     return text
 
 
 class Names:
-    r"""Reads names of tables, and keeps tables of one name in several databases apart.
+    r"""Reads names of tables, and tells apart tables of the same name in several databases.
 
     Attributes:
-        database: where statements that name no schema go, by USE or `\connect`.
+        database: the database of statements without a schema, as USE or `\connect` sets it.
     """
 
     def __init__(self, tokens: SqlTokens, session: Session, layout: SourceLayout) -> None:
@@ -38,10 +38,10 @@ class Names:
         self.database: str | None = None
 
     def table(self) -> Table | None:
-        """Read a table's name, perhaps with its schema before a dot; None of another table.
+        """Read a table's name, with or without a schema. Return the table if it is wanted, None otherwise.
 
         Raises:
-            SourceError: there was one of that name in another database before.
+            SourceError: another database in the dump has a table of the same name.
         """
         schema, name = None, name_of(self._tokens.next(), self._session)
         while (token := self._tokens.next()).word == ".":
@@ -55,15 +55,15 @@ class Names:
         return table
 
     def wanted(self, token: SqlToken) -> Table | None:
-        """Return which of the wanted tables *token* may name."""
+        """Return the wanted table that *token* may name, or None."""
         if token.kind not in NAMES:
             return None
         return self._layout.table_named(name_of(token, self._session))
 
     def twice(self, table: Table) -> SourceError:
-        """Return the error that says that a table is there twice."""
+        """Return the error for a table that the dump has twice."""
         return SourceError(
-            f"the dump has the table {self._layout.name_of(table)!r} twice, of several databases perhaps;"
+            f"the dump has the table {self._layout.name_of(table)!r} twice, perhaps from several databases;"
             " dump one database, or put its name and a dot before the table's"
         )
 

@@ -1,4 +1,4 @@
-"""SET: what of it decides how literals are read, and what it saves to restore it at the end."""
+"""SET: applies the settings that decide how literals are read, and tracks those that a dump saves and restores."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -29,9 +29,9 @@ class SessionSettings:
     """Applies the SET statements of a dump.
 
     Args:
-        session: gets MySQL's modes and PostgreSQL's `standard_conforming_strings`.
-        literals: get the character set.
-        endings: expect that what is saved is restored.
+        session: receives MySQL's modes and PostgreSQL's `standard_conforming_strings`.
+        literals: receives the character set.
+        endings: expects that each saved setting is restored.
     """
 
     def __init__(self, session: Session, literals: Literals, endings: Endings) -> None:
@@ -42,10 +42,10 @@ class SessionSettings:
         self._saved_charsets: dict[str, str] = {}
 
     def apply(self, tokens: list[SqlToken], line: int) -> None:
-        """Apply the statement of these *tokens*, SET and the end left out.
+        """Apply the SET statement of these *tokens*, without SET itself and the end.
 
         Raises:
-            SourceError: it names a character set that is not read.
+            SourceError: the statement names a character set that is not read.
         """
         self._session.narrow(MYSQL | POSTGRESQL, "a SET statement", line)
         words = [token.word for token in tokens]
@@ -75,9 +75,9 @@ class SessionSettings:
                 self._session.set_mode(self._mode(value, upper))
             case "CHARACTER_SET_CLIENT":
                 charset = self._saved_charsets.get(upper) or _unquote_name(value[0], self._session) if value else ""
-                self._literals.charset = charset.lower()  # which counts for rows only, and there it is looked at
+                self._literals.charset = charset.lower()  # unchecked: only texts in rows need it to be known
             case "AUTOCOMMIT" if upper in ("0", "OFF"):
-                self._endings.begin("COMMIT", line, "what is changed from there on has to be committed", "COMMIT")
+                self._endings.begin("COMMIT", line, "changes need a COMMIT from there on", "COMMIT")
             case "STANDARD_CONFORMING_STRINGS":
                 self._session.set_conforming(conforming=upper.strip("'") not in ("OFF", "FALSE", "0", "NO"))
             case "CLIENT_ENCODING" if value:
@@ -86,8 +86,8 @@ class SessionSettings:
                 pass
 
     def _save(self, variable: str, value: str, line: int) -> None:
-        """Note what a variable of the user holds."""
-        self._session.narrow(MYSQL, "a variable of the user (SET @...)", line)
+        """Note the value of a user variable."""
+        self._session.narrow(MYSQL, "a user variable (SET @...)", line)
         system = value.removeprefix("@@SESSION.").removeprefix("@@")
         if system == value:
             return
@@ -95,10 +95,10 @@ class SessionSettings:
             self._saved_modes[variable] = self._session.sql_mode
         elif system == _CHARSET:
             self._saved_charsets[variable] = self._literals.charset
-        self._endings.begin(variable, line, f"{system.lower()} is put aside there", "the statement that puts it back")
+        self._endings.begin(variable, line, f"{system.lower()} is saved there", "the statement that restores it")
 
     def _saved_variables(self, value: str) -> Iterator[str]:
-        """Give the variables of the user that a *value* names."""
+        """Give the user variables that a *value* names."""
         for part in value.replace("@@", "").split("@")[1:]:
             yield (
                 "@"
@@ -114,7 +114,7 @@ class SessionSettings:
 
 
 def _assignments(tokens: list[SqlToken]) -> Iterator[tuple[str, list[SqlToken]]]:
-    """Give each name in upper case, with @ before it if it has that, and the tokens of its value."""
+    """Give each name in upper case, with its @ if it has one, and the tokens of its value."""
     parts: list[list[SqlToken]] = [[]]
     depth = 0
     for token in tokens:
@@ -138,5 +138,5 @@ def _assignments(tokens: list[SqlToken]) -> Iterator[tuple[str, list[SqlToken]]]
 
 
 def _unquote_name(token: SqlToken, session: Session) -> str:
-    """Return a name that may stand in quotes."""
+    """Return a name without the quotes that it may have."""
     return name_of(token, session).strip("'")

@@ -1,4 +1,4 @@
-"""The statements of a dump, one after another: which give rows, which are passed over, which nobody understands."""
+"""Reads the statements of a dump one by one: some give rows, some are skipped, and the others are gaps."""
 
 import re
 from collections.abc import Iterator
@@ -40,27 +40,27 @@ _PASSED_OVER: Final = {
     "SHOW": MYSQL,
     "STOP": MYSQL,  # SLAVE, REPLICA
 }
-"""Statements that change no row, and whose they are."""
+"""Statements that change no row, and the dialects that have them."""
 _CHANGING: Final = frozenset(("UPDATE", "DELETE", "TRUNCATE", "MERGE", "LOAD", "RENAME", "DROP"))
 _UNDONE_BEFORE_ROWS: Final = frozenset(("DELETE", "TRUNCATE", "DROP"))
 _BRACKETS: Final = frozenset(("BEGIN", "START", "COMMIT", "END", "ROLLBACK", "LOCK", "UNLOCK"))
 _BEFORE_TABLE: Final = frozenset(("OR", "REPLACE", "TEMP", "TEMPORARY", "UNLOGGED", "GLOBAL", "LOCAL", "FOREIGN"))
 _WITH_BODY: Final = frozenset(("TRIGGER", "FUNCTION", "PROCEDURE", "EVENT", "RULE", "PACKAGE", "CONSTRAINT", "DEFINER"))
-"""What CREATE makes that statements may stand in; CONSTRAINT TRIGGER, and DEFINER = ... TRIGGER."""
+"""Objects of CREATE that may hold statements. CONSTRAINT and DEFINER may precede TRIGGER."""
 _KEEPS_ROWS: Final = frozenset(
     [
         *("OWNER", "ENABLE", "DISABLE", "CLUSTER", "REPLICA", "SET", "RESET", "ORDER", "COMMENT", "ENGINE", "VALIDATE"),
         *("AUTO_INCREMENT", "FORCE", "NO", "MODIFY", "DEFAULT", "CONVERT", "CHARACTER", "COLLATE"),
     ]
 )
-"""What a clause of ALTER TABLE may begin with that leaves rows and names of columns as they are."""
+"""First words of clauses of ALTER TABLE that change neither rows nor names of columns."""
 _NO_COLUMN: Final = frozenset(
     ("CONSTRAINT", "PRIMARY", "UNIQUE", "KEY", "INDEX", "FULLTEXT", "SPATIAL", "FOREIGN", "CHECK")
 )
-"""What it may add or drop."""
+"""What such a clause may add or drop."""
 _COUNT: Final = re.compile(rb"-- .+ (?:[^ ]+\.)?([^ .]+?) ?: ([0-9]{1,3}(?:[.,]?[0-9]{3}){0,4}) rows")
-"""What HeidiSQL writes before the rows of a table, in the user's language, where it has counted and not estimated."""
-_MOST_TOKENS: Final = 10_000  # of a statement that is looked at as a whole
+"""HeidiSQL's comment before the rows of a table, in the user's language. This form means an exact count."""
+_MOST_TOKENS: Final = 10_000  # of a statement that is read as a whole
 
 
 class Statements:
@@ -68,11 +68,11 @@ class Statements:
 
     Args:
         file: the dump.
-        layout: what the tables are called.
-        session: whose it is.
+        layout: the names of tables and columns.
+        session: the dialects and settings.
 
     Attributes:
-        gaps: what is missing, once all rows have been given.
+        gaps: what is missing. Complete once all rows have been given.
     """
 
     def __init__(self, file: Opened, layout: SourceLayout, session: Session) -> None:
@@ -95,7 +95,7 @@ class Statements:
         """Give every row.
 
         Raises:
-            SourceError: what it means cannot be told.
+            SourceError: the meaning of a statement is undetermined.
         """
         begins = 1
         try:
@@ -114,7 +114,7 @@ class Statements:
         for table, (count, line) in self._counted.items():
             there, name = self._numbers[table], self._layout.name_of(table)
             if there < count:
-                self.gaps.add(line, f"{count} rows of {name!r} are announced, and {there} are there")
+                self.gaps.add(line, f"{count} rows of {name!r} are announced, but only {there} are there")
 
     def _comment(self, text: bytes, line: int) -> None:
         self._endings.comment(text, line)
@@ -146,13 +146,13 @@ class Statements:
                 self._pass_over(word, line)
 
     def _pass_over(self, word: str, line: int) -> None:
-        """Read a statement that changes no row; anything else is not understood."""
+        """Skip a statement that changes no row. Any other statement is not understood."""
         if word in _BRACKETS:
             return self._bracket(word, line)
         dialects = _PASSED_OVER.get(word, frozenset())
         if dialects.isdisjoint(self._session.dialects):
             self._tokens.skip_line()
-            raise NotUnderstood("text that is no statement of a dump")
+            raise NotUnderstood("text that is not a statement of a dump")
         self._tokens.pass_over()
         self._session.narrow(dialects, f"{word} at the beginning of a statement", line)
         return None
@@ -169,7 +169,7 @@ class Statements:
         return f"row {self._numbers[table]}, line {line}"
 
     def _bracket(self, word: str, line: int) -> None:
-        """Take a statement that begins what has to be ended, or ends it."""
+        """Note a statement that begins something that must end, or ends it."""
         words = [token.word for token in self._rest()]
         match word, words:
             case "BEGIN", [] | ["WORK" | "TRANSACTION" | "IMMEDIATE" | "DEFERRED" | "EXCLUSIVE", *_]:
@@ -185,7 +185,7 @@ class Statements:
                 self._endings.end("COMMIT")
             case "ROLLBACK", _:
                 self._endings.end("COMMIT")
-                self.gaps.add(line, "a ROLLBACK undoes what is before it")
+                self.gaps.add(line, "a ROLLBACK undoes the statements before it")
             case "LOCK", ["TABLES" | "TABLE" as what, *_]:
                 self._session.narrow(MYSQL if what == "TABLES" else MYSQL | POSTGRESQL, f"LOCK {what}", line)
                 if what == "TABLES":
@@ -203,7 +203,7 @@ class Statements:
         self._names.database = name_of(rest[0], self._session)
 
     def _client_command(self, sign: str, line: int) -> None:
-        """Take a command to psql, behind a backslash, or MySQL's DELIMITER."""
+        """Apply a command of psql, which begins with a backslash, or MySQL's DELIMITER."""
         command, *arguments = (self._tokens.rest_of_line() or b"").split() or [b""]
         match command:
             case _ if sign == "DELIMITER":
@@ -246,11 +246,11 @@ class Statements:
         if table is None:
             return
         if columns is None:
-            raise NotUnderstood("a CREATE TABLE that does not list all columns, or whose rows stand in other tables")
+            raise NotUnderstood("a CREATE TABLE that does not list all columns, or whose rows are in other tables")
         self._columns[table] = columns
 
     def _pass_over_body(self) -> None:
-        """Read on to the end of a statement in which others may stand: in parentheses, or from BEGIN to END."""
+        """Skip a statement that may hold others: in parentheses, or from BEGIN to END."""
         depth, is_inside = 0, False
         before, last = "", ""
         while True:
@@ -258,7 +258,7 @@ class Statements:
             depth += {"(": 1, ")": -1}.get(token.word, 0)
             is_inside = is_inside or token.word == "BEGIN"
             if token.is_end and not depth:
-                # As SQLite's own shell tells the end: https://www.sqlite.org/c3ref/complete.html
+                # SQLite's shell finds the end in the same way: https://www.sqlite.org/c3ref/complete.html
                 if not is_inside or self._session.delimiter != b";":
                     return
                 if last == "END" and before in (";", "BEGIN", "ATOMIC"):
@@ -295,7 +295,7 @@ class Statements:
         return words[:1] != [] and words[0] in ("SET", "DROP", "ADD", "RESET", "RESTART") and words[1:2] != ["DATA"]
 
     def _change(self, word: str) -> None:
-        """Read a statement that changes rows: of other tables, or of a table that has none yet, it may."""
+        """Read a statement that changes rows. It is understood if the table is another one or has no rows yet."""
         token = self._tokens.next()
         if word == "DROP" and token.word != "TABLE":
             return self._tokens.pass_over()
@@ -308,7 +308,7 @@ class Statements:
         return None
 
     def _rest(self) -> list[SqlToken]:
-        """Read on to the end of the statement; return what is before it."""
+        """Return the rest of the statement, without its end."""
         tokens: list[SqlToken] = []
         while not (token := self._tokens.next()).is_end:
             tokens.append(token)
@@ -318,7 +318,7 @@ class Statements:
 
 
 def _clauses(tokens: list[SqlToken]) -> Iterator[list[SqlToken]]:
-    """Give what is between the commas."""
+    """Split *tokens* at the commas outside parentheses."""
     clause: list[SqlToken] = []
     depth = 0
     for token in tokens:

@@ -1,6 +1,6 @@
-"""The text of a dump as tokens, each by the rules of the dialect that it is of at that place.
+"""Splits the text of a dump into tokens, by the rules of the dialects that are possible at that place.
 
-A statement may be as long as it likes (extended INSERTs are millions of bytes): no more of it is held than a token.
+A statement may be of any length (extended INSERTs have millions of bytes): only one token of it is in memory.
 """
 
 import re
@@ -13,7 +13,7 @@ from auth_jwt_cli.migration.sources import SourceError
 from auth_jwt_cli.migration.sources.dumps.dialects import MYSQL, POSTGRESQL, SQLITE, Dialect, Session
 
 _CHUNK: Final = 256 * 1024
-_MAX_TOKEN_BYTES: Final = 64 * 1024 * 1024  # far beyond what DynamoDB holds: something else is wrong
+_MAX_TOKEN_BYTES: Final = 64 * 1024 * 1024  # far beyond DynamoDB's limit: a longer token is an error
 
 _PLAIN: Final = rb"'[^']*+(?:''[^']*+)*+'"
 _ESCAPED: Final = rb"'[^'\\]*+(?:(?:\\.|'')[^'\\]*+)*+'"
@@ -24,13 +24,13 @@ _OPENING: Final = (b"'", b'"', b"`", b"[")
 _CONDITIONAL: Final = re.compile(rb"/\*(M?)!([0-9]*+)")
 _SANDBOX: Final = b"999999"  # a version that no server has: https://mariadb.org/mariadb-dump-file-compatibility-change/
 _BEGINNINGS: Final = {"INSERT": ("INTO", "IGNORE", "OR"), "REPLACE": ("INTO",), "CREATE": ("TABLE",)}
-"""What begins a statement where it begins a line, by the word behind it: no other statement goes on like that."""
+"""Words that surely begin a statement if they begin a line and one of these words follows."""
 _MARK_LENGTH: Final = 12
 _BLOCK_MARK: Final = re.compile(rb"/\*|\*/")
 
 
 class SqlToken(NamedTuple):
-    """A piece of SQL: what kind (a group of the pattern), its bytes, and whether it is the first of its line."""
+    """A piece of SQL: its kind (a group of the pattern), its bytes, and whether it is the first of its line."""
 
     kind: str
     octets: bytes
@@ -38,7 +38,7 @@ class SqlToken(NamedTuple):
 
     @property
     def word(self) -> str:
-        """A keyword in upper case, or a sign; nothing for anything quoted."""
+        """A keyword in upper case, or a sign. Empty for anything quoted."""
         return self.octets.decode("utf-8", "replace").upper() if self.kind in ("word", "sign") else ""
 
     @property
@@ -48,19 +48,19 @@ class SqlToken(NamedTuple):
 
 
 class NotUnderstood(Exception):
-    """Something is not as it may be in a dump. The message says what, and shows no value."""
+    """The dump holds something that is not understood. The message says what, and shows no value."""
 
 
 class Unended(NotUnderstood):
-    """A statement has no end before the next one begins."""
+    """The next statement begins before this one has ended."""
 
 
 class CutOff(Exception):
-    """The dump ends where it should go on.
+    """The dump ends in the middle of something.
 
     Attributes:
-        line: where what has no end begins.
-        within: what it ends within.
+        line: the line in which the unfinished part begins.
+        within: what the unfinished part is.
     """
 
     def __init__(self, line: int, within: str) -> None:
@@ -70,12 +70,12 @@ class CutOff(Exception):
 
 
 class SqlTokens:
-    """The tokens of a file, of which no more is held than the longest of them needs.
+    """The tokens of a file. Memory holds about one token at a time.
 
     Args:
         file: the dump.
-        session: says by which rules.
-        on_comment: is told of every comment: its text and its line.
+        session: the dialects and settings.
+        on_comment: called for every comment, with its text and its line.
     """
 
     def __init__(self, file: BufferedIOBase, session: Session, on_comment: Callable[[bytes, int], None]) -> None:
@@ -95,15 +95,15 @@ class SqlTokens:
 
     @property
     def line(self) -> int:
-        """The line in which the token that was read last begins."""
+        """The line in which the last token begins."""
         return self._line_at(self._start)
 
     def next(self) -> SqlToken:
         """Return the next token of a statement.
 
         Raises:
-            CutOff: there is none.
-            Unended: the next statement begins there.
+            CutOff: the dump ends here.
+            Unended: the next statement begins here.
         """
         token = self.next_of_body()
         if token.begins_line and token.word in _BEGINNINGS:
@@ -115,10 +115,10 @@ class SqlTokens:
         return token
 
     def next_of_body(self) -> SqlToken:
-        """Return the next token, where statements may stand within a statement.
+        """Return the next token of a statement that may hold other statements.
 
         Raises:
-            CutOff: there is none.
+            CutOff: the dump ends here.
         """
         token = self.next_or_none()
         if token is None:
@@ -126,7 +126,7 @@ class SqlTokens:
         return token
 
     def pass_over(self) -> None:
-        """Read on to the end of the statement."""
+        """Skip the rest of the statement."""
         while not self.next().is_end:
             pass
 
@@ -135,11 +135,11 @@ class SqlTokens:
         self._waiting.append(token)
 
     def next_or_none(self) -> SqlToken | None:
-        """Return the next token, None at the end.
+        """Return the next token, None at the end of the dump.
 
         Raises:
             CutOff: the dump ends within a quoted text or a comment.
-            SourceError: what it means depends on the dialect, and that is not known.
+            SourceError: the meaning of the token depends on the dialect, which is undetermined.
         """
         if self._waiting:
             return self._waiting.pop()
@@ -157,7 +157,7 @@ class SqlTokens:
             elif kind == "hash":
                 if not self._begins_line:
                     raise self._session.doubt("a #", self.line)
-                self._session.narrow(MYSQL, "a comment behind #", self.line)
+                self._session.narrow(MYSQL, "a comment after #", self.line)
             elif kind == "dollar":
                 return self._taken("dollar", self._dollar_quoted(match[0]))
             elif self._is_read_alike(kind, match[0]):
@@ -171,7 +171,7 @@ class SqlTokens:
         return SqlToken(kind, octets, begins_line)
 
     def rest_of_line(self) -> bytes | None:
-        """Return what is left of the line, None at the end of the file; what was put back is forgotten."""
+        """Return the rest of the line, None at the end of the file. Tokens that were put back are lost."""
         self._waiting.clear()
         self._begins_line = True
         while (end := self._buffer.find(b"\n", self._position)) < 0:
@@ -186,7 +186,7 @@ class SqlTokens:
         return rest
 
     def skip_line(self) -> None:
-        """Go on behind the line in which the token that was read last begins."""
+        """Continue after the line in which the last token begins."""
         self._position = self._start
         self.rest_of_line()
 
@@ -202,7 +202,7 @@ class SqlTokens:
                     delimiter=self._session.delimiter,
                 )
             match = self._token.match(self._buffer, self._position)
-            # What reaches the end of what was read may go on behind it, and what has no end may have it there.
+            # A token at the end of the buffer may continue in the bytes not read yet, and an open one may end there.
             unended = (
                 match is not None
                 and match.lastgroup in ("sign", "word")
@@ -215,10 +215,12 @@ class SqlTokens:
             return match
 
     def _is_read_alike(self, kind: str, octets: bytes) -> bool:
-        """Tell whether all dialects left read that token so; if not, fewer are left now, which read it in another way.
+        """Tell whether all possible dialects read this token alike. If not, rule out some and return False.
+
+        The token must then be read again.
 
         Raises:
-            SourceError: they do not, and all are left.
+            SourceError: the dialects differ, and the token rules none out.
         """
         session = self._session
         before = session.version
@@ -238,11 +240,11 @@ class SqlTokens:
     def _take_comment(self, text: bytes) -> None:
         session = self._session
         if text.startswith(b"--") and text[2:3].strip() and session.dialect is None and session.may_be(Dialect.MYSQL):
-            raise session.doubt("-- with no blank behind it", self.line)
+            raise session.doubt("-- with no blank after it", self.line)
         self._on_comment(text, self.line)
 
     def _skip_block(self) -> None:
-        """Read on behind a comment in slashes; of one whose text MySQL runs, behind its beginning."""
+        """Skip a block comment. If MySQL runs its text, skip only its opening."""
         while len(self._buffer) - self._position < _MARK_LENGTH and self._read_on():
             pass
         self._start = self._position
@@ -265,7 +267,7 @@ class SqlTokens:
         self._position = end
 
     def _dollar_quoted(self, tag: bytes) -> bytes:
-        """Read a text of PostgreSQL in dollar quotes."""
+        """Read a dollar-quoted text of PostgreSQL."""
         if self._session.dialects != POSTGRESQL:
             raise self._session.doubt("a $ that may be a quote", self.line)
         while (end := self._buffer.find(tag, self._position + len(tag))) < 0:
@@ -284,13 +286,13 @@ class SqlTokens:
         return self._line
 
     def _read_on(self) -> bool:
-        """Read more, as much again as is waiting; tell whether there was any. What is waiting then begins at 0."""
+        """Read at least as many bytes as are waiting. Tell whether there were any. The waiting bytes move to 0."""
         if self._at_end:
             return False
         waiting = len(self._buffer) - self._position
         if waiting > _MAX_TOKEN_BYTES:
             raise SourceError("the dump has a value of more than 64 MB, or a quote that is never closed")
-        more = self._file.read1(max(_CHUNK, waiting))  # as it comes: it may come slowly, from a pipe
+        more = self._file.read1(max(_CHUNK, waiting))  # whatever is there: a pipe may be slow
         self._at_end = not more
         self._line = self._line_at(self._position)
         self._buffer = self._buffer[self._position :] + more
@@ -299,7 +301,7 @@ class SqlTokens:
 
 
 def _end_of_block(buffer: bytes, start: int, *, nests: bool) -> int | None:
-    """Return where the comment that begins at *start* ends, None if that is not in the *buffer*."""
+    """Return the end of the comment that begins at *start*, None if it is not in the *buffer*."""
     if not nests:
         end = buffer.find(b"*/", start + 2)
         return None if end < 0 else end + 2
@@ -315,9 +317,9 @@ def _end_of_block(buffer: bytes, start: int, *, nests: bool) -> int | None:
 def _patterns_of(
     dialects: frozenset[Dialect], *, escapes: bool, escapes_in_double_quotes: bool, delimiter: bytes
 ) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
-    """Return the pattern of a token, and that of the beginning of one whose end was not read yet.
+    """Return the pattern of a token, and that of the beginning of a token that has not ended yet.
 
-    Of what dialects read otherwise, all that is a token to one of them is one here: whoever takes it checks.
+    The pattern accepts whatever is a token in any possible dialect. Its caller checks that all read it alike.
     """
     is_mysql, is_postgresql, is_sqlite = (
         dialect in dialects for dialect in (Dialect.MYSQL, Dialect.POSTGRESQL, Dialect.SQLITE)

@@ -100,7 +100,7 @@ def test_rows_know_their_lines_and_those_of_another_length_are_malformed(tmp_pat
         ("line 2", None),
         ("line 5", "1 fields for 2 columns"),
         ("line 6", "3 fields for 2 columns"),
-        ("line 7", "text behind a closing quote"),
+        ("line 7", "text after a closing quote"),
         ("line 8", None),
     ]
 
@@ -167,7 +167,7 @@ def test_columns_may_be_named_where_the_first_line_is_a_row(tmp_path: Path) -> N
     ("columns", "complaint"),
     [
         (("id", "corresponding_tag", "secret"), "--secrets-columns names no 'start_ts', 'end_ts'"),
-        ((*SECRETS, "id"), "each once"),
+        ((*SECRETS, "id"), "each column of the file once"),
         ((*SECRETS, ""), "each column"),
     ],
 )
@@ -223,7 +223,7 @@ def test_named_columns_are_believed_where_a_profile_has_the_tag_of_a_secret(tmp_
 def test_named_columns_in_another_order_are_not_believed_before_any_row_is_told_of(
     tmp_path: Path, profiles: str, secrets: str
 ) -> None:
-    with pytest.raises(SourceError, match="another order") as caught:
+    with pytest.raises(SourceError, match="a wrong order") as caught:
         next(both_of(tmp_path, profiles=profiles, secrets=secrets).rows())
 
     assert "hunter2" not in str(caught.value)

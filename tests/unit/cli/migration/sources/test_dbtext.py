@@ -67,9 +67,9 @@ def test_bytes_that_are_no_text_stay_bytes(tmp_path: Path) -> None:
     [
         ("1:t1", "2 fields for 3 columns"),
         ("1:t1:a:b", "4 fields for 3 columns"),
-        ("x:t1:a", "column 'id' holds no whole number"),
+        ("x:t1:a", "column 'id' without a whole number"),
         (r"1:t1:a\x", "a backslash before a character that needs none"),
-        ("1:t1:a\\", "a backslash with nothing behind it"),
+        ("1:t1:a\\", "a backslash with nothing after it"),
     ],
 )
 def test_a_row_that_opensips_would_stumble_over_is_malformed_and_the_others_are_read(

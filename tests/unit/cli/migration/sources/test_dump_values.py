@@ -93,19 +93,19 @@ def test_a_literal_is_what_its_database_would_read(dump: Path, dialect: Dialect,
         (POSTGRESQL, b"X'1F'", NO_LITERAL),
         (POSTGRESQL, b'"name"', "a name where a value should be"),
         (POSTGRESQL, b'U&"name"', NO_LITERAL),
-        (POSTGRESQL, rb"E'\U00110000'", "a character that there is none of"),
-        (POSTGRESQL, rb"U&'\+110000'", "a character that there is none of"),
+        (POSTGRESQL, rb"E'\U00110000'", "an escape that names no character"),
+        (POSTGRESQL, rb"U&'\+110000'", "an escape that names no character"),
         (POSTGRESQL, b"'x'::integer", "a text where a number should be"),
-        (POSTGRESQL, b"1e99999999999999999999", "a number beyond all bounds"),
-        (POSTGRESQL, rb"'\x6869'", "a value that is text or bytes, by a type that the dump does not declare"),
+        (POSTGRESQL, b"1e99999999999999999999", "a number that is too large"),
+        (POSTGRESQL, rb"'\x6869'", "a value that may be text or bytes, because the dump does not declare its type"),
         (SQLITE, b"replace('a','',char(10))", NO_LITERAL),
         (SQLITE, b"replace('a','b')", NO_LITERAL),
         (SQLITE, b"char('a')", NO_LITERAL),
         (SQLITE, b"upper('a')", NO_LITERAL),
         (SQLITE, b"(1)", NO_LITERAL),
-        (SQLITE, rb"unistr('\U00110000')", "a character that there is none of"),
+        (SQLITE, rb"unistr('\U00110000')", "an escape that names no character"),
         (SQLITE, b'"text"', "a name where a value should be"),
-        (MYSQL, b"DEFAULT", "no value for the column 'v', which the database sets by itself"),
+        (MYSQL, b"DEFAULT", "no value for the column 'v', which the database computes"),
     ],
 )
 def test_what_cannot_be_told_is_a_flaw_and_the_next_row_is_read(
@@ -301,7 +301,7 @@ def test_what_the_database_computes_is_refused_unless_it_is_left_out(
     (taken,) = rows_of(dump, text, dialect, "g")
 
     assert refused.flaw == (
-        "no value for the column 'g', which the database sets by itself: leave it out by --skip-column g, or read the"
+        "no value for the column 'g', which the database computes: leave it out with --skip-column g, or read the"
         " database"
     )
     assert taken.values == {"tag": "t"}

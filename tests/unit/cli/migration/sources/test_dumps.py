@@ -45,7 +45,7 @@ def gaps_of(source: DumpSource) -> list[str]:
         (b"/*M!999999\\- enable the sandbox mode */ \n", "mysql", "a comment that MySQL runs"),
         (b"/*!999999\\- enable the sandbox mode */ \n", "mysql", "a comment that MySQL runs"),
         (b"\n/*!40101 SET NAMES utf8mb4 */;\n", "mysql", "line 2 has a comment that MySQL runs"),
-        (b"# a comment\n", "mysql", "a comment behind #"),
+        (b"# a comment\n", "mysql", "a comment after #"),
         (b"-- phpMyAdmin SQL Dump\n", "mysql", "phpMyAdmin"),
         (b"-- Adminer 4.8.1 MySQL 5.5.5-10.11.6-MariaDB dump\n", "mysql", "Adminer"),
         (b"-- Adminer 4.8.1 PostgreSQL 15.5 dump\n", "postgresql", "Adminer"),
@@ -56,7 +56,7 @@ def gaps_of(source: DumpSource) -> list[str]:
         (b"LOCK TABLES t WRITE;\nUNLOCK TABLES;\n", "mysql", "LOCK TABLES"),
         (b"USE opensips;\n", "mysql", "USE"),
         (b"SET sql_mode = 'ANSI';\n", "mysql", "SET sql_mode"),
-        (b"SET @x = 1;\n", "mysql", "a variable of the user"),
+        (b"SET @x = 1;\n", "mysql", "a user variable"),
         (b"INSERT IGNORE INTO t VALUES (1);\n", "mysql", "INSERT IGNORE"),
         (b"INSERT INTO t VALUES (_utf8mb4'a\\'b');\n", "mysql", "a character set before a text"),
         (b"-- PostgreSQL database dump\n", "postgresql", "pg_dump"),
@@ -93,7 +93,7 @@ def test_the_dialect_is_known_by_what_only_it_has(dump: Path, text: bytes, diale
         (b"(x'6869')", "hexadecimal"),
         (b"(b'1')", "bits"),
         (b"(TRUE)", "TRUE or FALSE"),
-        (b"(1--2)\n,(3)", "-- with no blank behind it"),
+        (b"(1--2)\n,(3)", "-- with no blank after it"),
         (b"(1 # 2\n)", "a #"),
         (b"(/* a /* b */ 1)", "a comment within a comment"),
         (b"($a$b$a$)", "a \\$ that may be a quote"),
@@ -136,18 +136,24 @@ def test_dumps_of_two_databases_in_one_file_are_refused(dump: Path) -> None:
         (b"-- Adminer 4.8.1 MySQL 8.0.36 dump\n" + ROW, "line 1: a dump by Adminer begins there"),
         (
             b"-- MySQL dump 10.13\n" + ROW + b"-- MySQL dump 10.13\n-- Dump completed\n",
-            "line 3: a dump by mysqldump begins there before the one before it has ended",
+            "line 3: a dump by mysqldump begins there before the previous one has ended",
         ),
         (b"BEGIN TRANSACTION;\n" + ROW, "line 1: a transaction begins there, and COMMIT is missing"),
         (b"START TRANSACTION;\n" + ROW, "line 1: a transaction begins there, and COMMIT is missing"),
         (b"SET autocommit=0;\n" + ROW, "and COMMIT is missing"),
-        (b"BEGIN TRANSACTION;\n" + ROW + b"ROLLBACK; -- due to errors\n", "line 3: a ROLLBACK undoes what is before"),
-        (b"PRAGMA x=1;\n/****** CORRUPTION ERROR *******/\n" + ROW, "line 2: whoever wrote the dump met an error"),
-        (b"PRAGMA x=1;\n/**** ERROR: (11) database disk image *****/\n" + ROW, "line 2: whoever wrote"),
+        (
+            b"BEGIN TRANSACTION;\n" + ROW + b"ROLLBACK; -- due to errors\n",
+            "line 3: a ROLLBACK undoes the statements before",
+        ),
+        (
+            b"PRAGMA x=1;\n/****** CORRUPTION ERROR *******/\n" + ROW,
+            "line 2: the program that wrote the dump reports an error",
+        ),
+        (b"PRAGMA x=1;\n/**** ERROR: (11) database disk image *****/\n" + ROW, "line 2: the program that wrote"),
         (b"LOCK TABLES `jwt_profiles` WRITE;\n" + ROW, "line 1: tables are locked there, and UNLOCK TABLES is missing"),
         (
             b"/*!40101 SET @OLD_SQL_MODE=@@SQL_MODE, SQL_MODE='NO_AUTO_VALUE_ON_ZERO' */;\n" + ROW,
-            "line 1: sql_mode is put aside there",
+            "line 1: sql_mode is saved there",
         ),
         (b"\\restrict abc\n" + ROW, "line 1: \\restrict stands there, and \\unrestrict is missing"),
         (ROW[:-2], "line 1: the dump ends within a statement that begins there"),
@@ -157,7 +163,7 @@ def test_dumps_of_two_databases_in_one_file_are_refused(dump: Path) -> None:
         (ROW + b"COPY t (a) FROM stdin;\n1\n", "line 2: the dump ends within a COPY, whose last line"),
         (
             b"-- Dumping data for table opensips.jwt_profiles: 2 rows\n" + ROW,
-            "line 1: 2 rows of 'jwt_profiles' are announced, and 1 are there",
+            "line 1: 2 rows of 'jwt_profiles' are announced, but only 1 are there",
         ),
         (b"-- Listage des donn\xc3\xa9es de la table x.jwt_profiles : 1,002 rows\n" + ROW, "line 1: 1002 rows of"),
         (ROW + b"COMMIT", "line 2: the dump ends within a statement"),
@@ -297,7 +303,7 @@ def test_a_line_within_rows_is_named_and_what_follows_is_not_lost_in_silence(dum
 def test_no_more_gaps_are_kept_than_are_shown(dump: Path) -> None:
     _, source = read(dump, b"what is this\n" * 10_000)
 
-    assert gaps_of(source)[-1] == "and 9980 more of the like"
+    assert gaps_of(source)[-1] == "and 9980 more of this kind"
     assert len(gaps_of(source)) == 21
 
 
@@ -309,8 +315,8 @@ def test_a_table_without_a_row_is_a_gap_in_any_source(dump: Path) -> None:
     as_read(source)
 
     assert [gap.why for gap in source.gaps] == [
-        "there is no row of 'jwt_secrets': if the table is called otherwise, name it by --secrets-table;"
-        " if it is not wanted, say --only profiles"
+        "there is no row of 'jwt_secrets': if the table has another name, give it with --secrets-table;"
+        " if you do not want it, say --only profiles"
     ]
 
 

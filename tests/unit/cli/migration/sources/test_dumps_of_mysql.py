@@ -164,7 +164,7 @@ def test_text_of_latin1_may_be_bytes_where_no_type_is_declared(dump: Path) -> No
 
     bad, good = as_read(DumpSource(dump, PROFILES_ONLY, Dialect.MYSQL))
 
-    assert bad.flaw == "a value that is text or bytes, by a type that the dump does not declare"
+    assert bad.flaw == "a value that may be text or bytes, because the dump does not declare its type"
     assert good.values == {"v": "e"}
 
 
@@ -173,7 +173,7 @@ def test_text_that_is_not_utf_8_is_refused_in_a_column_of_text(dump: Path) -> No
 
     (row,) = as_read(DumpSource(dump, PROFILES_ONLY, Dialect.MYSQL))
 
-    assert row.flaw == "a text that is not UTF-8, and no other character set is named"
+    assert row.flaw == "a text that is not UTF-8, without a declared character set"
 
 
 def test_a_character_set_that_is_not_known_is_refused(dump: Path) -> None:
@@ -238,7 +238,7 @@ def test_a_packed_dump_is_read_as_well(dump: Path) -> None:
 
 
 def test_a_packed_dump_that_is_damaged_is_an_error(dump: Path) -> None:
-    with pytest.raises(SourceError, match="cannot be read on"):
+    with pytest.raises(SourceError, match="cannot be read to its end"):
         rows_of(dump, gzip.compress(CREATE)[:-20])
 
 
