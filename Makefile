@@ -117,6 +117,8 @@ bench-scale: .venv-bench/.installed $(PEERS) ## Measure large tables, floods of 
 	@.venv-bench/bin/python -m tests.benchmarks --page
 bench-sip: install ## Measure how many registrations a second Kamailio sustains, six minutes, and write docs/benchmarks (ARGS=--quick, ARGS=--help)
 	@$(PY) -m tests.e2e.sip.isolated env PYTHONPATH=layers/auth_jwt $(PY) -m tests.benchmarks.sip $(ARGS)
+bench-refresh: install ## Measure a round of fetching the keys of 1,000 issuers (ARGS=--help)
+	@PYTHONPATH=$(LAYER) $(PY) -m tests.benchmarks.refreshing $(ARGS)
 openapi-admin: install ## Write openapi-admin.json anew from the code of the admin API
 	@$(PY) -m tools.serve.admin_document
 capacity: .venv-bench/.installed ## Compute docs/capacity anew: what authorizations cost, and what must be raised
