@@ -58,7 +58,10 @@ def _refresh_all(event: object, context: object, call: Call) -> dict[str, int]:
         warn_of(refreshed, journal())
     counts = outcome.count()
     alarms = outcome.find_alarms(wired.refresher.clock(), wired.keys_lifetime)
-    call.noted |= {"issuers": counts, **{name: issuers[:MAX_NAMED] for name, issuers in alarms.items() if issuers}}
+    call.noted |= {
+        "issuers": counts,
+        **{_NAMES[name]: each[:MAX_NAMED] for name, each in alarms.items() if each},
+    }
     if outcome.faults:
         raise Fault(f"{len(outcome.faults)} of the issuers were not refreshed") from outcome.faults[0]
     call.record(Outcome.DONE, counts={name: len(issuers) for name, issuers in alarms.items() if issuers})
@@ -136,17 +139,27 @@ class Round:
 
     def find_alarms(self, now: float, keys_lifetime: float) -> Mapping[str, list[str]]:
         """Return the issuers that each alarm is about, by the name of its metric; docs/issuers.md explains them."""
-        watched = [refreshed for refreshed in self.refreshed if refreshed.outcome not in _UNWATCHED]
+        watched = [each for each in self.refreshed if each.outcome not in _UNWATCHED]
         known = [(each.issuer, each.status) for each in watched if each.status is not None]
+        failing = [issuer for issuer, status in known if status.is_failing(now)]
         unusable = [each.issuer for each in watched if each.outcome is RefreshOutcome.UNUSABLE]
         return {
-            "RefreshFailed": unusable + [issuer for issuer, status in known if status.is_failing(now)],
+            "RefreshFailed": sorted({*failing, *unusable}),
             "StaleKeysSoon": [issuer for issuer, status in known if status.is_stale_soon(now, keys_lifetime)],
             "JwksUriChanged": [issuer for issuer, status in known if status.moved_to is not None],
             "KeysReplaced": [each.issuer for each in watched if each.has_nothing_in_common],
             "PrivateKeyPublished": [each.issuer for each in watched if each.publishes_private_key],
         }
 
+
+_NAMES: Final = {
+    "RefreshFailed": "failing",
+    "StaleKeysSoon": "stale_soon",
+    "JwksUriChanged": "moved",
+    "KeysReplaced": "replaced",
+    "PrivateKeyPublished": "private_key_published",
+}
+"""The metric of each alarm, and the member of the log line that names the issuers."""
 
 _UNWATCHED: Final = (RefreshOutcome.DISABLED, RefreshOutcome.GONE, RefreshOutcome.NOT_SET)
 

@@ -1,6 +1,7 @@
 """The import line: the decision knows no AWS, no environment and no logging, and imports point inward only."""
 
 import ast
+import os
 import subprocess
 import sys
 from functools import cache
@@ -43,6 +44,8 @@ INWARD_TO_OUTWARD = (
         "runtime.warmers",
         "runtime.wiring",
     ),
+    # -- what asks issuers: nothing above imports it, so no login fetches anything --
+    *("fetching", "fetching.errors", "fetching.addresses", "fetching.client", "fetching.documents"),
     # -- what operators do: nothing above imports it, so no login waits for it --
     *("provisioning.changes", "provisioning.audit", "provisioning.statements"),
     *("provisioning.inspection", "provisioning.registry", "provisioning.windows", "provisioning.renaming"),
@@ -50,6 +53,9 @@ INWARD_TO_OUTWARD = (
     *("provisioning", "provisioning.rendering", "provisioning.versions"),
     # -- its line --
     *("provisioning.tables", "provisioning.secrets_manager", "provisioning.wiring", "provisioning.rotation"),
+    # -- what fetches the keys of issuers and writes them --
+    *("refreshing", "refreshing.models", "refreshing.ports", "refreshing.store", "refreshing.refresher"),
+    "refreshing.wiring",
 )
 """Every module of the package; each may import those before it, at most."""
 
@@ -61,10 +67,12 @@ OPERATIONS = INWARD_TO_OUTWARD[
 ONLY_IN = {
     "boto3": {"aws.sdk", "provisioning.tables"},
     "botocore": {"aws", "provisioning.tables", "provisioning.secrets_manager"},
-    "mypy_boto3_dynamodb": {"aws.sdk_guard", "aws.client", "provisioning.tables", "provisioning.wiring"},
+    "mypy_boto3_dynamodb": {
+        *("aws.sdk_guard", "aws.client", "provisioning.tables", "provisioning.wiring", "refreshing.wiring")
+    },
     "mypy_boto3_secretsmanager": {"provisioning.secrets_manager"},
     "aws_lambda_powertools": set(),
-    "logging": {"aws.sdk"},
+    "logging": {"aws.sdk", "fetching.client"},
     "cryptography": {"jose.asymmetric"},
     "jwt": {"jose.asymmetric", "provisioning.tokens"},
     "hmac": {"jose.signatures", "aws.signature", "jose.keys"},
@@ -72,12 +80,13 @@ ONLY_IN = {
     "random": {"runtime.snapshot"},
     "snapshot_restore_py": {"runtime.snapshot"},
     "subprocess": set(),
-    "socket": {"aws.connections"},
+    "socket": {"aws.connections", "fetching"},
     "select": {"aws.connections"},
-    "ssl": {"aws.connections", "runtime.snapshot"},
+    "ssl": {"aws.connections", "fetching.client", "runtime.snapshot"},
     "urllib.request": set(),
-    "http.client": {"aws.connections"},
-    "threading": {"memory", "aws"},
+    "urllib3": {"fetching.client"},
+    "http.client": {"aws.connections", "fetching.client"},
+    "threading": {"memory", "aws", "fetching.addresses"},
     "concurrent.futures": set(),
 }
 """What only these modules of the package, or rooms of it, may import, at the top or inside a function."""
@@ -240,6 +249,32 @@ print(*sys.modules)
 
     assert any(name.startswith("auth_jwt.issuers") for name in run.stdout.split()) is loads_them
     assert "auth_jwt.aws.dynamodb" in run.stdout.split()
+
+
+FETCHING = [module for module in INWARD_TO_OUTWARD if f"{module}.".startswith("fetching.")]
+
+
+def test_what_asks_issuers_knows_the_decisions_nouns_and_no_aws() -> None:
+    """So a fetch runs where there is no AWS, and reads no setting."""
+    for module in FETCHING:
+        assert own_imports_of(path_of(module)) <= {*CORE, *FETCHING}, module
+
+
+@pytest.mark.parametrize("name", ["authorize", "gateway_authorizer"])
+def test_no_login_loads_what_fetches(name: str) -> None:
+    """No login fetches anything: docs/decisions/0030-issuers-are-read-as-rows.md."""
+    program = "import sys, app, auth_jwt.issuers.authorizer, auth_jwt.aws.issuers; print(*sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=FUNCTIONS / name,
+        env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert "auth_jwt.issuers.authorizer" in run.stdout.split()
+    assert not {"urllib3", *(f"auth_jwt.{module}" for module in FETCHING)} & set(run.stdout.split())
 
 
 NOT_FROZEN = {

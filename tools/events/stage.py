@@ -169,10 +169,11 @@ class LambdaContext:
     memory_limit_in_mb: int = 512
     log_group_name: str = "/aws/lambda/authorize"
     log_stream_name: str = "demo"
+    seconds_left: int = 10
 
     def get_remaining_time_in_millis(self) -> int:
         """Return how long the function may still run."""
-        return 10_000
+        return self.seconds_left * 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +271,9 @@ class Stage:
         """Give *event* to the handler."""
         given, raised = None, None
         self.asked += 1
-        context = LambdaContext(function_name=self.function, aws_request_id=f"00000000-0000-4000-8000-{self.asked:012}")
+        request_id = f"00000000-0000-4000-8000-{self.asked:012}"
+        timeout = _timeout_of(self.function)
+        context = LambdaContext(function_name=self.function, aws_request_id=request_id, seconds_left=timeout)
         begun = time.perf_counter()
         with contextlib.redirect_stdout(self.printed):
             try:
@@ -282,6 +285,11 @@ class Stage:
         self.printed.seek(0)
         self.printed.truncate()
         return Answer(given, raised, lines, seconds)
+
+
+def _timeout_of(function: str) -> int:
+    own = template()["Resources"][RESOURCES[function]]["Properties"]
+    return int(own.get("Timeout", template()["Globals"]["Function"]["Timeout"]))
 
 
 @contextlib.contextmanager

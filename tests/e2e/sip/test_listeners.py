@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from frontends.kamailio.local import Kamailio
+from tests.certificates import Authority
 from tests.e2e.serve.serving import Serving
 from tests.e2e.sip import sipp
-from tests.e2e.sip.certificates import Authority
 from tests.e2e.sip.clients import PATIENCE_SECONDS, Refused, Stream, answer_to, tcp, udp, websocket
 from tests.e2e.sip.dialogs import called_through, registers
 from tests.e2e.sip.issuing import DOMAIN, Desk

@@ -18,10 +18,10 @@ import pytest
 from frontends.kamailio.local import Kamailio, version, with_settings
 from frontends.webrtc.softphone import Options
 from frontends.webrtc.softphone import running as softphone_running
+from tests.certificates import Authority
 from tests.e2e.browser import browsing, chromium
 from tests.e2e.serve.serving import Serving
 from tests.e2e.sip import sipp
-from tests.e2e.sip.certificates import Authority
 from tests.e2e.sip.clients import (
     PATIENCE_SECONDS,
     Client,

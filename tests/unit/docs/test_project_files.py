@@ -173,6 +173,20 @@ def test_the_hooks_before_a_commit_are_targets_of_make() -> None:
     assert {hook["language"] for hook in hooks} == {"system"}
 
 
+def test_every_script_that_make_runs_is_there_and_can_be_run() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    by_name = re.findall(r"^([^:\n]+):.*\n\t@exec tools/\$@", makefile, re.MULTILINE)
+    scripts = {*re.findall(r"\btools/([a-z][a-z0-9-]*)(?![a-z0-9./-])", makefile), *" ".join(by_name).split()}
+
+    assert {"deploy", "lock"} <= scripts
+    assert {name for name in scripts if not os.access(ROOT / "tools" / name, os.X_OK)} == set()
+
+
+@pytest.mark.parametrize("folder", ["events", "docs"])
+def test_programs_are_in_tools_and_not_beside_the_data(folder: str) -> None:
+    assert list((ROOT / folder).rglob("*.py")) == []
+
+
 OURS = next(package for package in LOCK["package"] if package["source"] == {"editable": "."})
 
 

@@ -4,6 +4,7 @@ urllib3 speaks HTTP. What it lacks is here: a limit for all the time and all the
 judged before, and errors that quote nothing of what was received. docs/decisions/0031 says why no other client serves.
 """
 
+import logging
 import re
 import socket
 import ssl
@@ -22,7 +23,6 @@ from urllib.parse import urlsplit
 
 from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import HTTPError
-from urllib3.exceptions import TimeoutError as HTTPTimeoutError
 from urllib3.response import BaseHTTPResponse
 
 from auth_jwt.errors import Fault
@@ -149,6 +149,10 @@ class IssuerClient:
     timer: Callable[[], float] = time.monotonic
     clock: Callable[[], float] = time.time
 
+    def __post_init__(self) -> None:
+        """Have urllib3 log no warning of a connection: it would quote malformed headers."""
+        logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
+
     def fetch(self, url: str, *, etag: str | None = None) -> Fetched:
         """Return the document at *url*.
 
@@ -239,6 +243,8 @@ class IssuerClient:
                 raise self._too_large(host)
         if gzip is not None and (not gzip.eof or gzip.unused_data):
             raise _damaged_gzip(host)
+        if not body:  # as well when the headers are broken off before they say how long it is
+            raise _PassingFailure(FailureKind.BROKEN_ANSWER, f"{host} gives an empty answer. Ask again later")
         return bytes(body)
 
     def _too_large(self, host: str) -> FetchFailed:
@@ -250,7 +256,7 @@ class IssuerClient:
     def _explain_broken_answer(self, error: Exception, host: str, *, is_too_large: bool) -> FetchFailed:
         if is_too_large:
             return self._too_large(host)
-        if isinstance(error, TimeoutError | HTTPTimeoutError):
+        if isinstance(_cause_of(error), TimeoutError):
             return FetchFailed(
                 FailureKind.TIMEOUT,
                 f"{host} gave no whole answer within {self.fetch_seconds:g} s. Ask again later, or ask who runs it",
@@ -293,20 +299,25 @@ def _explain_no_connection(error: Exception, location: Location) -> FetchFailed:
             f"the certificate of {where} is not accepted: {error.verify_message}. If it comes from an authority of"
             " your own, give its certificate as the bundle",
         )
-    if isinstance(error, ssl.SSLError):
+    if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):  # at which it has hung up
         return FetchFailed(
             FailureKind.TLS,
             f"{where} makes no TLS connection ({error.reason}): TLS 1.2 or newer is needed. Check the port",
         )
-    if isinstance(error, TimeoutError | HTTPTimeoutError):
+    cause = _cause_of(error)
+    if isinstance(cause, TimeoutError):
         return _PassingFailure(
             FailureKind.TIMEOUT, f"{where} accepts no connection in time: a firewall may drop what is sent to it"
         )
-    cause = error.__cause__ if isinstance(error, HTTPError) else error
-    said = getattr(cause, "strerror", None) or type(error).__name__
+    said = getattr(cause, "strerror", None) or type(cause).__name__
     return _PassingFailure(
         FailureKind.UNREACHABLE, f"{where} accepts no connection ({said}): check the address, and whether it runs"
     )
+
+
+def _cause_of(error: Exception) -> BaseException:
+    """Return what urllib3 wraps in *error*, or the error itself."""
+    return error.__cause__ or error
 
 
 def _explain_status(response: BaseHTTPResponse, host: str, now: float) -> FetchFailed:

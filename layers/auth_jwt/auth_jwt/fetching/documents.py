@@ -97,15 +97,7 @@ def read_discovery(body: bytes, identifier: str) -> Discovery:
             " Tokens name an issuer exactly, a final slash included: give the issuer as the document does, if it is"
             " the right one",
         )
-    url = document.get("jwks_uri")
-    try:
-        if not isinstance(url, str):
-            raise Invalid("the discovery document names no address of keys, as 'jwks_uri'")
-        check_keys_url(url)
-    except Invalid as error:
-        raise FetchFailed(
-            FailureKind.BAD_KEYS_URL, f"{error}. So says {host}: give the address of its key set yourself"
-        ) from None
+    url = _keys_url_in(document, host)
     return Discovery(url, _origin(url) != _origin(identifier), tuple(_algorithms_in(document)))
 
 
@@ -217,6 +209,28 @@ def _objects_in(document: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - an
             waiting.extend(item.values())
         elif isinstance(item, list):
             waiting.extend(item)
+
+
+def _keys_url_in(document: Mapping[str, Any], host: str) -> str:
+    """Return the address of the keys that a discovery document names.
+
+    Raises:
+        FetchFailed: `bad_keys_url`.
+    """
+    url = document.get("jwks_uri")
+    problem = "its member 'jwks_uri' is missing or no string"
+    if isinstance(url, str):
+        try:
+            check_keys_url(url)
+        except Invalid as error:
+            problem = str(error)
+        else:
+            return url
+    raise FetchFailed(
+        FailureKind.BAD_KEYS_URL,
+        f"the discovery document at {host} names no address of keys that can be used: {problem}. If you know the"
+        " address, give it yourself",
+    )
 
 
 def _algorithms_in(document: Mapping[str, Any]) -> Iterator[str]:

@@ -1,4 +1,7 @@
-"""Why a fetch from an issuer failed. It is neither a denial nor, by itself, a fault: the keys fetched before serve on."""
+"""Why a fetch from an issuer failed.
+
+That is neither a denial nor, by itself, a fault: the keys that were fetched before go on serving.
+"""
 
 from enum import StrEnum
 

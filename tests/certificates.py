@@ -28,18 +28,27 @@ class Authority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Authority of {folder.name}")])
         self.certificate = folder / "authority.pem"
-        own = self._certificate_of(self._name, self._key.public_key())
+        own = _a_certificate(self._name, self._name, self._key.public_key())
         own = own.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         signed = own.sign(self._key, hashes.SHA256())
         self.certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
 
-    def identity(self, *, host: str = "127.0.0.1", ended: bool = False) -> ssl.SSLContext:
-        """Return key and certificate of a server at the address *host*, which may have *ended* an hour ago."""
+    def identity(self, *, host: str = "127.0.0.1", ended: bool = False, self_signed: bool = False) -> ssl.SSLContext:
+        """Return key and certificate of a server, which may have *ended* an hour ago, or be nobody's but its own.
+
+        Args:
+            host: its address or its name.
+            ended: whether the certificate is no longer valid.
+            self_signed: whether the server vouches for itself, in place of this authority.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
-        certificate = self._certificate_of(name, key.public_key(), shift=-_A_DAY if ended else timedelta())
-        alternative = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host))])
-        signed = certificate.add_extension(alternative, critical=False).sign(self._key, hashes.SHA256())
+        issuer = name if self_signed else self._name
+        certificate = _a_certificate(name, issuer, key.public_key(), shift=-_A_DAY if ended else timedelta())
+        alternative = x509.SubjectAlternativeName([_general_name(host)])
+        signed = certificate.add_extension(alternative, critical=False).sign(
+            key if self_signed else self._key, hashes.SHA256()
+        )
         file = self._folder / f"{signed.serial_number}.pem"
         file.write_bytes(
             signed.public_bytes(serialization.Encoding.PEM)
@@ -51,16 +60,24 @@ class Authority:
         context.load_cert_chain(file)
         return context
 
-    def _certificate_of(
-        self, name: x509.Name, key: ec.EllipticCurvePublicKey, *, shift: timedelta = timedelta()
-    ) -> x509.CertificateBuilder:
-        now = datetime.now(UTC) + shift
-        return (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(self._name)
-            .public_key(key)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(hours=1))
-            .not_valid_after(now + _A_DAY - timedelta(hours=1))
-        )
+
+def _a_certificate(
+    name: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, *, shift: timedelta = timedelta()
+) -> x509.CertificateBuilder:
+    now = datetime.now(UTC) + shift
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + _A_DAY - timedelta(hours=1))
+    )
+
+
+def _general_name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
