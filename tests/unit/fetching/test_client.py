@@ -8,7 +8,6 @@ import threading
 import time
 import tracemalloc
 import warnings
-import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -374,7 +373,7 @@ class TestEncoding:
 
     @pytest.mark.parametrize("name", ["deflate", "br", "zstd", "compress", "gzip, gzip", "identity, gzip", "aes128gcm"])
     def test_other_encodings_are_refused(self, ask: Ask, name: str) -> None:
-        failure = failure_of(lambda: ask(answers(answer(zlib.compress(BODY), Content_Encoding=name))))
+        failure = failure_of(lambda: ask(answers(answer(gzip.compress(BODY), Content_Encoding=name))))
 
         assert failure.kind is FailureKind.BAD_ENCODING
 
@@ -495,6 +494,14 @@ class TestTime:
 
         assert failures.pop().kind is FailureKind.TIMEOUT
         assert seconds < 1
+
+    def test_connecting_ends_with_the_fetch(self, make: MakeClient) -> None:
+        with a_server(None, drips(b"\x16\x03\x03\x40\x00", b"\x02")) as server:
+            client = make(connect_seconds=5, fetch_seconds=0.3)
+            seconds = elapsed(lambda: failures.append(failure_of(lambda: client.fetch(server.url()))))
+
+        assert failures.pop().kind is FailureKind.TIMEOUT
+        assert seconds < 0.6
 
     def test_both_attempts_together_do_not_either(self, make: MakeClient, identity: ssl.SSLContext) -> None:
         def slowly(connection: socket.socket, _question: bytes) -> None:
@@ -631,6 +638,13 @@ class TestCertificate:
 
         assert (failure.kind, because in str(failure)) == (FailureKind.TLS, True), str(failure)
         assert (server.questions, server.connections) == ([], 1)
+
+    def test_a_name_that_is_the_subjects_alone_proves_nothing(self, make: MakeClient, authority: Authority) -> None:
+        """RFC 9525: only alternative names count."""
+        with a_server(authority.identity(host=HOST, has_alternative_name=False), answers(answer(BODY))) as server:
+            failure = failure_of(lambda: make(fetch_seconds=5).fetch(server.url()))
+
+        assert failure.kind is FailureKind.TLS
 
     def test_the_certificate_of_a_wildcard_proves_a_name(self, make: MakeClient, authority: Authority) -> None:
         with a_server(authority.identity(host="*.issuers.test"), answers(answer(BODY))) as server:

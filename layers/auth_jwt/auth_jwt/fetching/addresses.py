@@ -112,7 +112,7 @@ def is_public(address: Address) -> bool:
         return all(is_public(each) for each in inner)
     if isinstance(address, IPv6Address) and address not in _GLOBAL_UNICAST:
         return False
-    return address.is_global and not address.is_multicast and not address.is_reserved
+    return address.is_global and not address.is_multicast
 
 
 def _is_accepted(address: Address, accepted: Sequence[Network]) -> bool:
