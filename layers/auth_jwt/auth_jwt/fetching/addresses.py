@@ -154,9 +154,10 @@ def _look_up(location: Location, resolver: Resolver, deadline: Deadline) -> list
         except (OSError, UnicodeError):  # the second for labels that no name can have
             answers.put(None)
 
+    seconds = deadline.seconds_left()
     Thread(target=ask, name="resolver", daemon=True).start()
     try:
-        found = answers.get(timeout=deadline.seconds_left())
+        found = answers.get(timeout=seconds)
     except Empty:
         raise FetchFailed(
             FailureKind.TIMEOUT,
