@@ -230,7 +230,7 @@ class TestKeptKeys:
         assert key.key.algorithms == {"PS384"}
 
     def test_the_text_is_the_same_in_whatever_order_the_keys_come(self) -> None:
-        """Some providers' servers differ in it, and an unchanged set must not look changed each minute."""
+        """It says nothing (RFC 7517, section 5), and an unchanged set must not look changed."""
         one, two, three = a_jwk(kid="a"), a_jwk("p256", kid="b"), a_jwk("ed25519", kid="a")
 
         assert filtered(one, two, three).key_set == filtered(three, one, two).key_set
