@@ -46,25 +46,32 @@ class Authority:
         signed = own.sign(self._key, hashes.SHA256())
         self.certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
 
-    def identity(self, *, host: str = "127.0.0.1", ended: bool = False, self_signed: bool = False) -> ssl.SSLContext:
-        """Return key and certificate of a server, which may have *ended* an hour ago, or be nobody's but its own.
+    def identity(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        ended: bool = False,
+        self_signed: bool = False,
+        has_alternative_name: bool = True,
+    ) -> ssl.SSLContext:
+        """Return key and certificate of a server.
 
         Args:
             host: its address or its name.
-            ended: whether the certificate is no longer valid.
+            ended: whether the certificate is no longer valid, for an hour.
             self_signed: whether the server vouches for itself, in place of this authority.
+            has_alternative_name: whether the host is an alternative name, too, and not the subject's common name alone.
         """
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
         issuer = name if self_signed else self._name
         certificate = _a_certificate(name, issuer, key.public_key(), shift=-_A_DAY if ended else timedelta())
-        alternative = x509.SubjectAlternativeName([_general_name(host)])
-        signer = (key if self_signed else self._key).public_key()
-        named = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer)
-        certificate = certificate.add_extension(named, critical=False)
-        signed = certificate.add_extension(alternative, critical=False).sign(
-            key if self_signed else self._key, hashes.SHA256()
-        )
+        if has_alternative_name:
+            alternative = x509.SubjectAlternativeName([_general_name(host)])
+            certificate = certificate.add_extension(alternative, critical=False)
+        signer = key if self_signed else self._key
+        named = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
+        signed = certificate.add_extension(named, critical=False).sign(signer, hashes.SHA256())
         file = self._folder / f"{signed.serial_number}.pem"
         file.write_bytes(
             signed.public_bytes(serialization.Encoding.PEM)
