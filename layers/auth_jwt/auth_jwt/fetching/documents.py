@@ -104,8 +104,8 @@ def read_discovery(body: bytes, identifier: str) -> Discovery:
 def read_key_set(body: bytes, url: str) -> FilteredKeySet:
     """Read the key set that was fetched from *url*, and drop each key that can verify nothing.
 
-    The text of the set is the same for the same keys in whatever order they come (RFC 7517, section 5: it says nothing):
-    the keys are sorted, each once, and have the members that verification needs.
+    The text of the set is the same for the same keys in whatever order they come, since their order says nothing (RFC
+    7517, section 5): the keys are sorted, each once, and have the members that verification needs.
 
     Raises:
         FetchFailed: `not_json`, `not_a_key_set`, `too_many_keys`; `private_key_published`: a private key was among
