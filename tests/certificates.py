@@ -12,6 +12,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 _A_DAY: Final = timedelta(days=1)
+_MAY_SIGN_CERTIFICATES: Final = x509.KeyUsage(
+    key_cert_sign=True,
+    crl_sign=True,
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 class Authority:
@@ -30,6 +41,8 @@ class Authority:
         self.certificate = folder / "authority.pem"
         own = _a_certificate(self._name, self._name, self._key.public_key())
         own = own.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        own = own.add_extension(_MAY_SIGN_CERTIFICATES, critical=True)
+        own = own.add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
         signed = own.sign(self._key, hashes.SHA256())
         self.certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
 
@@ -46,6 +59,9 @@ class Authority:
         issuer = name if self_signed else self._name
         certificate = _a_certificate(name, issuer, key.public_key(), shift=-_A_DAY if ended else timedelta())
         alternative = x509.SubjectAlternativeName([_general_name(host)])
+        signer = (key if self_signed else self._key).public_key()
+        named = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer)
+        certificate = certificate.add_extension(named, critical=False)
         signed = certificate.add_extension(alternative, critical=False).sign(
             key if self_signed else self._key, hashes.SHA256()
         )
