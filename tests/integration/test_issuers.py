@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from tests.integration.test_gateway_authorizer import EVENTS, with_token
-from tests.issuers import ISSUER, KID, SUBJECT, a_login_token, issuer_row, item_of, keys_rows
+from tests.issuers import (
+    ISSUER,
+    KID,
+    SUBJECT,
+    a_login_token,
+    a_token_of_a_new_key,
+    issuer_row,
+    item_of,
+    keys_rows,
+)
 from tools.events.stage import SAMPLES, Answer, Stage, read_json
 
 SetStage = Callable[..., Stage]
@@ -59,7 +68,7 @@ def _a_login(set_stage: SetStage) -> Callable[..., Login]:
 
 def a_new_key() -> str:
     """Return a token that a key signed which the issuer has just begun to use."""
-    return a_login_token(now=NOW, header={"kid": "of tomorrow"}, key="p256", alg="ES256")
+    return a_token_of_a_new_key(now=NOW)
 
 
 def hook(token: str) -> dict[str, object]:

@@ -16,7 +16,7 @@ import pytest
 from auth_jwt.runtime.settings import DEFAULTS
 from tests.integration.conftest import SetStage
 from tests.integration.opensips_script import FOLDER, README, STRING, calls, code, documented, routes, variables, words
-from tests.issuers import ISSUER, a_login_token, issuer_row, item_of, keys_rows
+from tests.issuers import ISSUER, a_token_of_a_new_key, write_issuer
 from tests.page_commands import blocks_of, run
 from tools.events.samples import ALICE, ALICE_EXPIRED, DOMAIN, Token
 from tools.events.stage import Answer, template
@@ -172,11 +172,8 @@ def _deferred(set_stage: SetStage) -> Answer:
     """The real answer about a token of an issuer whose key is not fetched yet."""
     stage = set_stage(ISSUERS=ISSUER)
     now = int(time.time())
-    stage.tables.put_item(TableName="jwt_profiles", Item=item_of(issuer_row()))
-    for row in keys_rows(fetched_at=now - 10):
-        stage.tables.put_item(TableName="jwt_secrets", Item=item_of(row))
-    token = a_login_token(now=now, header={"kid": "of tomorrow"}, key="p256", alg="ES256")
-    return stage.ask(event_of(token, "alice", CALL_ID))
+    write_issuer(stage.tables, now=now)
+    return stage.ask(event_of(a_token_of_a_new_key(now=now), "alice", CALL_ID))
 
 
 def test_what_it_asks_is_understood_and_all_of_it_counts(ask: Ask) -> None:

@@ -2,17 +2,13 @@
 
 import time
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 import boto3
 
 from tests.e2e.sip.issuing import DOMAIN, Desk, User
-from tests.factories import a_jwk
-from tests.issuers import ISSUER, KID, a_login_token, issuer_row, item_of, keys_rows
+from tests.issuers import ISSUER, a_login_token, a_token_of_a_new_key, item_of, write_issuer
 from tools.events.stage import REGION
-
-FETCHED_SECONDS_AGO: Final = 10
-"""Keys are fetched every 60 seconds, and 2 more are given to a fetch."""
 
 
 @dataclass(slots=True)
@@ -26,14 +22,18 @@ class Provider:
 
     tables: Any = field(repr=False)
     desk: Desk
-    _kids: list[str] = field(default_factory=list)
+    _new_kids: list[str] = field(default_factory=list)
 
-    def user(self, name: str | None = None) -> User:
-        """Create a user; a *name* of their own is chosen unless one is given."""
-        user = self.desk.user("login", exactly=name)
-        row = {"tag": f"{ISSUER}#{user.tag}", "sip_username": user.name, "sip_domain": DOMAIN}
-        self.tables.put_item(TableName="jwt_profiles", Item=item_of(row))
+    def user(self) -> User:
+        """Create a user."""
+        user = self.desk.user("login")
+        self.know(user.tag, user.name)
         return user
+
+    def know(self, subject: str, username: str) -> None:
+        """Write the row that makes a subject of the provider a SIP user."""
+        row = {"tag": f"{ISSUER}#{subject}", "sip_username": username, "sip_domain": DOMAIN}
+        self.tables.put_item(TableName="jwt_profiles", Item=item_of(row))
 
     def token(self, user: User) -> str:
         """Sign a token by the key that was fetched."""
@@ -41,16 +41,12 @@ class Provider:
 
     def token_of_a_new_key(self, user: User) -> str:
         """Sign a token by a key that the provider has just begun to use."""
-        self._kids.append(f"{len(self._kids)} of tomorrow")
-        header = {"kid": self._kids[-1]}
-        token = a_login_token(now=int(time.time()), sub=user.tag, key="p256", alg="ES256", header=header)
-        return self.desk.noted(token)
+        self._new_kids.append(f"{len(self._new_kids)} of tomorrow")
+        return self.desk.noted(a_token_of_a_new_key(now=int(time.time()), kid=self._new_kids[-1], sub=user.tag))
 
     def fetch(self) -> None:
         """Write the provider's keys as a fetch does, the new ones among them."""
-        keys = [a_jwk(kid=KID), *(a_jwk("p256", kid=kid) for kid in self._kids)]
-        for row in keys_rows(*keys, fetched_at=time.time() - FETCHED_SECONDS_AGO):
-            self.tables.put_item(TableName="jwt_secrets", Item=item_of(row))
+        write_issuer(self.tables, *self._new_kids, now=time.time())
 
 
 def provider_at(endpoint: str, desk: Desk) -> Provider:
@@ -62,7 +58,6 @@ def provider_at(endpoint: str, desk: Desk) -> Provider:
         aws_access_key_id="testing",
         aws_secret_access_key="testing",
     )
-    tables.put_item(TableName="jwt_profiles", Item=item_of(issuer_row()))
     provider = Provider(tables, desk)
     provider.fetch()
     return provider

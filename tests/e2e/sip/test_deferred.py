@@ -55,9 +55,7 @@ def test_a_login_by_a_newer_key_is_deferred_until_the_key_is_fetched(
     assert after.status == 200
 
 
-def test_it_is_logged_as_an_information_and_as_no_error(
-    kamailio: Kamailio, phones: Phones, provider: Provider
-) -> None:
+def test_it_is_logged_as_an_information_and_as_no_error(kamailio: Kamailio, phones: Phones, provider: Provider) -> None:
     user = provider.user()
 
     answer = phones.register(kamailio, user, provider.token_of_a_new_key(user))
@@ -71,7 +69,9 @@ def test_a_call_is_deferred_too(kamailio: Kamailio, provider: Provider) -> None:
     header = bearer(provider.token_of_a_new_key(user))
 
     with tcp(kamailio.tcp) as client:
-        answer = answer_to(client, bytes(Request(method="INVITE", user=user.name, call=str(uuid.uuid4()), more=[header])))
+        answer = answer_to(
+            client, bytes(Request(method="INVITE", user=user.name, call=str(uuid.uuid4()), more=[header]))
+        )
 
     assert is_deferred(answer)
 
@@ -129,9 +129,7 @@ def test_no_other_time_is_passed_on_than_one_in_seconds_up_to_15_minutes(
 
 
 @pytest.mark.parametrize("kind", ["unavailable", "key-not-fetched-yet"])
-def test_a_503_is_an_error_in_the_log(
-    kamailio: Kamailio, phones: Phones, desk: Desk, line: Line, kind: str
-) -> None:
+def test_a_503_is_an_error_in_the_log(kamailio: Kamailio, phones: Phones, desk: Desk, line: Line, kind: str) -> None:
     """Kamailio sees nothing of it but the number; a service that defers says 200 here, since it is asked to."""
     user = desk.user()
     problem = json.dumps({"type": f"urn:auth-jwt:problem:{kind}", "status": 503, "retry_after": 42}).encode()
