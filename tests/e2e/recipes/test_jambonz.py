@@ -74,7 +74,7 @@ Ask = Callable[..., Seen]
 
 @pytest.fixture(name="service", scope="module")
 def _service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    with serving(tmp_path_factory.mktemp("serve") / "log", CHALLENGE_REALM=DOMAIN) as service:
+    with serving(tmp_path_factory.mktemp("serve") / "log", CHALLENGE_REALM=DOMAIN, ISSUERS=ISSUER) as service:
         yield service
 
 
@@ -161,13 +161,12 @@ def hook(service: Serving) -> str:
     return f"{service.url}/frontends/jambonz"
 
 
-@pytest.fixture(name="deferring", scope="module")
-def _deferring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    """The service with an issuer that has just begun to use a new key."""
-    with serving(tmp_path_factory.mktemp("deferring") / "log", ISSUERS=ISSUER) as service:
-        keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
-        write_issuer(boto3.client("dynamodb", region_name=REGION, endpoint_url=service.tables, **keys), now=time.time())
-        yield service
+@pytest.fixture(name="deferring")
+def _deferring(service: Serving) -> Serving:
+    """The service, with an issuer that has just begun to use a new key."""
+    keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+    write_issuer(boto3.client("dynamodb", region_name=REGION, endpoint_url=service.tables, **keys), now=time.time())
+    return service
 
 
 def new_token() -> str:

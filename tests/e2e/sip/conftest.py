@@ -34,10 +34,17 @@ def _desk(api: Serving) -> Iterator[Desk]:
     assert desk.found_in(api.log) == []
 
 
-@pytest.fixture(name="provider", scope="session")
-def _provider(api: Serving, desk: Desk) -> Provider:
+@pytest.fixture(name="known_provider", scope="session")
+def _known_provider(api: Serving, desk: Desk) -> Provider:
     """The identity provider whose tokens the service takes."""
     return provider_at(api.tables, desk)
+
+
+@pytest.fixture(name="provider")
+def _provider(known_provider: Provider) -> Provider:
+    """The same, its keys fetched a moment ago."""
+    known_provider.fetch()
+    return known_provider
 
 
 @pytest.fixture(name="line", scope="session")

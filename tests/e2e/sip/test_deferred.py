@@ -1,4 +1,4 @@
-"""A token that a key signed which is not fetched yet: its user comes back later, and neither is refused nor accepted."""
+"""A token that a key signed which is not fetched yet: its user comes back later, neither refused nor accepted."""
 
 import json
 import re
