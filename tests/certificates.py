@@ -34,7 +34,13 @@ class Authority:
         self.certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
 
     def identity(self, *, host: str = "127.0.0.1", ended: bool = False, self_signed: bool = False) -> ssl.SSLContext:
-        """Return key and certificate of a server, which may have *ended* an hour ago, or be nobody's but its own.
+        """Return key and certificate of a server; see `identity_file`."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.identity_file(host=host, ended=ended, self_signed=self_signed))
+        return context
+
+    def identity_file(self, *, host: str = "127.0.0.1", ended: bool = False, self_signed: bool = False) -> Path:
+        """Return a file with key and certificate of a server, which may have *ended* an hour ago, or be nobody's.
 
         Args:
             host: its address or its name.
@@ -56,9 +62,7 @@ class Authority:
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
             )
         )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(file)
-        return context
+        return file
 
 
 def _a_certificate(
