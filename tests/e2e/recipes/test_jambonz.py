@@ -164,7 +164,7 @@ def hook(service: Serving) -> str:
 @pytest.fixture(name="deferring")
 def _deferring(service: Serving) -> Serving:
     """The service, with an issuer that has just begun to use a new key."""
-    keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+    keys: Any = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
     write_issuer(boto3.client("dynamodb", region_name=REGION, endpoint_url=service.tables, **keys), now=time.time())
     return service
 
