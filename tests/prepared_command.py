@@ -60,14 +60,14 @@ def prepared_command() -> Path:
         cwd=ROOT, env={"PATH": os.environ["PATH"]}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         start_new_session=True,
     )  # fmt: skip
-    _RUNNING.append(process)  # it ends when nobody holds its standard input any more
+    _RUNNING.append(process)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     return folder / "auth-jwt"
 
 
 def end_prepared_command() -> None:
-    """End what `prepared_command` started."""
+    """End what `prepared_command` started. It ends also when this process does: nobody holds its standard input then."""
     while _RUNNING:
         with _RUNNING.pop() as process:
             process.communicate(timeout=30)
@@ -86,7 +86,6 @@ def serve(folder: Path) -> socket.socket:
         command.write_text(ASKING.format(python=sys.executable, address=str(folder / "socket")), "utf-8")
         command.chmod(0o700)
         print("ready", flush=True)
-        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that wait
         gc.freeze()
         while True:
             ready, _, _ = select.select([0, listener], [], [])
@@ -95,9 +94,11 @@ def serve(folder: Path) -> socket.socket:
                 sys.exit()
             connection, _ = listener.accept()
             if os.fork() == 0:
-                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 return connection
             connection.close()
+            with contextlib.suppress(ChildProcessError):
+                while os.waitpid(-1, os.WNOHANG) != (0, 0):
+                    pass
 
 
 def become_the_command(connection: socket.socket) -> None:
