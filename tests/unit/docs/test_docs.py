@@ -10,7 +10,7 @@ from auth_jwt.errors import Fault, Flaw, Reason
 from auth_jwt.models import Report
 from auth_jwt.runtime import observability
 from auth_jwt.runtime.observability import METRICS_NAMESPACE, Outcome
-from auth_jwt.runtime.settings import AUTHORIZER_DEFAULTS, DEFAULTS, ROTATION_DEFAULTS
+from auth_jwt.runtime.settings import AUTHORIZER_DEFAULTS, DEFAULTS, REFRESH_DEFAULTS, ROTATION_DEFAULTS
 
 ROOT = Path(__file__).parents[3]
 README = ROOT / "README.md"
@@ -171,7 +171,7 @@ def test_every_setting_named_anywhere_is_one() -> None:
     }
     spelt = {name for page in PAGES for name in re.findall(r"`([A-Z][A-Z_]+)(?:=[^`]*)?`", text_of(page))}
 
-    ours = {*DEFAULTS, *AUTHORIZER_DEFAULTS, *ROTATION_DEFAULTS, *commands_own, *kamailio}
+    ours = {*DEFAULTS, *AUTHORIZER_DEFAULTS, *ROTATION_DEFAULTS, *REFRESH_DEFAULTS, *commands_own, *kamailio}
     unknown = {name for name in spelt - ours - examples if "_" in name and not name.startswith(("POWERTOOLS_", "AWS_"))}
 
     assert not unknown
