@@ -53,7 +53,7 @@ INWARD_TO_OUTWARD = (
         "runtime.wiring",
     ),
     # -- what asks issuers: nothing above imports it, so no login fetches anything --
-    *("fetching", "fetching.errors", "fetching.addresses", "fetching.client", "fetching.documents"),
+    *("fetching", "fetching.errors", "fetching.addresses", "fetching.client", "fetching.documents", "fetching.lookup"),
     # -- what operators do: nothing above imports it, so no login waits for it --
     *("provisioning.changes", "provisioning.audit", "provisioning.statements"),
     *("provisioning.inspection", "provisioning.registry", "provisioning.windows", "provisioning.renaming"),

@@ -519,6 +519,9 @@ _MEMBERS: Final[Mapping[str, tuple[str, Any]]] = {
 }
 """The members of the configuration, each with the attribute it sets and what reads it."""
 
+MEMBERS: Final = tuple(_MEMBERS)
+"""The names of the members of the configuration."""
+
 
 def _check_whole(issuer: Issuer) -> None:
     """Check the members against each other.
