@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 
-from auth_jwt.issuers.models import FETCHED_AT, NEXT_FETCH_AT, STATUS_ROW, VERSION
-from auth_jwt.refreshing.models import FAILURES, REGISTRY_TAG
+from auth_jwt.issuers.models import FETCHED_AT, NEXT_FETCH_AT, REGISTRY_TAG, STATUS_ROW, VERSION
+from auth_jwt.issuers.status import FAILURES
 from tests.certificates import Authority
 from tests.e2e.issuers.provider import ALGORITHMS, Provider, Tokens, a_provider
 from tests.e2e.serve.serving import Serving, serving

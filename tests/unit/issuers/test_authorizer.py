@@ -337,7 +337,7 @@ class TestKeysNotFetchedYet:
         with pytest.raises(Deferred) as deferred:
             login(header={"kid": "new"})
 
-        assert deferred.value.retry_after == 902
+        assert deferred.value.retry_after == 900
 
     def test_it_is_deferred_until_the_first_fetch_and_after_a_change_of_the_address(self) -> None:
         login = a_login()

@@ -47,7 +47,7 @@ BOTO3_FALLBACK: Final = "Boto3Fallback"
 _INFO, _WARNING, _ERROR, _CRITICAL = "INFO", "WARNING", "ERROR", "CRITICAL"
 _RANKS: Final = {_INFO: 1, "WARN": 2, _WARNING: 2, _ERROR: 3, _CRITICAL: 4, "FATAL": 4}  # Lambda has its own words
 _RENDERERS: Final[Mapping[type, Callable[[Any], str]]] = {str: encode_basestring, int: repr, float: repr}
-_NO_COUNTS: Final[Mapping[str, int]] = MappingProxyType({})
+NO_COUNTS: Final[Mapping[str, int]] = MappingProxyType({})
 _CANNOT_WRITE: Final = (OSError, ValueError, MemoryError)  # the device is full, the stream closed, the memory used up
 _MAX_CAUSES: Final = 8
 _MAX_PLACES: Final = 4
@@ -89,7 +89,7 @@ class Journal:
         """Warn of each variable that is ignored and nearly spells a setting."""
         for variable, meant in near_misses.items():
             message = f"{variable} is ignored: no such variable; did you mean {meant}?"
-            self._write(_WARNING, message, None, {"variable": variable, "meant": meant}, _NO_COUNTS)
+            self._write(_WARNING, message, None, {"variable": variable, "meant": meant}, NO_COUNTS)
 
     def warn_of_boto3(self, reason: str) -> None:
         """Warn that boto3 reads the tables instead of the express lane, say why, and count it: boto3 is slower."""
@@ -104,7 +104,7 @@ class Journal:
             reason: why, as one stable word.
             fields: what else is known; a None is left out.
         """
-        self._write(_WARNING, message, reason, fields, _NO_COUNTS)
+        self._write(_WARNING, message, reason, fields, NO_COUNTS)
 
     def record(
         self,
@@ -112,7 +112,7 @@ class Journal:
         report: Report,
         *,
         reason: str | None = None,
-        counts: Mapping[str, int] = _NO_COUNTS,
+        counts: Mapping[str, int] = NO_COUNTS,
         **fields: object,
     ) -> None:
         """Write the one line of a request that was answered. The line counts the request in the metrics, too.
@@ -124,7 +124,8 @@ class Journal:
             counts: further metrics, by name.
             fields: what else the handler knows; a None is left out.
         """
-        self._write(_INFO, outcome, reason, _fields(report, fields), {**_count_unusable(report), **counts})
+        unusable = _count_unusable(report)
+        self._write(_INFO, outcome, reason, _fields(report, fields), {**unusable, **counts} if counts else unusable)
 
     def record_fault(self, error: BaseException, report: Report, **fields: object) -> None:
         """Write the line of a request that failed, with the chain of causes. The line counts the fault, too."""
@@ -244,7 +245,7 @@ def _format_second(second: int) -> str:
 def _count_unusable(report: Report) -> Mapping[str, int]:
     """Return how many secrets and credentials a request could not use, by metric. Mostly there are none."""
     if not (report.unusable_secrets or report.left_out or report.unusable_credentials):
-        return _NO_COUNTS
+        return NO_COUNTS
     counts = {}
     if report.unusable_secrets or report.left_out:
         counts[UNUSABLE_SECRET] = len(report.unusable_secrets) + len(report.left_out)
