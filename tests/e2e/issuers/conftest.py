@@ -27,6 +27,7 @@ from tests.e2e.serve.serving import serving
 PHONES: Final = ["phone-RS256", "phone-ES256", "phone-EdDSA"]
 FIGURES: Final = pytest.StashKey[list[str]]()
 _LOGINS_AFTERWARDS: Final = 60
+_MAX_ATTEMPTS: Final = 4
 
 Tell = Callable[[str], None]
 
@@ -75,7 +76,7 @@ class Rotations:
         first: logins at the provider that published its new keys, and signed by them when they had been fetched.
         at_once: logins at the provider that signed by its new keys at once.
         signed_at: when it did.
-        patient: the two attempts of a phone there that waits as long as it is told.
+        patient: the attempts of a phone there that waits as long as it is told, with one token.
         withdrawn_at: when the third provider took its old keys away.
         removed: attempts with a token of the old keys: before the fetch, and until the first refusal.
         removal_fetched_at: when the fetch began that missed the old keys.
@@ -86,7 +87,7 @@ class Rotations:
     first: Stream
     at_once: Stream
     signed_at: float
-    patient: tuple[Login, Login]
+    patient: list[Login]
     withdrawn_at: float
     removed: list[Login]
     removal_fetched_at: float
@@ -126,12 +127,14 @@ def _rotations(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Rotations:
     )
 
 
-def _wait_as_told(lab: Lab, provider: Provider) -> tuple[Login, Login]:
-    """Log in once, and ask about the token twice: at once, and when the first answer says."""
+def _wait_as_told(lab: Lab, provider: Provider) -> list[Login]:
+    """Log in once, and ask about the token until the service has decided, each time when the last answer says."""
     tokens = provider.log_in("alice")
-    before = lab.ask(tokens)
-    time.sleep(before.retry_after or 0)
-    return before, lab.ask(tokens)
+    logins = [lab.ask(tokens)]
+    while logins[-1].retry_after is not None and len(logins) < _MAX_ATTEMPTS:
+        time.sleep(logins[-1].retry_after)
+        logins.append(lab.ask(tokens))
+    return logins
 
 
 def _until_failed(lab: Lab, provider: Provider) -> list[Login]:

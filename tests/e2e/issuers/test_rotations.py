@@ -5,7 +5,7 @@ from tests.e2e.issuers.lab import CACHE_TTL_SECONDS, Answered, Lab
 
 SECONDS_BETWEEN_FETCHES = 60
 SECONDS_FOR_A_FETCH = 2
-SLACK_SECONDS = 3
+SLACK_SECONDS = 5
 """What a busy machine may add."""
 
 
@@ -36,11 +36,14 @@ def test_new_keys_that_sign_at_once_defer_logins_until_the_next_fetch_and_refuse
     assert set(after) == {Answered.AUTHORIZED}
 
 
-def test_a_phone_that_waits_as_told_logs_in_at_the_second_attempt(rotations: Rotations, tell: Tell) -> None:
-    before, after = rotations.patient
+def test_a_phone_that_waits_as_told_is_let_in_with_the_token_it_has(rotations: Rotations, tell: Tell) -> None:
+    """By the second attempt, unless the machine is so busy that the fetch takes longer than two seconds."""
+    *before, last = rotations.patient
 
-    tell(f"a phone that was told to wait {before.retry_after} s: {before.answered}, then {after.answered}")
-    assert (before.answered, after.answered) == (Answered.DEFERRED, Answered.AUTHORIZED)
+    tell(f"a phone that was told to wait {before[0].retry_after} s: authorized at attempt {len(rotations.patient)}")
+    assert {login.answered for login in before} == {Answered.DEFERRED}
+    assert last.answered is Answered.AUTHORIZED
+    assert len(before) <= 2
 
 
 def test_a_key_that_was_removed_is_refused_after_the_next_fetch_and_what_is_remembered(
@@ -70,7 +73,9 @@ def test_keys_that_share_none_with_those_of_before_are_an_alarm(lab: Lab, rotati
 def test_a_provider_that_is_not_there_hurts_no_login_in_warm_processes_and_cold_ones(
     lab: Lab, rotations: Rotations, tell: Tell
 ) -> None:
-    tell(f"the provider stopped: {len(rotations.stopped)} logins in warm processes, {len(rotations.cold)} in cold ones")
-    assert {login.answered for login in (*rotations.stopped, *rotations.cold)} == {Answered.AUTHORIZED}
-    failed = [line for line in lab.rounds() if line.get("issuers", {}).get("failed")]
-    assert failed
+    warm, cold = rotations.stopped, rotations.cold
+    refused = sum(login.answered is not Answered.AUTHORIZED for login in (*warm, *cold))
+
+    tell(f"the provider stopped: {len(warm)} logins in warm processes, {len(cold)} in cold ones, {refused} refused")
+    assert refused == 0
+    assert [line["issuers"]["failed"] for line in lab.rounds() if "failed" in line["issuers"]][:1] == [1]
