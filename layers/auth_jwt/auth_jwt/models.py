@@ -38,10 +38,10 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
-    """The names of the columns of profiles and secrets.
+    """How the rows of profiles and secrets are read: the names of their columns, and whether `alg` is needed.
 
     Attributes:
-        requires_alg: whether a secret is unusable unless its `alg` says what its key is.
+        requires_alg: whether only a secret is usable whose `alg` says what its key is (`REQUIRE_ALG_COLUMN`).
     """
 
     tag: str = "tag"
@@ -280,7 +280,7 @@ class Report:
     algorithm: str | None = None
     rows: str | None = None
     secret_id: str | None = None
-    unusable_secrets: Mapping[str, str] = field(default_factory=lambda: _NONE)  # as Python 3.11 wants it
+    unusable_secrets: Mapping[str, str] = field(default_factory=lambda: _NONE)  # 3.11: no default may be unhashable
     left_out: Sequence[str] = ()
     unusable_credentials: tuple[str, ...] = ()
     call_id: str | None = None

@@ -44,7 +44,7 @@ class DynamoDbIssuers:
     def read_issuer(self, identifier: str, *, consistent: bool, deadline: Deadline) -> IssuerRows:
         """Read the configuration and the keys at the same time; see `auth_jwt.issuers.ports.IssuersStore`."""
         client = self._client()
-        deadline.seconds_left()  # starts the deadline, after the client is made
+        deadline.start()
         issuer = self._readers.start(deadline, lambda: self._read_issuer(client, identifier, consistent, deadline))
         keys = self._readers.start(deadline, lambda: self._read_keys(client, identifier, consistent, deadline))
         rows: IssuerRows = join_halves(issuer.result_or_fault(deadline), keys.result_or_fault(deadline), IssuerRows)

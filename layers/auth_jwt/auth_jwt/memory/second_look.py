@@ -65,7 +65,7 @@ def look_again(
         Fault: no decision is possible.
     """
     half = worth_it.get(denied.reason)
-    if half is None or half in recalled.read:
+    if half is None or half in recalled.halves_read:
         raise denied
     renewed = memory.renew(key, deadline, instead_of=recalled.found)
     if renewed is None:
@@ -75,6 +75,6 @@ def look_again(
         return decide(renewed.found)
     except (Denied, Deferred, StaleKeys) as again:
         half = worth_it.get(again.reason)
-        if renewed.failure is None or half is None or half in renewed.read:
+        if renewed.failure is None or half is None or half in renewed.halves_read:
             raise
         raise renewed.failure from again
