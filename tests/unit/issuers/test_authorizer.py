@@ -652,10 +652,10 @@ class TestMemory:
     def test_rows_are_read_once_and_then_remembered(self) -> None:
         login = a_login()
         login()
-        assert (login.report.rows, login.report.issuer_rows) == ("table", "table")
+        assert (login.report.origin, login.report.issuer_origin) == ("table", "table")
         login()
 
-        assert (login.report.rows, login.report.issuer_rows) == ("memory", "memory")
+        assert (login.report.origin, login.report.issuer_origin) == ("memory", "memory")
         assert login.store.reads == [(ISSUER, False), (f"{ISSUER}#{SUBJECT}", False)]
 
     def test_remembered_rows_serve_while_the_tables_are_away(self) -> None:
@@ -665,7 +665,7 @@ class TestMemory:
         login.store.failure = Unreachable("away")
 
         assert login().sip_username == "alice"
-        assert (login.report.rows, login.report.issuer_rows) == ("stale", "stale")
+        assert (login.report.origin, login.report.issuer_origin) == ("stale", "stale")
 
     def test_without_anything_remembered_an_outage_is_a_fault(self) -> None:
         login = a_login()

@@ -38,7 +38,7 @@ def decide_with_second_look(
         Fault: no decision is possible.
     """
     recalled = memory.recall(key, deadline)
-    report.rows = recalled.origin
+    report.origin = recalled.origin
     try:
         return decide(recalled.found)
     except (Denied, Deferred, StaleKeys) as denied:

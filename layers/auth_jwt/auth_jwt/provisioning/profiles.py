@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Context, Decimal
 from typing import Final
 
-from auth_jwt.errors import Conflict, Invalid, NotFound, Stale
+from auth_jwt.errors import Conflict, Invalid, NotFound, Outdated
 from auth_jwt.models import SECRET_ID, Columns, Row, disables
 from auth_jwt.provisioning.changes import (
     ABSENT,
@@ -187,7 +187,7 @@ class Profiles:
         Raises:
             Invalid: nothing is given, or a value would not work.
             NotFound: there is no such profile.
-            Stale: the profile has another version by now.
+            Outdated: the profile has another version by now.
         """
         columns: dict[str, object] = {}
         if username is not None:
@@ -230,7 +230,7 @@ class Profiles:
         Raises:
             NotFound: neither a profile nor a secret has the tag.
             Conflict: somebody created a new profile with the tag meanwhile.
-            Stale: the profile has another version by now.
+            Outdated: the profile has another version by now.
         """
         profile = self._store.profile(check_key(tag))
         ids = self._secret_ids(tag)
@@ -241,7 +241,7 @@ class Profiles:
         try:
             self._delete(tag, some, Delete(Key(Table.PROFILES, tag), expected))
         except Overtaken:
-            raise _stale(tag) from None
+            raise _outdated(tag) from None
         deleted = len(some)
         while ids := self._secret_ids(tag):  # it ends: nobody can add a secret without a profile
             some = ids[: MAX_CHANGES - 1]
@@ -295,12 +295,12 @@ class Profiles:
         except Overtaken:
             if if_version is None or self._store.profile(tag) is None:
                 raise NotFound(f"there is no profile {tag!r}") from None
-            raise _stale(tag) from None
+            raise _outdated(tag) from None
 
     def _as_read(self, tag: str, row: Row | None, version: str) -> Expected:
         """Return the condition that the row still is what it was at this *version*."""
         if row is None or version_of(row) != version:
-            raise _stale(tag)
+            raise _outdated(tag)
         return Expected(True, {name: value for name, value in row.items() if name != self._columns.tag})
 
     def _row(
@@ -364,5 +364,5 @@ def _fits(number: Decimal) -> bool:
     return len(digits) <= _MAX_DIGITS and (not number or abs(number.adjusted()) <= _MAX_EXPONENT)
 
 
-def _stale(tag: str) -> Stale:
-    return Stale(f"somebody changed the profile {tag!r} meanwhile: look at it again")
+def _outdated(tag: str) -> Outdated:
+    return Outdated(f"somebody changed the profile {tag!r} meanwhile: look at it again")
