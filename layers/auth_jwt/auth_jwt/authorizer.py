@@ -103,7 +103,7 @@ class Authorizer:
         report.algorithm = jws.algorithm
         report.tag = unverified_tag(claims, self.policy.tag_claim)
         recalled = self.memory.recall(report.tag, deadline)
-        report.rows = recalled.origin
+        report.origin = recalled.origin
         try:
             answer, profile = self._decide(recalled.found, jws, claims, now, report)
         except Denied as denied:

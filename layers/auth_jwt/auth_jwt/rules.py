@@ -1,7 +1,8 @@
 """Every rule about rows and claims, once: which secrets count, what claims must hold, which profiles may be used.
 
-*Not this secret* and *signed, but denied* are different answers. One secret's failure says nothing about the token:
-only when all secrets have failed is the signature bad. No claim is checked before a secret has verified the token.
+A secret that did not sign a token says nothing about the token, since another secret may have signed it: the signature
+is bad when no secret has signed. No claim is checked before a secret has verified the token; a claim then denies it,
+whichever other secrets there are.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

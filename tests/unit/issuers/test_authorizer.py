@@ -400,7 +400,7 @@ class TestKeysNotFetchedYet:
         assert after - before < 256 * 1024
         assert login.store.reads[reads:] == [(ISSUER, True)]
         login()
-        assert (login.report.issuer_rows, login.report.rows) == ("memory", "memory")
+        assert (login.report.issuer_origin, login.report.origin) == ("memory", "memory")
         assert login.store.reads[reads:] == [(ISSUER, True)]
 
     @pytest.mark.parametrize(
@@ -692,10 +692,10 @@ class TestMemory:
     def test_rows_are_read_once_and_then_remembered(self) -> None:
         login = a_login()
         login()
-        assert (login.report.rows, login.report.issuer_rows) == ("table", "table")
+        assert (login.report.origin, login.report.issuer_origin) == ("table", "table")
         login()
 
-        assert (login.report.rows, login.report.issuer_rows) == ("memory", "memory")
+        assert (login.report.origin, login.report.issuer_origin) == ("memory", "memory")
         assert login.store.reads == [(ISSUER, False), (f"{ISSUER}#{SUBJECT}", False)]
 
     def test_remembered_rows_serve_while_the_tables_are_away(self) -> None:
@@ -705,7 +705,7 @@ class TestMemory:
         login.store.failure = Unreachable("away")
 
         assert login().sip_username == "alice"
-        assert (login.report.rows, login.report.issuer_rows) == ("stale", "stale")
+        assert (login.report.origin, login.report.issuer_origin) == ("stale", "stale")
 
     def test_without_anything_remembered_an_outage_is_a_fault(self) -> None:
         login = a_login()

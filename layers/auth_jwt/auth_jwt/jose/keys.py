@@ -88,10 +88,10 @@ def refuse_published(keys: tuple[VerificationKey, ...]) -> tuple[VerificationKey
         InvalidKey: no key is left.
     """
     flaws = [_find_disclosure(key) for key in keys]
-    unknown = tuple(key for key, flaw in zip(keys, flaws, strict=True) if flaw is None)
-    if not unknown:
+    unpublished = tuple(key for key, flaw in zip(keys, flaws, strict=True) if flaw is None)
+    if not unpublished:
         raise next(flaw for flaw in flaws if flaw is not None)
-    return unknown
+    return unpublished
 
 
 def allowed_algorithms(algorithms: frozenset[str], named: frozenset[str]) -> frozenset[str]:

@@ -37,8 +37,9 @@ _INT64 = range(-(2**63), 2**63)
 _INT64_CHARACTERS = 20
 
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
-# The last characters whose unused low bits are zero, by the number of characters in the last group of four.
-# One character alone carries six bits, less than a byte, so no segment ends with such a group.
+# The characters with which a segment may end: those that leave no bit of their six behind the last whole byte, or only
+# zeros. Which they are depends on how many characters the last group of four has (the key; 0 is a whole group). A
+# character alone carries less than a byte, so no segment ends with one.
 _LAST_CHARACTERS = {
     0: frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"),
     1: frozenset(),
