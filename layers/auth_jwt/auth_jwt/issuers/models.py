@@ -16,9 +16,10 @@ from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from auth_jwt.errors import Invalid, InvalidKey
-from auth_jwt.jose.keys import HMAC_ALGORITHMS, VerificationKey, refuse_published, verification_keys
-from auth_jwt.jose.tokens import ALGORITHMS, MAX_TAG_CHARACTERS, strict_json_object
+from auth_jwt.jose.keys import VerificationKey, refuse_published, verification_keys
+from auth_jwt.jose.tokens import ALGORITHMS, HMAC_ALGORITHMS, MAX_TAG_CHARACTERS
 from auth_jwt.models import Columns, Row, disables
+from auth_jwt.strict_json import strict_json_object
 
 CONFIGURATION: Final = "issuer_config"
 """The attribute of the profiles table that holds an issuer's configuration, as JSON text."""
