@@ -14,8 +14,8 @@ from typing import Self
 
 from auth_jwt.credentials import Credential, CredentialValue
 from auth_jwt.errors import Flaw, InvalidKey
-from auth_jwt.jose.keys import HMAC_ALGORITHMS, VerificationKey, refuse_published, verification_keys
-from auth_jwt.jose.tokens import ALGORITHMS, EDDSA_BY_CURVE, MAX_TOKEN_BYTES, HeaderRules
+from auth_jwt.jose.keys import VerificationKey, refuse_published, verification_keys
+from auth_jwt.jose.tokens import ALGORITHMS, EDDSA_BY_CURVE, HMAC_ALGORITHMS, MAX_TOKEN_BYTES, HeaderRules
 
 Row = Mapping[str, object]
 
@@ -200,6 +200,14 @@ class Profile:
         )
 
 
+def fold_domain(domain: str) -> str:
+    """Return a SIP domain as it is compared: A to Z in lower case, and no other character changed.
+
+    So U+212A, the Kelvin sign, does not become `k` (RFC 4343).
+    """
+    return domain.lower() if domain.isascii() else domain.translate(_TO_SMALL)
+
+
 class Half(Enum):
     """Half of what the tables hold of a tag: its row in the profiles table, or its rows in the secrets table.
 
@@ -317,6 +325,7 @@ class Report:
 _ABSENT = object()
 _ALL_NAMES = frozenset(ALGORITHMS) | EDDSA_BY_CURVE
 _FAR_AWAY = 2**63
+_TO_SMALL = {capital: capital + 32 for capital in range(ord("A"), ord("Z") + 1)}
 
 
 def _find_flaw(row: Row, columns: Columns, algorithms: frozenset[str] | None) -> Unusable | None:

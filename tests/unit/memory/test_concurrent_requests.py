@@ -546,7 +546,7 @@ def test_a_new_secret_works_for_a_request_that_another_one_overtook() -> None:
 
         def __setattr__(self, name: str, value: object) -> None:
             super().__setattr__(name, value)
-            if name == "rows" and value == "memory":
+            if name == "origin" and value == "memory":
                 store.secrets.append(a_secret(id="2"))
                 authorizer.authorize(a_token())
 

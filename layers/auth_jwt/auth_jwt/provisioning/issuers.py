@@ -41,7 +41,7 @@ from auth_jwt.issuers.status import (
     NEXT_DISCOVERY_AT,
     FetchStatus,
 )
-from auth_jwt.jose.tokens import is_allowed, strict_json_object
+from auth_jwt.jose.tokens import is_allowed
 from auth_jwt.models import SECRET_ID, Row, disables
 from auth_jwt.provisioning.changes import (
     ABSENT,
@@ -60,6 +60,7 @@ from auth_jwt.provisioning.changes import (
 from auth_jwt.provisioning.inspection import kind_of
 from auth_jwt.provisioning.registry import Registry
 from auth_jwt.provisioning.statements import in_order
+from auth_jwt.strict_json import strict_json_object
 
 MAX_PAGE: Final = 100
 MAX_CONFIGURATION_BYTES: Final = 8192
