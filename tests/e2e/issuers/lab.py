@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 
-from auth_jwt.issuers.models import FETCHED_AT, NEXT_FETCH_AT, REGISTRY_TAG, STATUS_ROW, VERSION
+from auth_jwt.issuers.models import FETCHED_AT, NEXT_FETCH_AT, STATUS_ROW
 from auth_jwt.issuers.status import FAILURES
+from auth_jwt.provisioning import Provisioning
+from auth_jwt.provisioning.wiring import provisioning_of
+from auth_jwt.runtime.settings import Settings
 from tests.certificates import Authority
 from tests.e2e.issuers.provider import ALGORITHMS, Provider, Tokens, a_provider
 from tests.e2e.serve.serving import Serving, serving
-from tests.issuers import issuer_row, item_of
+from tests.issuers import item_of
 from tests.moto_server import a_moto_server
 from tools.events.stage import REGION, template
 from tools.serve.tables import load
@@ -121,7 +124,9 @@ class Lab:
 
     def status_of(self, provider: Provider) -> dict[str, int]:
         """Return the numbers in the status row of an issuer."""
-        return status_in(self.tables, provider)
+        key = item_of({"corresponding_tag": provider.issuer, "id": STATUS_ROW})
+        row = self.tables.get_item(TableName="jwt_secrets", Key=key, ConsistentRead=True)["Item"]
+        return {name: int(value["N"]) for name, value in row.items() if "N" in value}
 
     def wait_for_fetch(self, provider: Provider, *, after: float) -> float:
         """Wait until a fetch that began *after* a time is in the tables, and return when it began."""
@@ -163,11 +168,12 @@ def a_lab(folder: Path, configurations: Mapping[str, Mapping[str, Any]]) -> Iter
             aws_access_key_id="testing",
             aws_secret_access_key="testing",
         )
+        provisioning = provisioning_of(Settings.from_env({}), client, actor="operator", audit=lambda _: None)
         providers, early = dict[str, Provider](), dict[str, Tokens]()
         for name, members in configurations.items():
             log = folder / f"{name}.log"
             provider = stack.enter_context(a_provider(authority.identity_file(), authority.certificate, log))
-            admit(client, provider, **members)
+            admit(provisioning, provider, **members)
             providers[name], early[name] = provider, provider.log_in("alice")
         settings = {
             "DB_URL": f"dynamodb+{tables}/{REGION}",
@@ -184,28 +190,12 @@ def a_lab(folder: Path, configurations: Mapping[str, Mapping[str, Any]]) -> Iter
         assert "eyJ" not in service.log.read_text("utf-8"), "a token is in the log"
 
 
-def admit(tables: "DynamoDBClient", provider: Provider, **members: Any) -> None:
-    """Write the rows of an issuer and of its users, as an operator's tools do."""
-    issuer = provider.issuer
-    usual = {"keys_url": provider.keys_url, "algorithms": ALGORITHMS, "audiences": ["sip"]}
-    users = [{"tag": f"{issuer}#{user}", "sip_username": user} for user in USERS]
-    rows: dict[str, list[dict[str, Any]]] = {
-        "jwt_profiles": [issuer_row(issuer, **{**usual, **members}), *users],
-        "jwt_secrets": [
-            {"corresponding_tag": issuer, "id": STATUS_ROW, VERSION: 1},
-            {"corresponding_tag": REGISTRY_TAG, "id": issuer},
-        ],
-    }
-    for table, of_table in rows.items():
-        for row in of_table:
-            tables.put_item(TableName=table, Item=item_of(row))
-
-
-def status_in(tables: "DynamoDBClient", provider: Provider) -> dict[str, int]:
-    """Return the numbers in the status row of an issuer."""
-    key = item_of({"corresponding_tag": provider.issuer, "id": STATUS_ROW})
-    row = tables.get_item(TableName="jwt_secrets", Key=key, ConsistentRead=True)["Item"]
-    return {name: int(value["N"]) for name, value in row.items() if "N" in value}
+def admit(provisioning: Provisioning, provider: Provider, **members: Any) -> None:
+    """Add an issuer and its users, as an operator does."""
+    usual = {"keys_url": provider.keys_url, "algorithms": list(ALGORITHMS), "audiences": ["sip"]}
+    provisioning.issuers.add(provider.issuer, {**usual, **members})
+    for user in USERS:
+        provisioning.profiles.create(f"{provider.issuer}#{user}", user)
 
 
 def wait_until(look: Callable[[], float | None]) -> float:
