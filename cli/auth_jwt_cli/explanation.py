@@ -14,13 +14,12 @@ from typing import Any, Final
 
 from auth_jwt.authorizer import Authorizer
 from auth_jwt.errors import Denied, Fault, Reason
-from auth_jwt.jose.keys import HMAC_ALGORITHMS
 from auth_jwt.jose.signatures import is_signed_by
 from auth_jwt.jose.tokens import (
+    HMAC_ALGORITHMS,
     MAX_TAG_CHARACTERS,
     UnverifiedJws,
     decoded_segment,
-    strict_json_object,
     unverified_jws,
     unverified_object,
     unverified_tag,
@@ -44,6 +43,7 @@ from auth_jwt.rules import (
     token_id,
     usable_profile,
 )
+from auth_jwt.strict_json import strict_json_object
 from auth_jwt_cli.output import message_of, pluralize
 from auth_jwt_cli.times import distance, format_duration, format_instant
 

@@ -16,8 +16,8 @@ PACKAGE = ROOT / "layers" / "auth_jwt" / "auth_jwt"
 FUNCTIONS = ROOT / "functions"
 
 INWARD_TO_OUTWARD = (
-    *("errors", "jose", "jose.tokens", "jose.decoded", "jose.degenerate", "jose.asymmetric", "jose.published"),
-    *("jose.structures", "jose.lookalikes", "jose.keys", "jose.signatures"),
+    *("errors", "strict_json", "jose", "jose.tokens", "jose.decoded", "jose.degenerate", "jose.asymmetric"),
+    *("jose.published", "jose.structures", "jose.lookalikes", "jose.keys", "jose.signatures"),
     *("credentials", "models", "ports", "http", "http.wire", "http.jambonz"),
     *("rules", "memory", "memory.outage", "memory.reading", "memory.memory"),
     *("memory.rows", "memory.revocations", "memory.second_look"),
@@ -53,7 +53,7 @@ INWARD_TO_OUTWARD = (
         "runtime.wiring",
     ),
     # -- what asks issuers: nothing above imports it, so no login fetches anything --
-    *("fetching", "fetching.errors", "fetching.addresses", "fetching.client", "fetching.documents"),
+    *("fetching", "fetching.errors", "fetching.addresses", "fetching.client", "fetching.documents", "fetching.lookup"),
     # -- what operators do: nothing above imports it, so no login waits for it --
     *("provisioning.changes", "provisioning.audit", "provisioning.statements"),
     *("provisioning.inspection", "provisioning.registry", "provisioning.windows", "provisioning.renaming"),

@@ -44,9 +44,9 @@ class Provider:
         self._new_kids.append(f"{len(self._new_kids)} of tomorrow")
         return self.desk.noted(a_token_of_a_new_key(now=int(time.time()), kid=self._new_kids[-1], sub=user.tag))
 
-    def fetch(self) -> None:
-        """Write the provider's keys as a fetch does, the new ones among them."""
-        write_issuer(self.tables, *self._new_kids, now=time.time())
+    def fetch(self, *, seconds_ago: int = 10) -> None:
+        """Write the provider's keys as a fetch did a moment ago, the new ones among them."""
+        write_issuer(self.tables, *self._new_kids, now=time.time(), seconds_ago=seconds_ago)
 
 
 def provider_at(endpoint: str, desk: Desk) -> Provider:

@@ -240,7 +240,7 @@ def test_the_log_warns_and_counts_once_why_the_lane_stands_aside(
     service.prepare()  # before a snapshot: the processes that go on from it tell it, each for itself
     assert capsys.readouterr().out == ""
     for _ in range(2):
-        service.authorizer.memory._store._client()  # type: ignore[attr-defined]
+        service.authorizer.memory._store._get_client()  # type: ignore[attr-defined]
 
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["message"].partition(": ")[2] for line in lines] == told

@@ -11,7 +11,7 @@ import pytest
 import typer.main
 from typer.testing import CliRunner
 
-from auth_jwt.errors import BadSetting, Conflict, Fault, Invalid, NotFound, Stale, Throttled, Unreachable
+from auth_jwt.errors import BadSetting, Conflict, Fault, Invalid, NotFound, Outdated, Throttled, Unreachable
 from auth_jwt.provisioning.audit import AuditEntry
 from auth_jwt_cli import config_commands, output, profile_commands
 from auth_jwt_cli.audit_log import AuditLog
@@ -38,6 +38,8 @@ WANTED = {
     *(("profile", name) for name in ("add", "show", "list", "set", "disable", "enable", "rename", "rm")),
     *(("secret", name) for name in ("add", "list", "show", "close", "set", "rotate", "rm", "set-alg")),
     *(("token", name) for name in ("mint", "explain")),
+    *(("issuer", name) for name in ("add", "show", "list", "set", "refresh", "disable", "enable", "rm")),
+    *(("issuer", name) for name in ("block-key", "unblock-key")),
     *(("key", name) for name in ("from-cert", "from-jwk", "mend", "fingerprint")),
     *(("config", "check"), ("revoke",), ("import",), ("lint",)),
 }
@@ -93,7 +95,7 @@ def test_a_group_alone_shows_its_commands(arguments: list[str]) -> None:
         (Invalid("x"), 1),
         (NotFound("x"), 1),
         (Conflict("x"), 3),
-        (Stale("x"), 3),
+        (Outdated("x"), 3),
         (Fault("x"), 4),
         (BadSetting("x"), 4),
         (Unreachable("x"), 4),

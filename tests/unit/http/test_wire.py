@@ -12,7 +12,6 @@ from auth_jwt.http.wire import (
     JSON,
     Ambiguous,
     Malformed,
-    ascii_lower,
     bearer_token,
     body_members,
     challenge,
@@ -376,20 +375,6 @@ def test_why_a_body_is_refused_is_told_without_its_text(content_type: str, body:
 
 
 # -- case -------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "folded"),
-    [
-        ("SIP.Example-AZ", "sip.example-az"),
-        ("@[`{", "@[`{"),
-        ("\u212aÜAZ", "\u212aÜaz"),
-        ("\u0130\u017f", "\u0130\u017f"),
-        ("", ""),
-    ],
-)
-def test_ascii_alone_is_folded(text: str, folded: str) -> None:
-    assert ascii_lower(text) == folded
 
 
 # -- problems ---------------------------------------------------------------------------------------------------------

@@ -15,11 +15,11 @@ from auth_jwt.jose.tokens import (
     MAX_TOKEN_BYTES,
     HeaderRules,
     UnverifiedJws,
-    strict_json_object,
     unverified_jws,
     unverified_object,
     unverified_tag,
 )
+from auth_jwt.strict_json import strict_json_object
 from tests.factories import a_token, octets_of, refusal, segment, signed, verdict
 
 BASE64URL = string.ascii_letters + string.digits + "-_"

@@ -52,6 +52,11 @@ def issuers_of(service: Service) -> Issuers:
     return service.provisioning.issuers
 
 
+def shorten(service: Service) -> None:
+    """Change the issuer, as somebody else does meanwhile."""
+    issuers_of(service).change(ISSUER, {"longest_lifetime": 60})
+
+
 class TestAdding:
     def test_writes_what_refreshing_and_logins_read(self) -> None:
         service = a_service_with_an_issuer()
@@ -329,7 +334,7 @@ class TestChanging:
 
     def test_a_simultaneous_change_is_kept(self) -> None:
         service = a_service_with_an_issuer()
-        service.tables.before_write = lambda: issuers_of(service).change(ISSUER, {"longest_lifetime": 60}) and None
+        service.tables.before_write = lambda: shorten(service)
 
         issuer = issuers_of(service).change(ISSUER, {"audiences": ["web"]}).issuer
 
@@ -442,7 +447,7 @@ class TestRemoving:
 
     def test_a_simultaneous_change_stops_it(self) -> None:
         service = a_service_with_an_issuer()
-        service.tables.before_write = lambda: issuers_of(service).change(ISSUER, {"longest_lifetime": 60}) and None
+        service.tables.before_write = lambda: shorten(service)
 
         with pytest.raises(Conflict, match="changed the issuer"):
             issuers_of(service).remove(ISSUER)

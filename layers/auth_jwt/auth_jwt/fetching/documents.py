@@ -18,7 +18,8 @@ from auth_jwt.fetching.errors import FailureKind, FetchFailed
 from auth_jwt.issuers.models import KeySet, check_identifier, check_keys_url
 from auth_jwt.jose.asymmetric import public_jwk, slow_weakness_of
 from auth_jwt.jose.keys import holds_private_member, read_jwk, refuse_published
-from auth_jwt.jose.tokens import MAX_TAG_CHARACTERS, strict_json_object
+from auth_jwt.jose.tokens import MAX_TAG_CHARACTERS
+from auth_jwt.strict_json import strict_json_object
 
 MAX_KEYS: Final = 100
 MAX_RSA_BITS: Final = 8192

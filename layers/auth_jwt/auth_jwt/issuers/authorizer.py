@@ -123,7 +123,7 @@ class IssuerAuthorizer:
             return issuer
 
         issuer = decide_with_second_look(self.issuers, identifier, verify, _ROWS_OF_ISSUER, deadline, report)
-        report.issuer_rows = report.rows
+        report.issuer_origin = report.origin
         report.tag = user_tag(identifier, check_claims(issuer, jws, claims, self.policy, now))
 
         def identify_user(profile: Profile | None) -> tuple[str, Profile]:

@@ -17,10 +17,10 @@ from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from auth_jwt.errors import Invalid, InvalidKey
-from auth_jwt.http.wire import ascii_lower
-from auth_jwt.jose.keys import HMAC_ALGORITHMS, VerificationKey, refuse_published, verification_keys
-from auth_jwt.jose.tokens import ALGORITHMS, MAX_TAG_CHARACTERS, strict_json_object
-from auth_jwt.models import SECRET_ID, Columns, Row, disables
+from auth_jwt.jose.keys import VerificationKey, refuse_published, verification_keys
+from auth_jwt.jose.tokens import ALGORITHMS, HMAC_ALGORITHMS, MAX_TAG_CHARACTERS
+from auth_jwt.models import SECRET_ID, Columns, Row, disables, fold_domain
+from auth_jwt.strict_json import strict_json_object
 
 CONFIGURATION: Final = "issuer_config"
 """The attribute of the profiles table that holds an issuer's configuration, as JSON text."""
@@ -380,7 +380,7 @@ def id_of(tag: str) -> str:
 
 def domain_tag(domain: str) -> str:
     """Return the tag of the row that claims *domain*. Domains are equal without regard to ASCII case (RFC 4343)."""
-    return DOMAIN_TAG + ascii_lower(domain)
+    return DOMAIN_TAG + fold_domain(domain)
 
 
 def holds_issuer(row: Row) -> bool:
@@ -518,6 +518,9 @@ _MEMBERS: Final[Mapping[str, tuple[str, Any]]] = {
     "blocked_keys": ("blocked_keys", _thumbprints),
 }
 """The members of the configuration, each with the attribute it sets and what reads it."""
+
+MEMBERS: Final = tuple(_MEMBERS)
+"""The names of the members of the configuration."""
 
 
 def _check_whole(issuer: Issuer) -> None:

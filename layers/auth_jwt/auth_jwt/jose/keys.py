@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any, Final
 from auth_jwt.errors import Flaw, InvalidKey
 from auth_jwt.jose.lookalikes import is_key_material, what_else, what_octets_are
 from auth_jwt.jose.published import is_blank, is_published
-from auth_jwt.jose.tokens import EDDSA, strict_json_object
+from auth_jwt.jose.tokens import EDDSA, HMAC_ALGORITHMS
+from auth_jwt.strict_json import strict_json_object
 
 if TYPE_CHECKING:
     from hmac import HMAC
 
     from auth_jwt.jose.asymmetric import PublicKey
 
-HMAC_ALGORITHMS: Final = frozenset({"HS256", "HS384", "HS512"})
 _PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
 _ABSENT_VALUES: Final[tuple[object, ...]] = (None, "", [])
 """What a server may write for a member that its key does not have."""
@@ -88,10 +88,10 @@ def refuse_published(keys: tuple[VerificationKey, ...]) -> tuple[VerificationKey
         InvalidKey: no key is left.
     """
     flaws = [_find_disclosure(key) for key in keys]
-    unknown = tuple(key for key, flaw in zip(keys, flaws, strict=True) if flaw is None)
-    if not unknown:
+    unpublished = tuple(key for key, flaw in zip(keys, flaws, strict=True) if flaw is None)
+    if not unpublished:
         raise next(flaw for flaw in flaws if flaw is not None)
-    return unknown
+    return unpublished
 
 
 def allowed_algorithms(algorithms: frozenset[str], named: frozenset[str]) -> frozenset[str]:

@@ -19,6 +19,7 @@ from auth_jwt.issuers.models import (
     KEYS,
     KEYS_ROW,
     KEYS_URL,
+    MEMBERS,
     NEXT_FETCH_AT,
     REGISTRY_TAG,
     STATUS_ROW,
@@ -40,7 +41,7 @@ from auth_jwt.issuers.status import (
     NEXT_DISCOVERY_AT,
     FetchStatus,
 )
-from auth_jwt.jose.tokens import is_allowed, strict_json_object
+from auth_jwt.jose.tokens import is_allowed
 from auth_jwt.models import SECRET_ID, Row, disables
 from auth_jwt.provisioning.changes import (
     ABSENT,
@@ -59,6 +60,7 @@ from auth_jwt.provisioning.changes import (
 from auth_jwt.provisioning.inspection import kind_of
 from auth_jwt.provisioning.registry import Registry
 from auth_jwt.provisioning.statements import in_order
+from auth_jwt.strict_json import strict_json_object
 
 MAX_PAGE: Final = 100
 MAX_CONFIGURATION_BYTES: Final = 8192
@@ -150,8 +152,7 @@ class Issuers:
             Conflict: the issuer is there already with other values, the tag has a profile or secrets, or another issuer
                 has its SIP domain.
         """
-        issuer = self._check(identifier, members)
-        _check_claim(issuer, trusts_claim=trusts_claim)
+        issuer = self.check(identifier, members, trusts_claim=trusts_claim)
         if any(row.get(SECRET_ID) not in (KEYS_ROW, STATUS_ROW) for row in self._store.secrets(identifier)):
             raise Conflict(f"{identifier!r} has secrets, and a tag holds an issuer or secrets, never both")
         version = self._registry.now()
@@ -172,6 +173,16 @@ class Issuers:
                 what = "a profile" if row is not None and not holds_issuer(row) else "an issuer"
                 raise Conflict(f"there is {what} {identifier!r} already") from None
         return self.show(identifier)
+
+    def check(self, identifier: str, members: Mapping[str, Any], *, trusts_claim: bool = False) -> Issuer:
+        """Return the issuer that `add` would write, and write nothing. The arguments are those of `add`.
+
+        Raises:
+            Invalid: a value would not work, or users may edit the claim.
+        """
+        issuer = self._check(identifier, members)
+        _check_claim(issuer, trusts_claim=trusts_claim)
+        return issuer
 
     def show(self, identifier: str) -> IssuerRecord:
         """Return an issuer.
@@ -232,6 +243,8 @@ class Issuers:
         """
         if not members:
             raise Invalid("no change is given")
+        if unknown := sorted(members.keys() - frozenset(MEMBERS)):
+            raise Invalid(f"the member {unknown[0]!r} is unknown; known: {', '.join(MEMBERS)}")
         return self._change(
             "issuer.change", identifier, lambda known, _: {**known, **members}, trusts_claim=trusts_claim
         )

@@ -302,12 +302,12 @@ def _fields(report: Report, fields: Mapping[str, object]) -> dict[str, Any]:
         "tag": report.tag,
         "secret_id": report.secret_id,
         "algorithm": report.algorithm,
-        "rows": report.rows,
+        "rows": report.origin,
         "call_id": report.call_id,
         **fields,
     }
     if report.issuer is not None:
-        members |= {"issuer": report.issuer, "kid": report.kid, "issuer_rows": report.issuer_rows}
+        members |= {"issuer": report.issuer, "kid": report.kid, "issuer_rows": report.issuer_origin}
     if report.call_id_altered:
         members["call_id_altered"] = True
     if report.unusable_secrets or report.left_out:
