@@ -98,13 +98,16 @@ e2e-sip-6: install softphone-page ## The same on Debian 13's Kamailio 6 alone
 kamailio-6: install ## Unpack Debian 13's Kamailio into build/ (15 seconds; needs mmdebstrap)
 	@$(BOUNDED) $(PY) -m tests.e2e.sip.debian13 build/kamailio-6
 softphone-page: install
-# Folders whose node programs the recipes and the benchmarks run, each with what its package-lock.json pins.
+# Folders whose node programs the recipes, the benchmarks and the issuers' tests run, each with what its package-lock.json pins.
 PEERS := tests/benchmarks/peers/node_modules/.package-lock.json
+PROVIDER := tests/e2e/issuers/node_modules/.package-lock.json
 RECIPES_IN_NODE := $(foreach folder,frontends/aws/node tests/e2e/recipes/jambonz,$(folder)/node_modules/.package-lock.json)
-$(RECIPES_IN_NODE) $(PEERS): %/node_modules/.package-lock.json: %/package-lock.json
+$(RECIPES_IN_NODE) $(PEERS) $(PROVIDER): %/node_modules/.package-lock.json: %/package-lock.json
 	@tools/node-packages $*
 e2e-recipes: install $(MINE) $(RECIPES_IN_NODE) ## Run the recipes of frontends/ that are programs: node, and the SDKs against AWS's runtime emulator (ARGS go to pytest)
 	@$(SUITE_BOUNDED) $(PY) -m pytest tests/e2e/recipes $(ARGS)
+e2e-issuers: install $(PROVIDER) ## Log in at a real OpenID provider while it rotates its keys and goes away, two minutes (ARGS go to pytest)
+	@$(SUITE_BOUNDED) $(PY) -m pytest tests/e2e/issuers $(ARGS)
 
 lookalikes: install ## Count public texts and made-up secrets that the recogniser of HMAC keys refuses (two minutes, ARGS=--help)
 	@PYTHONPATH=layers/auth_jwt $(PY) -m tests.lookalikes $(ARGS)

@@ -4,7 +4,7 @@ import ipaddress
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -46,15 +46,21 @@ class Authority:
         signed = own.sign(self._key, hashes.SHA256())
         self.certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
 
-    def identity(
+    def identity(self, **options: Any) -> ssl.SSLContext:
+        """Return key and certificate of a server; see `identity_file`."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.identity_file(**options))
+        return context
+
+    def identity_file(
         self,
         *,
         host: str = "127.0.0.1",
         ended: bool = False,
         self_signed: bool = False,
         has_alternative_name: bool = True,
-    ) -> ssl.SSLContext:
-        """Return key and certificate of a server.
+    ) -> Path:
+        """Return a file with key and certificate of a server.
 
         Args:
             host: its address or its name.
@@ -79,9 +85,7 @@ class Authority:
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
             )
         )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(file)
-        return context
+        return file
 
 
 def _a_certificate(

@@ -6,9 +6,11 @@ kept is changed by anybody.
 
 import sys
 from functools import cache
+from types import CodeType
 from typing import Any
 
 import pytest
+from botocore import hooks
 from botocore.hooks import EventAliaser
 from botocore.loaders import JSONFileLoader, Loader
 
@@ -19,6 +21,7 @@ def install() -> None:
     """Have the libraries keep it. Those that nobody imported are left alone."""
     _keep_models()
     _keep_names_of_events()
+    _keep_signatures_of_handlers()
     if "moto.backends" in sys.modules:
         _keep_names_of_backends(sys.modules["moto.backends"])
     if "typer.testing" in sys.modules:
@@ -51,6 +54,21 @@ def _keep_names_of_events() -> None:
             aliaser._alias_name_cache = names
 
     _PATCH.setattr(EventAliaser, "__init__", begin_with_names)
+
+
+def _keep_signatures_of_handlers() -> None:
+    """Each session asks of the same two hundred functions whether they take any keyword."""
+    ask, answers = hooks.accepts_kwargs, dict[CodeType, Any]()
+
+    def accepts_kwargs(handler: Any) -> Any:
+        code = getattr(getattr(handler, "__func__", handler), "__code__", None)
+        if code is None:
+            return ask(handler)
+        if code not in answers:
+            answers[code] = ask(handler)
+        return answers[code]
+
+    _PATCH.setattr(hooks, "accepts_kwargs", accepts_kwargs)
 
 
 def _keep_names_of_backends(backends: Any) -> None:

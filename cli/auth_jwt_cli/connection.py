@@ -18,7 +18,7 @@ from auth_jwt.provisioning import Provisioning
 from auth_jwt.provisioning.audit import AuditEntry
 from auth_jwt.provisioning.tables import provisioning_client
 from auth_jwt.provisioning.wiring import provisioning_of
-from auth_jwt.runtime.settings import Settings
+from auth_jwt.runtime.settings import REFRESH_DEFAULTS, RefreshSettings, Settings
 from auth_jwt_cli.audit_log import AuditLog, usual_path
 from auth_jwt_cli.output import Misused, Output
 from auth_jwt_cli.sources import FunctionConfiguration, from_file, from_function, only_settings, pair_of, region_of
@@ -27,6 +27,9 @@ from auth_jwt_cli.times import format_duration
 if TYPE_CHECKING:
     import boto3
     from mypy_boto3_dynamodb import DynamoDBClient
+
+    from auth_jwt.fetching.client import IssuerClient
+    from auth_jwt.refreshing.refresher import Refresher
 
 _STS_SECONDS = 2
 
@@ -159,6 +162,37 @@ class Connection:
             Fault: the audit file cannot be written.
         """
         return provisioning_of(self.settings, self.client, actor=self.actor, audit=self.audit)
+
+    @cached_property
+    def refresh_settings(self) -> RefreshSettings:
+        """The settings by which keys are fetched from here: this environment's, or those of the file of settings.
+
+        Those of a deployed function name files of that function, and networks that it is in.
+
+        Raises:
+            BadSetting: a setting has an invalid value.
+        """
+        told = self._environment if self.where.function is not None else self.source.variables
+        named = {**told, **self._environment}
+        return RefreshSettings.from_env({name: value for name, value in named.items() if name in REFRESH_DEFAULTS})
+
+    @cached_property
+    def fetcher(self) -> "IssuerClient":
+        """The client that asks issuers, for commands that write nothing."""
+        from auth_jwt.refreshing.wiring import client_of
+
+        return client_of(self.refresh_settings)
+
+    @cached_property
+    def refresher(self) -> "Refresher":
+        """What fetches the keys of issuers and writes them. The audit file is open before the first write.
+
+        Raises:
+            Fault: the audit file cannot be written.
+        """
+        from auth_jwt.refreshing.wiring import refresher_of
+
+        return refresher_of(self.settings, self.refresh_settings, self.client, actor=self.actor, audit=self.audit)
 
     @cached_property
     def audit(self) -> AuditLog:

@@ -13,6 +13,7 @@ from auth_jwt.errors import AuthJwtError
 from auth_jwt_cli import (
     config_commands,
     import_command,
+    issuer_commands,
     key_commands,
     lint_command,
     profile_commands,
@@ -95,6 +96,7 @@ def _root(
 app.add_typer(profile_commands.app, name="profile")
 app.add_typer(secret_commands.app, name="secret")
 app.add_typer(token_commands.app, name="token")
+app.add_typer(issuer_commands.app, name="issuer")
 app.command("revoke")(revoke_command.revoke)
 app.add_typer(key_commands.app, name="key")
 app.add_typer(config_commands.app, name="config")

@@ -46,6 +46,7 @@ RETRY_AFTER_SECONDS: Final = 1
 _GREEDY: Final = re.compile(r"\{(\w+)\+\}")
 
 _MISMATCHES: Final = (Reason.USERNAME_MISMATCH, Reason.DOMAIN_MISMATCH)
+_DEFERRED_STATUSES: Final = ("200", "503")
 
 
 def lambda_handler(event: object, context: object) -> dict[str, Any]:
@@ -243,6 +244,12 @@ def _make_problem(
     return Answer(status, body, {"Content-Type": "application/problem+json", **(headers or {})})
 
 
+def _make_unavailable(name: str, request: FrontendRequest, seconds: int) -> Answer:
+    """Return a 503. The body repeats when to ask again, since OpenSIPS's rest_client sees no header of an answer."""
+    retry = {"Retry-After": str(seconds)}
+    return _make_problem(HTTPStatus.SERVICE_UNAVAILABLE, name, request, retry, retry_after=seconds)
+
+
 def _challenge(status: HTTPStatus, name: str, request: FrontendRequest, error: str | None, **members: object) -> Answer:
     """Return a problem with a challenge. The body repeats the challenge, since API Gateway may rename the header."""
     settings = service().settings
@@ -293,12 +300,19 @@ def _authorize(request: FrontendRequest, report: Report) -> Conclusion:
     report.note_call_id(fields.get("call_id"))
     token = _token(request, fields)
     from_user, from_domain = _read_text_field(fields, "from_user"), _read_text_field(fields, "from_domain")
+    deferred_status = _read_text_field(fields, "deferred_status")
+    if deferred_status not in (None, *_DEFERRED_STATUSES):
+        raise Malformed(f"deferred_status is none of {', '.join(_DEFERRED_STATUSES)}")
     if token is None:
         return Conclusion(_challenge(HTTPStatus.UNAUTHORIZED, "missing-token", request, None), Outcome.CHALLENGED)
     try:
         authorized = service().authorizer.authorize(token, from_user=from_user, from_domain=from_domain, report=report)
     except Denied as denied:
         return Conclusion(_denial(denied.reason, request), Outcome.DENIED, denied.reason.value)
+    except Deferred as deferred:
+        if deferred_status != "200":
+            raise
+        return Conclusion(_make_answer(compact_json(_deferred_members(deferred))), Outcome.DEFERRED)
     return Conclusion(_make_answer(_authorized_json(authorized)), Outcome.AUTHORIZED)
 
 
@@ -310,8 +324,12 @@ def _denial(reason: Reason, request: FrontendRequest) -> Answer:
 
 def _deferral(deferred: Deferred, request: FrontendRequest) -> Answer:
     """Return the answer that is neither a "no" nor a fault: the caller asks again."""
-    retry = {"Retry-After": str(deferred.retry_after)}
-    return _make_problem(HTTPStatus.SERVICE_UNAVAILABLE, "key-not-fetched-yet", request, retry)
+    return _make_unavailable("key-not-fetched-yet", request, deferred.retry_after)
+
+
+def _deferred_members(deferred: Deferred) -> dict[str, Any]:
+    """Return a deferral as a code: for SDKs, and for frontends that see no body of a 503 (Kamailio's http_client)."""
+    return {"code": 0, "retry_after": deferred.retry_after}
 
 
 def _script_authorize(request: FrontendRequest, report: Report) -> Conclusion:
@@ -398,8 +416,7 @@ def _answer_http(event: Event, context: object) -> dict[str, Any]:
 def _fault(error: Exception, request: FrontendRequest) -> Answer:
     if not isinstance(error, Unreachable | StaleKeys):
         return _make_problem(HTTPStatus.INTERNAL_SERVER_ERROR, "fault", request)
-    retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-    return _make_problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", request, retry)
+    return _make_unavailable("unavailable", request, RETRY_AFTER_SECONDS)
 
 
 # -- direct invocations -----------------------------------------------------------------------------------------------
@@ -439,7 +456,7 @@ def _answer_invocation(fields: Mapping[str, Any], call: Call) -> dict[str, Any]:
         return {"code": -1}
     except Deferred as deferred:
         call.record(Outcome.DEFERRED)
-        return {"code": 0, "retry_after": deferred.retry_after}
+        return _deferred_members(deferred)
     answer = {
         "code": 1,
         "sip_username": authorized.sip_username,

@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Final
 
 from auth_jwt.fetching.client import IssuerClient, tls_context
-from auth_jwt.issuers.models import IssuerPatterns
+from auth_jwt.issuers.models import REGISTRY_TAG, IssuerPatterns
 from auth_jwt.models import Columns
 from auth_jwt.provisioning.changes import Key, Table
-from auth_jwt.refreshing.models import REGISTRY_TAG
 from auth_jwt.refreshing.refresher import Refresher
 from auth_jwt.refreshing.store import IssuerTables
 from tests.certificates import Authority

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from auth_jwt.refreshing.models import REGISTRY_TAG
+from auth_jwt.issuers.models import REGISTRY_TAG
 from tests.certificates import Authority
 from tests.factories import a_jwk
 from tests.integration.test_secrecy import rest_event

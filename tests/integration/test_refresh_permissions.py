@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 
+from auth_jwt.issuers.models import REGISTRY_TAG
 from auth_jwt.models import Columns
-from auth_jwt.refreshing.models import REGISTRY_TAG
 from tests.factories import a_jwk
 from tests.integration.test_refresh_keys import SCHEDULED, Login
 from tests.integration.test_refresh_keys import _login as _login  # noqa: PLC0414 - a fixture

@@ -21,7 +21,15 @@ INWARD_TO_OUTWARD = (
     *("credentials", "models", "ports", "http", "http.wire", "http.jambonz"),
     *("rules", "memory", "memory.outage", "memory.reading", "memory.memory"),
     *("memory.rows", "memory.revocations", "memory.second_look"),
-    *("issuers", "issuers.models", "issuers.ports", "issuers.rules", "issuers.memory", "issuers.authorizer"),
+    *(
+        "issuers",
+        "issuers.models",
+        "issuers.status",
+        "issuers.ports",
+        "issuers.rules",
+        "issuers.memory",
+        "issuers.authorizer",
+    ),
     "authorizer",
     # -- the line: above it no AWS, no environment, no logging --
     *(
@@ -45,11 +53,12 @@ INWARD_TO_OUTWARD = (
         "runtime.wiring",
     ),
     # -- what asks issuers: nothing above imports it, so no login fetches anything --
-    *("fetching", "fetching.errors", "fetching.addresses", "fetching.client", "fetching.documents"),
+    *("fetching", "fetching.errors", "fetching.addresses", "fetching.client", "fetching.documents", "fetching.lookup"),
     # -- what operators do: nothing above imports it, so no login waits for it --
     *("provisioning.changes", "provisioning.audit", "provisioning.statements"),
     *("provisioning.inspection", "provisioning.registry", "provisioning.windows", "provisioning.renaming"),
     *("provisioning.secrets", "provisioning.profiles", "provisioning.tokens", "provisioning.revocations"),
+    "provisioning.issuers",
     *("provisioning", "provisioning.rendering", "provisioning.versions"),
     # -- its line --
     *("provisioning.tables", "provisioning.secrets_manager", "provisioning.wiring", "provisioning.rotation"),

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from auth_jwt.models import Columns, Row, disables
 from auth_jwt.provisioning.changes import ABSENT, MISSING, Expected, Put, Table, Update
-from auth_jwt_cli.migration.ledger import differing
+from auth_jwt_cli.migration.ledger import find_differing
 from auth_jwt_cli.migration.translation import TargetRow, size_of
 
 
@@ -32,7 +32,7 @@ class Comparison:
     size: int
 
 
-def compared(row: TargetRow, existing: Row | None, columns: Columns) -> Comparison:
+def compare_rows(row: TargetRow, existing: Row | None, columns: Columns) -> Comparison:
     """Compare the source's *row* with the *existing* one.
 
     Args:
@@ -44,7 +44,7 @@ def compared(row: TargetRow, existing: Row | None, columns: Columns) -> Comparis
     if existing is None:
         written = {**row.columns, **stated}
         return Comparison((), (), Put(row.key, written, ABSENT), size_of(written))
-    different = tuple(differing(row.columns, existing))
+    different = tuple(find_differing(row.columns, existing))
     kept = tuple(
         name
         for name in different

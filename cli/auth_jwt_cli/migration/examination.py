@@ -134,7 +134,7 @@ class Examination:
             rests = self._live and is_disabled_on_purpose(row.columns.get(self._columns.disabled, False))
         else:
             if not self._live:
-                stated = self.stated(row).alg or None
+                stated = self.determine_alg(row).alg or None
             written = row.columns if stated is None else {**row.columns, self._columns.alg: stated}
             secret = Secret.from_row(written, self._judging)
             is_text = isinstance(row.columns.get(self._columns.secret, ""), str | None)
@@ -147,14 +147,14 @@ class Examination:
         findings = [self._finding(rule, row.key, why, row.place, words) for rule, why, words in (*of_tag, *rules)]
         return Examined(findings, shared, stated, is_open, rests)
 
-    def stated(self, row: TargetRow) -> Statement:
+    def determine_alg(self, row: TargetRow) -> Statement:
         """Return what the `alg` of a secret without one should be."""
         statement = statement_of(row.columns, self._columns, hmac=self._hmac)
         return Statement() if statement.is_there else statement
 
     def in_doubt(self, row: TargetRow) -> Finding | None:
         """Return a finding if *row* is a secret that looks like HMAC but may be something else, None otherwise."""
-        unusable = None if row.key.table is Table.PROFILES else self.stated(row).unusable
+        unusable = None if row.key.table is Table.PROFILES else self.determine_alg(row).unusable
         if unusable is None or unusable.flaw is not Flaw.IN_DOUBT:
             return None
         rule, why, _ = _rule_of(unusable)
@@ -319,19 +319,19 @@ def _rule_of(unusable: Unusable) -> Found:
 
 def _holds_private_key(text: str) -> bool:
     return bool(_PRIVATE_PEM.search(text) or _OTHER_PRIVATE.search(text)) or any(
-        isinstance(key, dict) and key.get("kty") != "oct" and "d" in key for key in _described(text)
+        isinstance(key, dict) and key.get("kty") != "oct" and "d" in key for key in _keys_in(text)
     )
 
 
 def _is_public(text: str) -> bool:
     """Tell whether the JWK or JWKS *text* holds only public keys, which anybody may know."""
-    keys = _described(text)
+    keys = _keys_in(text)
     return bool(keys) and all(
         isinstance(key, dict) and key.get("kty") not in ("oct", None) and "d" not in key for key in keys
     )
 
 
-def _described(text: str) -> list[object]:
+def _keys_in(text: str) -> list[object]:
     """Return the keys in *text* if it is a JWK or JWKS, an empty list otherwise."""
     document = _parse_json(text)
     return _as_list(document.get("keys", [document])) if isinstance(document, dict) else []

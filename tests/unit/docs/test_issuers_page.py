@@ -5,7 +5,8 @@ from pathlib import Path
 
 from auth_jwt.fetching.errors import FailureKind
 from auth_jwt.issuers.models import CONFIGURATION, KEYS, KEYS_URL
-from auth_jwt.refreshing.models import STATUS_ATTRIBUTES, RefreshOutcome
+from auth_jwt.issuers.status import STATUS_ATTRIBUTES
+from auth_jwt.refreshing.models import RefreshOutcome
 
 PAGE = (Path(__file__).parents[3] / "docs" / "issuers.md").read_text("utf-8")
 

@@ -1,6 +1,7 @@
 """Tokens of issuers: which are accepted, for which reason the others are not, and what is read for each."""
 
 import json
+import tracemalloc
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -226,6 +227,18 @@ class TestKeys:
 
         assert refusal(lambda: login(key="rsa_2048_other")) is Reason.BAD_SIGNATURE
 
+    def test_a_token_that_names_another_issuer_than_its_own_is_denied(self) -> None:
+        """Both issuers are known, and both have a key of that `kid`."""
+        login = a_login()
+        login.store.profiles.append(issuer_row(OTHER, keys_url=f"{OTHER}/keys"))
+        login.store.profiles.append({"tag": f"{OTHER}#{SUBJECT}", "sip_username": "mallory"})
+        of_other = keys_rows(a_jwk("rsa_2048_other", kid=KID), identifier=OTHER, url=f"{OTHER}/keys")
+        login.store.secrets.extend(of_other)
+
+        assert login(iss=OTHER, key="rsa_2048_other").sip_username == "mallory"
+        assert refusal(lambda: login(iss=OTHER)) is Reason.BAD_SIGNATURE
+        assert refusal(lambda: login(key="rsa_2048_other")) is Reason.BAD_SIGNATURE
+
     def test_a_token_without_kid_needs_the_one_key_that_fits(self) -> None:
         login = a_login()
         login.publish(a_jwk(kid=KID), a_jwk("p256", kid="ec"))
@@ -337,7 +350,7 @@ class TestKeysNotFetchedYet:
         with pytest.raises(Deferred) as deferred:
             login(header={"kid": "new"})
 
-        assert deferred.value.retry_after == 902
+        assert deferred.value.retry_after == 900
 
     def test_it_is_deferred_until_the_first_fetch_and_after_a_change_of_the_address(self) -> None:
         login = a_login()
@@ -362,6 +375,33 @@ class TestKeysNotFetchedYet:
             login(header={"kid": "forged again"})
 
         assert login.store.reads == [(ISSUER, False), (ISSUER, True), (ISSUER, True)]
+
+    def test_ten_thousand_invented_kids_cost_one_more_read_no_memory_and_no_other_user_anything(self) -> None:
+        login = a_login()
+        login()
+        reads = len(login.store.reads)
+        _, payload, signature = a_login_token().split(".")
+
+        def flood(begin: int, end: int) -> None:
+            for number in range(begin, end):
+                header = segment(f'{{"alg":"RS256","kid":"invented {number}"}}'.encode())
+                with pytest.raises(Deferred):
+                    login(token=f"{header}.{payload}.{signature}")
+
+        tracemalloc.start()
+        try:
+            flood(0, 5000)  # what is kept of headers, for one, is full by then
+            before, _ = tracemalloc.get_traced_memory()
+            flood(5000, 10_000)
+            after, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+
+        assert after - before < 256 * 1024
+        assert login.store.reads[reads:] == [(ISSUER, True)]
+        login()
+        assert (login.report.issuer_origin, login.report.origin) == ("memory", "memory")
+        assert login.store.reads[reads:] == [(ISSUER, True)]
 
     @pytest.mark.parametrize(
         ("age", "error"), [(26 * HOUR, None), (26 * HOUR + 1, StaleKeys)], ids=["to the last second", "a second later"]

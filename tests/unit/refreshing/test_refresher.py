@@ -10,11 +10,11 @@ import pytest
 from auth_jwt.errors import Unreachable
 from auth_jwt.fetching.client import Fetched
 from auth_jwt.fetching.errors import FailureKind, FetchFailed
-from auth_jwt.issuers.models import IssuerPatterns
+from auth_jwt.issuers.models import REGISTRY_TAG, IssuerPatterns
 from auth_jwt.models import Columns
 from auth_jwt.provisioning.audit import AuditEntry, WriteOutcome
 from auth_jwt.provisioning.changes import Key, Table
-from auth_jwt.refreshing.models import REGISTRY_TAG, Refreshed, RefreshOutcome
+from auth_jwt.refreshing.models import Refreshed, RefreshOutcome
 from auth_jwt.refreshing.refresher import Refresher
 from auth_jwt.refreshing.store import IssuerTables
 from tests.factories import NOW, a_jwk

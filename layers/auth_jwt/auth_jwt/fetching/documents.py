@@ -105,8 +105,8 @@ def read_discovery(body: bytes, identifier: str) -> Discovery:
 def read_key_set(body: bytes, url: str) -> FilteredKeySet:
     """Read the key set that was fetched from *url*, and drop each key that can verify nothing.
 
-    The text of the set is the same for the same keys in whatever order they come (RFC 7517, section 5: it says nothing):
-    the keys are sorted, each once, and have the members that verification needs.
+    The text of the set is the same for the same keys in whatever order they come, since the order says nothing (RFC
+    7517, section 5): the keys are sorted, each once, and have the members that verification needs.
 
     Raises:
         FetchFailed: `not_json`, `not_a_key_set`, `too_many_keys`; `private_key_published`: a private key was among
@@ -170,7 +170,7 @@ def _canonical_jwk(entry: Any, *, examine: bool) -> str:  # noqa: ANN401 - any J
     for name in ("kid", "alg"):
         if entry.get(name) is not None:
             jwk[name] = entry[name]
-    return json.dumps(jwk, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(jwk, separators=(",", ":"), ensure_ascii=False)
 
 
 def _kid_of(entry: Any) -> str | None:  # noqa: ANN401 - any JSON value

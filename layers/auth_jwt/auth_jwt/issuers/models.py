@@ -12,13 +12,14 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
+from hashlib import sha256
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from auth_jwt.errors import Invalid, InvalidKey
 from auth_jwt.jose.keys import VerificationKey, refuse_published, verification_keys
 from auth_jwt.jose.tokens import ALGORITHMS, HMAC_ALGORITHMS, MAX_TAG_CHARACTERS
-from auth_jwt.models import Columns, Row, disables
+from auth_jwt.models import SECRET_ID, Columns, Row, disables, fold_domain
 from auth_jwt.strict_json import strict_json_object
 
 CONFIGURATION: Final = "issuer_config"
@@ -36,6 +37,23 @@ KEYS_URL: Final = "issuer_keys_url"
 FETCHED_AT: Final = "issuer_fetched_at"
 NEXT_FETCH_AT: Final = "issuer_next_fetch_at"
 
+REGISTRY_TAG: Final = (
+    "The issuers whose keys are fetched, one in each row. This text is longer than any tag that a token may name, so no"
+    " login ever reads these rows."
+)
+"""The partition of the secrets table that lists the issuers. Its rows' sort keys are their identifiers."""
+
+DOMAIN_TAG: Final = (
+    "A SIP domain whose users one issuer names by a claim. This text is longer than any tag that a token may name, so"
+    " no login ever reads this row: "
+)
+"""How the tag of a row begins that claims a domain in the secrets table. The domain follows, in lower case."""
+
+DOMAIN_ROW: Final = "issuer-domain"
+"""The sort key of such a row. Its attribute `DOMAIN_OF` is the issuer."""
+
+DOMAIN_OF: Final = "issuer_domain_of"
+
 USER_SEPARATOR: Final = "#"
 """Between an issuer and a `sub` in the tag of a user's profile. No issuer holds it: it would begin a fragment."""
 
@@ -45,6 +63,7 @@ DEFAULT_ALGORITHMS: Final = ("RS256", "ES256")
 DEFAULT_USERNAME_PATTERN: Final = "[A-Za-z0-9._+-]{1,64}"
 DEFAULT_LONGEST_LIFETIME: Final = 86400
 MAX_USERNAME_CHARACTERS: Final = 255
+_ID_DIGITS: Final = 32
 _SLASHES_BEFORE_A_PATH: Final = 3  # https://host/
 
 ASYMMETRIC: Final = tuple(name for name in ALGORITHMS if name not in HMAC_ALGORITHMS)
@@ -354,9 +373,46 @@ def check_keys_url(url: str) -> None:
         raise Invalid("the address of the keys holds printable ASCII only, and nothing to fill in")
 
 
+def id_of(tag: str) -> str:
+    """Return the id by which paths of APIs name an issuer or one of its users: a hash of the *tag*, 32 hex digits."""
+    return sha256(tag.encode("utf-8", "surrogatepass")).hexdigest()[:_ID_DIGITS]
+
+
+def domain_tag(domain: str) -> str:
+    """Return the tag of the row that claims *domain*. Domains are equal without regard to ASCII case (RFC 4343)."""
+    return DOMAIN_TAG + fold_domain(domain)
+
+
+def holds_issuer(row: Row) -> bool:
+    """Tell whether a row of the profiles table is the configuration of an issuer, and so no profile."""
+    return CONFIGURATION in row
+
+
+def is_kept_for_issuers(row: Row, columns: Columns) -> bool:
+    """Tell whether a row of the secrets table is one of those that issuers need, and so no secret.
+
+    A row that holds a secret is one, whatever else is in it: nobody can hide it by a name.
+    """
+    tag = str(row.get(columns.secret_tag, ""))
+    is_named_so = tag == REGISTRY_TAG or tag.startswith(DOMAIN_TAG) or row.get(SECRET_ID) in (KEYS_ROW, STATUS_ROW)
+    return is_named_so and columns.secret not in row
+
+
 def user_tag(identifier: str, subject: str) -> str:
     """Return the tag of the profile of an issuer's user."""
     return f"{identifier}{USER_SEPARATOR}{subject}"
+
+
+def issuer_of_user(tag: str) -> str | None:
+    """Return the issuer whose user has the profile with this tag; None when the tag is no such user's."""
+    identifier, separator, subject = tag.partition(USER_SEPARATOR)
+    if not separator or not 0 < len(subject.encode("utf-8", "surrogatepass")) <= MAX_SUBJECT_BYTES:
+        return None
+    try:
+        check_identifier(identifier)
+    except Invalid:
+        return None
+    return identifier
 
 
 def _second(value: object) -> float | None:
@@ -462,6 +518,9 @@ _MEMBERS: Final[Mapping[str, tuple[str, Any]]] = {
     "blocked_keys": ("blocked_keys", _thumbprints),
 }
 """The members of the configuration, each with the attribute it sets and what reads it."""
+
+MEMBERS: Final = tuple(_MEMBERS)
+"""The names of the members of the configuration."""
 
 
 def _check_whole(issuer: Issuer) -> None:

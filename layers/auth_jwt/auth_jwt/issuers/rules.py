@@ -160,7 +160,7 @@ def _is_too_new(issued: object, fetched_at: float) -> bool:
 
 def _seconds_until_next_fetch(fetched: FetchedKeys, now: float) -> int:
     due = fetched.next_fetch_at if fetched.next_fetch_at is not None else now
-    return ceil(min(max(due - now, 0), MAX_RETRY_AFTER)) + SECONDS_AFTER_THE_FETCH
+    return min(ceil(max(due - now, 0)) + SECONDS_AFTER_THE_FETCH, MAX_RETRY_AFTER)
 
 
 def _check_audience(issuer: Issuer, claims: Mapping[str, Any]) -> None:

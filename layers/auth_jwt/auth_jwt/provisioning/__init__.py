@@ -1,9 +1,10 @@
-"""Provisioning: what operators do to profiles, secrets, tokens and revocations.
+"""Provisioning: what operators do to profiles, secrets, tokens, revocations and issuers.
 
-The admin API, the command line and rotation call the same four classes. The rules of verification judge each write. A
+The admin API, the command line and rotation call the same five classes. The rules of verification judge each write. A
 write happens completely or not at all, and leaves one audit line. Start reading at `auth_jwt.provisioning.secrets`.
 """
 
+from auth_jwt.provisioning.issuers import Issuers
 from auth_jwt.provisioning.profiles import Profiles
 from auth_jwt.provisioning.registry import Registry
 from auth_jwt.provisioning.revocations import Revocations
@@ -22,6 +23,7 @@ class Provisioning:
         secrets: operations on secrets: the keys of a tag.
         tokens: operations that sign tokens with those keys.
         revocations: operations that revoke such tokens.
+        issuers: operations on issuers, whose published keys verify tokens.
     """
 
     def __init__(self, registry: Registry) -> None:
@@ -30,3 +32,4 @@ class Provisioning:
         self.secrets = Secrets(registry)
         self.tokens = Tokens(registry)
         self.revocations = Revocations(registry)
+        self.issuers = Issuers(registry)

@@ -88,7 +88,7 @@ def inspect_secret(secret: Secret, tag: str, policy: Policy, now: float) -> Secr
     """Judge *secret* of *tag* at the instant *now* (UNIX seconds), by the rules that verification follows."""
     allowed = policy.header.algorithms
     keys = tuple(
-        KeyRecord(_kind_of(key), in_order(usable_algorithms(key, policy.min_hmac_key_bytes) & allowed), key.kid, key)
+        KeyRecord(kind_of(key), in_order(usable_algorithms(key, policy.min_hmac_key_bytes) & allowed), key.kid, key)
         for key in secret.keys
     )
     algorithms = in_order(frozenset(name for key in keys for name in key.algorithms))
@@ -153,7 +153,8 @@ def _state_of(secret: Secret, flaw: Unusable | None, now: float) -> SecretState:
     return SecretState.CLOSED if has_ended(secret, now) else SecretState.FUTURE
 
 
-def _kind_of(key: VerificationKey) -> str:
+def kind_of(key: VerificationKey) -> str:
+    """Return the kind of a *key* in words; see `KeyRecord`."""
     if isinstance(key.material, bytes):
         return f"HMAC, {len(key.material)} bytes"
     from auth_jwt.jose import asymmetric

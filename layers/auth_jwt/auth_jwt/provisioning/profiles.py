@@ -8,13 +8,13 @@ from decimal import Context, Decimal
 from typing import Final
 
 from auth_jwt.errors import Conflict, Invalid, NotFound, Outdated
+from auth_jwt.issuers.models import CONFIGURATION, DOMAIN_OF, VERSION, domain_tag, holds_issuer
 from auth_jwt.models import SECRET_ID, Columns, Row, disables
 from auth_jwt.provisioning.changes import (
     ABSENT,
     ANYTHING,
     MAX_CHANGES,
     MISSING,
-    PRESENT,
     Change,
     Check,
     Delete,
@@ -27,7 +27,15 @@ from auth_jwt.provisioning.changes import (
     Table,
     Update,
 )
-from auth_jwt.provisioning.registry import MAX_KEY_BYTES, Registry, check_key, check_tag, check_text
+from auth_jwt.provisioning.registry import (
+    IS_PROFILE,
+    MAX_KEY_BYTES,
+    Registry,
+    check_key,
+    check_no_issuer,
+    check_profile_tag,
+    check_text,
+)
 from auth_jwt.provisioning.renaming import Renamed, rename
 from auth_jwt.provisioning.secrets import Added, NewSecret, PreparedSecret, prepare_secret, report_added
 
@@ -120,10 +128,12 @@ class Profiles:
 
         Raises:
             Invalid: a value would not work.
-            Conflict: another profile has the tag already, or another secret has the id.
+            Conflict: another profile or an issuer has the tag already, another secret has the id, or an issuer has the
+                domain.
         """
-        check_tag(tag)
+        check_profile_tag(tag)
         row = self._row(username, domain, disabled, attributes or {})
+        self._check_domain(domain)
         changes: list[Change] = [Put(Key(Table.PROFILES, tag), row, ABSENT)]
         details: dict[str, object] = {"columns": sorted(row)}
         first, new = None, None
@@ -138,6 +148,7 @@ class Profiles:
             if overtaken.key.table is Table.SECRETS:
                 raise Conflict(f"{tag!r} has a secret {overtaken.key.id!r} already") from None
             existing = self._store.profile(tag)
+            check_no_issuer(tag, existing)
             if not _is_same(existing, {self._columns.tag: tag, **row}) or not self._has(tag, new):
                 raise Conflict(f"there is a profile {tag!r} already") from None
         return Created(self.show(tag), first)
@@ -148,11 +159,14 @@ class Profiles:
         Raises:
             Invalid: no token may carry the tag.
             NotFound: there is no such profile.
+            Conflict: the tag is an issuer's.
         """
         return ProfileRecord.from_row(self._read_existing(tag), self._columns)
 
     def page(self, *, after: str | None = None, limit: int = MAX_PAGE) -> ProfilePage:
         """Return up to *limit* profiles (at most 100) that follow the tag *after*, in the table's order.
+
+        Issuers are left out, so a page may have fewer, though others follow.
 
         Raises:
             Invalid: the limit is out of range, or no row may have the tag *after*.
@@ -162,7 +176,8 @@ class Profiles:
         if after is not None and len(check_text("the tag to continue after", after).encode()) > MAX_KEY_BYTES:
             raise Invalid(f"the tag to continue after has at most {MAX_KEY_BYTES} bytes")
         page: Page = self._store.profiles(after=after, limit=limit)
-        return ProfilePage(tuple(ProfileRecord.from_row(row, self._columns) for row in page.rows), page.next)
+        profiles = (ProfileRecord.from_row(row, self._columns) for row in page.rows if not holds_issuer(row))
+        return ProfilePage(tuple(profiles), page.next)
 
     def change(
         self,
@@ -187,8 +202,11 @@ class Profiles:
         Raises:
             Invalid: nothing is given, or a value would not work.
             NotFound: there is no such profile.
+            Conflict: the tag is an issuer's, or an issuer has the domain.
             Outdated: the profile has another version by now.
         """
+        if isinstance(domain, str):
+            self._check_domain(domain)
         columns: dict[str, object] = {}
         if username is not None:
             columns[self._columns.username] = check_text("the username", username)
@@ -229,10 +247,11 @@ class Profiles:
 
         Raises:
             NotFound: neither a profile nor a secret has the tag.
-            Conflict: somebody created a new profile with the tag meanwhile.
+            Conflict: the tag is an issuer's, or somebody created a new profile with the tag meanwhile.
             Outdated: the profile has another version by now.
         """
         profile = self._store.profile(check_key(tag))
+        check_no_issuer(tag, profile)
         ids = self._secret_ids(tag)
         if profile is None and not ids:
             raise NotFound(f"there is no profile {tag!r}")
@@ -276,15 +295,30 @@ class Profiles:
         return new is None or dict(rows.get(new.id, {})).get(self._columns.secret) == new.value
 
     def _read_existing(self, tag: str) -> Row:
-        row = self._store.profile(check_tag(tag))
+        row = self._store.profile(check_profile_tag(tag))
         if row is None:
             raise NotFound(f"there is no profile {tag!r}")
+        check_no_issuer(tag, row)
         return row
+
+    def _check_domain(self, domain: str | None) -> None:
+        """Check that no issuer has the SIP *domain*, whose users it names by a claim.
+
+        The row that claims it is read before the profile is written, and not as a condition of the write: profiles of
+        one domain are often created many at a time, and conditions on one row would make them wait for each other.
+
+        Raises:
+            Conflict: an issuer has it.
+        """
+        for row in () if not domain else self._store.secrets(domain_tag(domain)):
+            raise Conflict(
+                f"the SIP domain {domain!r} is that of the issuer {row.get(DOMAIN_OF)!r}, who names its users"
+            )
 
     def _update(self, action: str, tag: str, columns: Row, if_version: str | None) -> None:
         present = self._read_existing(tag)
         _check_size({**present, **{name: value for name, value in columns.items() if value is not MISSING}})
-        expected = PRESENT if if_version is None else self._as_read(tag, present, if_version)
+        expected = IS_PROFILE if if_version is None else self._as_read(tag, present, if_version)
         try:
             self._registry.write(
                 action,
@@ -320,6 +354,8 @@ class Profiles:
             check_text("the name of a column", name)
             if len(name.encode()) > _MAX_COLUMN_BYTES:
                 raise Invalid(f"the name of a column has at most {_MAX_COLUMN_BYTES} bytes")
+            if name in (CONFIGURATION, VERSION):
+                raise Invalid(f"the column {name!r} is that of issuers: see `auth-jwt issuer`")
             if name in own_columns(self._columns):
                 raise Invalid(f"the column {name!r} is not an attribute: it has an option of its own")
             if value == "":

@@ -7,17 +7,22 @@ from math import floor
 from typing import Any, Final
 
 from auth_jwt.authorizer import Authorizer
-from auth_jwt.errors import AuthJwtError, Invalid, NotFound, Unreachable
+from auth_jwt.errors import AuthJwtError, Conflict, Invalid, NotFound, Unreachable
+from auth_jwt.issuers.models import CONFIGURATION, holds_issuer, is_kept_for_issuers, issuer_of_user
 from auth_jwt.jose.tokens import MAX_TAG_CHARACTERS
 from auth_jwt.models import SECRET_ID, Columns, Policy, Row, Secret
 from auth_jwt.provisioning.audit import Audit, AuditEntry, WriteOutcome
-from auth_jwt.provisioning.changes import Change, ProvisioningStore
+from auth_jwt.provisioning.changes import MISSING, Change, Expected, ProvisioningStore
 from auth_jwt.provisioning.inspection import SecretRecord, inspect_secret
 
 MAX_TIME: Final = 10**11 - 1
 """UNIX seconds, in the year 5138. A greater number must be in milliseconds."""
 MAX_KEY_BYTES: Final = 2048
 """DynamoDB's limit for a partition key."""
+
+
+IS_PROFILE: Final = Expected(True, {CONFIGURATION: MISSING})
+"""The condition that a row of the profiles table is there, and is a profile and no issuer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +50,10 @@ class Registry:
     def now(self) -> int:
         """Return the current second."""
         return floor(self.clock())
+
+    def secrets(self, tag: str) -> list[Row]:
+        """Return all secrets of *tag*, sorted by id, without the rows of an issuer."""
+        return [row for row in self.store.secrets(tag) if not is_kept_for_issuers(row, self.columns)]
 
     def inspect(self, row: Row) -> SecretRecord:
         """Judge a *row* of the secrets table at the current time; see `auth_jwt.provisioning.inspection`."""
@@ -111,6 +120,27 @@ def check_tag(tag: str) -> str:
     if not tag or len(tag) > MAX_TAG_CHARACTERS:
         raise Invalid(f"a tag has 1 to {MAX_TAG_CHARACTERS} characters, this one {len(tag)}")
     return check_text("the tag", tag)
+
+
+def check_profile_tag(tag: str) -> str:
+    """Return *tag* if a profile may have it: a token may carry it, or it is that of an issuer's user, which is longer.
+
+    Raises:
+        Invalid: no profile may have it.
+    """
+    if issuer_of_user(tag) is not None:
+        return check_text("the tag", tag)
+    return check_tag(tag)
+
+
+def check_no_issuer(tag: str, row: Row | None) -> None:
+    """Check that the *row* of the profiles table with this tag is no issuer's. Issuers have operations of their own.
+
+    Raises:
+        Conflict: it is an issuer's.
+    """
+    if row is not None and holds_issuer(row):
+        raise Conflict(f"{tag!r} is an issuer, and a tag holds an issuer or secrets, never both: see `auth-jwt issuer`")
 
 
 def check_key(tag: str) -> str:

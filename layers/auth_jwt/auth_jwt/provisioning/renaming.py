@@ -17,7 +17,7 @@ from auth_jwt.provisioning.changes import (
     Put,
     Table,
 )
-from auth_jwt.provisioning.registry import Registry, check_key, check_tag
+from auth_jwt.provisioning.registry import Registry, check_key, check_no_issuer, check_profile_tag
 
 MAX_RENAMED: Final = MAX_CHANGES // 2 - 1  # each secret takes one write and one deletion, and so does the profile
 
@@ -47,12 +47,15 @@ def rename(registry: Registry, tag: str, new_tag: str) -> Renamed:
         Invalid: the tags are the same, no token may carry the new one, or the old one has too many secrets for one
             write.
         NotFound: no row has the old tag.
-        Conflict: the new tag has a profile or a secret of the same id already, or somebody changed a row meanwhile.
+        Conflict: one of the tags is an issuer's, the new tag has a profile or a secret of the same id already, or
+            somebody changed a row meanwhile.
     """
     columns, store = registry.columns, registry.store
-    if check_tag(new_tag) == check_key(tag):
+    if check_profile_tag(new_tag) == check_key(tag):
         raise Invalid("the new tag is the old one")
     profile, secrets = store.profile(tag), store.secrets(tag)
+    check_no_issuer(tag, profile)
+    check_no_issuer(new_tag, store.profile(new_tag))
     if profile is None and not secrets:
         raise NotFound(f"there is neither a profile nor a secret of {tag!r}")
     if len(secrets) > MAX_RENAMED:

@@ -1,10 +1,13 @@
 """Records as JSON. The admin API and `--json` show the same members, and never a secret's value."""
 
+import json
 from base64 import b64encode
 from decimal import Decimal
 from typing import Any
 
+from auth_jwt.issuers.status import FetchStatus
 from auth_jwt.provisioning.inspection import SecretRecord
+from auth_jwt.provisioning.issuers import IssuerRecord
 from auth_jwt.provisioning.profiles import ProfileRecord
 from auth_jwt.provisioning.revocations import Revocation
 from auth_jwt.provisioning.secrets import Rotated
@@ -74,6 +77,42 @@ def revocation_json(revocation: Revocation) -> Json:
         "jti": revocation.jti,
         "revoked_at": revocation.revoked_at,
         "expires_at": revocation.expires_at,
+    }
+
+
+def issuer_json(record: IssuerRecord) -> Json:
+    """Return the members of an issuer. Keys are named by their thumbprints, which may be shown."""
+    issuer = record.issuer
+    return {
+        "issuer": record.identifier,
+        "id": record.id,
+        "disabled": record.disabled,
+        "tokens_valid_after": None if issuer is None else _plain(issuer.valid_after),
+        "version": None if issuer is None else issuer.version,
+        "problem": record.problem,
+        "configuration": None if issuer is None else json.loads(issuer.to_json()),
+        "status": None if record.status is None else _status_json(record.status),
+        "keys": [
+            {
+                "kid": key.kid,
+                "kind": key.kind,
+                "algorithms": list(key.algorithms),
+                "thumbprint": key.thumbprint,
+                "blocked": key.blocked,
+            }
+            for key in record.keys
+        ],
+    }
+
+
+def _status_json(status: FetchStatus) -> Json:
+    return {
+        "fetched_at": status.fetched_at,
+        "next_fetch_at": status.next_fetch_at,
+        "failures": status.failures,
+        "failure": status.failure,
+        "next_discovery_at": status.next_discovery_at,
+        "moved_to": status.moved_to,
     }
 
 

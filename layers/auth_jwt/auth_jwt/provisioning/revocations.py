@@ -19,7 +19,7 @@ from auth_jwt.provisioning.changes import (
     Table,
     Update,
 )
-from auth_jwt.provisioning.registry import MAX_TIME, Registry, check_tag, check_text, check_time
+from auth_jwt.provisioning.registry import MAX_TIME, Registry, check_profile_tag, check_text, check_time
 
 MAX_PAGE: Final = 100
 _EXPIRES: Final = "expires_at"
@@ -121,7 +121,7 @@ class Revocations:
             NotFound: there is no such profile.
             Conflict: the profile keeps changing.
         """
-        check_tag(tag)
+        check_profile_tag(tag)
         soon = self._registry.now() + 1
         given = soon if before is None else check_time("the time", before)
         for _ in range(_ATTEMPTS):
@@ -153,7 +153,7 @@ class Revocations:
         self._check_table()
         self._check_listable(tag, jti)
         try:
-            delete = Delete(Key(Table.REVOCATIONS, check_tag(tag), jti), PRESENT)
+            delete = Delete(Key(Table.REVOCATIONS, check_profile_tag(tag), jti), PRESENT)
             self._registry.write("token.lift", tag, delete, id=jti)
         except Overtaken:
             raise _not_revoked(tag, jti) from None
@@ -165,7 +165,7 @@ class Revocations:
             NotFound: there is no such profile.
         """
         try:
-            update = Update(Key(Table.PROFILES, check_tag(tag)), {self._valid_after: MISSING})
+            update = Update(Key(Table.PROFILES, check_profile_tag(tag)), {self._valid_after: MISSING})
             self._registry.write("token.lift_all", tag, update)
         except Overtaken:
             raise NotFound(f"there is no profile {tag!r}") from None
@@ -179,7 +179,7 @@ class Revocations:
         """
         self._check_table()
         self._check_listable(tag, jti)
-        row = self._store.revocation(check_tag(tag), jti)
+        row = self._store.revocation(check_profile_tag(tag), jti)
         if row is None:
             raise _not_revoked(tag, jti)
         return Revocation.from_row(row)
@@ -197,7 +197,7 @@ class Revocations:
             raise Invalid(f"a page has 1 to {MAX_PAGE} revocations, not {limit}")
         if after is not None and len(check_text("the jti to continue after", after).encode()) > MAX_JTI_BYTES:
             raise Invalid(f"the jti to continue after has at most {MAX_JTI_BYTES} bytes")
-        page = self._store.revocations(check_tag(tag), after=after, limit=limit)
+        page = self._store.revocations(check_profile_tag(tag), after=after, limit=limit)
         if not page.rows and after is None:
             self._check_known(tag)
         return RevocationPage(tuple(map(Revocation.from_row, page.rows)), page.next)
@@ -210,7 +210,7 @@ class Revocations:
         self._check_known(tag)
 
     def _check_known(self, tag: str) -> None:
-        if self._store.profile(check_tag(tag)) is None and not self._store.secrets(tag):
+        if self._store.profile(check_profile_tag(tag)) is None and not self._store.secrets(tag):
             raise NotFound(f"there is no profile {tag!r}")
 
     @staticmethod

@@ -14,7 +14,6 @@ from auth_jwt.provisioning.changes import (
     ABSENT,
     MAX_CHANGES,
     MISSING,
-    PRESENT,
     Change,
     Check,
     Delete,
@@ -27,7 +26,15 @@ from auth_jwt.provisioning.changes import (
     Update,
 )
 from auth_jwt.provisioning.inspection import SecretRecord, SecretState, inspect_secret
-from auth_jwt.provisioning.registry import Registry, check_tag, check_text, check_time, row_among
+from auth_jwt.provisioning.registry import (
+    IS_PROFILE,
+    Registry,
+    check_no_issuer,
+    check_tag,
+    check_text,
+    check_time,
+    row_among,
+)
 from auth_jwt.provisioning.statements import Statement, statement_of, weakness_in
 from auth_jwt.provisioning.windows import SecretChange, change, reject_one_too_many
 
@@ -143,9 +150,9 @@ class Secrets:
         Raises:
             NotFound: neither a profile nor a secret has the tag.
         """
-        rows = self._store.secrets(check_tag(tag))
-        if not rows and self._store.profile(tag) is None:
-            raise _no_profile(tag)
+        rows = self._registry.secrets(check_tag(tag))
+        if not rows:
+            self._check_profile(tag)
         records = [self._registry.inspect(row) for row in rows]
         return tuple(sorted(records, key=lambda record: (record.start or 0, record.id), reverse=True))
 
@@ -159,7 +166,7 @@ class Secrets:
 
     def find_by_value(self, tag: str, value: str) -> tuple[SecretRecord, ...]:
         """Return the secrets of *tag* whose text is *value*, sorted by id."""
-        rows = self._store.secrets(check_tag(tag))
+        rows = self._registry.secrets(check_tag(tag))
         return tuple(self._registry.inspect(row) for row in rows if _same_text(row.get(self._columns.secret), value))
 
     def generate(self, tag: str, *, algorithms: tuple[str, ...] | None = None) -> str:
@@ -181,18 +188,21 @@ class Secrets:
             Conflict: another secret has the id, an open secret holds the same key, or too many would be
                 open at once (`MAX_SECRETS_PER_TAG`).
         """
-        rows = self._store.secrets(check_tag(tag))
+        rows = self._registry.secrets(check_tag(tag))
         new = prepare_secret(self._registry, tag, secret, others=rows)
         there = self._find_same(rows, new)
         if there is not None and there.state in (SecretState.OPEN, SecretState.FUTURE):
             return Added(there)
         self._reject_duplicate(rows, new)
         reject_one_too_many(self._registry, tag, rows, new.record.start, new.record.end)
-        changes = (Check(Key(Table.PROFILES, tag), PRESENT), Put(Key(Table.SECRETS, tag, new.id), new.columns, ABSENT))
+        changes = (
+            Check(Key(Table.PROFILES, tag), IS_PROFILE),
+            Put(Key(Table.SECRETS, tag, new.id), new.columns, ABSENT),
+        )
         try:
             self._registry.write("secret.add", tag, *changes, id=new.id, details=_window(new.record))
         except Overtaken as overtaken:
-            raise _rejection_by(tag, overtaken) from None
+            raise self._rejection_by(tag, overtaken) from None
         return report_added(new, secret)
 
     def close(self, tag: str, secret_id: str, *, at: int | None = None) -> SecretRecord:
@@ -287,7 +297,7 @@ class Secrets:
         if overlap_seconds < 0:
             raise Invalid("the overlap cannot be negative")
         now = self._registry.now()
-        rows = self._store.secrets(check_tag(tag))
+        rows = self._registry.secrets(check_tag(tag))
         new = prepare_secret(self._registry, tag, replace(secret, start=now), others=rows)
         end = now + overlap_seconds
         if new.record.end is not None and new.record.end <= end:
@@ -303,7 +313,7 @@ class Secrets:
         beside = [closed.get(row[SECRET_ID], row) for row in rows]
         reject_one_too_many(self._registry, tag, beside, new.record.start, new.record.end)
         changes: list[Change] = [
-            Check(Key(Table.PROFILES, tag), PRESENT),
+            Check(Key(Table.PROFILES, tag), IS_PROFILE),
             Put(Key(Table.SECRETS, tag, new.id), new.columns, ABSENT),
             *(self._end_window(tag, row, end) for row in old),
         ]
@@ -315,7 +325,7 @@ class Secrets:
         try:
             self._registry.write("secret.rotate", tag, *changes, id=new.id, details=details)
         except Overtaken as overtaken:
-            raise _rejection_by(tag, overtaken) from None
+            raise self._rejection_by(tag, overtaken) from None
         closing = tuple(self._registry.inspect({**row, self._columns.end: Decimal(end)}) for row in old)
         return Rotated(new.record, closing, new.value if secret.value is None else None)
 
@@ -327,7 +337,7 @@ class Secrets:
         """
         if secret_id is not None:
             return (self._read_existing(tag, secret_id),)
-        rows = self._store.secrets(check_tag(tag))
+        rows = self._registry.secrets(check_tag(tag))
         if not rows:
             raise NotFound(f"there is no secret of {tag!r}")
         return rows
@@ -400,7 +410,26 @@ class Secrets:
         return Stated(tag, secret_id, outcome, statement.algorithms)
 
     def _read_existing(self, tag: str, secret_id: str) -> Row:
-        return row_among(self._store.secrets(check_tag(tag)), tag, secret_id)
+        return row_among(self._registry.secrets(check_tag(tag)), tag, secret_id)
+
+    def _check_profile(self, tag: str) -> None:
+        """Check that there is a profile of *tag*.
+
+        Raises:
+            NotFound: there is none.
+            Conflict: the tag is an issuer's.
+        """
+        profile = self._store.profile(tag)
+        check_no_issuer(tag, profile)
+        if profile is None:
+            raise _no_profile(tag)
+
+    def _rejection_by(self, tag: str, overtaken: Overtaken) -> Rejected:
+        if overtaken.key.table is Table.PROFILES:
+            self._check_profile(tag)
+        return Conflict(
+            f"somebody else changed the secrets of {tag!r} meanwhile, so nothing was done: look at them again"
+        )
 
     def _is_open(self, row: Row) -> bool:
         return Secret.from_row(row, self._columns).is_open(self._registry.clock())
@@ -516,12 +545,6 @@ def _same_text(one: object, other: str) -> bool:
 
 def _window(record: SecretRecord) -> dict[str, object]:
     return {"start": int(record.start or 0), "end": int(record.end or 0), "algorithms": list(record.algorithms)}
-
-
-def _rejection_by(tag: str, overtaken: Overtaken) -> Rejected:
-    if overtaken.key.table is Table.PROFILES:
-        return _no_profile(tag)
-    return Conflict(f"somebody else changed the secrets of {tag!r} meanwhile, so nothing was done: look at them again")
 
 
 def _taken_id(tag: str, secret_id: str) -> Conflict:

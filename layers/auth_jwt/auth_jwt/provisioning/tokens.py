@@ -130,7 +130,7 @@ class Tokens:
         return {**usual, **claims, policy.tag_claim: tag}
 
     def _signer(self, tag: str, secret_id: str | None) -> tuple[Secret, SecretRecord]:
-        rows = self._store.secrets(tag)
+        rows = self._registry.secrets(tag)
         if not rows and self._store.profile(tag) is None:
             raise NotFound(f"there is no profile {tag!r}")
         judged = [(Secret.from_row(row, self._registry.columns), self._registry.inspect(row)) for row in rows]

@@ -79,7 +79,7 @@ def change(
     """
     names = registry.columns
     for _ in range(_ATTEMPTS):
-        rows = registry.store.secrets(check_tag(tag))
+        rows = registry.secrets(check_tag(tag))
         row = row_among(rows, tag, secret_id)
         columns = wanted.columns(row, names)
         changed = {name: value for name, value in {**row, **columns}.items() if value is not MISSING}

@@ -15,8 +15,9 @@ from auth_jwt.errors import Invalid
 from auth_jwt.fetching.documents import FilteredKeySet, discovery_url, read_discovery, read_key_set
 from auth_jwt.fetching.errors import FetchFailed
 from auth_jwt.issuers.models import Issuer, IssuerPatterns, KeySet
+from auth_jwt.issuers.status import FetchStatus
 from auth_jwt.provisioning.audit import Audit, AuditEntry, WriteOutcome
-from auth_jwt.refreshing.models import FetchStatus, Refreshed, RefreshOutcome
+from auth_jwt.refreshing.models import Refreshed, RefreshOutcome
 from auth_jwt.refreshing.ports import Fetcher
 from auth_jwt.refreshing.store import IssuerTables
 

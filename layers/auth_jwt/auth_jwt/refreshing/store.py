@@ -5,7 +5,18 @@ write may happen is decided by the status row as it was read, since every write 
 """
 
 from auth_jwt.errors import Invalid
-from auth_jwt.issuers.models import CONFIGURATION, KEYS, KEYS_ROW, KEYS_URL, STATUS_ROW, VERSION, Issuer, KeySet
+from auth_jwt.issuers.models import (
+    CONFIGURATION,
+    KEYS,
+    KEYS_ROW,
+    KEYS_URL,
+    REGISTRY_TAG,
+    STATUS_ROW,
+    VERSION,
+    Issuer,
+    KeySet,
+)
+from auth_jwt.issuers.status import STATUS_ATTRIBUTES, FetchStatus
 from auth_jwt.models import SECRET_ID, Columns
 from auth_jwt.provisioning.changes import (
     ANYTHING,
@@ -18,7 +29,7 @@ from auth_jwt.provisioning.changes import (
     Table,
     Update,
 )
-from auth_jwt.refreshing.models import REGISTRY_TAG, STATUS_ATTRIBUTES, FetchStatus, RefreshRows
+from auth_jwt.refreshing.models import RefreshRows
 
 
 class IssuerTables:

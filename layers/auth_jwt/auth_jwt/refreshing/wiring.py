@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
+def client_of(rules: RefreshSettings, *, clock: Callable[[], float] = time.time) -> IssuerClient:
+    """Return the client that asks issuers, as the settings of refreshing say.
+
+    Raises:
+        Fault: the bundle of certificates cannot be read.
+    """
+    return IssuerClient(tls=tls_context(rules.ca_bundle), accepted=rules.accepted_networks, clock=clock)
+
+
 def refresher_of(
     settings: Settings,
     rules: RefreshSettings,
@@ -46,7 +55,7 @@ def refresher_of(
     )
     return Refresher(
         store=IssuerTables(tables, settings.columns),
-        fetcher=IssuerClient(tls=tls_context(rules.ca_bundle), accepted=rules.accepted_networks, clock=clock),
+        fetcher=client_of(rules, clock=clock),
         patterns=settings.issuer_patterns,
         audit=audit,
         actor=actor,

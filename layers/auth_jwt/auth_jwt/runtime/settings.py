@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -20,6 +19,8 @@ from auth_jwt.jose.tokens import ALGORITHMS, MAX_TAG_CHARACTERS, HeaderRules
 from auth_jwt.models import MAX_SECRETS_PER_TAG, Columns, Policy
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from auth_jwt.issuers.models import IssuerPatterns
 
 DEFAULTS: Final[Mapping[str, str]] = {
@@ -274,7 +275,7 @@ class RefreshSettings:
         accepted_networks: networks of the operator's whose addresses need not be public.
     """
 
-    ca_bundle: Path | None = None
+    ca_bundle: "Path | None" = None
     accepted_networks: tuple[IPv4Network | IPv6Network, ...] = ()
 
     @classmethod
@@ -493,9 +494,11 @@ def _parse_issuers(text: str) -> "IssuerPatterns | None":
         raise (_Unshowable if "@" in text else ValueError)(str(problem)) from None
 
 
-def _parse_file(text: str) -> Path | None:
+def _parse_file(text: str) -> "Path | None":
     if not text.strip():
         return None
+    from pathlib import Path  # here, so that no login loads it
+
     path = Path(text)
     if not path.is_file():
         raise ValueError("there is no such file")

@@ -213,7 +213,7 @@ def test_a_partition_bears_twice_as_many_eventually_consistent_reads_as_units() 
 # What only the admin API and the rotation have, which a stack makes when it is asked to.
 OTHER_OUTCOMES = {Outcome.DONE}
 OTHER_FAULT_REASONS = {"not_rotated", "not_audited"}
-OTHER_CONDITIONS = {"HasAdminApi", "HasAdminAlarms", "Rotates", "WatchesRotation"}
+OTHER_CONDITIONS = {"HasAdminApi", "HasAdminAlarms", "Rotates", "WatchesRotation", "HasIssuers", "WatchesIssuers"}
 
 
 def test_the_counted_metrics_are_those_of_the_code() -> None:
