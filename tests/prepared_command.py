@@ -14,14 +14,13 @@ import json
 import os
 import select
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 ROOT: Final = Path(__file__).parents[1]
 INSTALLED: Final = Path(sys.executable).with_name("auth-jwt")
@@ -67,7 +66,7 @@ def prepared_command() -> Path:
 
 
 def end_prepared_command() -> None:
-    """End what `prepared_command` started. It ends also when this process does: nobody holds its standard input then."""
+    """End what `prepared_command` started, which ends by itself when this process does."""
     while _RUNNING:
         with _RUNNING.pop() as process:
             process.communicate(timeout=30)
@@ -85,11 +84,12 @@ def serve(folder: Path) -> socket.socket:
         command = folder / "auth-jwt"
         command.write_text(ASKING.format(python=sys.executable, address=str(folder / "socket")), "utf-8")
         command.chmod(0o700)
-        print("ready", flush=True)
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
         gc.freeze()
         while True:
-            ready, _, _ = select.select([0, listener], [], [])
-            if 0 in ready:
+            ready, _, _ = select.select([sys.stdin, listener], [], [])
+            if sys.stdin in ready:
                 shutil.rmtree(folder)
                 sys.exit()
             connection, _ = listener.accept()
@@ -122,10 +122,10 @@ def become_the_command(connection: socket.socket) -> None:
     sys.argv = arguments
 
 
-def _reopened(number: int, before: Any) -> TextIO:
+def _reopened(number: int, before: Any) -> Any:
     """Return a standard stream of what the descriptor is now."""
     mode, buffering = ("r", -1) if number == 0 else ("w", 1 if number == 2 or os.isatty(number) else -1)
-    return open(number, mode, buffering, before.encoding, before.errors, closefd=False)  # noqa: PTH123, SIM115
+    return open(number, mode, buffering, before.encoding, before.errors, closefd=False)
 
 
 def _wait_for(process: int, connection: socket.socket) -> None:
@@ -140,11 +140,10 @@ def _wait_for(process: int, connection: socket.socket) -> None:
 if __name__ == "__main__":
     import boto3
 
-    import auth_jwt_cli.main
-    from auth_jwt_cli.__main__ import main
+    from auth_jwt_cli.main import main
     from tests import library_caches
 
     library_caches.install()
-    boto3.client("dynamodb", region_name="eu-central-1", aws_access_key_id="-", aws_secret_access_key="-")  # noqa: S106
+    boto3.client("dynamodb", region_name="eu-central-1", aws_access_key_id="-", aws_secret_access_key="-")
     become_the_command(serve(Path(sys.argv[1])))
     main()
