@@ -342,6 +342,20 @@ def test_issuers_are_listed_page_by_page(lab: Lab) -> None:
     assert [line.split()[:2] for line in everything.splitlines()[1:]] == [[lab.issuer, "enabled"], [other, "enabled"]]
 
 
+def test_the_rows_of_issuers_are_neither_linted_nor_written_to(lab: Lab) -> None:
+    """Nor do they count as secrets that nobody described."""
+    before = lab.auth_jwt.json("lint", "--ignore", "credential-missing", exit_code=1)
+    stated = lab.auth_jwt.json("secret", "set-alg", "--all", "--dry-run", exit_code=1)
+
+    lab.add("--username-claim", "sip_user", "--domain", "pbx.example.com")
+    lab.auth_jwt("profile", "add", f"{lab.issuer}#{'s' * 200}", "--username", "alice")
+
+    after = lab.auth_jwt.json("lint", "--ignore", "credential-missing", exit_code=1)
+    assert after["findings"] == before["findings"]
+    assert after["rows"]["secrets"] == before["rows"]["secrets"]
+    assert lab.auth_jwt.json("secret", "set-alg", "--all", "--dry-run", exit_code=1) == stated
+
+
 def test_profiles_are_listed_without_issuers(lab: Lab) -> None:
     before = lab.auth_jwt.json("profile", "list", "--all")
 

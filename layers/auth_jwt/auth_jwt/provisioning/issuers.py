@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from auth_jwt.errors import Conflict, Invalid, NotFound
+from auth_jwt.http.wire import ascii_lower
 from auth_jwt.issuers.models import (
     CONFIGURATION,
     DOMAIN_OF,
@@ -213,6 +214,16 @@ class Issuers:
         """Return the identifiers of all issuers, sorted."""
         rows = self._store.secrets(REGISTRY_TAG, only=(self._columns.secret_tag, SECRET_ID))
         return sorted(str(row[SECRET_ID]) for row in rows)
+
+    def domains(self) -> dict[str, str]:
+        """Return the SIP domains, in lower case, whose users an issuer names by a claim, each with that issuer."""
+        found: dict[str, str] = {}
+        for identifier in self.identifiers():
+            row = self._store.profile(identifier)
+            issuer = None if row is None else self._read(row)[0]
+            if issuer is not None and issuer.domain is not None:
+                found.setdefault(ascii_lower(issuer.domain), identifier)
+        return found
 
     def find(self, issuer_id: str) -> str:
         """Return the identifier of the issuer with this id.
