@@ -100,7 +100,7 @@ kamailio-6: install ## Unpack Debian 13's Kamailio into build/ (15 seconds; need
 softphone-page: install
 # Folders whose node programs the recipes, the benchmarks and the issuers' tests run, each with what its package-lock.json pins.
 PEERS := tests/benchmarks/peers/node_modules/.package-lock.json
-PROVIDER := tests/e2e/issuers/node_modules/.package-lock.json
+PROVIDER := tools/provider/node_modules/.package-lock.json
 RECIPES_IN_NODE := $(foreach folder,frontends/aws/node tests/e2e/recipes/jambonz,$(folder)/node_modules/.package-lock.json)
 $(RECIPES_IN_NODE) $(PEERS) $(PROVIDER): %/node_modules/.package-lock.json: %/package-lock.json
 	@tools/node-packages $*

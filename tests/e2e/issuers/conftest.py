@@ -21,8 +21,9 @@ from tests.e2e.issuers.lab import (
     asked_at,
     wait_until,
 )
-from tests.e2e.issuers.provider import HERE, Provider
+from tests.e2e.issuers.provider import Provider
 from tests.e2e.serve.serving import serving
+from tools.provider.process import FOLDER
 
 PHONES: Final = ["phone-RS256", "phone-ES256", "phone-EdDSA"]
 FIGURES: Final = pytest.StashKey[list[str]]()
@@ -48,7 +49,7 @@ def _lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     refuse = pytest.fail if os.environ.get("CI") else pytest.skip
     if shutil.which("node") is None:
         refuse("no node")
-    if not (HERE / "node_modules" / "oidc-provider").is_dir():
+    if not (FOLDER / "node_modules" / "oidc-provider").is_dir():
         refuse("no oidc-provider: npm installs it, by `make e2e-issuers`")
     with a_lab(tmp_path_factory.mktemp("lab"), CONFIGURATIONS) as lab:
         yield lab

@@ -1,16 +1,12 @@
-"""An OpenID provider as a process, and a user who logs in at it through its pages, as with a browser."""
+"""A user who logs in at an OpenID provider through its pages, as with a browser."""
 
 import base64
 import hashlib
 import html
 import json
-import os
 import re
 import secrets
-import select
 import ssl
-import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,10 +25,11 @@ from urllib.request import (
     build_opener,
 )
 
-HERE: Final = Path(__file__).parent
+from tools.provider.process import RESOURCE, SCOPE, RunningProvider, running
+
 ALGORITHMS: Final = ("RS256", "ES256", "EdDSA")
 CALLBACK: Final = "https://phone.example.com/callback"
-SIP: Final = "https://sip.example.com/"
+SIP: Final = RESOURCE
 PORTAL: Final = "https://portal.example.com/"
 """Resources that tokens are for; their audiences are `sip` and `portal`."""
 
@@ -41,52 +38,18 @@ _MAX_STEPS: Final = 20
 
 
 @dataclass(slots=True)
-class Provider:
-    """A running provider.
+class Provider(RunningProvider):
+    """A running provider, where users log in.
 
     Attributes:
-        issuer: its identifier.
         authority: the certificate of the authority that vouches for its server.
-        process: node.
     """
 
-    issuer: str
-    authority: Path
-    process: subprocess.Popen[str]
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    @property
-    def keys_url(self) -> str:
-        """Where its keys are."""
-        return f"{self.issuer}/jwks"
-
-    def publish(self, name: str) -> None:
-        """Add new keys to the key set; they do not sign yet."""
-        self._order(f"publish {name}")
-
-    def sign(self, name: str) -> None:
-        """Sign by these keys from now on."""
-        self._order(f"sign {name}")
-
-    def withdraw(self, name: str) -> None:
-        """Take these keys out of the key set."""
-        self._order(f"withdraw {name}")
-
-    def stop(self) -> None:
-        """End it. Nobody listens at its address afterwards."""
-        self.process.terminate()
-        self.process.wait(_PATIENCE_SECONDS)
+    authority: Path = Path()
 
     def log_in(self, user: str, *, alg: str = "RS256", client: str | None = None, resource: str = SIP) -> "Tokens":
         """Log a user in with a browser that knows nothing, and return the tokens."""
         return _Browser(self, client or f"phone-{alg}").log_in(user, resource)
-
-    def _order(self, order: str) -> None:
-        with self._lock:
-            assert self.process.stdin is not None
-            self.process.stdin.write(f"{order}\n")
-            self.process.stdin.flush()
-            line_of(self.process)
 
 
 @contextmanager
@@ -98,33 +61,8 @@ def a_provider(identity: Path, authority: Path, log: Path) -> Iterator[Provider]
         authority: the certificate of who vouches for it.
         log: file for what node says.
     """
-    command = ["node", str(HERE / "provider.mjs"), str(identity)]
-    with (
-        log.open("w", encoding="utf-8") as errors,
-        subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, env=_environment()
-        ) as process,
-    ):
-        try:
-            yield Provider(line_of(process)["issuer"], authority, process)
-        finally:
-            process.terminate()
-            process.wait(_PATIENCE_SECONDS)
-
-
-def line_of(process: "subprocess.Popen[str]") -> dict[str, Any]:
-    """Return the next line that the program writes, from JSON."""
-    assert process.stdout is not None
-    ready, _, _ = select.select([process.stdout], [], [], _PATIENCE_SECONDS)
-    assert ready, "node does not answer"
-    line = process.stdout.readline()
-    assert line, "node has ended"
-    said: dict[str, Any] = json.loads(line)
-    return said
-
-
-def _environment() -> dict[str, str]:
-    return {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    with running(identity, log) as provider:
+        yield Provider(provider.issuer, provider.url, provider.process, authority=authority)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +128,7 @@ class _Browser:
             "client_id": self._client,
             "response_type": "code",
             "redirect_uri": CALLBACK,
-            "scope": "openid sip:register",
+            "scope": f"openid {SCOPE}",
             "resource": resource,
             "state": state,
             "nonce": nonce,
