@@ -44,7 +44,7 @@ WORTH_A_SECOND_LOOK: Final[Mapping[Reason, Half]] = {
     Reason.UNKNOWN_PROFILE: Half.PROFILE,
     Reason.INCOMPLETE_PROFILE: Half.PROFILE,
 }
-"""The reasons to read rows again before a denial, and the half of a tag's rows that each reason rests on.
+"""The reasons to read rows again before a denial, and the half of a tag's rows, profile or secrets, each rests on.
 
 An operator may have written since the remembered rows were read, and a new secret must work at once.
 """
