@@ -108,15 +108,20 @@ def check_signature(
         raise Denied(Reason.BAD_SIGNATURE)
 
 
-def check_claims(issuer: Issuer, jws: UnverifiedJws, claims: Mapping[str, Any], policy: Policy, now: float) -> str:
-    """Check the claims of a token whose signature is valid, and return its `sub`.
+def check_claims(
+    issuer: Issuer, jws: UnverifiedJws, claims: Mapping[str, Any], policy: Policy, now: float
+) -> tuple[str, float]:
+    """Check the claims of a token whose signature is valid.
+
+    Returns:
+        The token's `sub`, and the UNIX second at which it expires, leeway included.
 
     Raises:
         Denied: the first rule that fails gives the reason.
     """
     for name in ("exp", "iat", "sub"):
         require_claim(claims, name)
-    check_times(claims, policy.leeway_seconds, now)
+    expires = check_times(claims, policy.leeway_seconds, now)
     if claims["exp"] - claims["iat"] > issuer.longest_lifetime:
         raise Denied(Reason.TOKEN_TOO_OLD)
     _check_audience(issuer, claims)
@@ -126,7 +131,7 @@ def check_claims(issuer: Issuer, jws: UnverifiedJws, claims: Mapping[str, Any], 
     subject = claims["sub"]
     if not isinstance(subject, str) or not 0 < len(subject.encode()) <= MAX_SUBJECT_BYTES:
         raise Denied(Reason.MALFORMED_CLAIM)
-    return subject
+    return subject, expires
 
 
 def identify(issuer: Issuer, profile: Profile | None, claims: Mapping[str, Any]) -> tuple[str, Profile]:
