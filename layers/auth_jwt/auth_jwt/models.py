@@ -293,7 +293,7 @@ class Report:
     algorithm: str | None = None
     origin: str | None = None
     secret_id: str | None = None
-    unusable_secrets: Mapping[str, str] = field(default_factory=lambda: _NONE)  # 3.11: no default may be unhashable
+    unusable_secrets: Mapping[str, str] = field(default_factory=lambda: _NONE)  # in Python 3.11 no default may be unhashable
     left_out: Sequence[str] = ()
     unusable_credentials: tuple[str, ...] = ()
     call_id: str | None = None
