@@ -21,7 +21,7 @@ from tests.unit.fetching.servers import AnIssuerServer, a_server
 from tools.events.stage import Answer, Stage
 
 SetStage = Callable[..., Stage]
-NEW = {"alg": "ES256", "key": "p256", "header": {"kid": "new"}}
+NEW: dict[str, Any] = {"alg": "ES256", "key": "p256", "header": {"kid": "new"}}
 
 
 @dataclass
@@ -350,3 +350,54 @@ def test_profiles_are_listed_without_issuers(lab: Lab) -> None:
     assert lab.auth_jwt.json("profile", "list", "--all") == before
     assert "is an issuer" in lab.auth_jwt("profile", "show", lab.issuer, exit_code=3).stderr
     assert "is an issuer" in lab.auth_jwt("secret", "list", lab.issuer, exit_code=3).stderr
+
+
+class TestTest:
+    def test_tells_what_is_published_now_and_decides_about_a_token(self, lab: Lab) -> None:
+        lab.add()
+        lab.auth_jwt("profile", "add", f"{lab.issuer}#{SUBJECT}", "--username", "alice")
+        lab.publish(a_jwk("p256", kid="new"), a_jwk(kid=KID))
+        token = lab.auth_jwt.file(a_login_token(now=int(time.time()), iss=lab.issuer))
+
+        document = lab.auth_jwt.json("issuer", "test", lab.issuer, "--token-file", token)
+
+        assert (document["fetch"]["usable_keys"], document["fetch"]["not_fetched_yet"]) == (2, 1)
+        assert (document["token"]["accepted"], document["token"]["sip_username"]) == (True, "alice")
+        shown = lab.auth_jwt("issuer", "test", lab.issuer, "--token-file", token).stdout
+        assert re.search(r"^not fetched yet +1$", shown, re.MULTILINE)
+        assert re.search(r"^ok +signature +by the key [\w-]{43}$", shown, re.MULTILINE)
+        assert "accepted, for alice" in shown
+        assert lab.auth_jwt.json("token", "explain", "--token-file", token)["issuer"] == lab.issuer
+
+    def test_ends_as_the_decision_does(self, lab: Lab) -> None:
+        lab.add()
+        now = int(time.time())
+        tokens = {
+            1: a_login_token(now=now, iss=lab.issuer, aud="other"),
+            4: a_login_token(now=now, iss=lab.issuer, **NEW),
+        }
+
+        for exit_code, token in tokens.items():
+            path = lab.auth_jwt.file(token)
+            lab.auth_jwt("issuer", "test", lab.issuer, "--token-file", path, exit_code=exit_code)
+            lab.auth_jwt("token", "explain", "--token-file", path, exit_code=exit_code)
+
+    def test_of_a_token_of_another_issuer_fails(self, lab: Lab) -> None:
+        lab.add()
+        token = lab.auth_jwt.file(a_login_token(now=int(time.time())))
+
+        result = lab.auth_jwt("issuer", "test", lab.issuer, "--token-file", token, exit_code=1)
+
+        assert "the token names another issuer" in result.stderr
+
+    def test_writes_nothing(self, lab: Lab) -> None:
+        lab.add()
+        rows, audit = lab.rows, lab.auth_jwt.audit
+        lab.publish(a_jwk("p256", kid="new"))
+
+        lab.auth_jwt("issuer", "test", lab.issuer)
+        lab.provider.documents.clear()
+        result = lab.auth_jwt("issuer", "test", lab.issuer, exit_code=1)
+
+        assert "(bad_status)" in result.stdout
+        assert (lab.rows, lab.auth_jwt.audit) == (rows, audit)

@@ -107,7 +107,7 @@ class Authorizer:
                 return self.issuers.authorize(issuer, jws, claims, asked, now, deadline, report)
         report.algorithm = jws.algorithm
         report.tag = unverified_tag(claims, self.policy.tag_claim)
-        # `decide_with_second_look`, written out: every request pays for it, and most need no second look.
+        # `decide_with_second_look`, written out: nearly all requests need no second look, and so pay for no closure.
         recalled = self.memory.recall(report.tag, deadline)
         report.origin = recalled.origin
         try:

@@ -31,16 +31,16 @@ _MAX_ATTEMPTS: Final = 4
 
 Tell = Callable[[str], None]
 
-CONFIGURATIONS: Final[dict[str, dict[str, object]]] = {
+CONFIGURATIONS: Final[dict[str, list[str]]] = {
     # As an operator may well do it: the phones' client ids are audiences, too. So ID tokens have a right audience.
-    "steady": {"audiences": ["sip", *PHONES]},
-    "clients": {"client_claim": "client_id", "client_ids": PHONES},
-    "first": {},
-    "at once": {},
-    "removed": {},
-    "stopped": {},
+    "steady": [word for phone in PHONES for word in ("--audience", phone)],
+    "clients": ["--client-claim", "client_id", *(word for phone in PHONES for word in ("--client-id", phone))],
+    "first": [],
+    "at once": [],
+    "removed": [],
+    "stopped": [],
 }
-"""The providers, each with members of its issuer's configuration."""
+"""The providers, each with options of `auth-jwt issuer add`."""
 
 
 @pytest.fixture(name="lab", scope="session")

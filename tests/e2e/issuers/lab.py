@@ -1,9 +1,10 @@
 """Providers, tables, `make serve` with its refresh of keys, and logins whose tokens the service is asked about."""
 
 import json
+import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -14,13 +15,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 
-from auth_jwt.issuers.models import FETCHED_AT, NEXT_FETCH_AT, REGISTRY_TAG, STATUS_ROW, VERSION
+from auth_jwt.issuers.models import FETCHED_AT, NEXT_FETCH_AT, STATUS_ROW
 from auth_jwt.issuers.status import FAILURES
 from tests.certificates import Authority
 from tests.e2e.issuers.provider import ALGORITHMS, Provider, Tokens, a_provider
-from tests.e2e.serve.serving import Serving, serving
-from tests.issuers import issuer_row, item_of
+from tests.e2e.serve.serving import Serving, environment, serving
+from tests.issuers import item_of
 from tests.moto_server import a_moto_server
+from tests.prepared_command import prepared_command
 from tools.events.stage import REGION, template
 from tools.serve.tables import load
 
@@ -121,7 +123,9 @@ class Lab:
 
     def status_of(self, provider: Provider) -> dict[str, int]:
         """Return the numbers in the status row of an issuer."""
-        return status_in(self.tables, provider)
+        key = item_of({"corresponding_tag": provider.issuer, "id": STATUS_ROW})
+        row = self.tables.get_item(TableName="jwt_secrets", Key=key, ConsistentRead=True)["Item"]
+        return {name: int(value["N"]) for name, value in row.items() if "N" in value}
 
     def wait_for_fetch(self, provider: Provider, *, after: float) -> float:
         """Wait until a fetch that began *after* a time is in the tables, and return when it began."""
@@ -132,7 +136,7 @@ class Lab:
         return FAILURES in self.status_of(provider)
 
     def has_time(self) -> bool:
-        """Tell whether it is half a minute or more until the next round."""
+        """Tell whether there is half a minute or more until the next round."""
         due = (self.status_of(provider)[NEXT_FETCH_AT] for provider in self.providers.values())
         return min(due) - time.time() >= 30
 
@@ -147,10 +151,12 @@ def asked_at(service: Serving, tokens: Tokens, text: str | None = None) -> Login
 
 
 @contextmanager
-def a_lab(folder: Path, configurations: Mapping[str, Mapping[str, Any]]) -> Iterator[Lab]:
+def a_lab(folder: Path, configurations: Mapping[str, Sequence[str]]) -> Iterator[Lab]:
     """Run a provider for each configuration, and the service with their issuers in its tables.
 
-    The issuers are in the tables before the service begins, so that its first round fetches their keys.
+    Args:
+        folder: for files.
+        configurations: by name, the options of `auth-jwt issuer add` that an issuer has beyond those of all.
     """
     authority = Authority(folder / "authority")
     with ExitStack() as stack:
@@ -163,19 +169,22 @@ def a_lab(folder: Path, configurations: Mapping[str, Mapping[str, Any]]) -> Iter
             aws_access_key_id="testing",
             aws_secret_access_key="testing",
         )
-        providers, early = dict[str, Provider](), dict[str, Tokens]()
-        for name, members in configurations.items():
-            log = folder / f"{name}.log"
-            provider = stack.enter_context(a_provider(authority.identity_file(), authority.certificate, log))
-            admit(client, provider, **members)
-            providers[name], early[name] = provider, provider.log_in("alice")
+        providers = {
+            name: stack.enter_context(
+                a_provider(authority.identity_file(), authority.certificate, folder / f"{name}.log")
+            )
+            for name in configurations
+        }
         settings = {
             "DB_URL": f"dynamodb+{tables}/{REGION}",
-            "ISSUERS": ",".join(provider.issuer for provider in providers.values()),
             "KEYS_CA_BUNDLE": str(authority.certificate),
             "KEYS_ACCEPTED_NETWORKS": "127.0.0.0/8",
             "CACHE_TTL_SECONDS": str(CACHE_TTL_SECONDS),
         }
+        early = {name: provider.log_in("alice") for name, provider in providers.items()}
+        for name, arguments in configurations.items():
+            admit(providers[name], settings, arguments)
+        settings["ISSUERS"] = ",".join(provider.issuer for provider in providers.values())
         service = stack.enter_context(serving(folder / "serve.log", **settings))
         lab = Lab(providers, early, service, settings, client)
         for provider in providers.values():
@@ -184,28 +193,25 @@ def a_lab(folder: Path, configurations: Mapping[str, Mapping[str, Any]]) -> Iter
         assert "eyJ" not in service.log.read_text("utf-8"), "a token is in the log"
 
 
-def admit(tables: "DynamoDBClient", provider: Provider, **members: Any) -> None:
-    """Write the rows of an issuer and of its users, as an operator's tools do."""
-    issuer = provider.issuer
-    usual = {"keys_url": provider.keys_url, "algorithms": ALGORITHMS, "audiences": ["sip"]}
-    users = [{"tag": f"{issuer}#{user}", "sip_username": user} for user in USERS]
-    rows: dict[str, list[dict[str, Any]]] = {
-        "jwt_profiles": [issuer_row(issuer, **{**usual, **members}), *users],
-        "jwt_secrets": [
-            {"corresponding_tag": issuer, "id": STATUS_ROW, VERSION: 1},
-            {"corresponding_tag": REGISTRY_TAG, "id": issuer},
-        ],
-    }
-    for table, of_table in rows.items():
-        for row in of_table:
-            tables.put_item(TableName=table, Item=item_of(row))
+def admit(provider: Provider, settings: Mapping[str, str], arguments: Sequence[str]) -> None:
+    """Add an issuer, as it is discovered, and its users, as an operator does.
+
+    ISSUERS does not name the issuer yet, so its first fetch is one of the service's rounds, as all that follow.
+    """
+    algorithms = ["--alg", ",".join(ALGORITHMS)]
+    _run(settings, "issuer", "add", provider.issuer, "--yes", "--audience", "sip", *algorithms, *arguments)
+    for user in USERS:
+        _run(settings, "profile", "add", f"{provider.issuer}#{user}", "--username", user)
 
 
-def status_in(tables: "DynamoDBClient", provider: Provider) -> dict[str, int]:
-    """Return the numbers in the status row of an issuer."""
-    key = item_of({"corresponding_tag": provider.issuer, "id": STATUS_ROW})
-    row = tables.get_item(TableName="jwt_secrets", Key=key, ConsistentRead=True)["Item"]
-    return {name: int(value["N"]) for name, value in row.items() if "N" in value}
+def _run(settings: Mapping[str, str], *arguments: str) -> None:
+    """Run the command `auth-jwt` over the lab's tables."""
+    false = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_REGION": REGION}
+    command = [str(prepared_command()), *arguments, "--audit-log", "-"]
+    done = subprocess.run(
+        command, env=environment(**settings, **false), capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
 
 
 def wait_until(look: Callable[[], float | None]) -> float:

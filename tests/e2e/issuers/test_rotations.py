@@ -5,7 +5,7 @@ from tests.e2e.issuers.lab import CACHE_TTL_SECONDS, Answered, Lab
 
 SECONDS_BETWEEN_FETCHES = 60
 SECONDS_FOR_A_FETCH = 2
-SLACK_SECONDS = 5
+SLACK_SECONDS = 10
 """What a busy machine may add."""
 
 

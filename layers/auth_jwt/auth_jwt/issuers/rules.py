@@ -21,11 +21,24 @@ from auth_jwt.issuers.models import (
 )
 from auth_jwt.jose.signatures import fits, is_signed_by
 from auth_jwt.jose.tokens import UnverifiedJws, is_allowed
-from auth_jwt.models import Policy, Profile
-from auth_jwt.rules import audiences_of, check_audience, check_times, is_number, require_claim, token_id, usable_profile
+from auth_jwt.models import Asked, Policy, Profile
+from auth_jwt.rules import (
+    audiences_of,
+    check_audience,
+    check_times,
+    is_number,
+    require_claim,
+    same_domain,
+    same_user,
+    token_id,
+    usable_profile,
+)
 
 ACCESS_TYPES: Final = frozenset({"at+jwt", "application/at+jwt"})  # RFC 9068, section 2.1
 ACCEPTED_TYPES: Final = ACCESS_TYPES | {"jwt"}
+
+REQUIRED_CLAIMS: Final = ("exp", "iat", "sub")
+"""The claims that every token of an issuer must have."""
 
 SECONDS_BEFORE_THE_FETCH: Final = 60
 """A token issued so long before the last fetch may have been signed by a key that the fetch just missed."""
@@ -119,19 +132,37 @@ def check_claims(
     Raises:
         Denied: the first rule that fails gives the reason.
     """
-    for name in ("exp", "iat", "sub"):
+    for name in REQUIRED_CLAIMS:
         require_claim(claims, name)
     expires = check_times(claims, policy.leeway_seconds, now)
-    if claims["exp"] - claims["iat"] > issuer.longest_lifetime:
-        raise Denied(Reason.TOKEN_TOO_OLD)
-    _check_audience(issuer, claims)
-    _check_kind(issuer, jws, claims)
+    check_lifetime(issuer, claims)
+    check_recipient(issuer, claims)
+    check_kind(issuer, jws, claims)
     if issuer.requires_jti:
         token_id(claims)
+    return subject_of(claims), expires
+
+
+def check_lifetime(issuer: Issuer, claims: Mapping[str, Any]) -> None:
+    """Check that the token does not live longer than the issuer's may, from `iat` to `exp`, which are numbers.
+
+    Raises:
+        Denied: `token_too_old`.
+    """
+    if claims["exp"] - claims["iat"] > issuer.longest_lifetime:
+        raise Denied(Reason.TOKEN_TOO_OLD)
+
+
+def subject_of(claims: Mapping[str, Any]) -> str:
+    """Return the `sub` of a token that has one.
+
+    Raises:
+        Denied: `malformed_claim`.
+    """
     subject = claims["sub"]
     if not isinstance(subject, str) or not 0 < len(subject.encode()) <= MAX_SUBJECT_BYTES:
         raise Denied(Reason.MALFORMED_CLAIM)
-    return subject, expires
+    return subject
 
 
 def identify(issuer: Issuer, profile: Profile | None, claims: Mapping[str, Any]) -> tuple[str, Profile]:
@@ -155,6 +186,23 @@ def identify(issuer: Issuer, profile: Profile | None, claims: Mapping[str, Any])
     return username, replace(profile, domain=issuer.domain)
 
 
+def check_identity(issuer: Issuer, user: str, profile: Profile, asked: Asked) -> None:
+    """Check the user and the domain that the request acts as. Two issuers may have users of the same name.
+
+    So the domain must be told, and be the issuer's, where a claim gives the username.
+
+    Raises:
+        Denied: `username_mismatch` or `domain_mismatch`.
+    """
+    if asked.user is not None and not same_user(asked.user, user):
+        raise Denied(Reason.USERNAME_MISMATCH)
+    if asked.domain is not None:
+        if not same_domain(asked.domain, profile.domain):
+            raise Denied(Reason.DOMAIN_MISMATCH)
+    elif issuer.mapped is Mapped.BY_CLAIM and (asked.knows_domain or not issuer.permits_no_domain):
+        raise Denied(Reason.DOMAIN_MISMATCH)
+
+
 def _is_blocked(issuer: Issuer, key: IssuerKey) -> bool:
     return bool(issuer.blocked_keys) and key.thumbprint in issuer.blocked_keys
 
@@ -168,8 +216,12 @@ def _seconds_until_next_fetch(fetched: FetchedKeys, now: float) -> int:
     return min(ceil(max(due - now, 0)) + SECONDS_AFTER_THE_FETCH, MAX_RETRY_AFTER)
 
 
-def _check_audience(issuer: Issuer, claims: Mapping[str, Any]) -> None:
-    """Check `aud` (RFC 7519, section 4.1.3) or, for issuers whose tokens have none, the claim that names the client."""
+def check_recipient(issuer: Issuer, claims: Mapping[str, Any]) -> None:
+    """Check `aud` (RFC 7519, section 4.1.3) or, for issuers whose tokens have none, the claim that names the client.
+
+    Raises:
+        Denied: `missing_claim`, `malformed_claim` or `wrong_audience`.
+    """
     if issuer.audiences:
         check_audience(claims, issuer.audiences)
     if issuer.client_claim is not None:
@@ -180,7 +232,7 @@ def _check_audience(issuer: Issuer, claims: Mapping[str, Any]) -> None:
             raise Denied(Reason.WRONG_AUDIENCE)
 
 
-def _check_kind(issuer: Issuer, jws: UnverifiedJws, claims: Mapping[str, Any]) -> None:
+def check_kind(issuer: Issuer, jws: UnverifiedJws, claims: Mapping[str, Any]) -> None:
     """Check that the token is of the kind that may log in, and has the claims that the issuer's row requires.
 
     There is no standard way to tell an access token from an ID token. So an access token has to show what it is, by its

@@ -437,7 +437,7 @@ class Issuers:
             problem,
             row is not None and disables(row.get(self._columns.disabled, False)),
             None if status is None else FetchStatus.from_row(status),
-            tuple(_published(key, issuer) for key in _keys_of(rows, issuer) if issuer is not None),
+            tuple(describe_key(key, issuer) for key in _keys_of(rows, issuer) if issuer is not None),
         )
 
 
@@ -475,7 +475,8 @@ def _keys_of(rows: Mapping[str, Row], issuer: Issuer | None) -> tuple[IssuerKey,
     return KeySet(text, issuer.keys_url).keys
 
 
-def _published(key: IssuerKey, issuer: Issuer) -> PublishedKey:
+def describe_key(key: IssuerKey, issuer: Issuer) -> PublishedKey:
+    """Return what may be shown of a *key* of this issuer."""
     algorithms = frozenset() if key.key is None else key.key.algorithms
     return PublishedKey(
         key.kid,
