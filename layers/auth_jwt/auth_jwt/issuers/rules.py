@@ -121,21 +121,26 @@ def check_signature(
         raise Denied(Reason.BAD_SIGNATURE)
 
 
-def check_claims(issuer: Issuer, jws: UnverifiedJws, claims: Mapping[str, Any], policy: Policy, now: float) -> str:
-    """Check the claims of a token whose signature is valid, and return its `sub`.
+def check_claims(
+    issuer: Issuer, jws: UnverifiedJws, claims: Mapping[str, Any], policy: Policy, now: float
+) -> tuple[str, float]:
+    """Check the claims of a token whose signature is valid.
+
+    Returns:
+        The token's `sub`, and the UNIX second at which it expires, leeway included.
 
     Raises:
         Denied: the first rule that fails gives the reason.
     """
     for name in REQUIRED_CLAIMS:
         require_claim(claims, name)
-    check_times(claims, policy.leeway_seconds, now)
+    expires = check_times(claims, policy.leeway_seconds, now)
     check_lifetime(issuer, claims)
     check_recipient(issuer, claims)
     check_kind(issuer, jws, claims)
     if issuer.requires_jti:
         token_id(claims)
-    return subject_of(claims)
+    return subject_of(claims), expires
 
 
 def check_lifetime(issuer: Issuer, claims: Mapping[str, Any]) -> None:
