@@ -17,7 +17,7 @@ from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from auth_jwt.errors import Invalid, InvalidKey
-from auth_jwt.jose.keys import VerificationKey, refuse_published, verification_keys
+from auth_jwt.jose.keys import VerificationKey, read_jwk, refuse_published
 from auth_jwt.jose.tokens import ALGORITHMS, HMAC_ALGORITHMS, MAX_TAG_CHARACTERS
 from auth_jwt.models import SECRET_ID, Columns, Row, disables, fold_domain
 from auth_jwt.strict_json import strict_json_object
@@ -58,6 +58,7 @@ USER_SEPARATOR: Final = "#"
 """Between an issuer and a `sub` in the tag of a user's profile. No issuer holds it: it would begin a fragment."""
 
 MAX_SUBJECT_BYTES: Final = 255
+MAX_URL_CHARACTERS: Final = 2048
 MAX_KEYS_TRIED: Final = 4
 DEFAULT_ALGORITHMS: Final = ("RS256", "ES256")
 DEFAULT_USERNAME_PATTERN: Final = "[A-Za-z0-9._+-]{1,64}"
@@ -248,7 +249,7 @@ class IssuerKey:
     def key(self) -> VerificationKey | None:
         """The key, parsed; None when it can verify nothing, as no key of HMAC can."""
         try:
-            key = refuse_published(verification_keys(json.dumps(self._jwk)))[0]
+            key = refuse_published((read_jwk(self._jwk),))[0]
         except InvalidKey:
             return None
         return None if isinstance(key.material, bytes) else key
@@ -357,6 +358,8 @@ def check_identifier(identifier: str) -> None:
 def check_keys_url(url: str) -> None:
     """Check that *url* can be the address of a key set: https, with a host, without user info and fragment.
 
+    Its length is limited, since an issuer's discovery document may name one, which is stored at every fetch.
+
     Raises:
         Invalid: it cannot. The message says why.
     """
@@ -367,6 +370,8 @@ def check_keys_url(url: str) -> None:
         raise Invalid("the address of the keys is no URL") from None
     if not url.startswith("https://") or not parts.hostname or port == 0 or "#" in url:
         raise Invalid("the address of the keys is an https URL with a host and without a fragment")
+    if len(url) > MAX_URL_CHARACTERS:
+        raise Invalid(f"the address of the keys has at most {MAX_URL_CHARACTERS} characters")
     if "@" in parts.netloc:
         raise Invalid("the address of the keys holds no user and no password: keys are public")
     if not url.isascii() or not url.isprintable() or " " in url or "{" in url:

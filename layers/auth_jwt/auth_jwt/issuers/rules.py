@@ -104,12 +104,12 @@ def check_signature(
         Deferred: the key may not have been fetched yet.
         StaleKeys: the keys were last fetched too long ago.
     """
-    if fetched.key_set is None or fetched.key_set.url != issuer.keys_url or fetched.fetched_at is None:
-        raise Deferred(_seconds_until_next_fetch(fetched, now))
-    if now - fetched.fetched_at > keys_lifetime:
+    if fetched.fetched_at is not None and now - fetched.fetched_at > keys_lifetime:
         raise StaleKeys(
             f"the keys of this issuer were last fetched {round((now - fetched.fetched_at) / 3600)} hours ago"
         )
+    if fetched.key_set is None or fetched.key_set.url != issuer.keys_url or fetched.fetched_at is None:
+        raise Deferred(_seconds_until_next_fetch(fetched, now))
     named = [key for key in fetched.key_set.keys if jws.kid is None or key.kid == jws.kid]
     usable = [key.key for key in named if key.key is not None and not _is_blocked(issuer, key)]
     candidates = [key for key in usable if fits(key, jws.algorithm, jws.kid)]
@@ -269,7 +269,7 @@ def _check_id_token(issuer: Issuer, claims: Mapping[str, Any], kind: str | None,
         raise Denied(Reason.WRONG_TOKEN_KIND)
     audience = claims.get("aud")
     if isinstance(audience, list) and len(audience) > 1 and claims.get("azp") not in issuer.audiences:
-        raise Denied(Reason.WRONG_AUDIENCE)
+        raise Denied(Reason.WRONG_TOKEN_KIND)
 
 
 def _has_value(name: str, given: object, wanted: ClaimValue) -> bool:
