@@ -13,7 +13,7 @@ from tools.events.stage import ROOT, SAMPLES, Stage, read_json, stage
 
 OUTCOMES = read_json(SAMPLES / "outcomes.json")
 WITHOUT_EVENTS = {"rotate_secrets", "refresh_keys"}
-"""Each event of a rotation is a moment in a secret's life, so `test_rotation.py` makes them. A refresh has an empty one."""
+"""Events of a rotation are moments in a secret's life, which `test_rotation.py` makes. A refresh has an empty event."""
 
 
 @pytest.fixture(name="handler_on_stage", scope="module")

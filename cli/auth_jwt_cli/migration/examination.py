@@ -10,10 +10,9 @@ from typing import Final, NamedTuple
 
 from auth_jwt.credentials import Credential, load_credentials
 from auth_jwt.errors import Flaw, Reason
-from auth_jwt.http.wire import ascii_lower
 from auth_jwt.issuers.models import issuer_of_user
 from auth_jwt.jose.tokens import unverified_tag
-from auth_jwt.models import Columns, Policy, Profile, Secret, Unusable, says_what_it_is
+from auth_jwt.models import Columns, Policy, Profile, Secret, Unusable, fold_domain, says_what_it_is
 from auth_jwt.provisioning.changes import Key, Table
 from auth_jwt.provisioning.inspection import SecretRecord, inspect_secret
 from auth_jwt.provisioning.registry import MAX_TIME
@@ -230,7 +229,7 @@ class Examination:
             yield Found("valid-after-not-a-number")
         elif isinstance(profile.valid_after, Decimal) and is_in_milliseconds(profile.valid_after):
             yield Found("valid-after-in-milliseconds")
-        issuer = self._domains.get(ascii_lower(profile.domain)) if profile.domain else None
+        issuer = self._domains.get(fold_domain(profile.domain)) if profile.domain else None
         if issuer is not None and issuer != issuer_of_user(row.key.tag):
             yield Found("issuers-domain", f"The SIP domain of the profile is that of the issuer {issuer!r}.")
         yield from self._of_credentials(row)

@@ -57,7 +57,15 @@ def test_other_text_can_not(identifier: str, because: str) -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        *("http://a/keys", "https:///keys", "https://a:x/", "https://u@a/", "https://a/#", "https://a/{x}", "https://ä/"),
+        *(
+            "http://a/keys",
+            "https:///keys",
+            "https://a:x/",
+            "https://u@a/",
+            "https://a/#",
+            "https://a/{x}",
+            "https://ä/",
+        ),
         pytest.param(f"https://a/{'x' * 2048}", id="too long"),
     ],
 )
