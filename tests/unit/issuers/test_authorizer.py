@@ -692,6 +692,19 @@ class TestMappingByClaim:
 
         assert refusal(lambda: login(sip_user=name, from_domain="example.com")) is Reason.USERNAME_REFUSED
 
+    @pytest.mark.parametrize("name", ["carol\r\nX: y", "carol\x85", "car\u202eol"])
+    def test_a_username_that_cannot_be_printed_is_refused_whatever_the_pattern(self, name: str) -> None:
+        login = self.by_claim(username_pattern="[^@]+")
+
+        assert refusal(lambda: login(sip_user=name, from_domain="example.com")) is Reason.USERNAME_REFUSED
+
+    @pytest.mark.parametrize("name", ["\u0441arol", "\uff43arol", "carol\xb2", "carol\u0663"])
+    def test_no_other_alphabet_passes_for_ascii(self, name: str) -> None:
+        login = self.by_claim(username_pattern=r"\w+")
+
+        assert refusal(lambda: login(sip_user=name, from_domain="example.com")) is Reason.USERNAME_REFUSED
+        assert login(sip_user="carol", from_domain="example.com").sip_username == "carol"
+
     def test_a_missing_claim_is_missing(self) -> None:
         assert refusal(lambda: self.by_claim()(from_domain="example.com")) is Reason.MISSING_CLAIM
 

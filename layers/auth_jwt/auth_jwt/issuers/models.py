@@ -64,6 +64,10 @@ DEFAULT_ALGORITHMS: Final = ("RS256", "ES256")
 DEFAULT_USERNAME_PATTERN: Final = "[A-Za-z0-9._+-]{1,64}"
 DEFAULT_LONGEST_LIFETIME: Final = 86400
 MAX_USERNAME_CHARACTERS: Final = 255
+MAX_REPETITIONS: Final = 3
+"""How many repetitions a pattern of usernames may have. The time to match it grows by a power of their number."""
+
+_REPETITION: Final = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|([*+{])", re.DOTALL)
 _ID_DIGITS: Final = 32
 _SLASHES_BEFORE_A_PATH: Final = 3  # https://host/
 
@@ -144,7 +148,7 @@ class Issuer:
         requires_jti: whether a token must have a `jti`.
         mapped: where the SIP user comes from.
         username_claim: the claim that holds the SIP username, when mapped by claim.
-        username_pattern: the regular expression that the whole value must match.
+        username_pattern: the regular expression that the whole value must match, with the flag ASCII.
         domain: the SIP domain of those users, when mapped by claim.
         permits_no_domain: whether API Gateway's authorizer, which knows no domain, may admit those users.
         disabled: whether every token is denied.
@@ -491,9 +495,11 @@ def _seconds(name: str, value: object) -> int:
 def _pattern(name: str, value: object) -> str:
     pattern = _text(name, value)
     if "(" in pattern or len(pattern) > MAX_USERNAME_CHARACTERS:
+        raise Invalid(f"the member {name!r} has a group, or more than {MAX_USERNAME_CHARACTERS} characters")
+    if sum(map(bool, _REPETITION.findall(pattern))) > MAX_REPETITIONS:
         raise Invalid(
-            f"the member {name!r} has a group, or more than {MAX_USERNAME_CHARACTERS} characters: a pattern without"
-            " groups is matched in a short time, whatever the value"
+            f"the member {name!r} has more than {MAX_REPETITIONS} repetitions: with few of them and without groups, a"
+            " pattern is matched in a short time, whatever the value"
         )
     try:
         re.compile(pattern)

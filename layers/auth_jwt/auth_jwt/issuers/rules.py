@@ -179,9 +179,10 @@ def identify(issuer: Issuer, profile: Profile | None, claims: Mapping[str, Any])
     elif profile.disabled:
         raise Denied(Reason.DISABLED_PROFILE)
     username = require_claim(claims, str(issuer.username_claim))
-    if not isinstance(username, str) or len(username) > MAX_USERNAME_CHARACTERS:
+    # No control character gets into a SIP header, and no letter of another alphabet passes for an ASCII one by `\w`.
+    if not isinstance(username, str) or len(username) > MAX_USERNAME_CHARACTERS or not username.isprintable():
         raise Denied(Reason.USERNAME_REFUSED)
-    if not re.fullmatch(issuer.username_pattern, username):
+    if not re.fullmatch(issuer.username_pattern, username, re.ASCII):
         raise Denied(Reason.USERNAME_REFUSED)
     return username, replace(profile, domain=issuer.domain)
 
