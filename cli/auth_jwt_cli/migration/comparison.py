@@ -1,8 +1,8 @@
 """Compares a row of the source with the row in our table: what differs, and what to write.
 
 An import never reopens a secret, enables a profile or lifts a revocation: operators close, disable and revoke here, and
-the source does not know. Nor does it change an issuer. The source does not know our `alg` either, so it counts as a difference only if the source has
-such a column.
+the source does not know. Nor does it change an issuer. The source does not know our `alg` either, so it counts as a
+difference only if the source has such a column.
 """
 
 from dataclasses import dataclass
