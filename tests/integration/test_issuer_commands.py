@@ -356,6 +356,24 @@ def test_the_rows_of_issuers_are_neither_linted_nor_written_to(lab: Lab) -> None
     assert lab.auth_jwt.json("secret", "set-alg", "--all", "--dry-run", exit_code=1) == stated
 
 
+def test_the_check_of_settings_knows_issuers(lab: Lab) -> None:
+    other = f"https://127.0.0.1:{lab.server.port}/other"
+    before = lab.auth_jwt.json("config", "check")
+    lab.add()
+
+    setting = f"ISSUERS={lab.issuer},{other}"
+    findings = lab.auth_jwt.json("config", "check", "--set", setting, exit_code=1)["findings"]
+
+    assert [finding for finding in findings if finding not in before["findings"]] == [
+        {
+            "severity": "error",
+            "about": "ISSUERS",
+            "text": f"names {other!r}, and there is no such issuer: its tokens are denied",
+            "remedy": f"add it: `auth-jwt issuer add {other}`, or remove it from the setting",
+        }
+    ]
+
+
 def test_profiles_are_listed_without_issuers(lab: Lab) -> None:
     before = lab.auth_jwt.json("profile", "list", "--all")
 

@@ -22,6 +22,7 @@ class SourceLayout:
         boolean_columns: columns whose text is a boolean: `t`, `f`, `true` or `false`. For sources without types.
         skipped_columns: columns that are not imported.
         tables: the tables to read.
+        issuer: the issuer whose users the profiles are: their tags are its subjects. None for tags as they are.
     """
 
     profiles_table: str = "jwt_profiles"
@@ -37,6 +38,7 @@ class SourceLayout:
     boolean_columns: frozenset[str] = frozenset()
     skipped_columns: frozenset[str] = frozenset()
     tables: tuple[Table, ...] = BOTH_TABLES
+    issuer: str | None = None
 
     def name_of(self, table: Table) -> str:
         """Return the name of *table* in the source."""
