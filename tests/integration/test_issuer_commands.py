@@ -356,6 +356,40 @@ def test_the_rows_of_issuers_are_neither_linted_nor_written_to(lab: Lab) -> None
     assert lab.auth_jwt.json("secret", "set-alg", "--all", "--dry-run", exit_code=1) == stated
 
 
+def test_tokens_of_an_issuer_are_revoked_by_the_issuer(lab: Lab) -> None:
+    lab.add()
+    lab.auth_jwt("profile", "add", f"{lab.issuer}#{SUBJECT}", "--username", "alice")
+    now = int(time.time())
+    forged = lab.auth_jwt.file(a_login_token(now=now, iss=lab.issuer, key="rsa_2048_other"))
+    token = lab.auth_jwt.file(a_login_token(now=now, iss=lab.issuer, jti="lost"), "lost")
+    table = ("--set", "REVOCATIONS_TABLE=jwt_revocations")
+
+    lab.auth_jwt("revoke", "--token-file", forged, *table, exit_code=1)
+    revoked = lab.auth_jwt.json("revoke", "--token-file", token, *table)
+    lab.auth_jwt("token", "explain", "--token-file", token, *table, exit_code=1)
+    assert (revoked["tag"], revoked["jti"]) == (lab.issuer, "lost")
+
+    assert lab.log_in(jti="other").status == 200
+    lab.auth_jwt("revoke", lab.issuer, "--all", "--yes")
+    assert lab.log_in(jti="other").denial == "revoked_token"
+    lab.auth_jwt("revoke", lab.issuer, "--all", "--lift")
+    assert lab.log_in(jti="other").status == 200
+
+
+def test_two_issuers_never_share_a_domain(lab: Lab) -> None:
+    claim = ("--username-claim", "sip_user", "--domain", "pbx.example.com")
+    lab.add(*claim)
+    other = ("issuer", "add", f"{lab.issuer}/other", "--audience", "sip", "--keys-url", f"{lab.issuer}/keys", "--yes")
+
+    refused = lab.auth_jwt(*other, *claim, exit_code=3)
+    lab.auth_jwt("profile", "add", "bob", "--username", "bob", "--domain", "PBX.example.com", exit_code=3)
+    lab.auth_jwt("issuer", "set", lab.issuer, "--domain", "sip.example.com")
+    lab.auth_jwt(*other, *claim)
+
+    assert "another issuer has the SIP domain" in refused.stderr
+    assert lab.log_in(sip_user="bob").denial == "domain_mismatch"
+
+
 def test_the_check_of_settings_knows_issuers(lab: Lab) -> None:
     other = f"https://127.0.0.1:{lab.server.port}/other"
     before = lab.auth_jwt.json("config", "check")
