@@ -87,7 +87,7 @@ class Refresher:
         Raises:
             Fault: the tables cannot be read or written.
         """
-        if self.patterns is None or not self.patterns.match(identifier):
+        if not self.follows(identifier):
             return Refreshed(issuer=identifier, outcome=RefreshOutcome.NOT_SET)
         rows = self.store.read(identifier)
         if not rows.are_of_one_version:  # an operator may have written between the reads of the two tables
@@ -106,6 +106,10 @@ class Refresher:
         status, discovery_problem = self._discover(issuer, before, begun)
         refreshed = self._refresh(issuer, rows.key_set, status, before, begun)
         return replace(refreshed, discovery_problem=discovery_problem)
+
+    def follows(self, identifier: str) -> bool:
+        """Tell whether the setting `ISSUERS` names an issuer: otherwise its keys are not fetched."""
+        return self.patterns is not None and self.patterns.match(identifier)
 
     def _discover(self, issuer: Issuer, before: FetchStatus, begun: float) -> tuple[FetchStatus, FetchFailed | None]:
         """Read the discovery document when it is due. The keys are fetched from the configured address all the same."""
