@@ -190,6 +190,18 @@ class TestUsersOfAnIssuer:
 
         assert service.provisioning.profiles.show(tag).disabled
 
+    def test_have_no_tokens_of_their_own_to_be_revoked(self) -> None:
+        """Logins look for the issuer and the `jti`: a row by the tag of the user, as logs show it, revoked nothing."""
+        service = a_service_with_an_issuer()
+        tag = f"{ISSUER}#{SUBJECT}"
+        service.provisioning.profiles.create(tag, "alice")
+
+        with pytest.raises(Invalid, match=f"give '{ISSUER}' as the tag"):
+            service.provisioning.revocations.revoke(tag, "1")
+        service.provisioning.revocations.revoke(ISSUER, "1")
+
+        assert [key.tag for key in service.tables.rows if key.table is Table.REVOCATIONS] == [ISSUER]
+
     @pytest.mark.parametrize("tag", [f"{ISSUER}#{'s' * 256}", f"http://x#{'s' * 200}", "s" * 129, f"{'s' * 129}#"])
     def test_no_other_profile_has_such_a_tag(self, tag: str) -> None:
         with pytest.raises(Invalid, match="128 characters"):

@@ -28,6 +28,10 @@ _HOUR: Final = 3600
 _EARLY_SECONDS: Final = 30  # a scheduler is never exact; what is due within this time is due now
 _MINUTES_AFTER_FAILURES: Final = (1, 2, 4, 5)
 _ACTION: Final = "issuer.refresh"
+_OTHER_VERSION: Final = (
+    "its row of status is missing or of another version, as after one table was restored: `auth-jwt issuer set` writes"
+    " it anew when it changes a member"
+)
 
 
 class JudgedKeySets:
@@ -96,7 +100,7 @@ class Refresher:
         if issuer is None:
             return Refreshed(issuer=identifier, outcome=RefreshOutcome.GONE)
         if isinstance(issuer, Invalid) or before is None or not rows.are_of_one_version:
-            problem = issuer if isinstance(issuer, Invalid) else Invalid("its row of status is not of this version")
+            problem = issuer if isinstance(issuer, Invalid) else Invalid(_OTHER_VERSION)
             return Refreshed(issuer=identifier, outcome=RefreshOutcome.UNUSABLE, status=before, problem=problem)
         if issuer.disabled:
             return Refreshed(issuer=identifier, outcome=RefreshOutcome.DISABLED, status=before)
