@@ -4,9 +4,13 @@ A third of the time of the tests over DynamoDB in memory and of those that run a
 kept is changed by anybody.
 """
 
+import difflib
+import hashlib
+import importlib
 import sys
+from collections.abc import Iterable
 from functools import cache
-from types import CodeType
+from types import CodeType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,8 +26,11 @@ def install() -> None:
     _keep_models()
     _keep_names_of_events()
     _keep_signatures_of_handlers()
+    _keep_likenesses()
+    _PATCH.setattr(hashlib, "scrypt", cache(hashlib.scrypt))  # slow on purpose; our fingerprints are made by it
     if "moto.backends" in sys.modules:
         _keep_names_of_backends(sys.modules["moto.backends"])
+        _keep_a_private_key()
     if "typer.testing" in sys.modules:
         _keep_commands(sys.modules["typer.testing"])
 
@@ -69,6 +76,22 @@ def _keep_signatures_of_handlers() -> None:
         return answers[code]
 
     _PATCH.setattr(hooks, "accepts_kwargs", accepts_kwargs)
+
+
+def _keep_likenesses() -> None:
+    """Each handler that is loaded asks of each variable of the environment whether it is like a setting."""
+    find = cache(difflib.get_close_matches)
+
+    def get_close_matches(word: str, possibilities: Iterable[str], n: int = 3, cutoff: float = 0.6) -> list[str]:
+        return list(find(word, tuple(possibilities), n, cutoff))
+
+    _PATCH.setattr(difflib, "get_close_matches", get_close_matches)
+
+
+def _keep_a_private_key() -> None:
+    """Moto makes an RSA key for each key of KMS, and no test asks for what it is."""
+    utils: Any = importlib.import_module("moto.kms.utils")
+    _PATCH.setattr(utils, "rsa", SimpleNamespace(generate_private_key=cache(utils.rsa.generate_private_key)))
 
 
 def _keep_names_of_backends(backends: Any) -> None:

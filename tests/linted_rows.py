@@ -1,5 +1,6 @@
 """Rows held against the rules of `auth-jwt lint`, each by itself."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -23,13 +24,20 @@ def row_of(columns: dict[str, object]) -> TargetRow:
 
 
 def findings_of(
-    columns: dict[str, object], *, live: bool = False, required: bool = False, hmac: bool = False, **policy: object
+    columns: dict[str, object],
+    *,
+    live: bool = False,
+    required: bool = False,
+    hmac: bool = False,
+    domains: Mapping[str, str] | None = None,
+    **policy: object,
 ) -> list[Finding]:
     examination = Examination(
         Columns(requires_alg=required),
         Policy(**policy),  # type: ignore[arg-type]
         live=live,
         hmac=hmac,
+        domains=lambda: domains or {},
         clock=lambda: NOW,
     )
     return examination.of(row_of(columns)).findings

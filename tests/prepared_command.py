@@ -66,7 +66,7 @@ def prepared_command() -> Path:
 
 
 def end_prepared_command() -> None:
-    """End what `prepared_command` started. It also ends with this process, which holds its standard input."""
+    """End what `prepared_command` started, which ends by itself when this process does."""
     while _RUNNING:
         with _RUNNING.pop() as process:
             process.communicate(timeout=30)
@@ -88,8 +88,8 @@ def serve(folder: Path) -> socket.socket:
         sys.stdout.flush()
         gc.freeze()
         while True:
-            ready, _, _ = select.select([0, listener.fileno()], [], [])
-            if 0 in ready:
+            ready, _, _ = select.select([sys.stdin, listener], [], [])
+            if sys.stdin in ready:
                 shutil.rmtree(folder)
                 sys.exit()
             connection, _ = listener.accept()

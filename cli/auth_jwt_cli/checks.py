@@ -12,9 +12,16 @@ from auth_jwt.aws.failures import Refused, sdk_errors, translated_errors
 from auth_jwt.aws.reads import row_of
 from auth_jwt.aws.sdk_guard import guard
 from auth_jwt.errors import BadSetting, Fault, Flaw, Unreachable
+from auth_jwt.issuers.models import is_kept_for_issuers
 from auth_jwt.models import REVOCATION_JTI, REVOCATION_TAG, SECRET_ID, Columns, Row, Secret
 from auth_jwt.provisioning.profiles import MAX_PAGE, Profiles, own_columns
-from auth_jwt.runtime.settings import AUTHORIZER_DEFAULTS, DEFAULTS, AuthorizerSettings, Settings, near_misses
+from auth_jwt.runtime.settings import (
+    DEFAULTS,
+    GATEWAY_AUTHORIZER_DEFAULTS,
+    GatewayAuthorizerSettings,
+    Settings,
+    near_misses,
+)
 from auth_jwt_cli.output import pluralize
 from auth_jwt_cli.sources import only_settings
 from auth_jwt_cli.times import format_duration
@@ -56,18 +63,20 @@ class Finding:
     remedy: str
 
 
-def _error(about: str, text: str, remedy: str) -> Finding:
+def error(about: str, text: str, remedy: str) -> Finding:
+    """Make a finding that is an error."""
     return Finding(Severity.ERROR, about, text, remedy)
 
 
-def _warning(about: str, text: str, remedy: str) -> Finding:
+def warning(about: str, text: str, remedy: str) -> Finding:
+    """Make a finding that is a warning."""
     return Finding(Severity.WARNING, about, text, remedy)
 
 
 def bad_settings(variables: Mapping[str, str]) -> dict[str, str]:
     """Return every setting with an invalid value, and why. Each is read alone: reading all stops at the first."""
     readers = [(name, Settings.from_env) for name in DEFAULTS]
-    readers += [(name, AuthorizerSettings.from_env) for name in AUTHORIZER_DEFAULTS]  # type: ignore[misc]
+    readers += [(name, GatewayAuthorizerSettings.from_env) for name in GATEWAY_AUTHORIZER_DEFAULTS]  # type: ignore[misc]
     found = {}
     for name, read in readers:
         if name in variables:
@@ -81,16 +90,16 @@ def bad_settings(variables: Mapping[str, str]) -> dict[str, str]:
 def setting_findings(variables: Mapping[str, str]) -> Iterator[Finding]:
     """Judge each variable on its own: its value and its spelling."""
     for name, problem in bad_settings(variables).items():
-        yield _error(name, problem, "set it to what is accepted, or remove it for its default")
+        yield error(name, problem, "set it to what is accepted, or remove it for its default")
     for name, meant in near_misses(variables).items():
-        yield _warning(name, f"is not a setting, but nearly spells {meant}", f"rename it to {meant}, or remove it")
+        yield warning(name, f"is not a setting, but nearly spells {meant}", f"rename it to {meant}, or remove it")
 
 
 def source_findings(variables: Mapping[str, str]) -> Iterator[Finding]:
     """Judge the variables of the function or the file that the options name."""
     if not only_settings(variables):
         text = "it has none of the service's settings, so the default tables are used"
-        yield _warning("--function or --env-file", text, "check that it is the one you mean")
+        yield warning("--function or --env-file", text, "check that it is the one you mean")
 
 
 def policy_findings(settings: Settings) -> Iterator[Finding]:
@@ -98,14 +107,12 @@ def policy_findings(settings: Settings) -> Iterator[Finding]:
     policy = settings.policy
     if policy.min_hmac_key_bytes is not None and policy.min_hmac_key_bytes < _RFC_7518_BYTES:
         text = f"HMAC secrets of {policy.min_hmac_key_bytes} bytes verify; RFC 7518 requires at least {_RFC_7518_BYTES}"
-        yield _warning("MIN_HMAC_KEY_BYTES", text, "rotate short secrets (`auth-jwt lint` names them), then remove it")
+        yield warning("MIN_HMAC_KEY_BYTES", text, "rotate short secrets (`auth-jwt lint` names them), then remove it")
     if not policy.enforce_time_claims:
-        yield _warning(
-            "ENFORCE_TIME_CLAIMS", "expired tokens are accepted while their secret is open", "set it to true"
-        )
+        yield warning("ENFORCE_TIME_CLAIMS", "expired tokens are accepted while their secret is open", "set it to true")
     if settings.cache_ttl > _LONG_MEMORY_SECONDS:
         text = f"closed, disabled or revoked rows may be accepted for another {format_duration(settings.cache_ttl)}"
-        yield _warning("CACHE_TTL_SECONDS", text, "set it to the time that you can wait; 60 is the default")
+        yield warning("CACHE_TTL_SECONDS", text, "set it to the time that you can wait; 60 is the default")
 
 
 def column_findings(columns: Columns) -> Iterator[Finding]:
@@ -124,13 +131,13 @@ def column_findings(columns: Columns) -> Iterator[Finding]:
             text = (
                 f"{column!r} is the rows' own id" if column == SECRET_ID else f"all of them name the column {column!r}"
             )
-            yield _error(", ".join(alike), text, "name a different column for each")
+            yield error(", ".join(alike), text, "name a different column for each")
 
 
 def function_findings(settings: Settings, timeout_seconds: float | None) -> Iterator[Finding]:
     """Judge whether the function's timeout is longer than the time that the tables may take."""
     if timeout_seconds is not None and settings.store_timeout >= timeout_seconds:
-        yield _error(
+        yield error(
             "STORE_TIMEOUT_MS",
             f"the tables may take {settings.store_timeout:g} s, but the function ends after {timeout_seconds:g} s",
             "set it to less, or give the function more time, so that it can answer during an outage",
@@ -168,20 +175,21 @@ def profile_findings(profiles: Profiles, settings: Settings) -> Iterator[Finding
     except Unreachable:
         raise
     except Fault as fault:
-        yield _warning(settings.profiles_table, str(fault), "get the permission, to check this")
+        yield warning(settings.profiles_table, str(fault), "get the permission, to check this")
         return
     if not sample:
-        yield _warning(settings.profiles_table, "has no profile", "add one: `auth-jwt profile add`")
+        if settings.issuer_patterns is None:
+            yield warning(settings.profiles_table, "has no profile", "add one: `auth-jwt profile add`")
         return
     own = own_columns(settings.columns)
     for credential in settings.policy.credentials:
         column = credential.column
         if column not in own and not any(column in record.attributes for record in sample):
             text = f"none of {len(sample)} profiles looked at has the column {column!r}"
-            yield _warning("LOAD_CREDENTIALS", text, "correct its name, or fill the column")
+            yield warning("LOAD_CREDENTIALS", text, "correct its name, or fill the column")
     if not any(record.sip_username for record in sample):
         text = f"none of {len(sample)} profiles looked at has a username in {settings.columns.username!r}"
-        yield _error("USERNAME_COLUMN", text, "name the column that holds it")
+        yield error("USERNAME_COLUMN", text, "name the column that holds it")
 
 
 def secret_findings(client: "DynamoDBClient", settings: Settings) -> Iterator[Finding]:
@@ -192,7 +200,8 @@ def secret_findings(client: "DynamoDBClient", settings: Settings) -> Iterator[Fi
         yield refused.finding(settings.secrets_table, "SECRETS_TABLE")
         return
     if not rows:
-        yield _warning(settings.secrets_table, "has no secret", "add one: `auth-jwt secret add`")
+        if settings.issuer_patterns is None:
+            yield warning(settings.secrets_table, "has no secret", "add one: `auth-jwt secret add`")
         return
     yield from _content_findings(rows, settings.columns)
     yield from _option_findings(rows, settings.columns)
@@ -200,9 +209,10 @@ def secret_findings(client: "DynamoDBClient", settings: Settings) -> Iterator[Fi
 
 
 def _sample_rows(client: "DynamoDBClient", settings: Settings) -> list[Row]:
-    """Return some rows of the table of secrets, with only those columns that the settings name."""
+    """Return some secrets of the table, with only those columns that the settings name."""
     columns, name = settings.columns, settings.secrets_table
-    wanted = dict.fromkeys((columns.secret, columns.start, columns.end, columns.alg, columns.kid))
+    own = (columns.secret, columns.start, columns.end, columns.alg, columns.kid)
+    wanted = dict.fromkeys((columns.secret_tag, SECRET_ID, *own))
     question: Any = {
         "TableName": name,
         "Limit": MAX_PAGE,
@@ -214,7 +224,7 @@ def _sample_rows(client: "DynamoDBClient", settings: Settings) -> list[Row]:
         answer: Any = _call("Scan", name, lambda: client.scan(**question))
         if "Items" not in answer:
             raise Fault("the answer is not DynamoDB's: it has no member Items")
-        rows += map(row_of, answer["Items"])
+        rows += (row for row in map(row_of, answer["Items"]) if not is_kept_for_issuers(row, columns))
         if "LastEvaluatedKey" not in answer:
             break
         question["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
@@ -231,12 +241,12 @@ def _content_findings(rows: list[Row], columns: Columns) -> Iterator[Finding]:
     for variable, column, kind, what in wanted:
         if not any(isinstance(row.get(column), kind) for row in rows):
             text = f"none of {pluralize(len(rows), 'secret')} looked at has {what} in {column!r}, so none verifies"
-            yield _error(variable, text, "name the column that holds it")
+            yield error(variable, text, "name the column that holds it")
     windows = [(row.get(columns.start), row.get(columns.end)) for row in rows]
     numbers = [(start, end) for start, end in windows if isinstance(start, Decimal) and isinstance(end, Decimal)]
     if numbers and all(end <= start for start, end in numbers):
         text = f"each of {pluralize(len(numbers), 'window')} looked at ends before it starts, so none ever opens"
-        yield _error("START_TS_COLUMN, END_TS_COLUMN", text, "check that each names its own column")
+        yield error("START_TS_COLUMN, END_TS_COLUMN", text, "check that each names its own column")
 
 
 def _option_findings(rows: list[Row], columns: Columns) -> Iterator[Finding]:
@@ -251,10 +261,10 @@ def _option_findings(rows: list[Row], columns: Columns) -> Iterator[Finding]:
             text = (
                 f"{pluralize(len(having), 'secret')} of {len(rows)} looked at verify nothing for what {column!r} holds"
             )
-            yield _error(variable, text, "name the column that is for it, or correct the rows")
+            yield error(variable, text, "name the column that is for it, or correct the rows")
         elif not having and column != default:
             text = f"none of {pluralize(len(rows), 'secret')} looked at has the column {column!r}"
-            yield _warning(variable, text, "correct its name, or leave it to its default")
+            yield warning(variable, text, "correct its name, or leave it to its default")
 
 
 def _alg_findings(rows: list[Row], columns: Columns) -> Iterator[Finding]:
@@ -264,9 +274,9 @@ def _alg_findings(rows: list[Row], columns: Columns) -> Iterator[Finding]:
         text = f"{silent} of {pluralize(len(rows), 'secret')} looked at do not say in {columns.alg!r} what their key is"
         remedy = "`auth-jwt secret set-alg --all --dry-run` shows what they would say; without --dry-run, it writes it"
         if columns.requires_alg:
-            yield _error("REQUIRE_ALG_COLUMN", f"{text}, and verify nothing", remedy)
+            yield error("REQUIRE_ALG_COLUMN", f"{text}, and verify nothing", remedy)
         else:
-            yield _warning("REQUIRE_ALG_COLUMN", f"{text}: it is guessed", remedy)
+            yield warning("REQUIRE_ALG_COLUMN", f"{text}: it is guessed", remedy)
 
 
 class _NotPermitted(Exception):
@@ -279,10 +289,8 @@ class _NotPermitted(Exception):
 
     def finding(self, name: str, variable: str) -> Finding:
         if self.code == _MISSING:
-            return _error(
-                name, "there is no such table in this region and account", f"create it, or correct {variable}"
-            )
-        return _warning(
+            return error(name, "there is no such table in this region and account", f"create it, or correct {variable}")
+        return warning(
             name, f"you may not call dynamodb:{self.action} ({self.code})", "get the permission, to check this"
         )
 
@@ -310,9 +318,9 @@ def _shape_findings(name: str, described: Mapping[str, Any], keys: tuple[str, ..
     own = [(part["AttributeName"], types[part["AttributeName"]]) for part in described["KeySchema"]]
     if own != [(key, "S") for key in keys]:
         shape = ", ".join(f"{key} ({kind})" for key, kind in own)
-        yield _error(name, f"its key is {shape}; it must be {', '.join(f'{key} (S)' for key in keys)}", _KEY_REMEDY)
+        yield error(name, f"its key is {shape}; it must be {', '.join(f'{key} (S)' for key in keys)}", _KEY_REMEDY)
     if described.get("TableStatus") not in ("ACTIVE", "UPDATING"):
-        yield _error(name, f"it is {described.get('TableStatus')}", "wait until it is ACTIVE")
+        yield error(name, f"it is {described.get('TableStatus')}", "wait until it is ACTIVE")
 
 
 _KEY_REMEDY: Final = "correct the settings that name its columns, or make a table with that key: keys cannot be changed"
@@ -320,10 +328,10 @@ _KEY_REMEDY: Final = "correct the settings that name its columns, or make a tabl
 
 def _protection_findings(name: str, described: Mapping[str, Any]) -> Iterator[Finding]:
     if not described.get("DeletionProtectionEnabled"):
-        yield _warning(name, "deletion protection is off", "switch it on, as the template does")
+        yield warning(name, "deletion protection is off", "switch it on, as the template does")
     if described.get("SSEDescription", {}).get("Status") not in ("ENABLED", "UPDATING"):
         text = "it is encrypted with a key that DynamoDB owns, and you can neither see nor limit its use"
-        yield _warning(name, text, "switch KMS encryption on, as the template does")
+        yield warning(name, text, "switch KMS encryption on, as the template does")
 
 
 def _backup_findings(client: "DynamoDBClient", name: str) -> Iterator[Finding]:
@@ -336,7 +344,7 @@ def _backup_findings(client: "DynamoDBClient", name: str) -> Iterator[Finding]:
         return
     recovery = answer["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
     if recovery.get("PointInTimeRecoveryStatus") != "ENABLED":
-        yield _warning(name, "point-in-time recovery is off", "switch it on, as the template does")
+        yield warning(name, "point-in-time recovery is off", "switch it on, as the template does")
 
 
 def _ttl_findings(client: "DynamoDBClient", name: str, variable: str, settings: Settings) -> Iterator[Finding]:
@@ -350,9 +358,9 @@ def _ttl_findings(client: "DynamoDBClient", name: str, variable: str, settings: 
     right = {"SECRETS_TABLE": settings.columns.end, "REVOCATIONS_TABLE": _REVOCATION_END}.get(variable)
     if attribute is not None and attribute != right:
         text = f"DynamoDB deletes its rows by the time in {attribute!r}"
-        yield _error(name, text, f"switch TTL off, or to {right!r}" if right else "switch TTL off")
+        yield error(name, text, f"switch TTL off, or to {right!r}" if right else "switch TTL off")
     elif variable == "REVOCATIONS_TABLE" and attribute is None:
-        yield _warning(name, "rows of expired tokens stay for ever", f"switch TTL on, by {right!r}")
+        yield warning(name, "rows of expired tokens stay for ever", f"switch TTL on, by {right!r}")
 
 
 def clock_findings(answer: Mapping[str, Any]) -> Iterator[Finding]:
@@ -365,4 +373,4 @@ def clock_findings(answer: Mapping[str, Any]) -> Iterator[Finding]:
     if abs(skew) > _MAX_SKEW_SECONDS:
         way = "ahead of" if skew > 0 else "behind"
         text = f"the clock of this machine is {format_duration(skew)} {way} DynamoDB's"
-        yield _warning("clock", text, "correct it: new windows and tokens begin at the time of this machine")
+        yield warning("clock", text, "correct it: new windows and tokens begin at the time of this machine")

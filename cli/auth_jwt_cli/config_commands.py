@@ -20,6 +20,7 @@ from auth_jwt_cli.checks import (
     table_findings,
 )
 from auth_jwt_cli.connection import Connection
+from auth_jwt_cli.issuer_checks import issuer_findings
 from auth_jwt_cli.options import reads_tables
 from auth_jwt_cli.output import REFUSED, marked, pluralize
 
@@ -83,3 +84,4 @@ def _findings(connection: Connection) -> Iterator[Finding]:
     if not broken:
         yield from profile_findings(connection.reading.profiles, settings)
         yield from secret_findings(connection.client, settings)
+        yield from issuer_findings(connection.reading.issuers, settings, connection.reading.registry.clock())

@@ -30,6 +30,7 @@ from auth_jwt.models import MAX_JTI_BYTES, Authorized, Columns, Policy, Profile,
 from auth_jwt.ports import Deadline
 from auth_jwt.provisioning.changes import ProvisioningStore
 from auth_jwt.provisioning.inspection import SecretRecord, inspect_secret
+from auth_jwt.provisioning.issuers import PublishedKey
 from auth_jwt.rules import (
     Obstacle,
     check_claims,
@@ -47,12 +48,12 @@ from auth_jwt.strict_json import strict_json_object
 from auth_jwt_cli.output import message_of, pluralize
 from auth_jwt_cli.times import distance, format_duration, format_instant
 
-_STORE_SECONDS: Final = 60
+STORE_SECONDS: Final = 60
 _SEGMENTS: Final = ("header", "payload", "signature")
 _ODD_CHARACTER: Final = re.compile(r"[^A-Za-z0-9_-]")
 _JWE_SEGMENTS: Final = 5
 _SHOWN_CHARACTERS: Final = 60
-_TIME_RULES: Final = {
+TIME_RULES: Final = {
     "exp": "when it expires",
     "nbf": "when it becomes valid",
     "iat": "when it was issued",
@@ -101,6 +102,21 @@ class SecretLook:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyLook:
+    """A key of an issuer, and what the service does with it for this token.
+
+    Attributes:
+        key: everything about the key that may be shown.
+        named: whether the token's `kid` names it; True for a token without one.
+        signed: whether it made the token's signature, even if the service does not try it.
+    """
+
+    key: PublishedKey
+    named: bool
+    signed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """An explained decision.
 
@@ -113,6 +129,9 @@ class Explanation:
         tag: the tag in the token; None if it has none.
         header: the token's header; unverified unless the token is accepted.
         claims: the token's claims; unverified unless the token is accepted.
+        issuer: the issuer whose rules judge the token; None where the rules of tags do.
+        keys: the keys of that issuer.
+        retry_after: in how many seconds the key that signed it will have been fetched; None when that is not awaited.
     """
 
     steps: tuple[Step, ...]
@@ -123,6 +142,9 @@ class Explanation:
     tag: str | None
     header: Mapping[str, Any] | None = field(repr=False)
     claims: Mapping[str, Any] | None = field(repr=False)
+    issuer: str | None = None
+    keys: tuple[KeyLook, ...] = ()
+    retry_after: int | None = None
 
 
 def explain_token(
@@ -146,12 +168,12 @@ def explain_token(
         from_user: the SIP user that the request acts as; None if the request names none.
         from_domain: the SIP domain of that user; None if the request names none.
     """
-    tables = _Tables(store, columns, policy)
+    tables = Tables(store, columns, policy)
     authorizer = Authorizer(
         memory=RowMemory(tables, ttl=0, stale_for=0),
         revocations=RevocationMemory(tables, ttl=0, stale_for=0) if store.keeps_revocations else None,
         policy=policy,
-        store_seconds=_STORE_SECONDS,
+        store_seconds=STORE_SECONDS,
         clock=lambda: now,
     )
     reason = fault = answer = None
@@ -161,12 +183,12 @@ def explain_token(
         reason = denied.reason
     except Fault as problem:
         fault = message_of(problem)
-    walk = _Walk(token, tables, policy, now)
+    walk = Walk(token, tables, policy, now)
     steps = tuple(walk.steps(from_user, from_domain))
     return Explanation(steps, tuple(walk.secrets), reason, fault, answer, walk.tag, walk.header, walk.claims)
 
 
-class _Tables:
+class Tables:
     """The authorizer's ports, over the tables as operators read them. It keeps the rows that it returned last."""
 
     def __init__(self, store: ProvisioningStore, columns: Columns, policy: Policy) -> None:
@@ -176,6 +198,7 @@ class _Tables:
         self.rows: TagRows | None = None
 
     def read(self, tag: str, *, consistent: bool, deadline: Deadline) -> TagRows:  # noqa: ARG002 - always, and patient
+        """Read the rows of *tag*."""
         profile = self.store.profile(tag)
         self.rows = TagRows(
             None if profile is None else Profile.from_row(profile, self._columns, self._policy.credentials),
@@ -184,6 +207,7 @@ class _Tables:
         return self.rows
 
     def is_revoked(self, tag: str, jti: str, *, deadline: Deadline | None = None) -> bool:  # noqa: ARG002
+        """Tell whether the table of revoked tokens lists this one."""
         return self.store.revocation(tag, jti) is not None
 
     def tags_like(self, tag: str) -> list[str]:
@@ -192,10 +216,10 @@ class _Tables:
         return [other for other in alike if other and other != tag and self.store.profile(other) is not None]
 
 
-class _Walk:
+class Walk:
     """A walk through the decision, step by step."""
 
-    def __init__(self, token: str, tables: _Tables, policy: Policy, now: float) -> None:
+    def __init__(self, token: str, tables: Tables, policy: Policy, now: float) -> None:
         self._token = token
         self._tables = tables
         self._policy = policy
@@ -207,10 +231,10 @@ class _Walk:
 
     def steps(self, from_user: str | None, from_domain: str | None) -> Iterator[Step]:
         """Yield the steps, until one leaves nothing to judge for the next."""
-        jws = yield from self._header_steps()
+        jws = yield from self.header_steps()
         if jws is None:
             return
-        claims = yield from self._payload_steps(jws)
+        claims = yield from self.payload_steps(jws)
         if claims is None:
             return
         tag = yield from self._tag_steps(claims)
@@ -224,33 +248,35 @@ class _Walk:
         yield self._signature_step(rows, jws)
         yield from self._claim_steps(claims)
         yield from self._profile_steps(rows, tag, claims)
-        yield from self._revocation_steps(tag, claims)
+        yield from self.revocation_steps(tag, claims)
         yield from _request_steps(rows, from_user, from_domain)
 
-    def _header_steps(self) -> Generator[Step, None, UnverifiedJws | None]:
+    def header_steps(self) -> Generator[Step, None, UnverifiedJws | None]:
+        """Yield the steps about the form of the token and its header, and return the token if they pass."""
         policy = self._policy
         try:
             jws = unverified_jws(self._token, policy.header, max_bytes=policy.max_token_bytes)
         except Denied as denied:
-            flaw = _gate_flaw(self._token, policy) if denied.reason is Reason.MALFORMED_TOKEN else None
+            flaw = _flaw_of_form(self._token, policy) if denied.reason is Reason.MALFORMED_TOKEN else None
             if flaw is not None:
                 yield Step("gate", StepOutcome.REFUSED, flaw, denied.reason)
                 return None
-            yield self._gate_step()
+            yield self._form_step()
             yield Step("header", StepOutcome.REFUSED, _header_flaw(self._token, denied.reason), denied.reason)
             return None
-        yield self._gate_step()
+        yield self._form_step()
         self.header = jws.header.members
-        kid = "no kid" if jws.kid is None else f"kid {_quote(jws.kid)}"
-        kind = f"typ {_quote(self.header['typ'])}" if "typ" in self.header else "no typ"
+        kid = "no kid" if jws.kid is None else f"kid {quote(jws.kid)}"
+        kind = f"typ {quote(self.header['typ'])}" if "typ" in self.header else "no typ"
         yield Step("header", StepOutcome.PASSED, f"alg {jws.algorithm}, {kind}, {kid}")
         return jws
 
-    def _gate_step(self) -> Step:
+    def _form_step(self) -> Step:
         size = f"{len(self._token)} of at most {self._policy.max_token_bytes} bytes"
         return Step("gate", StepOutcome.PASSED, f"three segments of base64url, {size}")
 
-    def _payload_steps(self, jws: UnverifiedJws) -> Generator[Step, None, dict[str, Any] | None]:
+    def payload_steps(self, jws: UnverifiedJws) -> Generator[Step, None, dict[str, Any] | None]:
+        """Yield the step about the payload, and return the claims if it passes."""
         try:
             claims = unverified_object(jws.payload)
         except Denied as denied:
@@ -267,7 +293,7 @@ class _Walk:
         except Denied as denied:
             yield Step("tag", StepOutcome.REFUSED, _tag_flaw(claims, name), denied.reason)
             return None
-        yield Step("tag", StepOutcome.PASSED, f"{_quote(self.tag)}, by the claim {name!r}")
+        yield Step("tag", StepOutcome.PASSED, f"{quote(self.tag)}, by the claim {name!r}")
         return self.tag
 
     def _rows_step(self, rows: TagRows, tag: str) -> Step:
@@ -324,7 +350,7 @@ class _Walk:
             yield self._claim_step(name, claims, rule, "present, as REQUIRED_CLAIMS asks")
         if policy.enforce_time_claims:
             rule = Policy(leeway_seconds=policy.leeway_seconds)
-            times = [self._time_step(name, claims, rule) for name in _TIME_RULES]
+            times = [self._time_step(name, claims, rule) for name in TIME_RULES]
             yield from sorted(times, key=lambda step: step.reason is not Reason.MALFORMED_CLAIM)  # as the service does
         else:
             yield Step("times", StepOutcome.NOTED, "exp, nbf and iat are not looked at: ENFORCE_TIME_CLAIMS is false")
@@ -345,9 +371,9 @@ class _Walk:
 
     def _time_step(self, name: str, claims: dict[str, Any], rule: Policy) -> Step:
         if name not in claims:
-            return Step(name, StepOutcome.NOTED, "the token does not say " + _TIME_RULES[name])
+            return Step(name, StepOutcome.NOTED, "the token does not say " + TIME_RULES[name])
         leeway = f", LEEWAY_SECONDS {rule.leeway_seconds}" if rule.leeway_seconds else ""
-        value = _show_number(claims[name], self._now)
+        value = show_number(claims[name], self._now)
         return self._claim_step(name, {name: claims[name]}, rule, f"{value}; the clock is at {self._clock()}{leeway}")
 
     def _claim_step(self, name: str, claims: dict[str, Any], rule: Policy, text: str) -> Step:
@@ -369,7 +395,7 @@ class _Walk:
             }
             yield Step("profile", StepOutcome.REFUSED, texts[denied.reason], denied.reason)
         else:
-            yield Step("profile", StepOutcome.PASSED, f"it speaks for {_quote(username)}")
+            yield Step("profile", StepOutcome.PASSED, f"it speaks for {quote(username)}")
         if rows.profile is None or rows.profile.valid_after is None:
             return
         bound = rows.profile.valid_after
@@ -378,9 +404,10 @@ class _Walk:
             text = "the bound of the profile is not a number, which revokes all tokens"
         elif "iat" not in claims:
             text += ", and this one does not say when it was issued"
-        yield _step_of("issued", text, lambda: check_time_of_issue(bound, claims))
+        yield step_of("issued", text, lambda: check_time_of_issue(bound, claims))
 
-    def _revocation_steps(self, tag: str, claims: dict[str, Any]) -> Iterator[Step]:
+    def revocation_steps(self, tag: str, claims: dict[str, Any]) -> Iterator[Step]:
+        """Yield the steps about the table of revoked tokens, if there is one."""
         if not self._tables.store.keeps_revocations:
             return
         try:
@@ -408,11 +435,11 @@ def _request_steps(rows: TagRows, from_user: str | None, from_domain: str | None
     profile = rows.profile or Profile(None)
     if from_user is not None:
         fits = same_user(from_user, profile.username)
-        text = f"the request acts as {_quote(from_user)}, the profile is {_quote(profile.username)}"
+        text = f"the request acts as {quote(from_user)}, the profile is {quote(profile.username)}"
         yield _step_if("from_user", fits, text, Reason.USERNAME_MISMATCH)
     if from_domain is not None:
         fits = same_domain(from_domain, profile.domain)
-        text = f"the request acts in {_quote(from_domain)}, the profile's domain is {_quote(profile.domain)}"
+        text = f"the request acts in {quote(from_domain)}, the profile's domain is {quote(profile.domain)}"
         yield _step_if("from_domain", fits, text, Reason.DOMAIN_MISMATCH)
 
 
@@ -420,13 +447,14 @@ def _step_if(name: str, fits: bool, text: str, reason: Reason) -> Step:
     return Step(name, StepOutcome.PASSED, text) if fits else Step(name, StepOutcome.REFUSED, text, reason)
 
 
-def _step_of(name: str, text: str, check: Callable[[], object]) -> Step:
+def step_of(name: str, text: str, check: Callable[[], object]) -> Step:
+    """Return the step of a *check* that denies a token or does not."""
     reason = denial_by(check)
     return Step(name, StepOutcome.PASSED if reason is None else StepOutcome.REFUSED, text, reason)
 
 
-def _gate_flaw(token: str, policy: Policy) -> str | None:
-    """Return which rule of the gate a malformed *token* breaks; None when it passes the gate."""
+def _flaw_of_form(token: str, policy: Policy) -> str | None:
+    """Return which rule about the form of a token a malformed *token* breaks; None when it breaks none."""
     if len(token) > policy.max_token_bytes:
         return f"{len(token)} characters; MAX_TOKEN_BYTES allows {policy.max_token_bytes}"
     if token.lower().startswith("bearer "):
@@ -455,8 +483,8 @@ def _header_flaw(token: str, reason: Reason) -> str:
     except Denied:
         return _json_flaw(octets)
     texts = {
-        Reason.UNSUPPORTED_ALGORITHM: f"alg {_quote(header.get('alg'))} is not among ALLOWED_ALGORITHMS",
-        Reason.UNSUPPORTED_TYPE: f"typ {_quote(header.get('typ'))} is not among ACCEPTED_TYPES",
+        Reason.UNSUPPORTED_ALGORITHM: f"alg {quote(header.get('alg'))} is not among ALLOWED_ALGORITHMS",
+        Reason.UNSUPPORTED_TYPE: f"typ {quote(header.get('typ'))} is not among ACCEPTED_TYPES",
         Reason.UNSUPPORTED_CRITICAL_HEADER: "`crit` is there, or `b64` is not true",
     }
     if "alg" not in header:
@@ -501,9 +529,9 @@ def _why_passed_over(secret: Secret, jws: UnverifiedJws, policy: Policy, now: fl
     algorithm, allows = jws.algorithm, secret.algorithms is None or jws.algorithm in secret.algorithms
     texts: Mapping[Obstacle, str] = {
         "unusable": f"unusable ({secret.unusable})",
-        "kid": f"its kid is {_quote(secret.kid)}, the token's {_quote(jws.kid)}",
+        "kid": f"its kid is {quote(secret.kid)}, the token's {quote(jws.kid)}",
         "algorithm": f"its key cannot verify {algorithm}" if allows else f"its `alg` does not allow {algorithm}",
-        "kid of its key": f"its key has another kid than the token's {_quote(jws.kid)}",
+        "kid of its key": f"its key has another kid than the token's {quote(jws.kid)}",
         "size": f"its key is too short for {algorithm}",
     }
     return texts[obstacle]
@@ -528,12 +556,14 @@ def _without_kid(jws: UnverifiedJws) -> UnverifiedJws:
     return replace(jws, header=replace(jws.header, kid=None))
 
 
-def _show_number(value: object, now: float) -> str:
+def show_number(value: object, now: float) -> str:
+    """Return the time in a claim, for people."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return format_instant(value, now)
     return "not a number"
 
 
-def _quote(value: object) -> str:
+def quote(value: object) -> str:
+    """Return a *value* of a token or a row, shortened."""
     text = repr(value)
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}... ({len(text)} characters)"

@@ -104,6 +104,7 @@ def import_rows(
                     live=False,
                     tables=choice.layout.tables,
                     hmac=hmac,
+                    domains=connection.reading.issuers.domains,
                     clock=time.time,
                 ),
                 columns=settings.columns,

@@ -10,11 +10,19 @@ from auth_jwt.errors import Invalid, Rejected
 from auth_jwt.provisioning.issuers import MAX_PAGE, IssuerRecord
 from auth_jwt.provisioning.rendering import Json, issuer_json
 from auth_jwt_cli.connection import Connection
+from auth_jwt_cli.inputs import token_text
 from auth_jwt_cli.issuer_options import states_members
-from auth_jwt_cli.options import Yes, reads_tables, writes_tables
+from auth_jwt_cli.options import TokenFile, Yes, reads_tables, writes_tables
 from auth_jwt_cli.output import REFUSED, Misused, details, pluralize, table
 from auth_jwt_cli.presets import PRESETS, members_of
 from auth_jwt_cli.times import format_duration, format_instant
+from auth_jwt_cli.token_commands import (
+    describe_explanation,
+    exit_code_of,
+    explanation_json,
+    explanation_of,
+    tell_of_memory,
+)
 
 if TYPE_CHECKING:
     from auth_jwt.fetching.lookup import Published
@@ -179,6 +187,48 @@ def refresh(connection: Connection, identifier: Identifier) -> None:
         raise typer.Exit(REFUSED)
 
 
+@app.command("test")
+@reads_tables
+def try_out(
+    connection: Connection,
+    identifier: Identifier,
+    token_file: TokenFile = None,
+    from_user: Annotated[
+        str | None, typer.Option("--from-user", metavar="NAME", help="The SIP user the request acts as.")
+    ] = None,
+    from_domain: Annotated[
+        str | None, typer.Option("--from-domain", metavar="NAME", help="The SIP domain of that user.")
+    ] = None,
+) -> None:
+    """Look at what an issuer publishes now and, with a token, explain step by step what would be decided about it.
+
+    Nothing is written: the token is judged by the keys that were fetched last.
+
+    Exit code 0: the keys can be fetched, and the token would be accepted; 1: not so; 4: it cannot be decided.
+
+    Example: auth-jwt issuer test https://login.example.com/realms/sip --token-file token.txt
+    """
+    record = connection.reading.issuers.show(identifier)
+    _warn_unless_set(connection, identifier)
+    token = None if token_file is None else token_text(token_file)
+    looked, code = _try_fetch(connection, record)
+    document: Json = {"issuer": identifier, "fetch": looked, "token": None}
+    parts: list[RenderableType] = [details(_rendered(looked))]
+    if token is not None:
+        now = connection.reading.registry.clock()
+        explanation = explanation_of(token, connection, now, from_user=from_user, from_domain=from_domain)
+        if explanation.issuer != identifier:
+            connection.output.warn("the token names another issuer, or none that ISSUERS names")
+            code = REFUSED
+        document["token"] = explanation_json(explanation, with_claims=False)
+        parts += ["", *describe_explanation(explanation, now, with_claims=False)]
+        code = exit_code_of(explanation) or code
+    connection.output.show(document, *parts)
+    tell_of_memory(connection)
+    if code:
+        raise typer.Exit(code)
+
+
 @app.command("disable")
 @writes_tables
 def disable(connection: Connection, identifier: Identifier) -> None:
@@ -293,6 +343,26 @@ def _look_up(connection: Connection, identifier: str, keys_url: str | None) -> "
         raise Rejected(f"{failure} ({failure.kind})") from None
 
 
+def _try_fetch(connection: Connection, record: IssuerRecord) -> tuple[Json, int]:
+    """Return what the issuer publishes now, beside what was fetched last, and the exit code for it."""
+    issuer = record.issuer
+    try:
+        found = _look_up(connection, record.identifier, None if issuer is None or issuer.discovers else issuer.keys_url)
+    except Rejected as problem:
+        return {"problem": str(problem)}, REFUSED
+    published = {key.thumbprint for key in found.filtered.key_set.keys}
+    return {
+        "problem": None,
+        "keys_address": found.keys_url,
+        "moved": issuer is not None and found.keys_url != issuer.keys_url,
+        "on_another_host": found.discovery is not None and found.discovery.is_elsewhere,
+        "usable_keys": len(found.filtered.key_set.keys),
+        "dropped_keys": dict(found.filtered.count_flaws()),
+        "not_fetched_yet": len(published - {key.thumbprint for key in record.keys}),
+        "published_no_more": len({key.thumbprint for key in record.keys} - published),
+    }, 0
+
+
 def _describe_found(found: "Published", members: Mapping[str, Any]) -> dict[str, object]:
     """Return, for people, what an issuer publishes, beside the configuration to be written."""
     discovery, keys = found.discovery, found.filtered
@@ -309,7 +379,7 @@ def _describe_found(found: "Published", members: Mapping[str, Any]) -> dict[str,
 
 
 def _rendered(members: Mapping[str, Any]) -> dict[str, str]:
-    return {name: _text_of(value) for name, value in members.items() if name != "keys_url"}
+    return {name.replace("_", " "): _text_of(value) for name, value in members.items() if name != "keys_url"}
 
 
 def _text_of(value: object) -> str:
@@ -318,8 +388,8 @@ def _text_of(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
     if isinstance(value, dict):
-        return ", ".join(f"{name}={member}" for name, member in value.items())
-    return "its default" if value is None else str(value)
+        return ", ".join(f"{name}={member}" for name, member in value.items()) or "none"
+    return "-" if value is None else str(value)
 
 
 def _show(connection: Connection, identifier: str, *, reads_only: bool = False) -> None:

@@ -125,8 +125,14 @@ class _Lint:
     def findings(self) -> Iterator[Finding]:
         """Yield every finding, and count the rows."""
         settings, tables = self._connection.settings, self._layout.tables
+        is_live = self._source is None
         examination = Examination(
-            settings.columns, settings.policy, live=self._source is None, tables=tables, clock=time.time
+            settings.columns,
+            settings.policy,
+            live=is_live,
+            tables=tables,
+            domains=self._connection.reading.issuers.domains if is_live else dict,
+            clock=time.time,
         )
         if self._source is not None:
             rows = rows_of_source(self._source, Translation(self._layout, settings.columns))

@@ -24,8 +24,8 @@ UNSHOWN: Final = 5
 INTERRUPTED: Final = 130
 UNREAD: Final = 141  # the code that a shell reports for a process that SIGPIPE ended
 EXIT_CODES: Final[Mapping[int, str]] = {
-    0: "done; of `token explain`: the token would be accepted",
-    REFUSED: "rejected, not found, or not confirmed; of `token explain`: the token would be denied; "
+    0: "done; of `token explain` and `issuer test`: the token would be accepted",
+    REFUSED: "rejected, not found, or not confirmed; of `token explain` and `issuer test`: the token would be denied; "
     "of `config check` and `lint`: something is wrong",
     USAGE: "the command line is wrong",
     CONFLICT: "the tables do not hold what the command expects: check them, then try again",

@@ -122,6 +122,7 @@ PRESETS: Final[Mapping[str, Preset]] = {
         audience="the client id",
         traps=(
             "The issuer ends with a slash, and names the application.",
+            "If its tokens have no `jti`, set --no-jti.",
             "ID tokens have the same audience: have a scope mapping add a claim to access tokens, and give it with "
             "--require and --access-claim.",
         ),

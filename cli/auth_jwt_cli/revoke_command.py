@@ -8,15 +8,17 @@ import typer
 from auth_jwt.errors import Denied, Invalid
 from auth_jwt.jose.tokens import unverified_jws, unverified_object, unverified_tag
 from auth_jwt.models import Report, Secret
-from auth_jwt.provisioning.registry import Registry, check_time
+from auth_jwt.provisioning.registry import check_time
 from auth_jwt.provisioning.rendering import revocation_json
 from auth_jwt.provisioning.revocations import Revocation
 from auth_jwt.rules import is_number, signing_secret
 from auth_jwt_cli.connection import Connection
+from auth_jwt_cli.explanation import Explanation, StepOutcome
 from auth_jwt_cli.inputs import token_text
 from auth_jwt_cli.options import TokenFile, Yes, writes_tables
 from auth_jwt_cli.output import Misused, details, table
 from auth_jwt_cli.times import format_instant, parse_instant
+from auth_jwt_cli.token_commands import explanation_of
 
 
 @writes_tables
@@ -72,7 +74,7 @@ def revoke(
     elif jti is not None:
         _revoke_one(connection, _require_tag(tag), jti, exp, lift=lift)
     else:
-        own_tag, own_jti, own_exp = _read_token(connection.reading.registry, token_text(token_file))
+        own_tag, own_jti, own_exp = _read_token(connection, token_text(token_file))
         if tag is not None and tag != own_tag:
             raise Misused(f"the token is not of {tag!r}, but of {own_tag!r}")
         _revoke_one(connection, own_tag, own_jti, own_exp if exp is None else exp, lift=lift)
@@ -123,13 +125,19 @@ def _list(connection: Connection, tag: str) -> None:
     )
 
 
-def _read_token(registry: Registry, token: str) -> tuple[str, str, int | None]:
-    """Return tag, `jti` and expiry of a token, if a secret of its tag signed it, open or not.
+def _read_token(connection: Connection, token: str) -> tuple[str, str, int | None]:
+    """Return tag, `jti` and expiry of a token, if a secret of its tag signed it, open or not, or a key of its issuer.
+
+    An issuer's token is revoked by the issuer in place of a tag.
 
     Raises:
         Invalid: the service would deny the token, or it has no `jti`.
     """
-    policy = registry.policy
+    registry, policy = connection.reading.registry, connection.settings.policy
+    if connection.settings.issuer_patterns is not None:
+        explanation = explanation_of(token, connection, registry.clock())
+        if explanation.issuer is not None:
+            return _of_issuer(explanation, explanation.issuer)
     try:
         jws = unverified_jws(token, policy.header, max_bytes=policy.max_token_bytes)
         claims = unverified_object(jws.payload)
@@ -139,6 +147,18 @@ def _read_token(registry: Registry, token: str) -> tuple[str, str, int | None]:
     except Denied as denied:
         raise Invalid(f"the service denies this token ({denied.reason}), so there is nothing to revoke") from None
     return tag, _jti_of(claims), _exp_of(claims)
+
+
+def _of_issuer(explanation: Explanation, issuer: str) -> tuple[str, str, int | None]:
+    """Return issuer, `jti` and expiry of an issuer's token.
+
+    Raises:
+        Invalid: no key of the issuer signed it, or it has no `jti`.
+    """
+    if not any(step.name == "signature" and step.outcome is StepOutcome.PASSED for step in explanation.steps):
+        raise Invalid("no key of its issuer signed this token, as they were last fetched: there is nothing to revoke")
+    claims = explanation.claims or {}
+    return issuer, _jti_of(claims), _exp_of(claims)
 
 
 def _jti_of(claims: Mapping[str, Any]) -> str:

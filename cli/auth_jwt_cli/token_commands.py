@@ -11,8 +11,9 @@ from auth_jwt.errors import Invalid
 from auth_jwt.provisioning.rendering import Json, minted_json, secret_json
 from auth_jwt.provisioning.tokens import TOKEN_SECONDS
 from auth_jwt_cli.connection import Connection
-from auth_jwt_cli.explanation import Explanation, SecretLook, StepOutcome, explain_token
+from auth_jwt_cli.explanation import Explanation, KeyLook, SecretLook, StepOutcome
 from auth_jwt_cli.inputs import token_text
+from auth_jwt_cli.issuer_explanation import explain as explain_any
 from auth_jwt_cli.options import Out, Tag, TokenFile, reads_tables
 from auth_jwt_cli.output import FAULT, REFUSED, Misused, details, marked, render_cell
 from auth_jwt_cli.sources import pair_of
@@ -97,10 +98,24 @@ def explain(
 
     Example: auth-jwt token explain --token-file token.txt
     """
-    registry = connection.reading.registry
-    now = registry.clock() if at is None else at
-    explanation = explain_token(
-        token_text(token_file),
+    now = connection.reading.registry.clock() if at is None else at
+    explanation = explanation_of(token_text(token_file), connection, now, from_user=from_user, from_domain=from_domain)
+    document = explanation_json(explanation, with_claims=claims)
+    connection.output.show(document, *describe_explanation(explanation, now, with_claims=claims))
+    tell_of_memory(connection)
+    if code := exit_code_of(explanation):
+        raise typer.Exit(code)
+
+
+def explanation_of(
+    token: str, connection: Connection, now: float, *, from_user: str | None = None, from_domain: str | None = None
+) -> Explanation:
+    """Explain what the service would decide about *token*, by the tables and settings of the *connection*."""
+    registry, settings = connection.reading.registry, connection.settings
+    return explain_any(
+        token,
+        patterns=settings.issuer_patterns,
+        keys_lifetime=settings.keys_lifetime,
         store=registry.store,
         columns=registry.columns,
         policy=registry.policy,
@@ -108,12 +123,13 @@ def explain(
         from_user=from_user,
         from_domain=from_domain,
     )
-    connection.output.show(_json_of(explanation, with_claims=claims), *_describe(explanation, now, with_claims=claims))
-    _tell_of_memory(connection)
-    if explanation.fault is not None:
-        raise typer.Exit(FAULT)
-    if explanation.reason is not None:
-        raise typer.Exit(REFUSED)
+
+
+def exit_code_of(explanation: Explanation) -> int:
+    """Return the exit code of a command that explained a decision."""
+    if explanation.answer is not None:
+        return 0
+    return FAULT if explanation.reason is None else REFUSED
 
 
 def _json_or_text(text: str) -> Any:  # noqa: ANN401 - any JSON value
@@ -129,12 +145,15 @@ def _reject_constant(name: str) -> None:
     raise Invalid(f"{name} is not a value that a claim can have")
 
 
-def _json_of(explanation: Explanation, *, with_claims: bool) -> Json:
+def explanation_json(explanation: Explanation, *, with_claims: bool) -> Json:
+    """Return the members of an *explanation*, and the token's claims on demand."""
     answer = explanation.answer
     document: Json = {
         "accepted": answer is not None,
         "reason": explanation.reason,
         "fault": explanation.fault,
+        "retry_after": explanation.retry_after,
+        "issuer": explanation.issuer,
         "tag": explanation.tag,
         "steps": [
             {"name": step.name, "outcome": step.outcome, "reason": step.reason, "text": step.text}
@@ -143,6 +162,16 @@ def _json_of(explanation: Explanation, *, with_claims: bool) -> Json:
         "secrets": [
             {**secret_json(look.record), "passed_over": look.passed_over, "signed": look.signed}
             for look in explanation.secrets
+        ],
+        "keys": [
+            {
+                "kid": look.key.kid,
+                "thumbprint": look.key.thumbprint,
+                "blocked": look.key.blocked,
+                "named": look.named,
+                "signed": look.signed,
+            }
+            for look in explanation.keys
         ],
     }
     if answer is not None:
@@ -154,13 +183,17 @@ def _json_of(explanation: Explanation, *, with_claims: bool) -> Json:
     return document
 
 
-def _describe(explanation: Explanation, now: float, *, with_claims: bool) -> Iterator[RenderableType]:
+def describe_explanation(explanation: Explanation, now: float, *, with_claims: bool) -> Iterator[RenderableType]:
+    """Yield an *explanation* for people."""
     rows = []
     for step in explanation.steps:
         if step.name == "signature":
             rows += [
                 (_MARKS[StepOutcome.NOTED], f"secret {look.record.id!r}", _describe_look(look))
                 for look in explanation.secrets
+            ]
+            rows += [
+                (_MARKS[StepOutcome.NOTED], f"key {look.key.kid!r}", _describe_key(look)) for look in explanation.keys
             ]
         rows.append((_MARKS[step.outcome], step.name, step.text))
     yield marked(rows)
@@ -173,6 +206,8 @@ def _describe(explanation: Explanation, now: float, *, with_claims: bool) -> Ite
         yield f"\naccepted, for {render_cell(answer.sip_username)} until {until}{names}"
     elif explanation.reason is not None:
         yield f"\ndenied: {explanation.reason}"
+    elif explanation.retry_after is not None:
+        yield f"\ndeferred: ask again in {format_duration(explanation.retry_after)}"
     else:
         yield f"\ncannot be decided: {explanation.fault}"
 
@@ -192,7 +227,14 @@ def _describe_look(look: SecretLook) -> str:
     return f"{record.kind}; {tried}; {signed}"
 
 
-def _tell_of_memory(connection: Connection) -> None:
+def _describe_key(look: KeyLook) -> str:
+    key = look.key
+    state = "blocked" if key.blocked else "tried" if look.named else "not tried: the token has another kid"
+    return f"{key.kind}; {state}; {'it signed this token' if look.signed else 'it did not sign this token'}"
+
+
+def tell_of_memory(connection: Connection) -> None:
+    """Tell that the service may remember older rows."""
     ttl = connection.settings.cache_ttl
     if ttl:
         connection.output.note(

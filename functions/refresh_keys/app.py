@@ -62,9 +62,10 @@ def _refresh_all(event: object, context: object, call: Call) -> dict[str, int]:
         "issuers": counts,
         **{_NAMES[name]: each[:MAX_NAMED] for name, each in alarms.items() if each},
     }
+    call.counts = {name: len(issuers) for name, issuers in alarms.items() if issuers}
     if outcome.faults:
         raise Fault(f"{len(outcome.faults)} of the issuers were not refreshed") from outcome.faults[0]
-    call.record(Outcome.DONE, counts={name: len(issuers) for name, issuers in alarms.items() if issuers})
+    call.record(Outcome.DONE)
     return counts
 
 

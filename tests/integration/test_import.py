@@ -19,6 +19,7 @@ from moto.dynamodb.models import DynamoDBBackend
 from typer.testing import CliRunner
 
 from auth_jwt.errors import Unreachable
+from auth_jwt.issuers.models import REGISTRY_TAG
 from auth_jwt.models import Row
 from auth_jwt.provisioning.changes import Key, Table
 from auth_jwt.runtime.settings import Settings
@@ -33,6 +34,7 @@ from auth_jwt_cli.migration.translation import Translation
 from tests.command_line import command
 from tests.doubtful_keys import DOUBTFUL, PRIME_MODULUS, public_key_pem
 from tests.factories import HMAC_KEY, NOW, a_jwk, a_jwks, public_pem
+from tests.issuers import ISSUER, issuer_row, item_of
 from tests.migration_sources import (
     Rows,
     a_source_profile,
@@ -990,3 +992,79 @@ def test_an_interrupted_import_that_is_run_again_ends_as_one_that_was_not(
     shutil.rmtree(tables.folder / "state", ignore_errors=True)
     fresh = tables.imported(dump, "--dry-run")
     assert [fresh.counts(name) for name in ("profiles", "secrets")] == [{"read": rows, "unchanged": rows}] * 2
+
+
+# -- users of an issuer -----------------------------------------------------------------------------------------------
+
+
+def users_of(tables: Tables, *lines: str) -> list[object]:
+    """The arguments that name a file of subjects and usernames."""
+    path = tables.folder / "users.csv"
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return ["--profiles-file", path, "--tag-column", "sub", "--issuer", ISSUER]
+
+
+def test_a_column_of_subjects_becomes_profiles_of_an_issuers_users(tables: Tables) -> None:
+    subject = "s" * 255
+    source = users_of(tables, "sub,sip_username,sip_domain", "8f2b,alice,example.com", f"{subject},bob,", "a#b,carol,")
+
+    ran = tables.imported(*source)
+
+    assert (ran.code, ran.counts("profiles")) == (0, {"read": 3, "written": 3})
+    assert tables.items("jwt_profiles") == [
+        {"sip_domain": {"S": "example.com"}, "sip_username": {"S": "alice"}, "tag": {"S": f"{ISSUER}#8f2b"}},
+        {"sip_username": {"S": "bob"}, "tag": {"S": f"{ISSUER}#{subject}"}},
+        {"sip_username": {"S": "carol"}, "tag": {"S": f"{ISSUER}#a#b"}},
+    ]
+    assert tables.imported(*source).counts("profiles") == {"read": 3, "unchanged": 3}
+
+
+def test_subjects_that_no_token_can_have_are_left_out(tables: Tables) -> None:
+    ran = tables.run("import", *users_of(tables, "sub,sip_username", f"{'s' * 256},alice", ",bob", "1,carol"))
+
+    assert ran.code == 1
+    assert "Its subject has more than 255 bytes." in ran.out
+    assert [item["tag"]["S"] for item in tables.items("jwt_profiles")] == [f"{ISSUER}#1"]
+
+
+def test_no_import_makes_an_issuer(tables: Tables) -> None:
+    ran = tables.run("import", *users_of(tables, "sub,sip_username,issuer_config", "1,alice,{}"))
+
+    assert (ran.code, tables.items("jwt_profiles")) == (4, [])
+    assert "leave it out with --skip-column issuer_config" in ran.out + ran.err
+
+
+def test_no_import_changes_an_issuer(tables: Tables) -> None:
+    row = item_of(issuer_row())
+    tables.client.put_item(TableName="jwt_profiles", Item=row)
+    path = tables.folder / "users.csv"
+    path.write_text(f"tag,sip_username\n{ISSUER},alice\n", encoding="utf-8")
+
+    ran = tables.imported("--profiles-file", path, "--only", "profiles", "--overwrite")
+
+    assert ran.code == 3
+    assert tables.items("jwt_profiles") == [row]
+
+
+def test_a_domain_of_an_issuer_is_imported_for_its_users_alone(tables: Tables) -> None:
+    row = issuer_row(mapping="claim", username_claim="u", sip_domain="example.com")
+    tables.client.put_item(TableName="jwt_profiles", Item=item_of(row))
+    registered = {"corresponding_tag": REGISTRY_TAG, "id": ISSUER}
+    tables.client.put_item(TableName="jwt_secrets", Item=item_of(registered))
+    path = tables.folder / "users.csv"
+    path.write_text("tag,sip_username,sip_domain\nt1,alice,Example.com\nt2,bob,example.org\n", encoding="utf-8")
+
+    ran = tables.imported("--profiles-file", path, "--only", "profiles")
+
+    assert (ran.code, ran.document["refused"]) == (1, {"issuers-domain": 1})
+    assert tables.imported(*users_of(tables, "sub,sip_username,sip_domain", "1,alice,example.com")).code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [(("--issuer", "http://login.example.com"), "https"), (("--issuer", ISSUER, "--only", "secrets"), "--issuer")],
+)
+def test_an_issuer_that_cannot_be_is_refused(tables: Tables, arguments: tuple[str, ...], complaint: str) -> None:
+    ran = tables.run("import", "x.csv", *arguments)
+
+    assert (ran.code, complaint in ran.err) == (2, True)

@@ -21,7 +21,7 @@ from tests.unit.fetching.servers import AnIssuerServer, a_server
 from tools.events.stage import Answer, Stage
 
 SetStage = Callable[..., Stage]
-NEW = {"alg": "ES256", "key": "p256", "header": {"kid": "new"}}
+NEW: dict[str, Any] = {"alg": "ES256", "key": "p256", "header": {"kid": "new"}}
 
 
 @dataclass
@@ -342,6 +342,72 @@ def test_issuers_are_listed_page_by_page(lab: Lab) -> None:
     assert [line.split()[:2] for line in everything.splitlines()[1:]] == [[lab.issuer, "enabled"], [other, "enabled"]]
 
 
+def test_the_rows_of_issuers_are_neither_linted_nor_written_to(lab: Lab) -> None:
+    """Nor do they count as secrets that nobody described."""
+    before = lab.auth_jwt.json("lint", "--ignore", "credential-missing", exit_code=1)
+    stated = lab.auth_jwt.json("secret", "set-alg", "--all", "--dry-run", exit_code=1)
+
+    lab.add("--username-claim", "sip_user", "--domain", "pbx.example.com")
+    lab.auth_jwt("profile", "add", f"{lab.issuer}#{'s' * 200}", "--username", "alice")
+
+    after = lab.auth_jwt.json("lint", "--ignore", "credential-missing", exit_code=1)
+    assert after["findings"] == before["findings"]
+    assert after["rows"]["secrets"] == before["rows"]["secrets"]
+    assert lab.auth_jwt.json("secret", "set-alg", "--all", "--dry-run", exit_code=1) == stated
+
+
+def test_tokens_of_an_issuer_are_revoked_by_the_issuer(lab: Lab) -> None:
+    lab.add()
+    lab.auth_jwt("profile", "add", f"{lab.issuer}#{SUBJECT}", "--username", "alice")
+    now = int(time.time())
+    forged = lab.auth_jwt.file(a_login_token(now=now, iss=lab.issuer, key="rsa_2048_other"))
+    token = lab.auth_jwt.file(a_login_token(now=now, iss=lab.issuer, jti="lost"), "lost")
+    table = ("--set", "REVOCATIONS_TABLE=jwt_revocations")
+
+    lab.auth_jwt("revoke", "--token-file", forged, *table, exit_code=1)
+    revoked = lab.auth_jwt.json("revoke", "--token-file", token, *table)
+    lab.auth_jwt("token", "explain", "--token-file", token, *table, exit_code=1)
+    assert (revoked["tag"], revoked["jti"]) == (lab.issuer, "lost")
+
+    assert lab.log_in(jti="other").status == 200
+    lab.auth_jwt("revoke", lab.issuer, "--all", "--yes")
+    assert lab.log_in(jti="other").denial == "revoked_token"
+    lab.auth_jwt("revoke", lab.issuer, "--all", "--lift")
+    assert lab.log_in(jti="other").status == 200
+
+
+def test_two_issuers_never_share_a_domain(lab: Lab) -> None:
+    claim = ("--username-claim", "sip_user", "--domain", "pbx.example.com")
+    lab.add(*claim)
+    other = ("issuer", "add", f"{lab.issuer}/other", "--audience", "sip", "--keys-url", f"{lab.issuer}/keys", "--yes")
+
+    refused = lab.auth_jwt(*other, *claim, exit_code=3)
+    lab.auth_jwt("profile", "add", "bob", "--username", "bob", "--domain", "PBX.example.com", exit_code=3)
+    lab.auth_jwt("issuer", "set", lab.issuer, "--domain", "sip.example.com")
+    lab.auth_jwt(*other, *claim)
+
+    assert "another issuer has the SIP domain" in refused.stderr
+    assert lab.log_in(sip_user="bob").denial == "domain_mismatch"
+
+
+def test_the_check_of_settings_knows_issuers(lab: Lab) -> None:
+    other = f"https://127.0.0.1:{lab.server.port}/other"
+    before = lab.auth_jwt.json("config", "check")
+    lab.add()
+
+    setting = f"ISSUERS={lab.issuer},{other}"
+    findings = lab.auth_jwt.json("config", "check", "--set", setting, exit_code=1)["findings"]
+
+    assert [finding for finding in findings if finding not in before["findings"]] == [
+        {
+            "severity": "error",
+            "about": "ISSUERS",
+            "text": f"names {other!r}, and there is no such issuer: its tokens are denied",
+            "remedy": f"add it: `auth-jwt issuer add {other}`, or remove it from the setting",
+        }
+    ]
+
+
 def test_profiles_are_listed_without_issuers(lab: Lab) -> None:
     before = lab.auth_jwt.json("profile", "list", "--all")
 
@@ -350,3 +416,54 @@ def test_profiles_are_listed_without_issuers(lab: Lab) -> None:
     assert lab.auth_jwt.json("profile", "list", "--all") == before
     assert "is an issuer" in lab.auth_jwt("profile", "show", lab.issuer, exit_code=3).stderr
     assert "is an issuer" in lab.auth_jwt("secret", "list", lab.issuer, exit_code=3).stderr
+
+
+class TestTest:
+    def test_tells_what_is_published_now_and_decides_about_a_token(self, lab: Lab) -> None:
+        lab.add()
+        lab.auth_jwt("profile", "add", f"{lab.issuer}#{SUBJECT}", "--username", "alice")
+        lab.publish(a_jwk("p256", kid="new"), a_jwk(kid=KID))
+        token = lab.auth_jwt.file(a_login_token(now=int(time.time()), iss=lab.issuer))
+
+        document = lab.auth_jwt.json("issuer", "test", lab.issuer, "--token-file", token)
+
+        assert (document["fetch"]["usable_keys"], document["fetch"]["not_fetched_yet"]) == (2, 1)
+        assert (document["token"]["accepted"], document["token"]["sip_username"]) == (True, "alice")
+        shown = lab.auth_jwt("issuer", "test", lab.issuer, "--token-file", token).stdout
+        assert re.search(r"^not fetched yet +1$", shown, re.MULTILINE)
+        assert re.search(r"^ok +signature +by the key [\w-]{43}$", shown, re.MULTILINE)
+        assert "accepted, for alice" in shown
+        assert lab.auth_jwt.json("token", "explain", "--token-file", token)["issuer"] == lab.issuer
+
+    def test_ends_as_the_decision_does(self, lab: Lab) -> None:
+        lab.add()
+        now = int(time.time())
+        tokens = {
+            1: a_login_token(now=now, iss=lab.issuer, aud="other"),
+            4: a_login_token(now=now, iss=lab.issuer, **NEW),
+        }
+
+        for exit_code, token in tokens.items():
+            path = lab.auth_jwt.file(token)
+            lab.auth_jwt("issuer", "test", lab.issuer, "--token-file", path, exit_code=exit_code)
+            lab.auth_jwt("token", "explain", "--token-file", path, exit_code=exit_code)
+
+    def test_of_a_token_of_another_issuer_fails(self, lab: Lab) -> None:
+        lab.add()
+        token = lab.auth_jwt.file(a_login_token(now=int(time.time())))
+
+        result = lab.auth_jwt("issuer", "test", lab.issuer, "--token-file", token, exit_code=1)
+
+        assert "the token names another issuer" in result.stderr
+
+    def test_writes_nothing(self, lab: Lab) -> None:
+        lab.add()
+        rows, audit = lab.rows, lab.auth_jwt.audit
+        lab.publish(a_jwk("p256", kid="new"))
+
+        lab.auth_jwt("issuer", "test", lab.issuer)
+        lab.provider.documents.clear()
+        result = lab.auth_jwt("issuer", "test", lab.issuer, exit_code=1)
+
+        assert "(bad_status)" in result.stdout
+        assert (lab.rows, lab.auth_jwt.audit) == (rows, audit)

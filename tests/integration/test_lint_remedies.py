@@ -15,6 +15,7 @@ import boto3
 import pytest
 from boto3.dynamodb.types import TypeSerializer
 
+from auth_jwt.issuers.models import REGISTRY_TAG
 from auth_jwt_cli.migration.findings import RULES
 from auth_jwt_cli.migration.live_rules import LIVE_RULES
 from tests.command_line import CommandLine, a_command_line
@@ -26,6 +27,7 @@ from tests.factories import (
     private_pem,
     public_pem,
 )
+from tests.issuers import ISSUER, issuer_row
 from tools.events.stage import REGION
 
 DAY = 86400
@@ -137,6 +139,13 @@ CASES = [
     ),
     of_key("reference", "https://issuer.example/jwks.json", (STORE, CLOSE)),
     Case("bound-not-a-number", [(WINDOW,), (CLOSE,)], [a_row(start_ts=...)], name="no start"),
+    Case(
+        "issuers-domain",
+        [("profile set TAG --domain NAME",), ("profile set TAG --no-domain",), (REMOVE,)],
+        [a_row(), {"corresponding_tag": REGISTRY_TAG, "id": ISSUER}],
+        [a_user(sip_domain="Example.com"), issuer_row(mapping="claim", username_claim="u", sip_domain="example.com")],
+        fill_in={"NAME": "example.org"},
+    ),
     Case("bound-not-a-number", [(WINDOW,), (CLOSE,)], [a_row(end_ts=...)], name="no end"),
     Case("bound-not-a-number", [(WINDOW,), (CLOSE,)], [a_row(end_ts=None)], name="NULL"),
     Case("bound-not-a-number", [(WINDOW,), (CLOSE,)], [a_row(end_ts="2099-01-01 00:00:00")], name="a date"),

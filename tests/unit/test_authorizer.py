@@ -576,7 +576,7 @@ def test_script_authorize_validates_by_the_key_given() -> None:
     "token",
     [
         pytest.param(None, id="nothing"),
-        pytest.param("a.b", id="the gate"),
+        pytest.param("a.b", id="the form of a token"),
         pytest.param(a_token(header={"alg": "none"}), id="the algorithm"),
         pytest.param(a_token(header={"typ": "JWS"}), id="the type"),
         pytest.param(a_token(header={"crit": []}), id="a critical header"),

@@ -1,13 +1,14 @@
 """Compares a row of the source with the row in our table: what differs, and what to write.
 
 An import never reopens a secret, enables a profile or lifts a revocation: operators close, disable and revoke here, and
-the source does not know. The source does not know our `alg` either, so it counts as a difference only if the source has
-such a column.
+the source does not know. Nor does it change an issuer. The source does not know our `alg` either, so it counts as a
+difference only if the source has such a column.
 """
 
 from dataclasses import dataclass
 from decimal import Decimal
 
+from auth_jwt.issuers.models import holds_issuer
 from auth_jwt.models import Columns, Row, disables
 from auth_jwt.provisioning.changes import ABSENT, MISSING, Expected, Put, Table, Update
 from auth_jwt_cli.migration.ledger import find_differing
@@ -20,7 +21,8 @@ class Comparison:
 
     Attributes:
         columns: the source's columns in which the table differs.
-        kept: the columns among them in which the table closes, disables or revokes more than the source.
+        kept: the columns among them in which the table closes, disables or revokes more than the source; all of an
+            issuer.
         change: the write that makes the table's row like the source's, except for `kept`. Its condition is that the
             row has not changed since it was read. None when there is nothing to write.
         size: about how many bytes the row has after the write.
@@ -45,6 +47,8 @@ def compare_rows(row: TargetRow, existing: Row | None, columns: Columns) -> Comp
         written = {**row.columns, **stated}
         return Comparison((), (), Put(row.key, written, ABSENT), size_of(written))
     different = tuple(find_differing(row.columns, existing))
+    if holds_issuer(existing):
+        return Comparison(different, different, None, size_of(existing))
     kept = tuple(
         name
         for name in different

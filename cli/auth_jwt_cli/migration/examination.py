@@ -5,12 +5,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import cached_property
 from typing import Final, NamedTuple
 
 from auth_jwt.credentials import Credential, load_credentials
 from auth_jwt.errors import Flaw, Reason
+from auth_jwt.issuers.models import issuer_of_user
 from auth_jwt.jose.tokens import unverified_tag
-from auth_jwt.models import Columns, Policy, Profile, Secret, Unusable, says_what_it_is
+from auth_jwt.models import Columns, Policy, Profile, Secret, Unusable, fold_domain, says_what_it_is
 from auth_jwt.provisioning.changes import Key, Table
 from auth_jwt.provisioning.inspection import SecretRecord, inspect_secret
 from auth_jwt.provisioning.registry import MAX_TIME
@@ -104,6 +106,8 @@ class Examination:
         live: whether the rows come from our own tables. Rules about what OpenSIPS makes of a row then do not apply.
         tables: the tables to check.
         hmac: whether the operator has declared that texts in doubt are HMAC secrets.
+        domains: returns the SIP domains, in lower case, that issuers have, each with the issuer. It is called once,
+            for the first profile with a domain.
         clock: UNIX seconds.
     """
 
@@ -115,15 +119,21 @@ class Examination:
         live: bool,
         tables: tuple[Table, ...] = BOTH_TABLES,
         hmac: bool = False,
+        domains: Callable[[], Mapping[str, str]] = dict,
         clock: Callable[[], float],
     ) -> None:
         self._columns = columns
         self._policy = policy
         self._live = live
         self._hmac = hmac
+        self._read_domains = domains
         self._judging = columns if live else replace(columns, requires_alg=False)  # the import writes `alg`
         self.tables = tables
         self._now = clock()
+
+    @cached_property
+    def _domains(self) -> Mapping[str, str]:
+        return self._read_domains()
 
     def of(self, row: TargetRow) -> Examined:
         """Check *row* by itself."""
@@ -165,6 +175,8 @@ class Examination:
         are_both = set(self.tables) >= set(BOTH_TABLES)
         if are_both or not self._live:
             for key, other in ledger.folded_together(lacking=self._live):
+                if issuer_of_user(key.tag) is not None:  # its `sub` is compared exactly, wherever it is
+                    continue
                 why = f"Another spelling of its tag is {other!r}: one tag to MySQL, two here."
                 yield self._finding("folded-tags", key, why)
         for key, other in ledger.sharing_secrets():
@@ -174,7 +186,9 @@ class Examination:
             yield self._finding("too-many-secrets", Key(Table.SECRETS, tag), why)
         if are_both:
             yield from (self._finding("secret-without-profile", key) for key in ledger.secrets_without_profile())
-            yield from (self._finding("profile-without-secret", key) for key in ledger.profiles_without_secret())
+            for key in ledger.profiles_without_secret():
+                if issuer_of_user(key.tag) is None:
+                    yield self._finding("profile-without-secret", key)
 
     def _finding(
         self,
@@ -189,7 +203,7 @@ class Examination:
         return Finding(RULES[rule], key.table, key.tag, key.id, why or RULES[rule].why, place)
 
     def _of_tag(self, tag: str) -> Iterator[Found]:
-        if tag and denial_by(lambda: unverified_tag({"tag": tag}, "tag")):
+        if tag and issuer_of_user(tag) is None and denial_by(lambda: unverified_tag({"tag": tag}, "tag")):
             yield Found("tag-too-long")
         if bare := tag.strip():
             if tag != bare:
@@ -215,6 +229,9 @@ class Examination:
             yield Found("valid-after-not-a-number")
         elif isinstance(profile.valid_after, Decimal) and is_in_milliseconds(profile.valid_after):
             yield Found("valid-after-in-milliseconds")
+        issuer = self._domains.get(fold_domain(profile.domain)) if profile.domain else None
+        if issuer is not None and issuer != issuer_of_user(row.key.tag):
+            yield Found("issuers-domain", f"The SIP domain of the profile is that of the issuer {issuer!r}.")
         yield from self._of_credentials(row)
 
     def _of_credentials(self, row: TargetRow) -> Iterator[Found]:

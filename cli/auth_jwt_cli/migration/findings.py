@@ -177,6 +177,13 @@ _RULES: Final = (
         "Give each tag its own secret. If one issuer signs for all of them, let it use a public key.",
     ),
     Rule(
+        "issuers-domain",
+        _DANGER,
+        "The SIP domain is that of an issuer, whose users a claim names: one of them may have the same name.",
+        "Give the profile another domain, or have the issuer map its users by profiles.",
+        bars=True,
+    ),
+    Rule(
         "window-in-milliseconds",
         _DANGER,
         "A bound of the window looks like milliseconds, but bounds are seconds: such an end never comes.",

@@ -119,6 +119,10 @@ LIVE_RULES: Final[Mapping[str, LiveRule]] = {
         " `auth-jwt secret close TAG ID` ends this one, and `auth-jwt secret rm TAG ID` removes it from the table.",
     ),
     "shared-secret": LiveRule(f"{_GENERATED}, once the issuer signs with the new one."),
+    "issuers-domain": LiveRule(
+        "`auth-jwt profile set TAG --domain NAME` gives the profile another one, `auth-jwt profile set TAG --no-domain`"
+        " none; `auth-jwt profile rm TAG` removes the profile."
+    ),
     "window-in-milliseconds": LiveRule(
         "`auth-jwt secret set TAG ID --mend` divides it by 1000. If that time has passed, the secret ends."
     ),

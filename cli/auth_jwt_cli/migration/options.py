@@ -8,6 +8,8 @@ from typing import Annotated, Any, Final, TypeVar
 
 import typer
 
+from auth_jwt.errors import Invalid
+from auth_jwt.issuers.models import check_identifier
 from auth_jwt.provisioning.changes import Table
 from auth_jwt_cli.inputs import secret_text, text_of
 from auth_jwt_cli.migration.layout import BOTH_TABLES, SourceLayout
@@ -214,8 +216,17 @@ def _choice(  # one parameter for each option
     number_column: list[str] | None,
     boolean_column: list[str] | None,
     skip_column: list[str] | None,
+    issuer: str | None,
     **names: str,
 ) -> Choice:
+    if issuer is not None:
+        if only is OnlyTable.SECRETS:
+            fail("--issuer names whose users the profiles are: its keys verify their tokens, and no secrets", USAGE)
+        only = OnlyTable.PROFILES
+        try:
+            check_identifier(issuer)
+        except Invalid as problem:
+            fail(str(problem), USAGE)
     try:
         form = CsvForm(
             delimiter=_MARKS.get(csv_delimiter, csv_delimiter),
@@ -231,6 +242,7 @@ def _choice(  # one parameter for each option
         boolean_columns=frozenset(boolean_column or ()),
         skipped_columns=frozenset(skip_column or ()),
         tables=BOTH_TABLES if only is None else (Table(only.value),),
+        issuer=issuer,
         **names,
     )
     files = {Table.PROFILES: profiles_file, Table.SECRETS: secrets_file}
@@ -281,6 +293,18 @@ _OPTIONS: Final[dict[str, tuple[Any, object]]] = {
         None,
     ),
     "only": (Annotated[OnlyTable | None, typer.Option("--only", help="Read one of the two tables alone.")], None),
+    "issuer": (
+        Annotated[
+            str | None,
+            typer.Option(
+                "--issuer",
+                metavar="ISSUER",
+                help="The profiles are of this issuer's users, and --tag-column holds their `sub`: reads the profiles"
+                " alone, and gives each the tag ISSUER#sub.",
+            ),
+        ],
+        None,
+    ),
     "dialect": (
         Annotated[DumpDialect | None, typer.Option("--dialect", help="The SQL dialect of a dump, if it is not clear.")],
         None,

@@ -15,6 +15,7 @@ from auth_jwt.aws.failures import sdk_errors, translated_errors
 from auth_jwt.aws.reads import row_of
 from auth_jwt.aws.sdk_guard import guard
 from auth_jwt.errors import Throttled, Unreachable
+from auth_jwt.issuers.models import holds_issuer, is_kept_for_issuers
 from auth_jwt.models import SECRET_ID, Row
 from auth_jwt.provisioning.changes import MISSING, Key, Overtaken, Put, Table, Update
 from auth_jwt.provisioning.tables import DynamoDbTables
@@ -167,7 +168,7 @@ class Target:
         )
 
     def rows(self, table: Table) -> Iterator[TargetRow]:
-        """Give every row of *table*. It scans one page at a time.
+        """Give every row of *table*, without those of issuers. It scans one page at a time.
 
         Raises:
             Unreachable: the table answered none of the attempts.
@@ -179,7 +180,8 @@ class Target:
             answer = self._ask_sdk(action, partial(self._client.scan, **question))
             for item in answer["Items"]:
                 row = row_of(item)
-                yield TargetRow(self._key_of(table, row), row)
+                if not (holds_issuer(row) if table is Table.PROFILES else is_kept_for_issuers(row, self._columns)):
+                    yield TargetRow(self._key_of(table, row), row)
             last = answer.get("LastEvaluatedKey")
             question = {**question, "ExclusiveStartKey": last} if last else None
 

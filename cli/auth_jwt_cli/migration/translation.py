@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
+from auth_jwt.issuers.models import CONFIGURATION, MAX_SUBJECT_BYTES, VERSION, issuer_of_user, user_tag
 from auth_jwt.models import SECRET_ID, Columns, Row
 from auth_jwt.provisioning.changes import Key, Table
 from auth_jwt_cli.migration.findings import RULES, Finding
@@ -86,6 +87,8 @@ class Translation:
         tag = self._key_text(row, found, self._tag_column(row.table), None)
         if not tag:
             raise Unstorable(Finding(RULES["no-tag"], row.table, None, None, RULES["no-tag"].why, row.place))
+        if row.table is Table.PROFILES and self._layout.issuer is not None:
+            tag = self._tag_of_user(row, tag, self._layout.issuer)
         found[self._tag_column(row.table)] = tag
         identifier = None
         if row.table is Table.SECRETS:
@@ -99,6 +102,18 @@ class Translation:
         key = Key(row.table, tag, identifier or None)
         _check_item_size(key, found, row.place)
         return TargetRow(key, found, row.place)
+
+    def _tag_of_user(self, row: SourceRow, subject: str, issuer: str) -> str:
+        """Return the tag of the profile of an issuer's user.
+
+        Raises:
+            Unstorable: no token of an issuer can have such a subject.
+        """
+        tag = user_tag(issuer, subject)
+        if issuer_of_user(tag) is None:
+            why = f"Its subject has more than {MAX_SUBJECT_BYTES} bytes."
+            raise Unstorable(Finding(RULES["cannot-be-stored"], row.table, None, None, why, row.place))
+        return tag
 
     def _tag_column(self, table: Table) -> str:
         return self._columns.tag if table is Table.PROFILES else self._columns.secret_tag
@@ -124,6 +139,12 @@ class Translation:
             if name not in renamed and name in self._layout.skipped_columns:
                 continue
             names[name] = renamed.get(name, name)
+        for name, column in names.items():
+            if column in (CONFIGURATION, VERSION):
+                raise SourceError(
+                    f"column {name!r} of {self._layout.name_of(table)!r} is that of issuers, which `auth-jwt issuer`"
+                    f" adds; leave it out with --skip-column {name}"
+                )
         twice = [name for name in names if list(names.values()).count(names[name]) > 1 and name not in renamed]
         if twice:
             raise SourceError(

@@ -44,7 +44,7 @@ WORTH_A_SECOND_LOOK: Final[Mapping[Reason, Half]] = {
     Reason.UNKNOWN_PROFILE: Half.PROFILE,
     Reason.INCOMPLETE_PROFILE: Half.PROFILE,
 }
-"""The reasons to read rows again before a denial, and the half of a tag's rows that each reason rests on.
+"""The reasons to read rows again before a denial, and the half of a tag's rows, profile or secrets, each rests on.
 
 An operator may have written since the remembered rows were read, and a new secret must work at once.
 """
@@ -107,7 +107,7 @@ class Authorizer:
                 return self.issuers.authorize(issuer, jws, claims, asked, now, deadline, report)
         report.algorithm = jws.algorithm
         report.tag = unverified_tag(claims, self.policy.tag_claim)
-        # `decide_with_second_look`, written out: every request pays for it, and most need no second look.
+        # `decide_with_second_look`, written out: nearly all requests need no second look, and so pay for no closure.
         recalled = self.memory.recall(report.tag, deadline)
         report.origin = recalled.origin
         try:

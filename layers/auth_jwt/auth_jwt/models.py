@@ -145,7 +145,7 @@ class Secret:
 
     @cached_property
     def _parsed(self) -> tuple[tuple[VerificationKey, ...], Unusable | None]:
-        """The keys, and why there are none. Parsing takes up to a millisecond, so it waits for the first question."""
+        """The keys, and why there are none. Parsing is slow beside all else, so it waits until somebody asks."""
         try:
             return refuse_published(verification_keys(self.stored, declared=self.algorithms)), None
         except InvalidKey as problem:
@@ -293,7 +293,7 @@ class Report:
     algorithm: str | None = None
     origin: str | None = None
     secret_id: str | None = None
-    unusable_secrets: Mapping[str, str] = field(default_factory=lambda: _NONE)  # 3.11: no default may be unhashable
+    unusable_secrets: Mapping[str, str] = field(default_factory=lambda: _NONE)  # Python 3.11: no unhashable defaults
     left_out: Sequence[str] = ()
     unusable_credentials: tuple[str, ...] = ()
     call_id: str | None = None

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import boto3
 import pytest
 
 from tests.e2e.recipes.lambda_endpoints import LOOPBACK, Doors, doors
 from tests.e2e.recipes.relay import Relay, relay_to
 from tests.e2e.serve.serving import serving
-from tests.issuers import ISSUER, write_issuer
+from tests.issuers import ISSUER, tables_at, write_issuer
 from tools.events.stage import REGION, SAMPLES, read_json
 
 TOKEN: Final = read_json(SAMPLES / "authorize" / "direct-authorized.json")["jwt_token"]
@@ -92,15 +91,7 @@ class Service:
     def know_the_issuer(self) -> None:
         """Write the issuer's keys, as they were fetched a moment ago."""
         endpoint = self.db_url.removeprefix("dynamodb+").removesuffix(f"/{REGION}")
-        client = boto3.client(
-            "dynamodb",
-            region_name=REGION,
-            endpoint_url=endpoint,
-            aws_access_key_id="testing",
-            aws_secret_access_key="testing",
-        )
-        write_issuer(client, now=time.time())
-        client.close()
+        write_issuer(tables_at(endpoint), now=time.time())
 
     @property
     def lambda_url(self) -> str:

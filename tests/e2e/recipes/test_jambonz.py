@@ -20,13 +20,11 @@ from typing import Any, Final
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-import boto3
 import pytest
 
 from tests.e2e.serve.serving import ROOT, Serving, serving
-from tests.issuers import ISSUER, a_token_of_a_new_key, write_issuer
+from tests.issuers import ISSUER, a_token_of_a_new_key, tables_at, write_issuer
 from tools.events.samples import ALICE, ALICE_EXPIRED, ALICE_WRONG_SECRET, DOMAIN, Token, token
-from tools.events.stage import REGION
 
 HERE: Final = Path(__file__).parent / "jambonz"
 CONFIG: Final = ROOT / "frontends" / "jambonz" / "nginx.conf"
@@ -164,8 +162,7 @@ def hook(service: Serving) -> str:
 @pytest.fixture(name="deferring")
 def _deferring(service: Serving) -> Serving:
     """The service, with an issuer that has just begun to use a new key."""
-    keys: Any = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
-    write_issuer(boto3.client("dynamodb", region_name=REGION, endpoint_url=service.tables, **keys), now=time.time())
+    write_issuer(tables_at(service.tables), now=time.time())
     return service
 
 

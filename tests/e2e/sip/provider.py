@@ -4,11 +4,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
-
 from tests.e2e.sip.issuing import DOMAIN, Desk, User
-from tests.issuers import ISSUER, a_login_token, a_token_of_a_new_key, item_of, write_issuer
-from tools.events.stage import REGION
+from tests.issuers import ISSUER, a_login_token, a_token_of_a_new_key, item_of, tables_at, write_issuer
 
 
 @dataclass(slots=True)
@@ -51,13 +48,6 @@ class Provider:
 
 def provider_at(endpoint: str, desk: Desk) -> Provider:
     """Return a provider whose configuration and keys the tables at *endpoint* have."""
-    tables = boto3.client(
-        "dynamodb",
-        region_name=REGION,
-        endpoint_url=endpoint,
-        aws_access_key_id="testing",
-        aws_secret_access_key="testing",
-    )
-    provider = Provider(tables, desk)
+    provider = Provider(tables_at(endpoint), desk)
     provider.fetch()
     return provider

@@ -110,9 +110,9 @@ def test_nobody_is_banned_for_it(phones: Phones, provider: Provider, line: Line,
         (42, "42"),
         (900, "900"),
         ("42", "42"),
-        *((value, DEFAULT_SECONDS) for value in (0, -1, 901, 3600, 2**31, 2**64, 1.5, "", "soon", "042", " 42", [42])),
-        ("42\r\nContact: <sip:x@x.invalid>", DEFAULT_SECONDS),
-        (None, DEFAULT_SECONDS),
+        *((value, DEFAULT_SECONDS) for value in (0, -1, 901, 3600, 2**31, 1.5, "", "soon", "042", " 42", [42])),
+        *((f"42{end}Contact: <sip:x@x.invalid>", DEFAULT_SECONDS) for end in ("\r\n", "\n", "\r")),
+        ("42\n", DEFAULT_SECONDS),
     ],
     ids=repr,
 )
@@ -120,12 +120,37 @@ def test_no_other_time_is_passed_on_than_one_in_seconds_up_to_15_minutes(
     kamailio: Kamailio, phones: Phones, desk: Desk, line: Line, said: object, passed_on: str
 ) -> None:
     user = desk.user()
-    body = json.dumps({"code": 0, **({} if said is None else {"retry_after": said})}).encode()
+
+    with line.saying(Said(200, json.dumps({"code": 0, "retry_after": said}).encode())):
+        answer = phones.register(kamailio, user, desk.token(user))
+
+    (about,) = lines_about(answer, kamailio)
+    assert (answer.status, answer.one("retry-after"), answer.all("contact")) == (503, passed_on, [])
+    assert " INFO: " in about
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"code": 0}',
+        b'{"code": null}',
+        b'{"code": false}',
+        b'{"retry_after": 42}',
+        b'{"code": 0, "retry_after": 18446744073709551616}',
+    ],
+    ids=repr,
+)
+def test_half_of_such_an_answer_is_a_fault(
+    kamailio: Kamailio, phones: Phones, desk: Desk, line: Line, body: bytes
+) -> None:
+    user = desk.user()
 
     with line.saying(Said(200, body)):
         answer = phones.register(kamailio, user, desk.token(user))
 
-    assert (answer.status, answer.one("retry-after"), answer.all("contact")) == (503, passed_on, [])
+    (about,) = lines_about(answer, kamailio)
+    assert (answer.status, answer.one("retry-after")) == (503, DEFAULT_SECONDS)
+    assert " ERROR: " in about
 
 
 @pytest.mark.parametrize("kind", ["unavailable", "key-not-fetched-yet"])

@@ -38,7 +38,7 @@ WANTED = {
     *(("profile", name) for name in ("add", "show", "list", "set", "disable", "enable", "rename", "rm")),
     *(("secret", name) for name in ("add", "list", "show", "close", "set", "rotate", "rm", "set-alg")),
     *(("token", name) for name in ("mint", "explain")),
-    *(("issuer", name) for name in ("add", "show", "list", "set", "refresh", "disable", "enable", "rm")),
+    *(("issuer", name) for name in ("add", "show", "list", "set", "refresh", "test", "disable", "enable", "rm")),
     *(("issuer", name) for name in ("block-key", "unblock-key")),
     *(("key", name) for name in ("from-cert", "from-jwk", "mend", "fingerprint")),
     *(("config", "check"), ("revoke",), ("import",), ("lint",)),

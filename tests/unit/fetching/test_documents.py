@@ -378,6 +378,15 @@ class TestDroppedKeys:
         assert len(filtered(*seven, SQUARE).dropped) == 1
         assert len(filtered(*seven, a_jwk(), SQUARE).dropped) == 0
 
+    def test_nor_again_for_a_key_that_is_known(self) -> None:
+        body = a_jwks(SQUARE).encode()
+        known = KeySet(
+            read_key_set(a_jwks(a_jwk("p256"), *[a_jwk("p256")] * 7, SQUARE).encode(), URL).key_set.text, URL
+        )
+
+        assert len(read_key_set(body, URL, known=known).dropped) == 0
+        assert failure_of(SQUARE).kind is FailureKind.NO_USABLE_KEY
+
 
 class TestRefusedSets:
     @pytest.mark.parametrize("member", ["d", "p", "q", "dp", "dq", "qi", "oth"])

@@ -63,7 +63,7 @@ def test_bearer_alone_is_an_empty_token(value: str) -> None:
     ],
 )
 def test_what_follows_bearer_is_the_token_however_odd(value: str, token: str) -> None:
-    """The gate refuses it; the request is well-formed."""
+    """Its form is refused later; the request is well-formed."""
     assert bearer_token([value]) == token
 
 

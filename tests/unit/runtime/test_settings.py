@@ -10,15 +10,15 @@ from auth_jwt.errors import BadSetting
 from auth_jwt.jose.tokens import ALGORITHMS, HeaderRules
 from auth_jwt.models import Columns, Policy
 from auth_jwt.runtime.settings import (
-    AUTHORIZER_DEFAULTS,
     DEFAULTS,
+    GATEWAY_AUTHORIZER_DEFAULTS,
     REFRESH_DEFAULTS,
     ROTATION_DEFAULTS,
     AuthorizerRefusal,
     AuthorizerResponse,
-    AuthorizerSettings,
     Database,
     DynamoDbClient,
+    GatewayAuthorizerSettings,
     RefreshSettings,
     RotationSettings,
     Settings,
@@ -335,7 +335,7 @@ def test_what_lambda_itself_sets_is_not_taken_for_a_misspelling() -> None:
     assert near_misses(dict.fromkeys(lambda_variables.split(), "x")) == {}
 
 
-@pytest.mark.parametrize("variable", [*DEFAULTS, *AUTHORIZER_DEFAULTS, *ROTATION_DEFAULTS, *REFRESH_DEFAULTS])
+@pytest.mark.parametrize("variable", [*DEFAULTS, *GATEWAY_AUTHORIZER_DEFAULTS, *ROTATION_DEFAULTS, *REFRESH_DEFAULTS])
 def test_a_setting_of_any_function_is_no_misspelling(variable: str) -> None:
     assert near_misses({variable: "x"}) == {}
 
@@ -344,22 +344,24 @@ class TestAuthorizer:
     """The variables of API Gateway's authorizer."""
 
     def test_an_empty_environment_is_all_defaults(self) -> None:
-        assert AuthorizerSettings.from_env({}) == AuthorizerSettings(
+        assert GatewayAuthorizerSettings.from_env({}) == GatewayAuthorizerSettings(
             response=AuthorizerResponse.SIMPLE,
             refusal=AuthorizerRefusal.UNAUTHORIZED,
             token_sources=(TokenSource(SourceKind.HEADER, "authorization"),),
         )
 
     def test_the_defaults_are_what_they_are_documented_to_be(self) -> None:
-        assert AuthorizerSettings.from_env(AUTHORIZER_DEFAULTS) == AuthorizerSettings.from_env({})
+        assert GatewayAuthorizerSettings.from_env(GATEWAY_AUTHORIZER_DEFAULTS) == GatewayAuthorizerSettings.from_env({})
 
     def test_words_may_be_in_any_case(self) -> None:
-        read = AuthorizerSettings.from_env({"AUTHORIZER_RESPONSE": " IAM", "AUTHORIZER_REFUSAL": "Deny"})
+        read = GatewayAuthorizerSettings.from_env({"AUTHORIZER_RESPONSE": " IAM", "AUTHORIZER_REFUSAL": "Deny"})
 
         assert (read.response, read.refusal) == (AuthorizerResponse.IAM, AuthorizerRefusal.DENY)
 
     def test_sources_keep_their_order_and_only_headers_lose_their_case(self) -> None:
-        read = AuthorizerSettings.from_env({"TOKEN_SOURCES": "cookie:Token, header: X-Token ,query:Access Token"})
+        read = GatewayAuthorizerSettings.from_env(
+            {"TOKEN_SOURCES": "cookie:Token, header: X-Token ,query:Access Token"}
+        )
 
         assert read.token_sources == (
             TokenSource(SourceKind.COOKIE, "Token"),
@@ -387,7 +389,7 @@ class TestAuthorizer:
         self, variable: str, value: str, accepted: str
     ) -> None:
         with pytest.raises(BadSetting) as caught:
-            AuthorizerSettings.from_env({variable: value})
+            GatewayAuthorizerSettings.from_env({variable: value})
 
         assert str(caught.value).startswith(f"{variable}={value!r} is refused")
         assert accepted in str(caught.value)

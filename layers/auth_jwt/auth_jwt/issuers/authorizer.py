@@ -12,11 +12,12 @@ from typing import Any, Final
 from auth_jwt.credentials import load_credentials
 from auth_jwt.errors import Denied, Reason
 from auth_jwt.issuers.memory import IssuerMemory, ProfileMemory
-from auth_jwt.issuers.models import USER_SEPARATOR, Issuer, IssuerPatterns, IssuerRows, Mapped, user_tag
+from auth_jwt.issuers.models import USER_SEPARATOR, Issuer, IssuerPatterns, IssuerRows, user_tag
 from auth_jwt.issuers.rules import (
     ACCEPTED_TYPES,
     check_algorithm,
     check_claims,
+    check_identity,
     check_signature,
     identify,
     usable_issuer,
@@ -34,7 +35,7 @@ from auth_jwt.memory.revocations import RevocationMemory
 from auth_jwt.memory.second_look import decide_with_second_look
 from auth_jwt.models import Asked, Authorized, Half, Policy, Profile, Report
 from auth_jwt.ports import Deadline
-from auth_jwt.rules import check_time_of_issue, same_domain, same_user, token_id
+from auth_jwt.rules import check_time_of_issue, token_id
 
 _ROWS_OF_ISSUER: Final[Mapping[Reason, Half]] = {
     Reason.UNKNOWN_ISSUER: Half.PROFILE,
@@ -124,7 +125,8 @@ class IssuerAuthorizer:
 
         issuer = decide_with_second_look(self.issuers, identifier, verify, _ROWS_OF_ISSUER, deadline, report)
         report.issuer_origin = report.origin
-        report.tag = user_tag(identifier, check_claims(issuer, jws, claims, self.policy, now))
+        subject, expires = check_claims(issuer, jws, claims, self.policy, now)
+        report.tag = user_tag(identifier, subject)
 
         def identify_user(profile: Profile | None) -> tuple[str, Profile]:
             return identify(issuer, profile, claims)
@@ -135,30 +137,12 @@ class IssuerAuthorizer:
         check_time_of_issue(profile.valid_after, claims)
         check_time_of_issue(issuer.valid_after, claims)
         self._check_revocation(identifier, issuer, claims, deadline)
-        _check_identity(issuer, user, profile, asked)
+        check_identity(issuer, user, profile, asked)
         credentials, report.unusable_credentials = load_credentials(self.policy.credentials, profile.attributes)
-        until = floor(claims["exp"] + self.policy.leeway_seconds)
-        return Authorized(user, decoded_token(jws.header, claims), credentials, until, issuer.domain)
+        return Authorized(user, decoded_token(jws.header, claims), credentials, floor(expires), issuer.domain)
 
     def _check_revocation(self, identifier: str, issuer: Issuer, claims: dict[str, Any], deadline: Deadline) -> None:
         if self.revocations is None or not (issuer.requires_jti or "jti" in claims):
             return
         if self.revocations.is_revoked(identifier, token_id(claims), deadline):
             raise Denied(Reason.REVOKED_TOKEN)
-
-
-def _check_identity(issuer: Issuer, user: str, profile: Profile, asked: Asked) -> None:
-    """Check the user and the domain that the request acts as. Two issuers may have users of the same name.
-
-    So the domain must be told, and be the issuer's, where a claim gives the username.
-
-    Raises:
-        Denied: `username_mismatch` or `domain_mismatch`.
-    """
-    if asked.user is not None and not same_user(asked.user, user):
-        raise Denied(Reason.USERNAME_MISMATCH)
-    if asked.domain is not None:
-        if not same_domain(asked.domain, profile.domain):
-            raise Denied(Reason.DOMAIN_MISMATCH)
-    elif issuer.mapped is Mapped.BY_CLAIM and (asked.knows_domain or not issuer.permits_no_domain):
-        raise Denied(Reason.DOMAIN_MISMATCH)

@@ -21,11 +21,24 @@ from auth_jwt.issuers.models import (
 )
 from auth_jwt.jose.signatures import fits, is_signed_by
 from auth_jwt.jose.tokens import UnverifiedJws, is_allowed
-from auth_jwt.models import Policy, Profile
-from auth_jwt.rules import audiences_of, check_audience, check_times, is_number, require_claim, token_id, usable_profile
+from auth_jwt.models import Asked, Policy, Profile
+from auth_jwt.rules import (
+    audiences_of,
+    check_audience,
+    check_times,
+    is_number,
+    require_claim,
+    same_domain,
+    same_user,
+    token_id,
+    usable_profile,
+)
 
 ACCESS_TYPES: Final = frozenset({"at+jwt", "application/at+jwt"})  # RFC 9068, section 2.1
 ACCEPTED_TYPES: Final = ACCESS_TYPES | {"jwt"}
+
+REQUIRED_CLAIMS: Final = ("exp", "iat", "sub")
+"""The claims that every token of an issuer must have."""
 
 SECONDS_BEFORE_THE_FETCH: Final = 60
 """A token issued so long before the last fetch may have been signed by a key that the fetch just missed."""
@@ -91,12 +104,12 @@ def check_signature(
         Deferred: the key may not have been fetched yet.
         StaleKeys: the keys were last fetched too long ago.
     """
-    if fetched.key_set is None or fetched.key_set.url != issuer.keys_url or fetched.fetched_at is None:
-        raise Deferred(_seconds_until_next_fetch(fetched, now))
-    if now - fetched.fetched_at > keys_lifetime:
+    if fetched.fetched_at is not None and now - fetched.fetched_at > keys_lifetime:
         raise StaleKeys(
             f"the keys of this issuer were last fetched {round((now - fetched.fetched_at) / 3600)} hours ago"
         )
+    if fetched.key_set is None or fetched.key_set.url != issuer.keys_url or fetched.fetched_at is None:
+        raise Deferred(_seconds_until_next_fetch(fetched, now))
     named = [key for key in fetched.key_set.keys if jws.kid is None or key.kid == jws.kid]
     usable = [key.key for key in named if key.key is not None and not _is_blocked(issuer, key)]
     candidates = [key for key in usable if fits(key, jws.algorithm, jws.kid)]
@@ -108,21 +121,44 @@ def check_signature(
         raise Denied(Reason.BAD_SIGNATURE)
 
 
-def check_claims(issuer: Issuer, jws: UnverifiedJws, claims: Mapping[str, Any], policy: Policy, now: float) -> str:
-    """Check the claims of a token whose signature is valid, and return its `sub`.
+def check_claims(
+    issuer: Issuer, jws: UnverifiedJws, claims: Mapping[str, Any], policy: Policy, now: float
+) -> tuple[str, float]:
+    """Check the claims of a token whose signature is valid.
+
+    Returns:
+        The token's `sub`, and the UNIX second at which it expires, leeway included.
 
     Raises:
         Denied: the first rule that fails gives the reason.
     """
-    for name in ("exp", "iat", "sub"):
+    for name in REQUIRED_CLAIMS:
         require_claim(claims, name)
-    check_times(claims, policy.leeway_seconds, now)
-    if claims["exp"] - claims["iat"] > issuer.longest_lifetime:
-        raise Denied(Reason.TOKEN_TOO_OLD)
-    _check_audience(issuer, claims)
-    _check_kind(issuer, jws, claims)
+    expires = check_times(claims, policy.leeway_seconds, now)
+    check_lifetime(issuer, claims)
+    check_recipient(issuer, claims)
+    check_kind(issuer, jws, claims)
     if issuer.requires_jti:
         token_id(claims)
+    return subject_of(claims), expires
+
+
+def check_lifetime(issuer: Issuer, claims: Mapping[str, Any]) -> None:
+    """Check that the token does not live longer than the issuer's may, from `iat` to `exp`, which are numbers.
+
+    Raises:
+        Denied: `token_too_old`.
+    """
+    if claims["exp"] - claims["iat"] > issuer.longest_lifetime:
+        raise Denied(Reason.TOKEN_TOO_OLD)
+
+
+def subject_of(claims: Mapping[str, Any]) -> str:
+    """Return the `sub` of a token that has one.
+
+    Raises:
+        Denied: `malformed_claim`.
+    """
     subject = claims["sub"]
     if not isinstance(subject, str) or not 0 < len(subject.encode()) <= MAX_SUBJECT_BYTES:
         raise Denied(Reason.MALFORMED_CLAIM)
@@ -143,11 +179,29 @@ def identify(issuer: Issuer, profile: Profile | None, claims: Mapping[str, Any])
     elif profile.disabled:
         raise Denied(Reason.DISABLED_PROFILE)
     username = require_claim(claims, str(issuer.username_claim))
-    if not isinstance(username, str) or len(username) > MAX_USERNAME_CHARACTERS:
+    # No control character gets into a SIP header, and no letter of another alphabet passes for an ASCII one by `\w`.
+    if not isinstance(username, str) or len(username) > MAX_USERNAME_CHARACTERS or not username.isprintable():
         raise Denied(Reason.USERNAME_REFUSED)
-    if not re.fullmatch(issuer.username_pattern, username):
+    if not re.fullmatch(issuer.username_pattern, username, re.ASCII):
         raise Denied(Reason.USERNAME_REFUSED)
     return username, replace(profile, domain=issuer.domain)
+
+
+def check_identity(issuer: Issuer, user: str, profile: Profile, asked: Asked) -> None:
+    """Check the user and the domain that the request acts as. Two issuers may have users of the same name.
+
+    So the domain must be told, and be the issuer's, where a claim gives the username.
+
+    Raises:
+        Denied: `username_mismatch` or `domain_mismatch`.
+    """
+    if asked.user is not None and not same_user(asked.user, user):
+        raise Denied(Reason.USERNAME_MISMATCH)
+    if asked.domain is not None:
+        if not same_domain(asked.domain, profile.domain):
+            raise Denied(Reason.DOMAIN_MISMATCH)
+    elif issuer.mapped is Mapped.BY_CLAIM and (asked.knows_domain or not issuer.permits_no_domain):
+        raise Denied(Reason.DOMAIN_MISMATCH)
 
 
 def _is_blocked(issuer: Issuer, key: IssuerKey) -> bool:
@@ -163,8 +217,12 @@ def _seconds_until_next_fetch(fetched: FetchedKeys, now: float) -> int:
     return min(ceil(max(due - now, 0)) + SECONDS_AFTER_THE_FETCH, MAX_RETRY_AFTER)
 
 
-def _check_audience(issuer: Issuer, claims: Mapping[str, Any]) -> None:
-    """Check `aud` (RFC 7519, section 4.1.3) or, for issuers whose tokens have none, the claim that names the client."""
+def check_recipient(issuer: Issuer, claims: Mapping[str, Any]) -> None:
+    """Check `aud` (RFC 7519, section 4.1.3) or, for issuers whose tokens have none, the claim that names the client.
+
+    Raises:
+        Denied: `missing_claim`, `malformed_claim` or `wrong_audience`.
+    """
     if issuer.audiences:
         check_audience(claims, issuer.audiences)
     if issuer.client_claim is not None:
@@ -175,7 +233,7 @@ def _check_audience(issuer: Issuer, claims: Mapping[str, Any]) -> None:
             raise Denied(Reason.WRONG_AUDIENCE)
 
 
-def _check_kind(issuer: Issuer, jws: UnverifiedJws, claims: Mapping[str, Any]) -> None:
+def check_kind(issuer: Issuer, jws: UnverifiedJws, claims: Mapping[str, Any]) -> None:
     """Check that the token is of the kind that may log in, and has the claims that the issuer's row requires.
 
     There is no standard way to tell an access token from an ID token. So an access token has to show what it is, by its
@@ -212,7 +270,7 @@ def _check_id_token(issuer: Issuer, claims: Mapping[str, Any], kind: str | None,
         raise Denied(Reason.WRONG_TOKEN_KIND)
     audience = claims.get("aud")
     if isinstance(audience, list) and len(audience) > 1 and claims.get("azp") not in issuer.audiences:
-        raise Denied(Reason.WRONG_AUDIENCE)
+        raise Denied(Reason.WRONG_TOKEN_KIND)
 
 
 def _has_value(name: str, given: object, wanted: ClaimValue) -> bool:

@@ -21,8 +21,8 @@ _HASHES: Final = {name: (f"sha{name[2:]}", int(name[2:]) // 8) for name in HMAC_
 def verify_jws(token: str, key: str, *, min_hmac_key_bytes: int | None = None) -> tuple[dict[str, Any], bytes]:
     """Return the header and payload of *token* if *key* signed it.
 
-    Only the gate, the rules for `alg` and for critical headers, and the signature are checked. Any `typ` and any
-    payload bytes are accepted.
+    Only the form of the token, the rules for `alg` and for critical headers, and the signature are checked. Any `typ`
+    and any payload bytes are accepted.
 
     Args:
         token: a JWS in compact serialization.

@@ -72,7 +72,7 @@ class UnverifiedHeader:
         members: the members of the JSON object.
         algorithm: its `alg`.
         kid: its `kid`.
-        rendered: its text in a decoded token, after `auth_jwt.jose.decoded` has rendered it.
+        rendered: its text in a decoded token, kept here by `auth_jwt.jose.decoded`; None until that renders it.
     """
 
     members: Mapping[str, Any] = field(repr=False)

@@ -34,6 +34,7 @@ from tests.factories import (
     segment,
     without,
 )
+from tests.issuers import ISSUER
 from tests.linted_rows import findings_of, row_of, rules_of
 
 ROOT = Path(__file__).parents[4]
@@ -335,6 +336,32 @@ def test_a_secret_twice_under_one_tag_is_not_shared() -> None:
     assert between(a_profile(), a_secret(), a_secret(id="2")) == set()
 
 
+@pytest.mark.parametrize("live", [True, False])
+@pytest.mark.parametrize(
+    ("columns", "found"),
+    [
+        ({"sip_domain": "Example.COM"}, True),
+        ({"sip_domain": "example.org"}, False),
+        ({"sip_domain": 7}, False),
+        ({}, False),
+        ({"sip_domain": "example.com", "tag": f"{ISSUER}#alice"}, False),
+        ({"sip_domain": "example.com", "tag": "https://id.example.org#alice"}, True),
+    ],
+)
+def test_a_domain_of_an_issuer_is_for_its_users_alone(columns: dict[str, object], *, live: bool, found: bool) -> None:
+    rules = rules_of(a_profile(**columns), live=live, domains={"example.com": ISSUER})
+
+    assert rules == ({"issuers-domain"} if found else set())
+
+
+def test_the_profile_of_an_issuers_user_needs_no_secret_and_may_have_a_long_tag() -> None:
+    tag = f"{ISSUER}#{'s' * 255}"
+
+    assert rules_of(a_profile(tag=tag)) == set()
+    assert between(a_profile(tag=tag)) == set()
+    assert between(a_profile(tag=f"{ISSUER}#a"), a_profile(tag=f"{ISSUER}#A")) == set()
+
+
 def test_no_finding_shows_a_secret() -> None:
     odd = [a_secret(secret) for secret in (HMAC_KEY[:20], HMAC_KEY + "\0", openssh_line(), private_pem(), PRIVATE_JWK)]
 
@@ -352,7 +379,7 @@ def test_every_rule_is_tested() -> None:
 
 def test_only_what_cannot_or_must_not_be_there_bars_a_row() -> None:
     assert {rule.id for rule in RULES.values() if rule.bars} == {
-        *("empty-secret", "in-doubt", "degenerate-key"),
+        *("empty-secret", "in-doubt", "degenerate-key", "issuers-domain"),
         *FROM_ONE_ROW,
     }
 
