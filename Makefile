@@ -98,25 +98,30 @@ e2e-sip-6: install softphone-page ## The same on Debian 13's Kamailio 6 alone
 kamailio-6: install ## Unpack Debian 13's Kamailio into build/ (15 seconds; needs mmdebstrap)
 	@$(BOUNDED) $(PY) -m tests.e2e.sip.debian13 build/kamailio-6
 softphone-page: install
-# Folders whose node programs the recipes and the benchmarks run, each with what its package-lock.json pins.
+# Folders whose node programs the recipes, the benchmarks and the issuers' tests run, each with what its package-lock.json pins.
 PEERS := tests/benchmarks/peers/node_modules/.package-lock.json
+PROVIDER := tools/provider/node_modules/.package-lock.json
 RECIPES_IN_NODE := $(foreach folder,frontends/aws/node tests/e2e/recipes/jambonz,$(folder)/node_modules/.package-lock.json)
-$(RECIPES_IN_NODE) $(PEERS): %/node_modules/.package-lock.json: %/package-lock.json
+$(RECIPES_IN_NODE) $(PEERS) $(PROVIDER): %/node_modules/.package-lock.json: %/package-lock.json
 	@tools/node-packages $*
 e2e-recipes: install $(MINE) $(RECIPES_IN_NODE) ## Run the recipes of frontends/ that are programs: node, and the SDKs against AWS's runtime emulator (ARGS go to pytest)
 	@$(SUITE_BOUNDED) $(PY) -m pytest tests/e2e/recipes $(ARGS)
+e2e-issuers: install $(PROVIDER) ## Log in at a real OpenID provider while it rotates its keys and goes away, two minutes (ARGS go to pytest)
+	@$(SUITE_BOUNDED) $(PY) -m pytest tests/e2e/issuers $(ARGS)
 
 lookalikes: install ## Count public texts and made-up secrets that the recogniser of HMAC keys refuses (two minutes, ARGS=--help)
 	@PYTHONPATH=layers/auth_jwt $(PY) -m tests.lookalikes $(ARGS)
 mutants: install .venv-mutation/.installed ## Mutate the modules that decide; below 90 % caught fails (about half an hour)
 # A part alone takes fewer minutes and writes nothing, and only the emulator's needs what was built.
-bench: .venv-bench/.installed $(PEERS) $(if $(filter warm cold --page --profile --help,$(ARGS)),,$(MINE)) ## Measure beside peers, ten minutes, and write docs/benchmarks (ARGS="--only warm", ARGS=--help)
+bench: .venv-bench/.installed $(PEERS) $(if $(filter warm cold issuers --page --profile --help,$(ARGS)),,$(MINE)) ## Measure beside peers, ten minutes, and write docs/benchmarks (ARGS="--only warm", ARGS=--help)
 	@.venv-bench/bin/python -m tests.benchmarks $(ARGS)
 bench-scale: .venv-bench/.installed $(PEERS) ## Measure large tables, floods of tags and bursts, a quarter of an hour, and write docs/benchmarks (ARGS=--quick, ARGS=--help)
 	@.venv-bench/bin/python -m tests.benchmarks.scale $(ARGS)
 	@.venv-bench/bin/python -m tests.benchmarks --page
 bench-sip: install ## Measure how many registrations a second Kamailio sustains, six minutes, and write docs/benchmarks (ARGS=--quick, ARGS=--help)
 	@$(PY) -m tests.e2e.sip.isolated env PYTHONPATH=layers/auth_jwt $(PY) -m tests.benchmarks.sip $(ARGS)
+bench-refresh: install ## Measure a round of fetching the keys of 1,000 issuers (ARGS=--help)
+	@PYTHONPATH=$(LAYER) $(PY) -m tests.benchmarks.refreshing $(ARGS)
 openapi-admin: install ## Write openapi-admin.json anew from the code of the admin API
 	@$(PY) -m tools.serve.admin_document
 capacity: .venv-bench/.installed ## Compute docs/capacity anew: what authorizations cost, and what must be raised

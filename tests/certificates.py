@@ -4,7 +4,7 @@ import ipaddress
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -12,6 +12,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 _A_DAY: Final = timedelta(days=1)
+_MAY_SIGN_CERTIFICATES: Final = x509.KeyUsage(
+    key_cert_sign=True,
+    crl_sign=True,
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 class Authority:
@@ -30,25 +41,43 @@ class Authority:
         self.certificate = folder / "authority.pem"
         own = _a_certificate(self._name, self._name, self._key.public_key())
         own = own.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        own = own.add_extension(_MAY_SIGN_CERTIFICATES, critical=True)
+        own = own.add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
         signed = own.sign(self._key, hashes.SHA256())
         self.certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
 
-    def identity(self, *, host: str = "127.0.0.1", ended: bool = False, self_signed: bool = False) -> ssl.SSLContext:
-        """Return key and certificate of a server, which may have *ended* an hour ago, or be nobody's but its own.
+    def identity(self, **options: Any) -> ssl.SSLContext:
+        """Return key and certificate of a server; see `identity_file`."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.identity_file(**options))
+        return context
+
+    def identity_file(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        ended: bool = False,
+        self_signed: bool = False,
+        has_alternative_name: bool = True,
+    ) -> Path:
+        """Return a file with key and certificate of a server.
 
         Args:
             host: its address or its name.
-            ended: whether the certificate is no longer valid.
+            ended: whether the certificate is no longer valid, for an hour.
             self_signed: whether the server vouches for itself, in place of this authority.
+            has_alternative_name: whether the host is an alternative name, too, and not the subject's common name alone.
         """
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
         issuer = name if self_signed else self._name
         certificate = _a_certificate(name, issuer, key.public_key(), shift=-_A_DAY if ended else timedelta())
-        alternative = x509.SubjectAlternativeName([_general_name(host)])
-        signed = certificate.add_extension(alternative, critical=False).sign(
-            key if self_signed else self._key, hashes.SHA256()
-        )
+        if has_alternative_name:
+            alternative = x509.SubjectAlternativeName([_general_name(host)])
+            certificate = certificate.add_extension(alternative, critical=False)
+        signer = key if self_signed else self._key
+        named = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
+        signed = certificate.add_extension(named, critical=False).sign(signer, hashes.SHA256())
         file = self._folder / f"{signed.serial_number}.pem"
         file.write_bytes(
             signed.public_bytes(serialization.Encoding.PEM)
@@ -56,9 +85,7 @@ class Authority:
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
             )
         )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(file)
-        return context
+        return file
 
 
 def _a_certificate(

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +14,8 @@ from typer.testing import CliRunner, Result
 
 from auth_jwt_cli.main import app
 from tests.moto_server import a_moto_server
+from tests.prepared_command import INSTALLED, prepared_command
+from tests.sampling import WHOLE
 from tools.events.stage import REGION, REVOCATIONS, create_tables, environment, template
 from tools.serve.tables import load
 
@@ -81,8 +82,9 @@ KEYS = {
 }
 
 
-COMMAND = Path(sys.executable).with_name("auth-jwt")
-"""The command as it is installed."""
+def command() -> Path:
+    """Return the command that runs as a process of its own: the installed one in a whole run, else the prepared one."""
+    return INSTALLED if WHOLE else prepared_command()
 
 
 @contextmanager
@@ -96,7 +98,7 @@ def sample_tables() -> Iterator[str]:
 def environment_of(endpoint: str, home: Path) -> dict[str, str]:
     """The variables of a shell at the tables behind *endpoint*."""
     return {
-        "PATH": f"{COMMAND.parent}:{os.environ['PATH']}",
+        "PATH": f"{command().parent}:{os.environ['PATH']}",
         "HOME": str(home),
         "XDG_STATE_HOME": str(home),
         "AWS_ACCESS_KEY_ID": "testing",

@@ -1,11 +1,12 @@
 """What all tests of a process have in common."""
 
+import gc
 import signal
 from typing import Any
 
 import pytest
 
-from tests import case_ids, library_caches, sampling
+from tests import case_ids, library_caches, prepared_command, sampling
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and so would every command that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -31,8 +32,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """Begin when everything that tests import is there."""
+    """Begin when everything that tests import is there.
+
+    It stays until the end, as do thousands of cases: the collector of garbage need not look through them again and
+    again. And it looks less often than it would for a program that is short of memory.
+    """
     library_caches.install()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -40,6 +48,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
     if output is not None:
         output["sampled"] = session.config.stash.get(COUNTS, (0, 0))
+
+
+def pytest_unconfigure() -> None:
+    """Leave no process behind."""
+    prepared_command.end_prepared_command()
 
 
 class Workers:

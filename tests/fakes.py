@@ -163,7 +163,7 @@ class MemoryTables:
     keeps_revocations: bool = True
     rows: dict[Key, dict[str, object]] = field(default_factory=dict)
     failure: Fault | None = None
-    before_write: Callable[[], None] | None = None
+    before_write: Callable[[], object] | None = None
 
     def profile(self, tag: str, *, only: Sequence[str] | None = None) -> Row | None:
         row = self._row(Key(Table.PROFILES, tag))

@@ -4,10 +4,12 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+import boto3
 from boto3.dynamodb.types import TypeSerializer
 
 from tests.factories import NOW, a_jwk, a_jwks, a_private_key, a_token
 from tests.fakes import natural
+from tools.events.stage import REGION
 
 ISSUER: Final = "https://login.example.com/realms/sip"
 KEYS_URL: Final = "https://login.example.com/realms/sip/keys"
@@ -66,3 +68,34 @@ def keys_rows(
             "issuer_next_fetch_at": fetched_at + 60,
         },
     ]
+
+
+def a_token_of_a_new_key(*, now: int, kid: str = "of tomorrow", **claims: object) -> str:
+    """Sign a token by a key that the issuer has just begun to use: `write_issuer` does not write it."""
+    return a_login_token(now=now, key="p256", alg="ES256", header={"kid": kid}, **claims)
+
+
+def tables_at(endpoint: str) -> Any:
+    """Return a client of the tables in memory at *endpoint*."""
+    return boto3.client(
+        "dynamodb",
+        region_name=REGION,
+        endpoint_url=endpoint,
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+    )
+
+
+def write_issuer(tables: Any, *new_kids: str, now: float, seconds_ago: int = 10) -> None:
+    """Write the issuer's configuration and its keys.
+
+    Args:
+        tables: client of DynamoDB.
+        new_kids: key ids under which the new key was fetched as well.
+        now: UNIX seconds.
+        seconds_ago: when the keys were fetched; the next fetch is due after 60 seconds.
+    """
+    tables.put_item(TableName="jwt_profiles", Item=item_of(issuer_row()))
+    keys = [a_jwk(kid=KID), *(a_jwk("p256", kid=kid) for kid in new_kids)]
+    for row in keys_rows(*keys, fetched_at=now - seconds_ago):
+        tables.put_item(TableName="jwt_secrets", Item=item_of(row))

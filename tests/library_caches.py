@@ -4,11 +4,17 @@ A third of the time of the tests over DynamoDB in memory and of those that run a
 kept is changed by anybody.
 """
 
+import difflib
+import hashlib
+import importlib
 import sys
+from collections.abc import Iterable
 from functools import cache
+from types import CodeType, SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore import hooks
 from botocore.hooks import EventAliaser
 from botocore.loaders import JSONFileLoader, Loader
 
@@ -19,8 +25,12 @@ def install() -> None:
     """Have the libraries keep it. Those that nobody imported are left alone."""
     _keep_models()
     _keep_names_of_events()
+    _keep_signatures_of_handlers()
+    _keep_likenesses()
+    _PATCH.setattr(hashlib, "scrypt", cache(hashlib.scrypt))  # slow on purpose; our fingerprints are made by it
     if "moto.backends" in sys.modules:
         _keep_names_of_backends(sys.modules["moto.backends"])
+        _keep_a_private_key()
     if "typer.testing" in sys.modules:
         _keep_commands(sys.modules["typer.testing"])
 
@@ -51,6 +61,37 @@ def _keep_names_of_events() -> None:
             aliaser._alias_name_cache = names
 
     _PATCH.setattr(EventAliaser, "__init__", begin_with_names)
+
+
+def _keep_signatures_of_handlers() -> None:
+    """Each session asks of the same two hundred functions whether they take any keyword."""
+    ask, answers = hooks.accepts_kwargs, dict[CodeType, Any]()
+
+    def accepts_kwargs(handler: Any) -> Any:
+        code = getattr(getattr(handler, "__func__", handler), "__code__", None)
+        if code is None:
+            return ask(handler)
+        if code not in answers:
+            answers[code] = ask(handler)
+        return answers[code]
+
+    _PATCH.setattr(hooks, "accepts_kwargs", accepts_kwargs)
+
+
+def _keep_likenesses() -> None:
+    """Each handler that is loaded asks of each variable of the environment whether it is like a setting."""
+    find = cache(difflib.get_close_matches)
+
+    def get_close_matches(word: str, possibilities: Iterable[str], n: int = 3, cutoff: float = 0.6) -> list[str]:
+        return list(find(word, tuple(possibilities), n, cutoff))
+
+    _PATCH.setattr(difflib, "get_close_matches", get_close_matches)
+
+
+def _keep_a_private_key() -> None:
+    """Moto makes an RSA key for each key of KMS, and no test asks for what it is."""
+    utils: Any = importlib.import_module("moto.kms.utils")
+    _PATCH.setattr(utils, "rsa", SimpleNamespace(generate_private_key=cache(utils.rsa.generate_private_key)))
 
 
 def _keep_names_of_backends(backends: Any) -> None:

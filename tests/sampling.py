@@ -8,6 +8,8 @@ vectors and attacks are never sampled. The sample is the same at every run. Four
 - `@pytest.mark.whole_only("why")`: a test that the sample leaves out, since something else covers the same code.
 - `some(cases)` and `examples(number)`: for a loop in a test, and for a property test.
 
+The sample also starts commands that have their imports already: `tests/prepared_command.py`.
+
 A test that is named with `::` on the command line runs all its cases; `some` and `examples` stay sampled.
 """
 

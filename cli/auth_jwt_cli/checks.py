@@ -15,7 +15,13 @@ from auth_jwt.errors import BadSetting, Fault, Flaw, Unreachable
 from auth_jwt.issuers.models import is_kept_for_issuers
 from auth_jwt.models import REVOCATION_JTI, REVOCATION_TAG, SECRET_ID, Columns, Row, Secret
 from auth_jwt.provisioning.profiles import MAX_PAGE, Profiles, own_columns
-from auth_jwt.runtime.settings import AUTHORIZER_DEFAULTS, DEFAULTS, AuthorizerSettings, Settings, near_misses
+from auth_jwt.runtime.settings import (
+    DEFAULTS,
+    GATEWAY_AUTHORIZER_DEFAULTS,
+    GatewayAuthorizerSettings,
+    Settings,
+    near_misses,
+)
 from auth_jwt_cli.output import pluralize
 from auth_jwt_cli.sources import only_settings
 from auth_jwt_cli.times import format_duration
@@ -70,7 +76,7 @@ def warning(about: str, text: str, remedy: str) -> Finding:
 def bad_settings(variables: Mapping[str, str]) -> dict[str, str]:
     """Return every setting with an invalid value, and why. Each is read alone: reading all stops at the first."""
     readers = [(name, Settings.from_env) for name in DEFAULTS]
-    readers += [(name, AuthorizerSettings.from_env) for name in AUTHORIZER_DEFAULTS]  # type: ignore[misc]
+    readers += [(name, GatewayAuthorizerSettings.from_env) for name in GATEWAY_AUTHORIZER_DEFAULTS]  # type: ignore[misc]
     found = {}
     for name, read in readers:
         if name in variables:

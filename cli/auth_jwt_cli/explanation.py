@@ -14,13 +14,12 @@ from typing import Any, Final
 
 from auth_jwt.authorizer import Authorizer
 from auth_jwt.errors import Denied, Fault, Reason
-from auth_jwt.jose.keys import HMAC_ALGORITHMS
 from auth_jwt.jose.signatures import is_signed_by
 from auth_jwt.jose.tokens import (
+    HMAC_ALGORITHMS,
     MAX_TAG_CHARACTERS,
     UnverifiedJws,
     decoded_segment,
-    strict_json_object,
     unverified_jws,
     unverified_object,
     unverified_tag,
@@ -45,6 +44,7 @@ from auth_jwt.rules import (
     token_id,
     usable_profile,
 )
+from auth_jwt.strict_json import strict_json_object
 from auth_jwt_cli.output import message_of, pluralize
 from auth_jwt_cli.times import distance, format_duration, format_instant
 
@@ -257,21 +257,21 @@ class Walk:
         try:
             jws = unverified_jws(self._token, policy.header, max_bytes=policy.max_token_bytes)
         except Denied as denied:
-            flaw = _gate_flaw(self._token, policy) if denied.reason is Reason.MALFORMED_TOKEN else None
+            flaw = _flaw_of_form(self._token, policy) if denied.reason is Reason.MALFORMED_TOKEN else None
             if flaw is not None:
                 yield Step("gate", StepOutcome.REFUSED, flaw, denied.reason)
                 return None
-            yield self._gate_step()
+            yield self._form_step()
             yield Step("header", StepOutcome.REFUSED, _header_flaw(self._token, denied.reason), denied.reason)
             return None
-        yield self._gate_step()
+        yield self._form_step()
         self.header = jws.header.members
         kid = "no kid" if jws.kid is None else f"kid {quote(jws.kid)}"
         kind = f"typ {quote(self.header['typ'])}" if "typ" in self.header else "no typ"
         yield Step("header", StepOutcome.PASSED, f"alg {jws.algorithm}, {kind}, {kid}")
         return jws
 
-    def _gate_step(self) -> Step:
+    def _form_step(self) -> Step:
         size = f"{len(self._token)} of at most {self._policy.max_token_bytes} bytes"
         return Step("gate", StepOutcome.PASSED, f"three segments of base64url, {size}")
 
@@ -453,8 +453,8 @@ def step_of(name: str, text: str, check: Callable[[], object]) -> Step:
     return Step(name, StepOutcome.PASSED if reason is None else StepOutcome.REFUSED, text, reason)
 
 
-def _gate_flaw(token: str, policy: Policy) -> str | None:
-    """Return which rule of the gate a malformed *token* breaks; None when it passes the gate."""
+def _flaw_of_form(token: str, policy: Policy) -> str | None:
+    """Return which rule about the form of a token a malformed *token* breaks; None when it breaks none."""
     if len(token) > policy.max_token_bytes:
         return f"{len(token)} characters; MAX_TOKEN_BYTES allows {policy.max_token_bytes}"
     if token.lower().startswith("bearer "):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from auth_jwt.errors import Fault, Unreachable
-from auth_jwt.http.wire import ascii_lower
+from auth_jwt.models import fold_domain
 from auth_jwt.provisioning.issuers import IssuerRecord, Issuers
 from auth_jwt.runtime.settings import Settings
 from auth_jwt_cli.checks import Finding, error, warning
@@ -33,7 +33,7 @@ def issuer_findings(issuers: Issuers, settings: Settings, now: float) -> Iterato
             continue
         yield from _findings_about(record, settings, now)
         domain = None if record.issuer is None else record.issuer.domain
-        other = None if domain is None else domains.setdefault(ascii_lower(domain), record.identifier)
+        other = None if domain is None else domains.setdefault(fold_domain(domain), record.identifier)
         if other is not None and other != record.identifier:
             text = f"it has the SIP domain {domain!r}, as {other!r} has: two may have users of the same name"
             yield error(record.identifier, text, "give it another: `auth-jwt issuer set --domain`")

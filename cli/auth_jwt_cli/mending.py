@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 from auth_jwt.errors import Invalid, InvalidKey
 from auth_jwt.jose.keys import VerificationKey
 from auth_jwt.jose.published import is_published
-from auth_jwt.jose.tokens import strict_json_object
 from auth_jwt.provisioning.statements import weakness_in
+from auth_jwt.strict_json import strict_json_object
 
 if TYPE_CHECKING:
     from auth_jwt.jose.asymmetric import PublicKey

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from auth_jwt.aws.failures import sdk_errors, translated_errors
 from auth_jwt.errors import Fault
-from auth_jwt.runtime.settings import AUTHORIZER_DEFAULTS, DEFAULTS
+from auth_jwt.runtime.settings import DEFAULTS, GATEWAY_AUTHORIZER_DEFAULTS
 from auth_jwt_cli.inputs import text_of
 from auth_jwt_cli.output import Misused
 
@@ -35,7 +35,7 @@ class FunctionConfiguration:
 
 def only_settings(variables: Mapping[str, str]) -> dict[str, str]:
     """Return those of *variables* that are settings of the service."""
-    return {name: value for name, value in variables.items() if name in DEFAULTS or name in AUTHORIZER_DEFAULTS}
+    return {name: value for name, value in variables.items() if name in DEFAULTS or name in GATEWAY_AUTHORIZER_DEFAULTS}
 
 
 def from_file(path: Path) -> FunctionConfiguration:

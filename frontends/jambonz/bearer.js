@@ -6,6 +6,8 @@
 const TOKEN = /^Bearer +([\w-]+\.[\w-]+\.[\w-]+) *$/i;
 const HEADERS_POSTED = ['from', 'to', 'call-id'];
 const RETRY_AFTER_SECONDS = 5;
+const SECONDS = /^([1-9]\d?|[1-8]\d\d|900)$/; // of a Retry-After that is passed on
+const DEFERRED = 'urn:auth-jwt:problem:key-not-fetched-yet';
 
 /**
  * Make the middleware.
@@ -17,7 +19,7 @@ const RETRY_AFTER_SECONDS = 5;
  * @param {string} [options.authzServer] - where a token can be had, for challenges.
  * @param {number} [options.timeoutMs] - how long the API may take.
  * @param {Function} [options.digest] - middleware for requests without a Bearer token, say a stock authenticator.
- * @param {object} [options.logger] - has `error(members, text)`; gets no token.
+ * @param {object} [options.logger] - has `error(members, text)`, and `info` likewise; gets no token.
  * @returns {Function} drachtio middleware.
  */
 function bearer({url, realm, apiKey, authzServer, timeoutMs = 3000, digest, logger}) {
@@ -29,7 +31,7 @@ function bearer({url, realm, apiKey, authzServer, timeoutMs = 3000, digest, logg
 
   async function ask(req, token) {
     const named = HEADERS_POSTED.filter((name) => req.has(name)).map((name) => [name, req.get(name)]);
-    const response = await fetch(url, {
+    return fetch(url, {
       method: 'POST',
       headers,
       redirect: 'error',
@@ -45,8 +47,6 @@ function bearer({url, realm, apiKey, authzServer, timeoutMs = 3000, digest, logg
         jwt_token: token
       })
     });
-    if (response.status !== 200) throw new Error(`the API answered ${response.status}`);
-    return response.json();
   }
 
   return async(req, res, next) => {
@@ -57,23 +57,39 @@ function bearer({url, realm, apiKey, authzServer, timeoutMs = 3000, digest, logg
     const match = TOKEN.exec(value);
     if (!match) return challenge(res, 'error="invalid_token"');
 
-    let grant;
+    let grant = null;
+    let retryAfter = RETRY_AFTER_SECONDS;
     try {
-      grant = await ask(req, match[1]);
+      const response = await ask(req, match[1]);
+      retryAfter = secondsOf(response);
+      if (response.status === 200) grant = await response.json();
+      else if (!await isDeferred(response)) throw new Error(`the API answered ${response.status}`);
+      else logger?.info?.({retryAfter}, 'deferred: the key that signed a token is not fetched yet');
     } catch (err) {
       if (logger) logger.error({reason: err.message}, 'no decision about a token');
-      grant = null;
     }
     // Both members, both exact: whatever else an answer is, it is no decision.
     if (grant && grant.status === 'fail' && grant.code === -1) return challenge(res, 'error="invalid_token"');
     if (!grant || grant.status !== 'ok' || grant.code !== 1) {
-      return res.send(503, {headers: {'Retry-After': RETRY_AFTER_SECONDS}});
+      return res.send(503, {headers: {'Retry-After': retryAfter}});
     }
     if (req.registration && grant.expires) req.registration.expires = grant.expires;
     delete req.headers.authorization; // nobody behind this needs the token
     req.authorization = {challengeResponse: {scheme: 'bearer', username: grant.sip_username, realm}, grant};
     next();
   };
+}
+
+/** When the client is to come back: as the API says with its 503, if it says so in seconds, up to 15 minutes. */
+function secondsOf(response) {
+  const value = response.status === 503 ? response.headers.get('retry-after') : null;
+  return SECONDS.test(value) ? Number(value) : RETRY_AFTER_SECONDS;
+}
+
+/** Whether a token was neither admitted nor refused since its issuer's key is not fetched yet: nobody's fault. */
+async function isDeferred(response) {
+  const problem = response.status === 503 ? await response.json().catch(() => null) : null;
+  return problem !== null && problem.type === DEFERRED;
 }
 
 module.exports = bearer;

@@ -68,7 +68,7 @@ class Softphone:
             self._look_at_kamailio()
             also()
 
-        self.service.workers.watch(look)
+        self.service.watch(look)
 
     def _look_at_kamailio(self) -> None:
         code = self.kamailio.process.poll()

@@ -46,6 +46,7 @@ RETRY_AFTER_SECONDS: Final = 1
 _GREEDY: Final = re.compile(r"\{(\w+)\+\}")
 
 _MISMATCHES: Final = (Reason.USERNAME_MISMATCH, Reason.DOMAIN_MISMATCH)
+_DEFERRED_STATUSES: Final = ("200", "503")
 
 
 def lambda_handler(event: object, context: object) -> dict[str, Any]:
@@ -120,16 +121,16 @@ class FrontendRequest:
         """Return the values of a header, in order. *name* is in lower case."""
         return values_of(name, self.event.get("multiValueHeaders"), self.event.get("headers"), fold=str.lower)
 
-    def members(self) -> dict[str, Any]:
+    def members(self, max_bytes: int) -> dict[str, Any]:
         """Return the members of the body.
 
         Raises:
             Malformed: the body is neither JSON nor a form.
-            BodyTooLarge: the body is longer than allowed.
+            BodyTooLarge: the body is longer than *max_bytes*.
         """
         if not self.event.get("body"):
             return {}
-        return body_members(_decode_body(self.event), "".join(self.header("content-type")[:1]) or JSON)
+        return body_members(_decode_body(self.event, max_bytes), "".join(self.header("content-type")[:1]) or JSON)
 
 
 def _path_of_route(event: Event, route: str) -> str | None:
@@ -151,7 +152,7 @@ def _strip_stage(event: Event, path: str) -> str:
     return path.removeprefix(f"/{stage}") if has_stage else path
 
 
-def _decode_body(event: Event) -> bytes:
+def _decode_body(event: Event, max_bytes: int) -> bytes:
     """Return the bytes of the body.
 
     A body that is certainly too long is rejected before anything of it is copied or decoded.
@@ -160,23 +161,15 @@ def _decode_body(event: Event) -> bytes:
     if not isinstance(body, str):
         raise Malformed("the body is not text")
     encoded = event.get("isBase64Encoded") is True
-    _check_length(len(body) // 4 * 3 - 2 if encoded else len(body))
+    if (len(body) // 4 * 3 - 2 if encoded else len(body)) > max_bytes:
+        raise BodyTooLarge
     try:
         octets = base64.b64decode(body.encode("ascii"), validate=True) if encoded else body.encode("utf-8")
     except ValueError:
         raise Malformed(f"the body is not {'base64' if encoded else 'Unicode text'}") from None
-    _check_length(len(octets))
-    return octets
-
-
-def _check_length(length: int) -> None:
-    # Most bodies are short: they need no look at the settings.
-    if length > MAX_BODY_BYTES and length > _max_body_bytes():
+    if len(octets) > max_bytes:
         raise BodyTooLarge
-
-
-def _max_body_bytes() -> int:
-    return max(MAX_BODY_BYTES, service().settings.policy.max_token_bytes + BODY_BYTES_BESIDE_TOKEN)
+    return octets
 
 
 def _read_text_field(fields: Mapping[str, Any], name: str) -> str | None:
@@ -243,6 +236,12 @@ def _make_problem(
     return Answer(status, body, {"Content-Type": "application/problem+json", **(headers or {})})
 
 
+def _make_unavailable(name: str, request: FrontendRequest, seconds: int) -> Answer:
+    """Return a 503. The body repeats when to ask again, since OpenSIPS's rest_client sees no header of an answer."""
+    retry = {"Retry-After": str(seconds)}
+    return _make_problem(HTTPStatus.SERVICE_UNAVAILABLE, name, request, retry, retry_after=seconds)
+
+
 def _challenge(status: HTTPStatus, name: str, request: FrontendRequest, error: str | None, **members: object) -> Answer:
     """Return a problem with a challenge. The body repeats the challenge, since API Gateway may rename the header."""
     settings = service().settings
@@ -288,17 +287,28 @@ class Conclusion:
     reason: str | None = None
 
 
+def _max_body_bytes() -> int:
+    return max(MAX_BODY_BYTES, service().settings.policy.max_token_bytes + BODY_BYTES_BESIDE_TOKEN)
+
+
 def _authorize(request: FrontendRequest, report: Report) -> Conclusion:
-    fields = request.members()
+    fields = request.members(_max_body_bytes())
     report.note_call_id(fields.get("call_id"))
     token = _token(request, fields)
     from_user, from_domain = _read_text_field(fields, "from_user"), _read_text_field(fields, "from_domain")
+    deferred_status = _read_text_field(fields, "deferred_status")
+    if deferred_status not in (None, *_DEFERRED_STATUSES):
+        raise Malformed(f"deferred_status is none of {', '.join(_DEFERRED_STATUSES)}")
     if token is None:
         return Conclusion(_challenge(HTTPStatus.UNAUTHORIZED, "missing-token", request, None), Outcome.CHALLENGED)
     try:
         authorized = service().authorizer.authorize(token, from_user=from_user, from_domain=from_domain, report=report)
     except Denied as denied:
         return Conclusion(_denial(denied.reason, request), Outcome.DENIED, denied.reason.value)
+    except Deferred as deferred:
+        if deferred_status != "200":
+            raise
+        return Conclusion(_make_answer(compact_json(_deferred_members(deferred))), Outcome.DEFERRED)
     return Conclusion(_make_answer(_authorized_json(authorized)), Outcome.AUTHORIZED)
 
 
@@ -310,12 +320,16 @@ def _denial(reason: Reason, request: FrontendRequest) -> Answer:
 
 def _deferral(deferred: Deferred, request: FrontendRequest) -> Answer:
     """Return the answer that is neither a "no" nor a fault: the caller asks again."""
-    retry = {"Retry-After": str(deferred.retry_after)}
-    return _make_problem(HTTPStatus.SERVICE_UNAVAILABLE, "key-not-fetched-yet", request, retry)
+    return _make_unavailable("key-not-fetched-yet", request, deferred.retry_after)
+
+
+def _deferred_members(deferred: Deferred) -> dict[str, Any]:
+    """Return a deferral as a code: for SDKs, and for frontends that see no body of a 503 (Kamailio's http_client)."""
+    return {"code": 0, "retry_after": deferred.retry_after}
 
 
 def _script_authorize(request: FrontendRequest, report: Report) -> Conclusion:
-    fields = request.members()
+    fields = request.members(_max_body_bytes())
     report.note_call_id(fields.get("call_id"))
     token, key = _read_text_field(fields, "jwt_token"), _read_text_field(fields, "key")
     if token is None or key is None:
@@ -331,7 +345,7 @@ def _jambonz(request: FrontendRequest, report: Report) -> Conclusion:
     """Decide as `/authorize` does, and answer 200 for a denial too. All denials get the same answer."""
     from auth_jwt.http.jambonz import DENIAL, Hook, permission  # here, so that only users of jambonz load it
 
-    hook = Hook.from_members(request.members())
+    hook = Hook.from_members(request.members(_max_body_bytes()))
     report.note_call_id(hook.call_id)
     authorizer = service().authorizer
     try:
@@ -382,7 +396,7 @@ def _answer_http(event: Event, context: object) -> dict[str, Any]:
     call.noted |= gateway_ids_of(event["requestContext"])
     call.noted["path"] = request.path if request.path in _ROUTES else None
     try:
-        service()
+        service()  # an invalid setting is a fault at every path, even at one that reads no setting
         conclusion = _dispatch(request, call.report)
         answer = conclusion.answer
         call.noted["status"] = int(answer.status)
@@ -398,8 +412,7 @@ def _answer_http(event: Event, context: object) -> dict[str, Any]:
 def _fault(error: Exception, request: FrontendRequest) -> Answer:
     if not isinstance(error, Unreachable | StaleKeys):
         return _make_problem(HTTPStatus.INTERNAL_SERVER_ERROR, "fault", request)
-    retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-    return _make_problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", request, retry)
+    return _make_unavailable("unavailable", request, RETRY_AFTER_SECONDS)
 
 
 # -- direct invocations -----------------------------------------------------------------------------------------------
@@ -439,7 +452,7 @@ def _answer_invocation(fields: Mapping[str, Any], call: Call) -> dict[str, Any]:
         return {"code": -1}
     except Deferred as deferred:
         call.record(Outcome.DEFERRED)
-        return {"code": 0, "retry_after": deferred.retry_after}
+        return _deferred_members(deferred)
     answer = {
         "code": 1,
         "sip_username": authorized.sip_username,

@@ -22,7 +22,13 @@ from auth_jwt.errors import Deferred, Denied, TooLarge, UnknownEvent
 from auth_jwt.http.wire import values_of
 from auth_jwt.models import Authorized, Report
 from auth_jwt.runtime.observability import Journal, Outcome, gateway_ids_of
-from auth_jwt.runtime.settings import AuthorizerRefusal, AuthorizerResponse, AuthorizerSettings, SourceKind, TokenSource
+from auth_jwt.runtime.settings import (
+    AuthorizerRefusal,
+    AuthorizerResponse,
+    GatewayAuthorizerSettings,
+    SourceKind,
+    TokenSource,
+)
 from auth_jwt.runtime.shell import Call, answer_or_fault
 from auth_jwt.runtime.snapshot import prepare_for_snapshots
 from auth_jwt.runtime.warmers import PONG, is_ping
@@ -101,13 +107,13 @@ def service() -> Service:
 
 
 @cache
-def settings() -> AuthorizerSettings:
+def settings() -> GatewayAuthorizerSettings:
     """Read the variables that only this function has, at the first call.
 
     Raises:
         BadSetting: a variable has an invalid value.
     """
-    return AuthorizerSettings.from_env(os.environ)
+    return GatewayAuthorizerSettings.from_env(os.environ)
 
 
 def _prepare() -> None:
@@ -241,7 +247,7 @@ class GatewayConclusion:
 
 
 def _decide(
-    request: GatewayRequest, rules: AuthorizerSettings, authorizer: Authorizer, report: Report
+    request: GatewayRequest, rules: GatewayAuthorizerSettings, authorizer: Authorizer, report: Report
 ) -> GatewayConclusion:
     refusal = _refusal(request, rules)
     if not request.tokens:
@@ -270,19 +276,19 @@ def _decide(
     return GatewayConclusion(answer, Outcome.AUTHORIZED, dropped=dropped)
 
 
-def _permission(request: GatewayRequest, rules: AuthorizerSettings, principal: str, context: Json) -> Json:
+def _permission(request: GatewayRequest, rules: GatewayAuthorizerSettings, principal: str, context: Json) -> Json:
     if _is_simple(request, rules):
         return {"isAuthorized": True, "context": context}
     return {**_policy("Allow", principal, request.stage), "context": context}
 
 
-def _refusal(request: GatewayRequest, rules: AuthorizerSettings) -> Json | Unauthorized:
+def _refusal(request: GatewayRequest, rules: GatewayAuthorizerSettings) -> Json | Unauthorized:
     if _is_simple(request, rules):
         return {"isAuthorized": False}
     return _policy("Deny", "anonymous", request.stage) if rules.refusal is AuthorizerRefusal.DENY else Unauthorized()
 
 
-def _is_simple(request: GatewayRequest, rules: AuthorizerSettings) -> bool:
+def _is_simple(request: GatewayRequest, rules: GatewayAuthorizerSettings) -> bool:
     return request.form is Form.HTTP_2 and rules.response is AuthorizerResponse.SIMPLE
 
 

@@ -18,7 +18,8 @@ from typing import Final
 from tests.benchmarks import page, plots
 from tests.benchmarks.cold import cold
 from tests.benchmarks.emulator import emulator
-from tests.benchmarks.figures import COLD, EMULATOR, WARM, Comparison, judged, report
+from tests.benchmarks.figures import COLD, EMULATOR, ISSUERS, WARM, Comparison, judged, report
+from tests.benchmarks.issuers import issuers
 from tests.benchmarks.tables import tables
 from tests.benchmarks.warm import profile, warm
 from tools.events.stage import ROOT, Json
@@ -27,8 +28,9 @@ PARTS: Final[Mapping[str, Callable[[str, int, Callable[[str], None]], dict[str, 
     WARM: warm,
     COLD: cold,
     EMULATOR: emulator,
+    ISSUERS: issuers,
 }
-ROUNDS: Final = {WARM: 400, COLD: 15, EMULATOR: 9}
+ROUNDS: Final = {WARM: 400, COLD: 15, EMULATOR: 9, ISSUERS: 100}
 PACKAGES: Final = ("aws-lambda-powertools", "boto3", "cryptography", "joserfc", "pyjwt")
 
 

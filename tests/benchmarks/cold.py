@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -47,17 +47,19 @@ class Start:
 
 @dataclass(slots=True)
 class Subject:
-    """An implementation to be started, and all its starts so far."""
+    """An implementation to be started, and all its starts so far. With a *program*, that is run in place of Python."""
 
     folders: tuple[Path, ...]
     environment: Mapping[str, str]
     event: object
     starts: list[Start]
+    program: Sequence[str] = ()
 
     def start(self) -> float:
         """Start it once more, and return what it took to its answer in milliseconds."""
         began = time.perf_counter()
-        run = _run(["-P", str(PROGRAM), ":".join(map(str, self.folders)), repr(self.event)], self.environment)
+        ours = (sys.executable, "-P", str(PROGRAM), ":".join(map(str, self.folders)), repr(self.event))
+        run = _run(self.program or ours, self.environment)
         passed = (time.perf_counter() - began) * 1000
         try:
             told = json.loads(run.stderr.splitlines()[-1])
@@ -69,10 +71,10 @@ class Subject:
         return self.starts[-1].answer_milliseconds
 
 
-def _run(arguments: list[str], variables: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
+def _run(command: Sequence[str], variables: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
     return subprocess.run(
-        [sys.executable, *arguments],
+        command,
         cwd=ROOT,
         env={**kept, **variables},
         stdin=subprocess.DEVNULL,
@@ -86,7 +88,7 @@ def _run(arguments: list[str], variables: Mapping[str, str]) -> "subprocess.Comp
 def _bare() -> float:
     """Start an interpreter that does nothing, and return what it took in milliseconds."""
     began = time.perf_counter()
-    _run(["-c", "import os; os._exit(0)"], {})
+    _run([sys.executable, "-c", "import os; os._exit(0)"], {})
     return (time.perf_counter() - began) * 1000
 
 

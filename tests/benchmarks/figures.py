@@ -151,7 +151,7 @@ class Goal:
         }
 
 
-WARM, COLD, EMULATOR = "warm", "cold", "emulator"
+WARM, COLD, EMULATOR, ISSUERS = "warm", "cold", "emulator", "issuers"
 ALGORITHMS: Final = ("HS256", "RS256", "ES256", "EdDSA")
 ONE_SECRET, MANY_SECRETS = "1 secret", "20 secrets"
 

@@ -59,10 +59,14 @@ class AwsJwtVerify:
         """Give it a token like the sample's of *algorithm*, and warm it; it demands an issuer and a key id on top."""
         payload = {"tag": "carol-desk", "iat": START_2025, "exp": START_2099, "iss": ISSUER}
         token = Token(payload, _signer(algorithm), {"kid": KEY_ID}).text
-        decoded = self._ask({"issuer": ISSUER, "jwks": {"keys": [_jwk(algorithm)]}, "token": token})
-        if decoded != payload:
+        if self.prepare_with(ISSUER, {"keys": [_jwk(algorithm)]}, token) != payload:
             raise NoNodeError("it does not give the payload back")
+
+    def prepare_with(self, issuer: str, jwks: Json, token: str) -> object:
+        """Give it a *token* and the key set of its *issuer*, warm it, and return the payload that it gives back."""
+        decoded = self._ask({"issuer": issuer, "jwks": jwks, "token": token})
         self.microseconds(WARMING_CALLS)
+        return decoded
 
     def microseconds(self, calls: int) -> float:
         """Return what a call takes, by so many *calls*."""
@@ -77,6 +81,18 @@ class AwsJwtVerify:
         return json.loads(answer)
 
 
+def node() -> str:
+    """Return the path of node.
+
+    Raises:
+        NoNodeError: there is none.
+    """
+    found = shutil.which("node")
+    if found is None:
+        raise NoNodeError("no node on PATH")
+    return found
+
+
 @contextmanager
 def aws_jwt_verify() -> Iterator[AwsJwtVerify]:
     """Run node while the block lasts.
@@ -84,12 +100,10 @@ def aws_jwt_verify() -> Iterator[AwsJwtVerify]:
     Raises:
         NoNodeError: there is no node, or the package is not installed.
     """
-    node = shutil.which("node")
-    if node is None:
-        raise NoNodeError("no node on PATH")
+    program = node()
     if not (PEERS / "node_modules" / "aws-jwt-verify").is_dir():
         raise NoNodeError("not installed: `npm ci` in tests/benchmarks/peers, as `make bench` does")
-    command = [node, str(PEERS / "aws-jwt-verify.js")]
+    command = [program, str(PEERS / "aws-jwt-verify.js")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         if process.stdin is None or process.stdout is None:
             raise NoNodeError("no pipes")

@@ -182,7 +182,7 @@ def handling_by(store: Users) -> Iterator[Ask]:
     event = read_json(SAMPLES / "authorize" / "rest-authorized-by-header.json")
     with environment(variables), Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
         handler = load_handler()
-        service = Service(Settings.from_env(variables), deciding_by(store))
+        service = Service(Settings.from_env(variables), deciding_by(store), make_client=lambda: None)
         sys.modules[handler.__module__].service = lambda: service  # type: ignore[attr-defined]
 
         def ask(token: str) -> bool:

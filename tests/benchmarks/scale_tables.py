@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from auth_jwt.authorizer import Authorizer
 from auth_jwt.runtime.settings import Settings
-from auth_jwt.runtime.wiring import authorizer_of, client_of
+from auth_jwt.runtime.wiring import authorizer_of, choose_client
 from tests.benchmarks.figures import Comparison, measured
 from tests.benchmarks.tables import LOOPBACK, service_environment
 from tools.events.samples import END_2100, START_2024, START_2025, START_2099, Token, hmac_signer
@@ -203,7 +203,7 @@ def authorizer(port: int, rows: int, ttl: int) -> Authorizer:
     env = service_environment(f"http://{LOOPBACK}:{port}", {**own, "STORE_TIMEOUT_MS": "10000"})
     settings = Settings.from_env(env)
     with environment(env):  # which is where boto3 would look
-        client = client_of(settings, env)
+        client = choose_client(settings, env)[0]
     return authorizer_of(settings, lambda: client)
 
 

@@ -71,7 +71,7 @@ def answer_by_http(
     handler: Handler, case: dict[str, Any], kind: str, body: str, monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, Any]:
     """What the handler answers a *body*, over the case's rows and clock: status, and members."""
-    service = Service(Settings.from_env(case["settings"]), authorizer_of(case))
+    service = Service(Settings.from_env(case["settings"]), authorizer_of(case), make_client=lambda: None)
     monkeypatch.setitem(handler.__globals__, "service", lambda: service)
     path = {"db": "/authorize", "script": "/script-authorize"}[case["op"]]
     event = {"requestContext": {}, "httpMethod": "POST", "path": path, "headers": {"content-type": kind}, "body": body}

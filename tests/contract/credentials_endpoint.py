@@ -73,5 +73,7 @@ def an_endpoint() -> Iterator[Endpoint]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         endpoint.port = server.server_port
-        yield endpoint
-        server.shutdown()
+        try:
+            yield endpoint
+        finally:
+            server.shutdown()

@@ -30,8 +30,10 @@ def a_dynamodb(reply: Reply) -> Iterator[str]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()  # or its thread would look for questions without a pause, for as long as the process runs
 
 
 def an_error(status: int, code: str) -> Reply:
@@ -77,11 +79,13 @@ def a_server(talk: Talk) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         accepting = threading.Thread(target=accept, daemon=True)
         accepting.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        listener.shutdown(socket.SHUT_RDWR)
-        accepting.join()
-        for connection in open_connections:
-            connection.close()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            accepting.join()
+            for connection in open_connections:
+                connection.close()
 
 
 def answering(answer: bytes) -> AbstractContextManager[str]:

@@ -102,6 +102,37 @@ def test_an_update_changes_its_columns_and_no_others(store: ProvisioningStore) -
     assert store.profile("t") == {"etikett": "t", "b": "two", "c": Decimal(3), "size": True}
 
 
+def test_an_update_by_itself_does_the_same(store: ProvisioningStore) -> None:
+    store.write(Put(PROFILE, {"a": 1, "b": 2, "c": 3}))
+
+    store.update(Update(PROFILE, {"a": MISSING, "b": "two"}, Expected(True, {"c": 3})))
+
+    assert store.profile("t") == {"etikett": "t", "b": "two", "c": Decimal(3)}
+
+
+@pytest.mark.parametrize("expected", [PRESENT, Expected(True, {"a": 2})], ids=["a row", "a row with another column"])
+def test_an_update_by_itself_is_overtaken_where_the_row_is_not_as_expected(
+    store: ProvisioningStore, expected: Expected
+) -> None:
+    if expected is not PRESENT:
+        store.write(Put(PROFILE, {"a": 1}))
+    before = store.profile("t")
+
+    with pytest.raises(Overtaken) as caught:
+        store.update(Update(PROFILE, {"b": 2}, expected))
+
+    assert caught.value.key == PROFILE
+    assert store.profile("t") == before
+
+
+def test_of_a_row_the_columns_that_are_asked_for_are_read(store: ProvisioningStore) -> None:
+    store.write(Put(PROFILE, {"a": 1, "b": 2}), Put(SECRET, {"secret": "s", "start ts": 1}))
+
+    assert store.profile("t", only=("etikett", "b", "c")) == {"etikett": "t", "b": Decimal(2)}
+    assert store.secrets("t", only=("id", "start ts")) == [{"id": "1", "start ts": Decimal(1)}]
+    assert store.profile("u", only=("etikett",)) is None
+
+
 def test_taking_away_what_is_not_there_does_nothing(store: ProvisioningStore) -> None:
     store.write(Put(PROFILE, {"a": 1}))
     store.write(Update(PROFILE, {"b": MISSING}), Delete(SECRET))

@@ -28,6 +28,7 @@ from botocore.credentials import Credentials
 from frontends.aws.python import authorize as client
 from frontends.aws.python.authorize import (
     Authorized,
+    Deferred,
     Denied,
     Fault,
     Reply,
@@ -54,7 +55,9 @@ from tests.e2e.recipes.service import (
     ANSWER,
     API_KEY,
     DECIDE_NOTHING,
+    DEFER,
     EXPIRED,
+    NOT_FETCHED_YET,
     TOKEN,
     Service,
     busy_service,
@@ -62,6 +65,7 @@ from tests.e2e.recipes.service import (
     stuck_service,
 )
 from tests.e2e.recipes.signatures import Flaw, Signed, signer_of
+from tests.issuers import a_token_of_a_new_key
 from tests.template.stack import PSEUDO_PARAMETERS, only, sources, stack_of
 from tools.events.stage import REGION
 
@@ -93,6 +97,13 @@ def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """The service over the sample rows."""
     with tables() as db_url, healthy_service(tmp_path_factory.mktemp("api"), db_url) as running:
         yield running
+
+
+@pytest.fixture(name="issuing")
+def _issuing(running: Service) -> Service:
+    """The same, with an issuer that has just begun to use a new key."""
+    running.know_the_issuer()
+    return running
 
 
 @pytest.fixture(name="stuck", scope="module")
@@ -162,8 +173,29 @@ def test_an_answer_about_another_user_is_a_fault() -> None:
 
 @pytest.mark.parametrize(("status", "body"), DECIDE_NOTHING)
 def test_whatever_decides_nothing_is_a_fault(status: int, body: object) -> None:
-    with pytest.raises(Fault, match=f"HTTP status {status}"):
+    with pytest.raises(Fault, match=f"HTTP status {status}") as fault:
         decision_of(Reply(status, json.dumps(body).encode()))
+
+    assert not isinstance(fault.value, Deferred)
+
+
+@pytest.mark.parametrize(("status", "body", "seconds"), DEFER)
+def test_what_says_when_to_ask_again_is_deferred(status: int, body: object, seconds: int) -> None:
+    with pytest.raises(Deferred) as deferred:
+        decision_of(Reply(status, json.dumps(body).encode()))
+
+    assert deferred.value.retry_after == seconds
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_a_token_whose_key_is_not_fetched_yet_is_deferred_by_every_way(issuing: Service, name: str) -> None:
+    token = a_token_of_a_new_key(now=int(time.time()))
+
+    with pytest.raises(Deferred) as deferred:
+        authorize(way(issuing, name), token, "alice")
+
+    assert 30 <= deferred.value.retry_after <= 62
+    assert token not in str(deferred.value)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"\xff", b'{"code": 1'], ids=repr)
@@ -557,6 +589,23 @@ def test_the_sip_application_shown_answers_as_the_table_says(
     assert shown["on_register"](TOKEN, "bob", 600) == (403, {})
     shown["via"] = way(stuck, "api")
     assert shown["on_register"](TOKEN, "alice", 600) == (503, {"Retry-After": "5"})
+
+
+def test_the_sip_application_shown_passes_the_time_on_and_logs_no_error(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "authorize", client)
+    shown: dict[str, Any] = {}
+    exec(blocks("python")[0], shown)
+    shown["via"] = lambda _: Reply(503, json.dumps(NOT_FETCHED_YET).encode())
+
+    with caplog.at_level(logging.INFO):
+        answer = shown["on_register"](TOKEN, "alice", 600)
+
+    assert answer == (503, {"Retry-After": "42"})
+    assert [
+        (record.levelname, "deferred" in record.getMessage()) for record in caplog.records if record.name == "root"
+    ] == [("INFO", True)]
 
 
 def test_no_registration_outlives_the_token(monkeypatch: pytest.MonkeyPatch) -> None:

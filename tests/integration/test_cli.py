@@ -18,9 +18,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from auth_jwt_cli.main import app
-from tests.command_line import COMMAND, environment_of, sample_tables
+from tests.command_line import command, environment_of, sample_tables
 from tests.contract.servers import a_server, an_answer, answering, read_question
 from tests.factories import HMAC_KEY
+from tests.prepared_command import INSTALLED
 from tools.events.stage import environment
 
 TAG = "terminal-user"
@@ -55,13 +56,12 @@ def _auth_jwt(variables: dict[str, str]) -> InProcess:
     return run
 
 
-@pytest.fixture(name="installed")
-def _installed(variables: dict[str, str]) -> Run:
-    """The command as a process of its own."""
+def running(program: Path, variables: dict[str, str]) -> Run:
+    """Return what runs *program* as a process of its own."""
 
     def run(*arguments: str, exit_code: int = 0, given: str = "", **more: str) -> "subprocess.CompletedProcess[str]":
         ended = subprocess.run(
-            [COMMAND, *arguments], input=given, capture_output=True, text=True, env={**variables, **more},
+            [program, *arguments], input=given, capture_output=True, text=True, env={**variables, **more},
             timeout=WAIT_SECONDS, check=False,
         )  # fmt: skip
         assert ended.returncode == exit_code, ended.stderr
@@ -71,22 +71,35 @@ def _installed(variables: dict[str, str]) -> Run:
     return run
 
 
-def test_the_command_is_installed() -> None:
-    assert COMMAND.exists(), "make install puts it there"
+@pytest.fixture(name="started")
+def _started(variables: dict[str, str]) -> Run:
+    """The command as a process of its own."""
+    return running(command(), variables)
 
 
-def test_a_user_is_made_logs_in_and_is_gone(installed: Run, tmp_path: Path) -> None:
+@pytest.fixture(name="installed")
+def _installed(variables: dict[str, str]) -> Run:
+    """The command as it is installed, for what an interpreter makes of its environment when it starts."""
+    return running(INSTALLED, variables)
+
+
+def test_the_command_is_installed(installed: Run) -> None:
+    assert INSTALLED.exists(), "make install puts it there"
+    assert "auth-jwt" in installed("--version").stdout
+
+
+def test_a_user_is_made_logs_in_and_is_gone(started: Run, tmp_path: Path) -> None:
     tag = "walk-through"
-    installed("profile", "add", tag, "--username", "alice", "--generate", "--out", str(tmp_path / "secret"))
-    token = installed("token", "mint", tag).stdout
-    assert "accepted, for alice" in installed("token", "explain", given=token).stdout
-    installed("secret", "rotate", tag, "--generate", "--out", str(tmp_path / "new"))
-    installed("token", "explain", given=token)
-    installed("revoke", tag, "--all", "--yes")
-    installed("token", "explain", given=token, exit_code=1)
-    installed("profile", "rm", tag, "--yes")
+    started("profile", "add", tag, "--username", "alice", "--generate", "--out", str(tmp_path / "secret"))
+    token = started("token", "mint", tag).stdout
+    assert "accepted, for alice" in started("token", "explain", given=token).stdout
+    started("secret", "rotate", tag, "--generate", "--out", str(tmp_path / "new"))
+    started("token", "explain", given=token)
+    started("revoke", tag, "--all", "--yes")
+    started("token", "explain", given=token, exit_code=1)
+    started("profile", "rm", tag, "--yes")
 
-    assert "'walk-through'" in installed("profile", "show", tag, exit_code=1).stderr
+    assert "'walk-through'" in started("profile", "show", tag, exit_code=1).stderr
     audit = (tmp_path / "auth-jwt" / "audit.log").read_text("utf-8").splitlines()
     assert [json.loads(line)["audit"] for line in audit] == [
         "profile.create", "secret.rotate", "token.revoke_all", "profile.delete",
@@ -99,8 +112,8 @@ def test_the_sample_tables_are_in_order_but_for_their_protection(installed: Run)
     assert {finding["severity"] for finding in document["findings"]} == {"warning"}
 
 
-def test_tables_that_are_not_there_end_with_four(installed: Run) -> None:
-    said = installed("profile", "list", exit_code=4, DB_URL="dynamodb+http://127.0.0.1:9/eu-central-1").stderr
+def test_tables_that_are_not_there_end_with_four(started: Run) -> None:
+    said = started("profile", "list", exit_code=4, DB_URL="dynamodb+http://127.0.0.1:9/eu-central-1").stderr
 
     assert "no answer (EndpointConnectionError)" in said
 
@@ -108,7 +121,7 @@ def test_tables_that_are_not_there_end_with_four(installed: Run) -> None:
 def test_what_is_not_read_to_its_end_is_no_error(auth_jwt: InProcess, variables: dict[str, str]) -> None:
     """`auth-jwt profile list | head -1`."""
     with subprocess.Popen(
-        [COMMAND, "profile", "list", "--all"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=variables
+        [INSTALLED, "profile", "list", "--all"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=variables
     ) as process:
         assert process.stdout is not None
         process.stdout.close()
@@ -117,7 +130,7 @@ def test_what_is_not_read_to_its_end_is_no_error(auth_jwt: InProcess, variables:
     assert (process.returncode, said) == (141, b"")
 
 
-def test_variables_that_one_may_not_decrypt_are_not_taken_for_none(installed: Run, tmp_path: Path) -> None:
+def test_variables_that_one_may_not_decrypt_are_not_taken_for_none(started: Run, tmp_path: Path) -> None:
     """Or the default tables would be worked on in place of the function's."""
     error = {"ErrorCode": "AccessDeniedException", "Message": "Lambda was unable to decrypt"}
     answer = json.dumps({"FunctionName": "f", "Timeout": 5, "Environment": {"Error": error}}).encode()
@@ -126,8 +139,8 @@ def test_variables_that_one_may_not_decrypt_are_not_taken_for_none(installed: Ru
 
     with answering(an_answer(answer, headers="Content-Type: application/json\r\n")) as endpoint:
         variables = {"AWS_ENDPOINT_URL_LAMBDA": endpoint, "AWS_DEFAULT_REGION": "eu-central-1"}
-        asked = installed("profile", "list", "--function", "f", exit_code=4, **variables).stderr
-    read = installed("profile", "list", "--env-file", str(printed), exit_code=4).stderr
+        asked = started("profile", "list", "--function", "f", exit_code=4, **variables).stderr
+    read = started("profile", "list", "--env-file", str(printed), exit_code=4).stderr
 
     assert asked == read
     assert "does not return the function's variables: AccessDeniedException" in asked
@@ -159,7 +172,7 @@ NOWHERE = pytest.mark.parametrize(
 def ended(variables: dict[str, str], stdout: int, *arguments: str) -> tuple[int, str]:
     """Run a command whose standard output is *stdout*; return its exit code and what it said beside that."""
     process = subprocess.run(
-        [COMMAND, *arguments], stdout=stdout, stderr=subprocess.PIPE, text=True, env=variables, timeout=WAIT_SECONDS,
+        [command(), *arguments], stdout=stdout, stderr=subprocess.PIPE, text=True, env=variables, timeout=WAIT_SECONDS,
         check=False,
     )  # fmt: skip
     return process.returncode, process.stderr
@@ -191,7 +204,7 @@ def test_what_is_read_and_cannot_be_shown_is_told(variables: dict[str, str]) -> 
 
 
 def test_standard_output_may_be_closed(variables: dict[str, str], alice: str) -> None:
-    shell = f"{COMMAND} secret rotate {alice} --generate --id lost >&-"
+    shell = f"{INSTALLED} secret rotate {alice} --generate --id lost >&-"
     process = subprocess.run(
         ["sh", "-c", shell], capture_output=True, text=True, env=variables, timeout=WAIT_SECONDS, check=False
     )
@@ -206,7 +219,7 @@ def test_standard_error_that_nobody_reads_changes_nothing(
 ) -> None:
     with nowhere() as stderr:
         process = subprocess.run(
-            [COMMAND, "secret", "add", alice, "--generate"], stdout=subprocess.PIPE, stderr=stderr, text=True,
+            [command(), "secret", "add", alice, "--generate"], stdout=subprocess.PIPE, stderr=stderr, text=True,
             env=variables, timeout=WAIT_SECONDS, check=False,
         )  # fmt: skip
 
@@ -254,7 +267,7 @@ def test_an_interrupt_while_the_answer_is_out_says_that_the_write_may_have_happe
     with (
         answers_to_writes_held_back(variables["DB_URL"].split("/")[2]) as (endpoint, written),
         subprocess.Popen(
-            [COMMAND, "secret", "add", alice, "--generate", "--id", "new", *out],
+            [command(), "secret", "add", alice, "--generate", "--id", "new", *out],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env={**variables, "DB_URL": f"dynamodb+http://{endpoint}/eu-central-1"},
         ) as process,
@@ -276,7 +289,7 @@ def test_a_value_that_its_file_does_not_take_is_not_written_to_the_table(
     variables: dict[str, str], auth_jwt: InProcess, alice: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "alice.secret"
-    shell = f"ulimit -f 0; exec {COMMAND} secret add {alice} --generate --out {path}"  # no file may have a byte
+    shell = f"ulimit -f 0; exec {INSTALLED} secret add {alice} --generate --out {path}"  # no file may have a byte
     process = subprocess.run(
         ["sh", "-c", shell], capture_output=True, text=True, env=variables, timeout=WAIT_SECONDS, check=False
     )
@@ -299,7 +312,7 @@ def test_an_interrupt_before_the_write_leaves_nothing(variables: dict[str, str],
     with (
         a_server(talk) as address,
         subprocess.Popen(
-            [COMMAND, "secret", "add", TAG, "--generate", "--out", str(path)], stderr=subprocess.PIPE, text=True,
+            [INSTALLED, "secret", "add", TAG, "--generate", "--out", str(path)], stderr=subprocess.PIPE, text=True,
             env={**variables, "DB_URL": f"dynamodb+{address}/eu-central-1"},
         ) as process,
     ):  # fmt: skip
@@ -319,23 +332,23 @@ def test_an_interrupt_before_the_write_leaves_nothing(variables: dict[str, str],
         ("auth-jwt secret add alice --se", {"--secret-file", "--set"}),
     ],
 )
-def test_the_shell_completes_commands_and_options(installed: Run, words: str, expected: set[str]) -> None:
+def test_the_shell_completes_commands_and_options(started: Run, words: str, expected: set[str]) -> None:
     count = len(words.split(" ")) - 1
 
-    completed = installed(_AUTH_JWT_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=str(count)).stdout
+    completed = started(_AUTH_JWT_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=str(count)).stdout
 
     assert set(completed.split()) >= expected
 
 
-def test_the_completion_of_a_shell_is_shown(installed: Run) -> None:
-    script = installed("--show-completion", "bash", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1").stdout
+def test_the_completion_of_a_shell_is_shown(started: Run) -> None:
+    script = started("--show-completion", "bash", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1").stdout
 
     assert "complete_bash auth-jwt" in script or "_AUTH_JWT_COMPLETE=complete_bash" in script
 
 
-def test_colour_is_for_terminals_only(variables: dict[str, str], installed: Run) -> None:
+def test_colour_is_for_terminals_only(variables: dict[str, str], started: Run) -> None:
     arguments = ("token", "explain", "--token-file", "/dev/null")
-    piped = installed(*arguments, exit_code=1)
+    piped = started(*arguments, exit_code=1)
     plain = Terminal({**variables, "NO_COLOR": "1", "TERM": "xterm"}, *arguments)
     coloured = Terminal({**variables, "TERM": "xterm"}, *arguments)
 
@@ -355,7 +368,7 @@ class Terminal:
         self.shown = ""
         self._master, slave = pty.openpty()
         self._process = subprocess.Popen(
-            ["setsid", "--ctty", COMMAND, *arguments], stdin=slave, stdout=slave, stderr=slave, env=variables
+            ["setsid", "--ctty", command(), *arguments], stdin=slave, stdout=slave, stderr=slave, env=variables
         )  # a session whose terminal this is: or Ctrl-C would go to nobody
         os.close(slave)
 

@@ -264,8 +264,11 @@ def test_rows_without_alg_are_counted(auth_jwt: CommandLine, dynamodb: "DynamoDB
 def test_of_a_long_table_some_pages_are_read_and_of_its_rows_what_is_needed(
     auth_jwt: CommandLine, dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for number in range(2, 420):
-        change_secret(dynamodb, secret_id=str(number), secret={"S": "x" * 64}, note={"S": "much"})
+    same = {"corresponding_tag": {"S": TAG}, "secret": {"S": "x" * 64}, "note": {"S": "much"}}
+    same |= {"start_ts": {"N": "1"}, "end_ts": {"N": "4102444800"}}
+    for first in range(2, 427, 25):
+        items = [{**same, "id": {"S": str(number)}} for number in range(first, first + 25)]
+        dynamodb.batch_write_item(RequestItems={"jwt_secrets": [{"PutRequest": {"Item": item}} for item in items]})
     asked: list[dict[str, Any]] = []
     listen(monkeypatch, "Scan", asked)
 

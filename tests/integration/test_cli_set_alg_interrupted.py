@@ -9,7 +9,7 @@ from typing import Any
 
 import boto3
 
-from tests.command_line import COMMAND, environment_of, sample_tables
+from tests.command_line import command, environment_of, sample_tables
 from tests.factories import HMAC_KEY
 from tools.events.stage import REGION
 
@@ -41,7 +41,7 @@ def test_it_may_be_interrupted_and_goes_on_where_it_ended(tmp_path: Path) -> Non
             put(client, "many", f"{number:03}", f"{HMAC_KEY} {number}")
         environment = environment_of(endpoint, tmp_path)
         process = subprocess.Popen(
-            [COMMAND, "secret", "set-alg", "--all"], env=environment,
+            [command(), "secret", "set-alg", "--all"], env=environment,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         wait_for(lambda: sum(alg is not None for alg in algs(client)) > 5)
@@ -52,7 +52,7 @@ def test_it_may_be_interrupted_and_goes_on_where_it_ended(tmp_path: Path) -> Non
         assert "that is not all" in out
         assert "secret.set_alg of" in err
         again = subprocess.run(
-            [COMMAND, "secret", "set-alg", "many"], env=environment,
+            [command(), "secret", "set-alg", "many"], env=environment,
             capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
         assert again.returncode == 0, again.stderr
@@ -73,7 +73,7 @@ def test_a_result_that_nobody_reads_ends_it_saying_what_was_written(tmp_path: Pa
         client = client_of(endpoint)
         put(client, "t1", "1", HMAC_KEY)
         ended = subprocess.run(
-            [COMMAND, "secret", "set-alg", "t1"], env=environment_of(endpoint, tmp_path),
+            [command(), "secret", "set-alg", "t1"], env=environment_of(endpoint, tmp_path),
             stdout=writer, stderr=subprocess.PIPE, text=True, check=False, timeout=60,
         )  # fmt: skip
         os.close(writer)

@@ -31,6 +31,7 @@ from auth_jwt_cli.migration.layout import SourceLayout
 from auth_jwt_cli.migration.sources.databases import DatabaseSource
 from auth_jwt_cli.migration.target import Patience, Target, patient_client
 from auth_jwt_cli.migration.translation import Translation
+from tests.command_line import command
 from tests.doubtful_keys import DOUBTFUL, PRIME_MODULUS, public_key_pem
 from tests.factories import HMAC_KEY, NOW, a_jwk, a_jwks, public_pem
 from tests.issuers import ISSUER, issuer_row, item_of
@@ -907,13 +908,13 @@ def test_a_table_without_a_row_stops_the_import_of_any_source(tables: Tables, ki
 # -- interrupted ------------------------------------------------------------------------------------------------------
 
 
-def in_a_process(tables: Tables, *arguments: object, stdin: Any = None) -> "subprocess.Popen[str]":
-    """Run `auth-jwt import --json` in a process of its own."""
-    path = os.pathsep.join(("cli", "layers/auth_jwt", "."))
+def in_a_process(
+    tables: Tables, *arguments: object, stdin: Any = None, program: Sequence[str] = ()
+) -> "subprocess.Popen[str]":
+    """Run `auth-jwt import --json` in a process of its own: the prepared command, or that *program*."""
     return subprocess.Popen(
-        [sys.executable, "-m", "auth_jwt_cli", "import", "--json", *map(str, arguments)],
-        cwd=ROOT,
-        env={**os.environ, **tables.environment, "PYTHONPATH": path},
+        [*(program or [str(command())]), "import", "--json", *map(str, arguments)],
+        env={**os.environ, **tables.environment},
         stdin=stdin or subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -968,7 +969,8 @@ def test_an_interrupted_import_that_is_run_again_ends_as_one_that_was_not(
     content = dump.read_bytes()
     pipe = tables.folder / "pipe.sql"
     os.mkfifo(pipe)
-    process = in_a_process(tables, "--skip-in-doubt", "--accept-incomplete", pipe)
+    program = (sys.executable, "-m", "auth_jwt_cli")  # `kill` is for the process itself
+    process = in_a_process(tables, "--skip-in-doubt", "--accept-incomplete", pipe, program=program)
     with opened_for(process, pipe) as slow:
         slow.write(content[: len(content) // 2])
         slow.flush()

@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from tests.integration.test_gateway_authorizer import EVENTS, with_token
-from tests.issuers import ISSUER, KID, SUBJECT, a_login_token, issuer_row, item_of, keys_rows
+from tests.issuers import (
+    ISSUER,
+    KID,
+    SUBJECT,
+    a_login_token,
+    a_token_of_a_new_key,
+    issuer_row,
+    item_of,
+    keys_rows,
+)
 from tools.events.stage import SAMPLES, Answer, Stage, read_json
 
 SetStage = Callable[..., Stage]
@@ -59,7 +68,7 @@ def _a_login(set_stage: SetStage) -> Callable[..., Login]:
 
 def a_new_key() -> str:
     """Return a token that a key signed which the issuer has just begun to use."""
-    return a_login_token(now=NOW, header={"kid": "of tomorrow"}, key="p256", alg="ES256")
+    return a_token_of_a_new_key(now=NOW)
 
 
 def hook(token: str) -> dict[str, object]:
@@ -108,6 +117,7 @@ class TestAFrontend:
         assert answer.body["type"] == "urn:auth-jwt:problem:key-not-fetched-yet"
         assert "code" not in answer.body
         assert 2 <= int(answer.headers["retry-after"]) <= 62
+        assert answer.body["retry_after"] == int(answer.headers["retry-after"])
         assert (answer.record["outcome"], answer.record["level"]) == ("deferred", "INFO")
         assert "Fault" not in "".join(answer.lines)
 
@@ -117,6 +127,28 @@ class TestAFrontend:
         assert answer.given.keys() == {"code", "retry_after"}
         assert answer.given["code"] == 0
         assert 2 <= answer.given["retry_after"] <= 62
+
+    def test_that_sees_no_body_of_a_503_may_ask_for_that_code_by_http(self, a_login: Callable[..., Login]) -> None:
+        login, token = a_login(), a_new_key()
+
+        answer = login.by_http(jwt_token=token, deferred_status="200")
+
+        assert (answer.status, answer.body) == (200, login.by_sdk(token).given)
+        assert (answer.record["outcome"], answer.record["level"]) == ("deferred", "INFO")
+
+    @pytest.mark.parametrize(("status", "expected"), [("503", 503), ("201", 400), ("", 400), (200, 400), (None, 400)])
+    def test_may_ask_for_no_other_status(self, a_login: Callable[..., Login], status: object, expected: int) -> None:
+        answer = a_login().by_http(jwt_token=a_new_key(), deferred_status=status)
+
+        assert (answer.status, "code" in answer.body) == (expected, False)
+
+    def test_is_authorized_and_denied_as_ever_when_it_asks_for_that_code(self, a_login: Callable[..., Login]) -> None:
+        login = a_login()
+
+        good = login.by_http(deferred_status="200")
+        forged = login.by_http(jwt_token=a_login_token(now=NOW, key="rsa_2048_other"), deferred_status="200")
+
+        assert [(answer.status, answer.body["code"]) for answer in (good, forged)] == [(200, 1), (401, -1)]
 
     def test_waits_for_the_first_fetch(self, a_login: Callable[..., Login]) -> None:
         answer = a_login(keys=False).by_http()

@@ -6,6 +6,7 @@ together as it says and given to the real function; and its branches are read fr
 
 import json
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,16 @@ import pytest
 from auth_jwt.runtime.settings import DEFAULTS
 from tests.integration.conftest import SetStage
 from tests.integration.opensips_script import FOLDER, README, STRING, calls, code, documented, routes, variables, words
+from tests.issuers import ISSUER, a_token_of_a_new_key, write_issuer
 from tests.page_commands import blocks_of, run
-from tools.events.samples import ALICE, ALICE_EXPIRED, DOMAIN, Token
+from tools.events.samples import ALICE, ALICE_EXPIRED, DOMAIN
 from tools.events.stage import Answer, template
 from tools.serve.gateway import HttpRequest, RestApi
 
 YOURS = {"jwt_authorized"}
 """Routes that README.md has the reader write."""
+OF_A_503 = {"type", "retry_after"}
+"""What the script reads of an answer that decides nothing."""
 
 
 # --- The text ---------------------------------------------------------------------------------------------------------
@@ -101,7 +105,7 @@ def test_every_route_that_is_called_is_there() -> None:
     assert "route(jwt_authorize)" in README
 
 
-@pytest.mark.parametrize("name", ["jwt_accept", "jwt_refuse", "jwt_fault"])
+@pytest.mark.parametrize("name", ["jwt_accept", "jwt_refuse", "jwt_deferred", "jwt_fault"])
 def test_what_answers_the_client_does_not_come_back(name: str) -> None:
     assert routes()[name].split()[-1] == "exit;"
 
@@ -117,7 +121,14 @@ def test_what_it_logs_holds_no_token() -> None:
     logged = re.findall(rf"xlog\({STRING}, ({STRING})\)", code())
     shown = {name for line in logged for name in re.findall(r"\$\w+(?:\(\w+\))?", line)}
 
-    assert shown == {"$rm", "$ci", "$avp(jwt_rc)", "$avp(jwt_status)"}
+    assert shown == {"$rm", "$ci", "$avp(jwt_rc)", "$avp(jwt_status)", "$avp(jwt_after)"}
+
+
+def test_what_is_deferred_is_logged_as_an_information_and_a_fault_as_an_error() -> None:
+    levels = {name: re.findall(r'xlog\("(\w+)"', routes()[name]) for name in ("jwt_deferred", "jwt_fault")}
+
+    assert levels == {"jwt_deferred": ["L_INFO"], "jwt_fault": ["L_ERR"]}
+    assert "deferred" in routes()["jwt_deferred"]
 
 
 # --- What it asks -----------------------------------------------------------------------------------------------------
@@ -144,16 +155,25 @@ Ask = Callable[..., Answer]
 def _ask(set_stage: SetStage) -> Ask:
     """Ask the real function what the script asks it."""
     stage = set_stage()
-    return lambda given, user, call_id=CALL_ID: stage.ask(event_of(given, user, call_id))
+    return lambda given, user, call_id=CALL_ID: stage.ask(event_of(given.text, user, call_id))
 
 
-def event_of(given: Token, user: str, call_id: str) -> dict[str, Any]:
-    body = question({"$avp(jwt_token)": given.text, "$avp(jwt_user)": user, "$ci": call_id})
+def event_of(token: str, user: str, call_id: str) -> dict[str, Any]:
+    body = question({"$avp(jwt_token)": token, "$avp(jwt_user)": user, "$ci": call_id})
     (content_type,) = re.findall(r'async\(rest_post\(.*?, "(\S+)"', code())
     (path,) = re.findall(r'\$avp\(jwt_url\) = "https://[^/]+/v1(/\S+)"', code())
     request = HttpRequest("POST", path, "", [("Content-Type", content_type)], body.encode(), "127.0.0.1")
     api = RestApi(template()["Resources"]["Api"]["Properties"]["DefinitionBody"])
     return api.event_of(request, "an-id")
+
+
+@pytest.fixture(name="deferred")
+def _deferred(set_stage: SetStage) -> Answer:
+    """The real answer about a token of an issuer whose key is not fetched yet."""
+    stage = set_stage(ISSUERS=ISSUER)
+    now = int(time.time())
+    write_issuer(stage.tables, now=now)
+    return stage.ask(event_of(a_token_of_a_new_key(now=now), "alice", CALL_ID))
 
 
 def test_what_it_asks_is_understood_and_all_of_it_counts(ask: Ask) -> None:
@@ -196,12 +216,19 @@ def test_a_user_is_compared_as_save_registers_it_and_a_domain_in_small_letters()
     assert re.findall(r"(\S+) != \$avp\(jwt_domain\)", authorize) == ["$(fd{s.tolower})", "$(td{s.tolower})"]
 
 
+def read_of_answers() -> set[str]:
+    return set(re.findall(r"\$\(?json\(jwt/([\w/]+)\)", code()))
+
+
 def test_all_it_reads_of_an_answer_is_there(ask: Ask) -> None:
-    answer = ask(ALICE, "alice")
-    read = set(re.findall(r"\$\(?json\(jwt/([\w/]+)\)", code()))
+    answer, read = ask(ALICE, "alice"), read_of_answers() - OF_A_503
 
     assert {name.split("/")[0] for name in read} == answer.body.keys()
     assert {name for name in read if "/" in name} == {"credentials/extra_jwt_info"}
+
+
+def test_all_it_reads_of_a_deferral_is_there(deferred: Answer) -> None:
+    assert read_of_answers() & deferred.body.keys() >= OF_A_503
 
 
 # --- What it makes of an answer ---------------------------------------------------------------------------------------
@@ -225,7 +252,7 @@ def branch_of(status: int, body: dict[str, Any], user: str) -> str:
             if operator == "=~":
                 holds.append(re.search(right[1:-1], text_of(value)) is not None)
                 continue
-            wanted = values[right] if right in values else None if right == "NULL" else int(right)
+            wanted = values[right] if right in values else None if right == "NULL" else json.loads(right)
             holds.append((value == wanted) is (operator == "=="))
         if all(holds):
             (end,) = re.findall(r"route\((\w+)\)|send_reply\((\d+),", block)
@@ -234,8 +261,8 @@ def branch_of(status: int, body: dict[str, Any], user: str) -> str:
     return str(last)
 
 
-def test_it_looks_at_three_answers_and_calls_the_rest_a_fault() -> None:
-    assert routes()["jwt_answered"].count("$avp(jwt_status) ==") == 3
+def test_it_looks_at_four_answers_and_calls_the_rest_a_fault() -> None:
+    assert routes()["jwt_answered"].count("$avp(jwt_status) ==") == 4
     assert branch_of(200, {}, "alice") == "jwt_fault"
 
 
@@ -245,6 +272,60 @@ def test_a_good_token_is_accepted_a_bad_one_challenged_another_user_forbidden(as
     assert branch_of(good.status or 0, good.body, "alice") == "jwt_accept"
     assert branch_of(expired.status or 0, expired.body, "alice") == "jwt_refuse"
     assert branch_of(other.status or 0, other.body, "bob") == "403"
+
+
+def test_a_token_whose_key_is_not_fetched_yet_is_deferred_and_neither_refused_nor_a_fault(deferred: Answer) -> None:
+    assert branch_of(deferred.status or 0, deferred.body, "alice") == "jwt_deferred"
+
+
+def test_an_outage_and_a_deferral_with_another_status_are_faults(deferred: Answer) -> None:
+    outage = {**deferred.body, "type": "urn:auth-jwt:problem:unavailable"}
+
+    assert branch_of(503, outage, "alice") == "jwt_fault"
+    assert {branch_of(status, deferred.body, "alice") for status in (200, 401, 403, 429, 500, 502)} == {"jwt_fault"}
+
+
+def seconds_passed_on(status: int, body: dict[str, Any]) -> str:
+    """Work the header Retry-After of the SIP answer out as route[jwt_retry_after] does."""
+    text = routes()["jwt_retry_after"]
+    ((usual, wanted, pattern),) = re.findall(
+        r'^\t\$avp\(jwt_after\) = "(\d+)";\n'
+        r'\tif \(\$avp\(jwt_status\) == (\d+) && \$json\(jwt/retry_after\) =~ "(\S+)"\) \{\n'
+        r"\t\t\$avp\(jwt_after\) = \$\(json\(jwt/retry_after\)\{s\.substr,0,0\}\);\n\t\}$",
+        text,
+        re.MULTILINE,
+    )
+    assert 'append_to_reply("Retry-After: $avp(jwt_after)\\r\\n");' in text
+    said = text_of(body.get("retry_after"))
+    return said if status == int(wanted) and re.search(pattern, said) else usual
+
+
+def test_the_client_comes_back_when_the_service_says(deferred: Answer) -> None:
+    assert seconds_passed_on(503, deferred.body) == deferred.headers["retry-after"]
+    assert 30 <= int(deferred.headers["retry-after"]) <= 62
+
+
+@pytest.mark.parametrize("said", [1, 9, 10, 99, 100, 899, 900], ids=repr)
+def test_a_time_up_to_15_minutes_is_passed_on(said: int) -> None:
+    assert seconds_passed_on(503, {"retry_after": said}) == str(said)
+
+
+@pytest.mark.parametrize(
+    "said", [0, -1, 901, 1000, 9000, 2**32 + 1, 1.5, True, None, "", "soon", "042", " 42", "4\r\nX: y", [42]], ids=repr
+)
+def test_any_other_time_is_five_seconds(said: object) -> None:
+    assert seconds_passed_on(503, {"retry_after": said}) == "5"
+
+
+def test_no_other_answer_says_when_to_come_back() -> None:
+    assert {seconds_passed_on(status, {"retry_after": 42}) for status in (0, 200, 401, 429, 500, 502)} == {"5"}
+
+
+@pytest.mark.parametrize("name", ["jwt_deferred", "jwt_fault"])
+def test_whoever_is_sent_away_is_told_when_to_come_back(name: str) -> None:
+    body = routes()[name]
+
+    assert body.index("route(jwt_retry_after)") < body.index("xlog(") < body.index("send_reply(503, ")
 
 
 def test_an_answer_that_names_another_user_is_a_fault(ask: Ask) -> None:

@@ -1,5 +1,6 @@
 """The wheel in an empty environment: what is in it, and what `auth-jwt` says without and with what the extra brings."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+VARIABLES = {"PATH": "/usr/bin:/bin", "AWS_EC2_METADATA_DISABLED": "true", "COLUMNS": "100"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
 
@@ -39,9 +41,10 @@ def _empty(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def auth_jwt(environment: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    env = {"PATH": "/usr/bin:/bin", "AWS_EC2_METADATA_DISABLED": "true", "COLUMNS": "100"}
     command = [str(environment / "bin" / "python"), str(environment / "bin" / "auth-jwt"), *arguments]
-    return subprocess.run(command, env=env, cwd=environment, check=False, timeout=60, capture_output=True, text=True)
+    return subprocess.run(
+        command, env=VARIABLES, cwd=environment, check=False, timeout=60, capture_output=True, text=True
+    )
 
 
 def test_it_holds_the_package_the_command_line_and_the_licence(wheel: Path) -> None:
@@ -105,7 +108,7 @@ def test_without_pip_it_says_how_to_install_the_wheel_again(empty: Path) -> None
 def _complete(empty: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make an environment like it, which finds here what the extra would bring."""
     folder = tmp_path_factory.mktemp("complete") / "copy"
-    shutil.copytree(empty, folder, symlinks=True)
+    shutil.copytree(empty, folder, symlinks=True, ignore=shutil.ignore_patterns("pip", "pip-*"))
     packages = next(folder.glob("lib/python*/site-packages"))
     (packages / "beside.pth").write_text(f"{sysconfig.get_path('purelib')}\n", encoding="utf-8")
     return folder
@@ -143,26 +146,44 @@ ON_THE_TABLES = (
 )
 
 
-@pytest.mark.parametrize("command", ON_THE_TABLES)
-def test_without_a_region_every_command_says_the_same(complete: Path, command: str) -> None:
-    ended = auth_jwt(complete, *command.split())
+ALL_IN_ONE_PROCESS = """
+import json, sys
+from typer.testing import CliRunner
+from auth_jwt_cli.main import app
 
-    assert (ended.returncode, ended.stdout) == (4, "")
-    assert ended.stderr == (
+results = [CliRunner().invoke(app, command.split() + sys.argv[1:]) for command in json.load(sys.stdin)]
+print(json.dumps([(result.exit_code, result.stdout, result.stderr) for result in results]))
+"""
+
+
+def outcomes(environment: Path, *arguments: str) -> dict[str, tuple[int, str, str]]:
+    """Return the exit code, standard output and standard error of each command, which run in one process."""
+    ended = subprocess.run(
+        [str(environment / "bin" / "python"), "-c", ALL_IN_ONE_PROCESS, *arguments],
+        input=json.dumps(ON_THE_TABLES), env=VARIABLES, cwd=environment,
+        check=True, timeout=60, capture_output=True, text=True,
+    )  # fmt: skip
+    return {command: tuple(result) for command, result in zip(ON_THE_TABLES, json.loads(ended.stdout), strict=True)}
+
+
+def test_without_a_region_every_command_says_the_same(complete: Path) -> None:
+    said = (
         "Error: no client for dynamodb can be made: You must specify a region. "
         "The region is missing. Name it by --region or AWS_DEFAULT_REGION.\n"
     )
+    ended = auth_jwt(complete, *ON_THE_TABLES[0].split())
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (4, "", said)
+    assert outcomes(complete) == dict.fromkeys(ON_THE_TABLES, (4, "", said))
 
 
-@pytest.mark.parametrize("command", ON_THE_TABLES)
-def test_without_credentials_every_command_says_what_to_do(complete: Path, command: str) -> None:
-    ended = auth_jwt(complete, *command.split(), "--region", "eu-central-1")
-
-    assert ended.returncode == 4
-    assert "NoCredentialsError. AWS credentials are missing. Log in to AWS, or name the profile" in " ".join(
-        f"{ended.stdout} {ended.stderr}".split()
-    )
-    assert "Traceback" not in ended.stderr
+def test_without_credentials_every_command_says_what_to_do(complete: Path) -> None:
+    for command, (code, *texts) in outcomes(complete, "--region", "eu-central-1").items():
+        assert code == 4, command
+        assert "NoCredentialsError. AWS credentials are missing. Log in to AWS, or name the profile" in " ".join(
+            " ".join(texts).split()
+        ), command
+        assert "Traceback" not in texts[1], command
 
 
 def test_a_module_of_ours_that_is_missing_is_no_matter_of_installing(complete: Path) -> None:

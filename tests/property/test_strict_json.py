@@ -8,7 +8,8 @@ from hypothesis import given
 
 from auth_jwt.errors import Denied, Reason
 from auth_jwt.jose.decoded import decoded_token
-from auth_jwt.jose.tokens import UnverifiedHeader, strict_json_object, unverified_object
+from auth_jwt.jose.tokens import UnverifiedHeader, unverified_object
+from auth_jwt.strict_json import strict_json_object
 from tests.strategies import ANY_OCTETS, ANY_TEXT, LAYOUTS, OBJECTS, VALUES
 
 

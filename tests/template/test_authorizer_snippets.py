@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
-from auth_jwt.runtime.settings import AuthorizerSettings, SourceKind
+from auth_jwt.runtime.settings import GatewayAuthorizerSettings, SourceKind
 from tests.template.stack import translated_by_sam
 from tools.events.stage import SAMPLES, read_json
 
@@ -113,7 +113,7 @@ def test_the_rest_api_asks_by_the_source_that_is_read_and_forgets_within_a_minut
 
 def test_the_http_api_asks_by_the_source_that_is_read_and_forgets_within_a_minute() -> None:
     authorizer = authorizer_of(only(HTTP, "AWS::ApiGatewayV2::Api"), "request")
-    (source,) = AuthorizerSettings.from_env({}).token_sources
+    (source,) = GatewayAuthorizerSettings.from_env({}).token_sources
 
     assert [one.lower() for one in authorizer["identitySource"]] == [f"$request.header.{source.name}"]
     assert authorizer["authorizerPayloadFormatVersion"] == "2.0"
@@ -136,7 +136,7 @@ def test_the_websocket_api_asks_at_connect_by_the_source_the_page_tells_to_set()
 
 def identity_of(text: str) -> str:
     """What a WebSocket API calls a source of tokens; a cookie it does not know."""
-    (source,) = AuthorizerSettings.from_env({"TOKEN_SOURCES": text}).token_sources
+    (source,) = GatewayAuthorizerSettings.from_env({"TOKEN_SOURCES": text}).token_sources
     return {
         SourceKind.HEADER: f"route.request.header.{source.name.title().replace('Websocket', 'WebSocket')}",
         SourceKind.QUERY: f"route.request.querystring.{source.name}",

@@ -7,7 +7,7 @@ from typing import Any
 from tests.template.stack import TEMPLATE, Deploy, of_type, only
 
 TOPIC = "arn:aws:sns:eu-central-1:123456789012:on-call"
-WITH_ALL_THERE_IS = {"AdminApi": "true", "RotatedTag": "alice-web"}
+WITH_ALL_THERE_IS = {"AdminApi": "true", "RotatedTag": "alice-web", "Issuers": "https://login.example.com/"}
 PAGE = (TEMPLATE.parent / "docs" / "operations.md").read_text(encoding="utf-8")
 
 

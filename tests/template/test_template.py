@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from auth_jwt.runtime.settings import AUTHORIZER_DEFAULTS, DEFAULTS, AuthorizerSettings, Settings, near_misses
+from auth_jwt.runtime.settings import (
+    DEFAULTS,
+    GATEWAY_AUTHORIZER_DEFAULTS,
+    GatewayAuthorizerSettings,
+    Settings,
+    near_misses,
+)
 from tests.template.stack import Deploy, Stack, of_type, only, properties, stack_of
 
 PRIVATE = {"Gate": "private", "VpcEndpointId": "vpce-0abc"}
@@ -36,7 +42,7 @@ METHODS = {
 KEY_ARN = "arn:aws:kms:eu-central-1:123456789012:key/0000-1111"
 
 SETTINGS = dict(DEFAULTS)
-ALL_SETTINGS = {**SETTINGS, **AUTHORIZER_DEFAULTS}
+ALL_SETTINGS = {**SETTINGS, **GATEWAY_AUTHORIZER_DEFAULTS}
 REVOCATIONS = {"RevocationsTable": "revoked"}
 TABLES = ["JwtProfiles", "JwtSecrets", "JwtRevocations"]
 READERS = [
@@ -536,7 +542,7 @@ def test_a_function_starts_with_the_default_parameters(deploy: Deploy, function:
     variables = environment(deploy(), function)
 
     assert Settings.from_env(variables) == Settings.from_env({})
-    assert AuthorizerSettings.from_env(variables) == AuthorizerSettings.from_env({})
+    assert GatewayAuthorizerSettings.from_env(variables) == GatewayAuthorizerSettings.from_env({})
 
 
 @pytest.mark.parametrize(
@@ -636,7 +642,7 @@ def fits(parameter: dict[str, Any], value: str) -> bool:
 def is_setting(variable: str, value: str) -> bool:
     """Return whether the function starts with that value."""
     try:
-        (AuthorizerSettings if variable in AUTHORIZER_DEFAULTS else Settings).from_env({variable: value})
+        (GatewayAuthorizerSettings if variable in GATEWAY_AUTHORIZER_DEFAULTS else Settings).from_env({variable: value})
     except Exception:  # noqa: BLE001 - the settings' own tests say which
         return False
     return True

@@ -75,7 +75,7 @@ def test_a_report_tells_what_was_seen_on_the_way() -> None:
     assert report == Report(
         tag=TAG,
         algorithm="HS256",
-        rows="table",
+        origin="table",
         secret_id="b",
         unusable_secrets={"a": "empty: empty"},
         unusable_credentials=("odd",),
@@ -87,9 +87,9 @@ def test_a_report_tells_what_was_seen_on_the_way() -> None:
     [
         pytest.param("a.b", Report(), id="no token"),
         pytest.param(a_token(tag=""), Report(algorithm="HS256"), id="no tag"),
-        pytest.param(a_token(tag="t2"), Report(algorithm="HS256", tag="t2", rows="table"), id="unknown tag"),
+        pytest.param(a_token(tag="t2"), Report(algorithm="HS256", tag="t2", origin="table"), id="unknown tag"),
         pytest.param(
-            a_token(exp=0), Report(algorithm="HS256", tag=TAG, rows="table", secret_id="1"), id="signed, but expired"
+            a_token(exp=0), Report(algorithm="HS256", tag=TAG, origin="table", secret_id="1"), id="signed, but expired"
         ),
     ],
 )
@@ -475,7 +475,7 @@ def test_what_a_write_could_have_turned_is_looked_at_again_in_fresh_rows(reason:
 
     assert authorizer.authorize(a_token(), report=report).sip_username == "alice"
     assert store.reads == [(TAG, False), (TAG, True)]
-    assert report.rows == "table"
+    assert report.origin == "table"
 
 
 NO_SECOND_LOOK: dict[Reason, Callable[[], tuple[StoredRow, StoredRow, str]]] = {
@@ -513,7 +513,7 @@ def test_after_a_second_look_the_report_tells_of_the_fresh_rows() -> None:
     report = Report()
 
     assert refusal(lambda: authorizer.authorize(a_token(), report=report)) is Reason.BAD_SIGNATURE
-    assert (report.rows, report.unusable_secrets) == ("table", {})
+    assert (report.origin, report.unusable_secrets) == ("table", {})
 
 
 def test_a_second_look_within_the_second_is_not_taken() -> None:
@@ -524,7 +524,7 @@ def test_a_second_look_within_the_second_is_not_taken() -> None:
         assert refusal(lambda: authorizer.authorize(a_token(), report=report)) is Reason.BAD_SIGNATURE  # noqa: B023
 
     assert store.reads == [(TAG, False), (TAG, True)]
-    assert [report.rows for report in reports] == ["table", "table", "memory"]
+    assert [report.origin for report in reports] == ["table", "table", "memory"]
 
 
 def test_a_second_look_that_fails_is_a_fault_and_no_denial() -> None:
@@ -576,7 +576,7 @@ def test_script_authorize_validates_by_the_key_given() -> None:
     "token",
     [
         pytest.param(None, id="nothing"),
-        pytest.param("a.b", id="the gate"),
+        pytest.param("a.b", id="the form of a token"),
         pytest.param(a_token(header={"alg": "none"}), id="the algorithm"),
         pytest.param(a_token(header={"typ": "JWS"}), id="the type"),
         pytest.param(a_token(header={"crit": []}), id="a critical header"),
@@ -652,4 +652,4 @@ def test_after_a_second_look_the_report_tells_of_that_one_alone() -> None:
     store.secrets.clear()
 
     assert refusal(lambda: authorizer.authorize(a_token(), report=report)) is Reason.UNKNOWN_TAG
-    assert report == Report(tag=TAG, algorithm="HS256", rows="table")
+    assert report == Report(tag=TAG, algorithm="HS256", origin="table")

@@ -16,8 +16,8 @@ PACKAGE = ROOT / "layers" / "auth_jwt" / "auth_jwt"
 FUNCTIONS = ROOT / "functions"
 
 INWARD_TO_OUTWARD = (
-    *("errors", "jose", "jose.tokens", "jose.decoded", "jose.degenerate", "jose.asymmetric", "jose.published"),
-    *("jose.structures", "jose.lookalikes", "jose.keys", "jose.signatures"),
+    *("errors", "strict_json", "jose", "jose.tokens", "jose.decoded", "jose.degenerate", "jose.asymmetric"),
+    *("jose.published", "jose.structures", "jose.lookalikes", "jose.keys", "jose.signatures"),
     *("credentials", "models", "ports", "http", "http.wire", "http.jambonz"),
     *("rules", "memory", "memory.outage", "memory.reading", "memory.memory"),
     *("memory.rows", "memory.revocations", "memory.second_look"),

@@ -7,7 +7,7 @@ import pytest
 from auth_jwt.authorizer import Authorizer
 from auth_jwt.credentials import Credential
 from auth_jwt.errors import Flaw
-from auth_jwt.models import Columns, Policy, Profile, Report, Secret, TagRows, Unusable
+from auth_jwt.models import Columns, Policy, Profile, Report, Secret, TagRows, Unusable, fold_domain
 from tests.factories import HMAC_KEY, NOW, public_pem
 
 RENAMED = Columns(
@@ -216,3 +216,17 @@ def test_a_report_keeps_what_a_log_may_have_of_a_call_id(given: object, kept: st
     report.note_call_id(given)
 
     assert (report.call_id, report.call_id_altered) == (kept, altered)
+
+
+@pytest.mark.parametrize(
+    ("domain", "folded"),
+    [
+        ("SIP.Example-AZ", "sip.example-az"),
+        ("@[`{", "@[`{"),
+        ("\u212aÜAZ", "\u212aÜaz"),
+        ("\u0130\u017f", "\u0130\u017f"),
+        ("", ""),
+    ],
+)
+def test_only_the_ascii_letters_of_a_domain_are_folded(domain: str, folded: str) -> None:
+    assert fold_domain(domain) == folded

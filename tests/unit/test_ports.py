@@ -12,6 +12,16 @@ def test_a_deadline_runs_from_when_it_is_first_asked() -> None:
     assert deadline.seconds_left() == 2
 
 
+def test_or_from_when_it_is_started() -> None:
+    timer = Clock()
+    deadline = Deadline(2, timer)
+    deadline.start()
+    timer.pass_by(0.5)
+    deadline.start()
+
+    assert deadline.seconds_left() == 1.5
+
+
 def test_it_runs_down_to_nothing_and_no_further() -> None:
     timer = Clock()
     deadline = Deadline(2, timer)

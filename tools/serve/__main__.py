@@ -9,6 +9,7 @@ from typing import Final
 
 from tools.events.stage import ROOT, SAMPLES, read_json
 from tools.serve.processes import CannotStart, WorkersDie, until_stopped
+from tools.serve.rounds import SECONDS
 from tools.serve.service import HOST, Options, running
 
 LAYER: Final = ROOT / "layers" / "auth_jwt"
@@ -21,10 +22,12 @@ environment:
   PORT, WORKERS, LOG   the options' defaults
   API_KEY              callers must send it as x-api-key, as with Gate=api-key; without it, everybody may call
   DB_URL               the DynamoDB to read, dynamodb+http://127.0.0.1:8000/eu-central-1 for one; its tables must be
-                       there, and nothing is written but by ADMIN=1. Without it: DynamoDB in memory, with the rows of
-                       events/rows.json
+                       there, and nothing is written but by ADMIN=1 and, of issuers' keys, by ISSUERS. Without it:
+                       DynamoDB in memory, with the rows of events/rows.json
   ADMIN=1              serve the admin API, too, below /admin, with Swagger UI at /admin/swagger: whoever is on this
                        machine may then write the tables
+  REFRESH_SECONDS      with ISSUERS: how long from one round of refresh_keys to the next. A round fetches the keys of
+                       issuers that are due within half a minute; a fetch makes them due after a minute
   any other setting    as the README says: make serve CACHE_TTL_SECONDS=0
 
 exit code: 0 after Ctrl-C or SIGTERM, 1 when its processes do not run, 2 when it cannot be started like this
@@ -64,8 +67,15 @@ def options_of(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
         default=env.get("ADMIN", "") not in ("", "0", "false"),
         help="serve the admin API, too (default: no)",
     )
+    parser.add_argument(
+        "--refresh-seconds",
+        type=whole_number(1, 3600),
+        default=env.get("REFRESH_SECONDS") or str(SECONDS),
+        metavar="SECONDS",
+        help=f"from one round of refresh_keys to the next, with ISSUERS (default: {SECONDS})",
+    )
     given = parser.parse_args(arguments)
-    return Options(given.port, given.workers, given.log, env.get("API_KEY") or None, given.admin)
+    return Options(given.port, given.workers, given.log, env.get("API_KEY") or None, given.admin, given.refresh_seconds)
 
 
 def whole_number(lowest: int, highest: int) -> Callable[[str], int]:
@@ -105,11 +115,12 @@ def serve(options: Options, env: Mapping[str, str]) -> None:
             f"Serving {url} as openapi.yaml says, with {options.workers} workers. Ctrl-C ends it.\n\n"
             f"  tables  {tables}\n"
             f"  logs    {service.log or 'standard error'}\n"
+            + (f"  keys    of issuers, refreshed every {options.refresh_seconds} s\n" if service.refreshing else "")
             + (f"  admin   {url}/admin/swagger\n" if options.admin else "")
             + f"  try     {curl_line(url, options.api_key, has_samples=service.endpoint is not None)}\n",
             flush=True,
         )
-        service.workers.watch()
+        service.watch()
 
 
 def _tell(text: str) -> None:

@@ -77,13 +77,23 @@ def listening_socket(host: str, port: int, command: str = "make serve") -> socke
 
 @dataclass(slots=True)
 class Workers:
-    """The worker processes; leaving the context ends them."""
+    """Processes of one kind; leaving the context ends them.
 
-    listener: socket.socket
+    Attributes:
+        listener: the socket that they share; None without one.
+        orders: what each is told, one line.
+        count: how many there are.
+        tell: told of those that are replaced.
+        clock: in seconds.
+        module: the program that each runs.
+    """
+
+    listener: socket.socket | None
     orders: str
     count: int
     tell: Callable[[str], None]
     clock: Callable[[], float] = time.monotonic
+    module: str = "tools.serve.worker"
     running: list[subprocess.Popen[str]] = field(default_factory=list)
     deaths: list[float] = field(default_factory=list)
 
@@ -122,12 +132,20 @@ class Workers:
         while True:
             time.sleep(_POLL_SECONDS)
             also()
-            for place, worker in enumerate(self.running):
-                code = worker.poll()
-                if code is not None:
-                    self._count_death(code)
-                    self.tell(f"a worker ended by itself (code {code}); starting another")
-                    self._replace(place)
+            self.look()
+
+    def look(self) -> None:
+        """Replace who died.
+
+        Raises:
+            WorkersDie: too many did within a minute.
+        """
+        for place, worker in enumerate(self.running):
+            code = worker.poll()
+            if code is not None:
+                self._count_death(code)
+                self.tell(f"a worker ended by itself (code {code}); starting another")
+                self._replace(place)
 
     def _count_death(self, code: int) -> None:
         now = self.clock()
@@ -163,12 +181,12 @@ class Workers:
 
     def _started(self) -> subprocess.Popen[str]:
         worker = subprocess.Popen(
-            [sys.executable, "-m", "tools.serve.worker"],
+            [sys.executable, "-m", self.module],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            pass_fds=[self.listener.fileno()],
+            pass_fds=[] if self.listener is None else [self.listener.fileno()],
             process_group=0,  # Ctrl-C is for the parent, which then tells them
         )
         if worker.stdin is not None:

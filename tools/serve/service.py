@@ -9,6 +9,7 @@ from typing import Final
 from tools.events.stage import SAMPLES, Json, lambda_environment, read_json, template
 from tools.serve import tables
 from tools.serve.processes import CannotStart, Workers, listening_socket
+from tools.serve.rounds import SECONDS, RoundOrders
 from tools.serve.worker import Orders
 
 HOST: Final = "127.0.0.1"  # fixed: the sample users' keys are published
@@ -16,13 +17,23 @@ HOST: Final = "127.0.0.1"  # fixed: the sample users' keys are published
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the user wants."""
+    """What the user wants.
+
+    Attributes:
+        port: where it listens; 0 takes a free one.
+        workers: how many processes answer.
+        log: the file for log lines; ``-`` for standard error.
+        api_key: what callers must send; None lets everybody in.
+        admin: whether the admin API is served, too.
+        refresh_seconds: how long from one refresh of issuers' keys to the next; nothing without ISSUERS.
+    """
 
     port: int
     workers: int
     log: str
     api_key: str | None = field(repr=False)
     admin: bool = False
+    refresh_seconds: int = SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +45,8 @@ class RunningService:
         endpoint: that of its tables in memory; None where they are those of DB_URL.
         variables: what its function has for an environment.
         log: the file that it writes to; empty for standard error.
-        workers: its processes; whoever runs it watches them.
+        workers: its processes that answer.
+        refreshing: the process that refreshes issuers' keys; None without ISSUERS.
     """
 
     url: str
@@ -42,6 +54,24 @@ class RunningService:
     variables: Mapping[str, str] = field(repr=False)
     log: str
     workers: Workers
+    refreshing: Workers | None
+
+    def watch(self, also: Callable[[], None] = lambda: None) -> None:
+        """Replace the processes that die; returns never. Whoever runs the service watches it.
+
+        Args:
+            also: done each time that they are looked at.
+
+        Raises:
+            WorkersDie: too many of one kind did within a minute.
+        """
+
+        def look() -> None:
+            also()
+            if self.refreshing is not None:
+                self.refreshing.look()
+
+        self.workers.watch(look)
 
 
 @contextmanager
@@ -51,7 +81,7 @@ def running(options: Options, env: Mapping[str, str], tell: Callable[[str], None
     Args:
         options: what the user wants.
         env: settings, and DB_URL.
-        tell: told of workers that are replaced.
+        tell: told of processes that are replaced.
 
     Raises:
         CannotStart: the port, a setting or the log cannot be.
@@ -71,11 +101,17 @@ def running(options: Options, env: Mapping[str, str], tell: Callable[[str], None
             del variables["POWERTOOLS_SERVICE_NAME"]
         orders = Orders(listener.fileno(), log, document, admin if options.admin else None, options.api_key, variables)
         workers = open_things.enter_context(Workers(listener, orders.to_json(), options.workers, tell))
-        yield RunningService(f"http://{HOST}:{listener.getsockname()[1]}", endpoint, variables, log, workers)
+        refreshing = None
+        if variables["ISSUERS"]:
+            rounds = RoundOrders(log, options.refresh_seconds, variables)
+            refreshing = Workers(None, rounds.to_json(), 1, tell, module="tools.serve.rounds")
+            open_things.enter_context(refreshing)
+        url = f"http://{HOST}:{listener.getsockname()[1]}"
+        yield RunningService(url, endpoint, variables, log, workers, refreshing)
 
 
 def variables_of(env: Mapping[str, str], stack: Json) -> dict[str, str]:
-    """Return the function's environment: the template's defaults, and on top the settings in *env*.
+    """Return the functions' environment: the template's defaults, and on top the settings in *env*.
 
     AWS credentials are those of *env* where tables are named by DB_URL, and false ones elsewhere.
 
@@ -83,9 +119,9 @@ def variables_of(env: Mapping[str, str], stack: Json) -> dict[str, str]:
         CannotStart: a setting cannot be.
     """
     from auth_jwt.errors import BadSetting
-    from auth_jwt.runtime.settings import DEFAULTS, Settings
+    from auth_jwt.runtime.settings import DEFAULTS, REFRESH_DEFAULTS, RefreshSettings, Settings
 
-    settings = {name: env[name] for name in DEFAULTS if name in env}
+    settings = {name: env[name] for name in (*DEFAULTS, *REFRESH_DEFAULTS) if name in env}
     settings |= {name: value for name, value in env.items() if name.startswith("POWERTOOLS_")}
     if not env.get("DB_URL"):
         others = tables.names_of_its_own(settings, DEFAULTS)
@@ -98,6 +134,7 @@ def variables_of(env: Mapping[str, str], stack: Json) -> dict[str, str]:
         variables = false | {name: value for name, value in env.items() if name.startswith("AWS_")}
     try:
         Settings.from_env(variables)
+        RefreshSettings.from_env(variables)
     except BadSetting as error:
         raise CannotStart(str(error)) from None
     return variables

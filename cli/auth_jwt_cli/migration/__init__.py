@@ -1,4 +1,4 @@
-"""The migration from OpenSIPS: reads the module's tables from any source, checks them and writes them to DynamoDB.
+"""The migration from OpenSIPS: reads the tables of its auth_jwt module from any source, checks and writes them.
 
 - `sources` give the rows of a database, a dump, CSV or dbtext files, one at a time. `layout` names their tables and
   columns.

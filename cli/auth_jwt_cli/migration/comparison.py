@@ -11,7 +11,7 @@ from decimal import Decimal
 from auth_jwt.issuers.models import holds_issuer
 from auth_jwt.models import Columns, Row, disables
 from auth_jwt.provisioning.changes import ABSENT, MISSING, Expected, Put, Table, Update
-from auth_jwt_cli.migration.ledger import differing
+from auth_jwt_cli.migration.ledger import find_differing
 from auth_jwt_cli.migration.translation import TargetRow, size_of
 
 
@@ -34,7 +34,7 @@ class Comparison:
     size: int
 
 
-def compared(row: TargetRow, existing: Row | None, columns: Columns) -> Comparison:
+def compare_rows(row: TargetRow, existing: Row | None, columns: Columns) -> Comparison:
     """Compare the source's *row* with the *existing* one.
 
     Args:
@@ -46,7 +46,7 @@ def compared(row: TargetRow, existing: Row | None, columns: Columns) -> Comparis
     if existing is None:
         written = {**row.columns, **stated}
         return Comparison((), (), Put(row.key, written, ABSENT), size_of(written))
-    different = tuple(differing(row.columns, existing))
+    different = tuple(find_differing(row.columns, existing))
     if holds_issuer(existing):
         return Comparison(different, different, None, size_of(existing))
     kept = tuple(

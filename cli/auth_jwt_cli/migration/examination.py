@@ -10,10 +10,9 @@ from typing import Final, NamedTuple
 
 from auth_jwt.credentials import Credential, load_credentials
 from auth_jwt.errors import Flaw, Reason
-from auth_jwt.http.wire import ascii_lower
 from auth_jwt.issuers.models import issuer_of_user
 from auth_jwt.jose.tokens import unverified_tag
-from auth_jwt.models import Columns, Policy, Profile, Secret, Unusable, says_what_it_is
+from auth_jwt.models import Columns, Policy, Profile, Secret, Unusable, fold_domain, says_what_it_is
 from auth_jwt.provisioning.changes import Key, Table
 from auth_jwt.provisioning.inspection import SecretRecord, inspect_secret
 from auth_jwt.provisioning.registry import MAX_TIME
@@ -145,7 +144,7 @@ class Examination:
             rests = self._live and is_disabled_on_purpose(row.columns.get(self._columns.disabled, False))
         else:
             if not self._live:
-                stated = self.stated(row).alg or None
+                stated = self.determine_alg(row).alg or None
             written = row.columns if stated is None else {**row.columns, self._columns.alg: stated}
             secret = Secret.from_row(written, self._judging)
             is_text = isinstance(row.columns.get(self._columns.secret, ""), str | None)
@@ -158,14 +157,14 @@ class Examination:
         findings = [self._finding(rule, row.key, why, row.place, words) for rule, why, words in (*of_tag, *rules)]
         return Examined(findings, shared, stated, is_open, rests)
 
-    def stated(self, row: TargetRow) -> Statement:
+    def determine_alg(self, row: TargetRow) -> Statement:
         """Return what the `alg` of a secret without one should be."""
         statement = statement_of(row.columns, self._columns, hmac=self._hmac)
         return Statement() if statement.is_there else statement
 
     def in_doubt(self, row: TargetRow) -> Finding | None:
         """Return a finding if *row* is a secret that looks like HMAC but may be something else, None otherwise."""
-        unusable = None if row.key.table is Table.PROFILES else self.stated(row).unusable
+        unusable = None if row.key.table is Table.PROFILES else self.determine_alg(row).unusable
         if unusable is None or unusable.flaw is not Flaw.IN_DOUBT:
             return None
         rule, why, _ = _rule_of(unusable)
@@ -230,7 +229,7 @@ class Examination:
             yield Found("valid-after-not-a-number")
         elif isinstance(profile.valid_after, Decimal) and is_in_milliseconds(profile.valid_after):
             yield Found("valid-after-in-milliseconds")
-        issuer = self._domains.get(ascii_lower(profile.domain)) if profile.domain else None
+        issuer = self._domains.get(fold_domain(profile.domain)) if profile.domain else None
         if issuer is not None and issuer != issuer_of_user(row.key.tag):
             yield Found("issuers-domain", f"The SIP domain of the profile is that of the issuer {issuer!r}.")
         yield from self._of_credentials(row)
@@ -337,19 +336,19 @@ def _rule_of(unusable: Unusable) -> Found:
 
 def _holds_private_key(text: str) -> bool:
     return bool(_PRIVATE_PEM.search(text) or _OTHER_PRIVATE.search(text)) or any(
-        isinstance(key, dict) and key.get("kty") != "oct" and "d" in key for key in _described(text)
+        isinstance(key, dict) and key.get("kty") != "oct" and "d" in key for key in _keys_in(text)
     )
 
 
 def _is_public(text: str) -> bool:
     """Tell whether the JWK or JWKS *text* holds only public keys, which anybody may know."""
-    keys = _described(text)
+    keys = _keys_in(text)
     return bool(keys) and all(
         isinstance(key, dict) and key.get("kty") not in ("oct", None) and "d" not in key for key in keys
     )
 
 
-def _described(text: str) -> list[object]:
+def _keys_in(text: str) -> list[object]:
     """Return the keys in *text* if it is a JWK or JWKS, an empty list otherwise."""
     document = _parse_json(text)
     return _as_list(document.get("keys", [document])) if isinstance(document, dict) else []

@@ -52,13 +52,13 @@ def _repeats(key: bytes, length: int) -> bool:
 def _is_words(text: str) -> bool:
     """Tell whether the letters of *text* form known words only, at least one of them of four letters or more."""
     letters = "".join(character if character.isalpha() else " " for character in text).split()
-    told = [_reading(run) for run in letters]
+    told = [_split_into_words(run) for run in letters]
     return (
         bool(told) and None not in told and any(longest is not None and longest >= _TELLING_LETTERS for longest in told)
     )
 
 
-def _reading(run: str) -> int | None:
+def _split_into_words(run: str) -> int | None:
     """Return the length of the longest word when *run* splits into known words, None when it does not."""
     longest: list[int | None] = [0]
     for end in range(1, len(run) + 1):

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from auth_jwt.errors import AuthJwtError, Unreachable
 from auth_jwt.models import Columns, Row
 from auth_jwt.provisioning.changes import MAX_CHANGES, Key, Overtaken, Put, Table, Update
-from auth_jwt_cli.migration.comparison import compared
+from auth_jwt_cli.migration.comparison import compare_rows
 from auth_jwt_cli.migration.examination import Examination
 from auth_jwt_cli.migration.findings import RULES, Finding
 from auth_jwt_cli.migration.ledger import Ledger, Seen
@@ -143,7 +143,7 @@ class Import:
             for source_row in self.source.rows():
                 self.recorder.looked_at(self.source.fraction)
                 try:
-                    row = ledger.named(self.translation.of(source_row), self.columns)
+                    row = ledger.give_id(self.translation.of(source_row), self.columns)
                 except Unstorable:
                     continue
                 finding = self.examination.in_doubt(row) if for_doubts else None
@@ -192,7 +192,7 @@ class Import:
         for source_row in self.source.rows():
             self.recorder.read(source_row.table, self.source.fraction)
             try:
-                row = ledger.named(self.translation.of(source_row), self.columns)
+                row = ledger.give_id(self.translation.of(source_row), self.columns)
             except Unstorable as problem:
                 self.recorder.refused(problem.finding)
                 continue
@@ -229,7 +229,7 @@ class Import:
         try:
             waiting = rows
             for _ in range(_ATTEMPTS):
-                waiting = self._settled(waiting, done)
+                waiting = self._settle(waiting, done)
                 if not waiting:
                     return done
             raise Unreachable(f"other writers kept changing the same rows of {rows[0].key.table}; try again")
@@ -237,11 +237,11 @@ class Import:
             done.error = error
         return done
 
-    def _settled(self, rows: list[TargetRow], done: _Batch) -> list[TargetRow]:
+    def _settle(self, rows: list[TargetRow], done: _Batch) -> list[TargetRow]:
         """Read, compare and write *rows*. Return those that somebody else changed between the read and the write."""
         table = rows[0].key.table
         existing = self.target.read(table, [row.key for row in rows])
-        planned = [plan for row in rows if (plan := self._planned(row, existing.get(row.key), done)) is not None]
+        planned = [plan for row in rows if (plan := self._plan(row, existing.get(row.key), done)) is not None]
         overtaken: list[TargetRow] = []
         for chunk in _chunks(planned):
             try:
@@ -250,9 +250,9 @@ class Import:
                 overtaken += [plan.row for plan in chunk]
         return overtaken
 
-    def _planned(self, row: TargetRow, existing: Row | None, done: _Batch) -> _Planned | None:
+    def _plan(self, row: TargetRow, existing: Row | None, done: _Batch) -> _Planned | None:
         """Return how to write *row*. If there is nothing to write, add it to *done* and return None."""
-        comparison = compared(row, existing, self.columns)
+        comparison = compare_rows(row, existing, self.columns)
         kept = comparison.kept if self.overwrite else ()
         if existing is None:
             taken = Taken(row.key, RowOutcome.WRITTEN)

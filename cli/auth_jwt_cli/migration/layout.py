@@ -15,8 +15,8 @@ class SourceLayout:
     """The names in the source. The defaults are those of the OpenSIPS module.
 
     Attributes:
-        profiles_table: as the module's parameter of this name, like those that follow. A schema and a dot may precede
-            it.
+        profiles_table: as the OpenSIPS module's parameter of this name, like those that follow. A schema and a dot
+            may precede it.
         id_column: the primary key of the secrets.
         number_columns: columns whose text is a number, besides those that always are. For sources without types.
         boolean_columns: columns whose text is a boolean: `t`, `f`, `true` or `false`. For sources without types.
@@ -53,7 +53,7 @@ class SourceLayout:
         return None
 
     def known_columns(self, table: Table) -> tuple[str, ...]:
-        """Return the source's names of the columns that the module uses, the tag's first."""
+        """Return the source's names of the columns that the OpenSIPS module uses, the tag's first."""
         if table is Table.PROFILES:
             return (self.tag_column, self.username_column)
         return (self.secret_tag_column, self.start_ts_column, self.end_ts_column, self.secret_column, self.id_column)

@@ -53,7 +53,7 @@ class Ledger:
         """Forget everything."""
         self._db.close()
 
-    def named(self, row: TargetRow, columns: Columns) -> TargetRow:
+    def give_id(self, row: TargetRow, columns: Columns) -> TargetRow:
         """Return *row*. A secret without an id gets one: its window and a number, `START-END-1`.
 
         The number counts the secrets without an id that share tag and window, in the source's order. The same source
@@ -89,7 +89,7 @@ class Ledger:
         material = None if shared is None else self._digest(shared)
         self._db.execute(
             "INSERT INTO seen VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (key.table.value, key.tag, key.id or "", content, folded(key.tag), material, is_open, rests),
+            (key.table.value, key.tag, key.id or "", content, fold(key.tag), material, is_open, rests),
         )
         return Seen.NEVER
 
@@ -151,7 +151,7 @@ class Ledger:
         return blake2b(text.encode("utf-8", "surrogatepass"), key=self._secret, digest_size=16).digest()
 
 
-def folded(tag: str) -> str:
+def fold(tag: str) -> str:
     """Return *tag* without case, accents and trailing blanks, much as MySQL's usual collations compare it."""
     if tag.isascii():
         return tag.lower().rstrip(" ")
@@ -173,7 +173,7 @@ def _canonical(value: object) -> object:
     return ("number", str(value.normalize(_PLAIN))) if isinstance(value, Decimal) else value
 
 
-def differing(one: Row, other: Row) -> list[str]:
+def find_differing(one: Row, other: Row) -> list[str]:
     """Return the columns of *one* that *other* lacks or holds with another value."""
     return [
         name

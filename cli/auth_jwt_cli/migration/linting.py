@@ -48,7 +48,7 @@ def findings_in(
                 yield given
                 continue
             seen(given.key.table)
-            row = ledger.named(given, columns)
+            row = ledger.give_id(given, columns)
             examined = examination.of(row)
             if ledger.note(row, examined.shared, is_open=examined.is_open, rests=examined.rests) is Seen.OTHER:
                 rule = RULES["duplicate-key"]

@@ -66,10 +66,10 @@ class About:
 def commands_in(remedy: str, about: About) -> Iterator[RowCommand]:
     """Give the commands of a *remedy* in its order, with the known facts about the row filled in."""
     for text in _COMMAND.findall(remedy):
-        yield _filled(shlex.split(text), about)
+        yield _fill_in(shlex.split(text), about)
 
 
-def _filled(template: list[str], about: About) -> RowCommand:
+def _fill_in(template: list[str], about: About) -> RowCommand:
     row = {name: value for name, value in (("TAG", about.tag), ("ID", about.id)) if value is not None}
     is_odd = any("\0" in value for value in row.values())  # no argument holds a NUL
     words = {**about.words, **{name: json.dumps(value)[1:-1] if is_odd else value for name, value in row.items()}}

@@ -110,9 +110,9 @@ class Choice:
             return self._database(text_of(self.url_file, "the URL").strip())
         if self.files:
             return self._csv(dict(self.files))
-        return self._named(str(self.named))
+        return self._detect(str(self.named))
 
-    def _named(self, named: str) -> Source:
+    def _detect(self, named: str) -> Source:
         path = Path(named)
         kind = self.kind or _format_of(named, path, self.layout)
         if kind is SourceFormat.DATABASE:

@@ -36,7 +36,7 @@ class TargetRow:
     """A row as our tables hold it.
 
     Attributes:
-        key: the row's key. The id of a secret without one is None until `Ledger.named` gives it one.
+        key: the row's key. The id of a secret without one is None until `Ledger.give_id` gives it one.
         columns: the columns and their values, including the key. Bytes are `{"B": bytes}`.
         place: the row's place in the source. None for rows of our own tables.
         stated: the `alg` to write. None when the source has an `alg` or it cannot be determined.
@@ -122,10 +122,10 @@ class Translation:
         """Return our name for each column of the source. It is computed once for each header."""
         header = (table, tuple(values))
         if header not in self._headers:
-            self._headers[header] = self._named(table, header[1])
+            self._headers[header] = self._name_columns(table, header[1])
         return self._headers[header]
 
-    def _named(self, table: Table, header: tuple[str, ...]) -> dict[str, str]:
+    def _name_columns(self, table: Table, header: tuple[str, ...]) -> dict[str, str]:
         renamed = spelling_in(header, self._layout.renamed(table, self._columns))
         wanted = list(renamed)
         missing = [name for name in wanted if name not in header and renamed[name] != SECRET_ID]
@@ -160,7 +160,7 @@ class Translation:
         elif isinstance(value, str):
             value = _without_surrogates(value)
         if isinstance(value, str):
-            value = self._spelled(row.table, column, value)
+            value = self._read_spelling(row.table, column, value)
         if isinstance(value, str | bool):
             return value
         if isinstance(value, int | float | Decimal):
@@ -170,7 +170,7 @@ class Translation:
             return {"B": value}
         raise Unstorable(self._finding(row, "cannot-be-stored", f"Column {column!r} holds a {type(value).__name__}."))
 
-    def _spelled(self, table: Table, column: str, text: str) -> str | bool | Decimal:
+    def _read_spelling(self, table: Table, column: str, text: str) -> str | bool | Decimal:
         """Return *text*, or the number or boolean that it spells if the column holds numbers or booleans."""
         if column in self._layout.boolean_columns and text in _BOOLEANS:
             return _BOOLEANS[text]

@@ -7,7 +7,7 @@
  *     const via = throughFunctionUrl(url, { region });      // a Function URL, signed
  *     const via = throughApi(url);                          // a private API
  *
- *     const answer = await authorize(via, token, fromUser); // throws Fault: the service's failure, never the user's
+ *     const answer = await authorize(via, token, fromUser); // throws Fault: no decision, and never the user's fault
  *     if (answer.authorized) ... answer.sipUsername, answer.expiresAt ...
  *     else ... answer.sipStatus ...
  *
@@ -25,6 +25,11 @@ const ANSWER_MILLISECONDS = 3000;
 /** Asking again is safe, since it changes nothing. Together this ends long before SIP's own 32 seconds do. */
 const ATTEMPTS = 2;
 
+/** Seconds. */
+const MAX_RETRY_AFTER = 900;
+const DEFAULT_RETRY_AFTER = 5;
+
+const NOT_FETCHED_YET = "urn:auth-jwt:problem:key-not-fetched-yet";
 const TOKEN = /^[!-~]+$/;
 const CALL_ID = /^[ -~]{1,128}$/;
 const NAME = /^[A-Za-z0-9_.]{1,64}$/;
@@ -33,6 +38,20 @@ const LOOPBACK = ["127.0.0.1", "[::1]", "localhost"];
 /** There is no decision, and it is not the user's fault: SIP 503. The message says why and quotes nothing sent. */
 export class Fault extends Error {
   name = "Fault";
+}
+
+/**
+ * There is no decision yet, and nobody is at fault: the key of the token's issuer is not fetched yet. Ask again in
+ * `retryAfter` seconds. It is SIP 503 as well, so an application that knows only Fault refuses nobody. It is no error in
+ * a log.
+ */
+export class Deferred extends Fault {
+  name = "Deferred";
+
+  constructor(retryAfter) {
+    super(`deferred: the key that signed the token is not fetched yet; ask again in ${retryAfter} s`);
+    this.retryAfter = retryAfter;
+  }
 }
 
 /**
@@ -56,6 +75,7 @@ export class Fault extends Error {
  * @param {string} fromUser whom the SIP request acts as: user of To in a REGISTER, of From in any other request
  * @param {{fromDomain?: string, callId?: string}} [more] domain likewise, when profiles have one; for the service's log
  * @returns {Promise<Authorized | Denied>}
+ * @throws {Deferred} nobody knows yet; answer 503 with its `retryAfter`, and log no error
  * @throws {Fault} nobody knows; answer 503
  * @throws {TypeError} `fromUser` is no text. JSON would leave it out, and nobody would look whose token it is
  */
@@ -77,6 +97,7 @@ export async function authorize(via, token, fromUser, { fromDomain, callId } = {
  *
  * @param {{status: number, body: string}} reply
  * @returns {Authorized | Denied}
+ * @throws {Deferred} it is 200 with `"code": 0`, as direct invocation says it, or 503 with the problem of that name
  * @throws {Fault} it is anything else: the gateway's own answer, a function error, a page of some proxy
  */
 export function decisionOf({ status, body }) {
@@ -85,6 +106,9 @@ export function decisionOf({ status, body }) {
   if (members?.code === 1 && status === 200 && isWhole(members)) {
     const { sip_username: sipUsername, decoded_token: decodedToken, credentials, expires_at: expiresAt } = members;
     return { authorized: true, sipUsername, decodedToken, credentials, expiresAt };
+  }
+  if ((members?.code === 0 && status === 200) || (members?.type === NOT_FETCHED_YET && status === 503)) {
+    throw new Deferred(retryAfterOf(members));
   }
   throw new Fault(`an answer that decides nothing, HTTP status ${status}`);
 }
@@ -203,6 +227,10 @@ function parsed(text) {
   } catch {
     return undefined;
   }
+}
+
+function retryAfterOf({ retry_after: seconds }) {
+  return Number.isInteger(seconds) && seconds >= 1 && seconds <= MAX_RETRY_AFTER ? seconds : DEFAULT_RETRY_AFTER;
 }
 
 function isWhole({ sip_username: user, decoded_token: decoded, credentials, expires_at: expiresAt }) {

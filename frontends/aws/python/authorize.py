@@ -6,7 +6,7 @@ Three ways lead there, and all of them end in one decision of what an answer mea
     via = through_function_url(url, region="...")     # a Function URL, signed
     via = through_api(url)                            # a private API
 
-    match authorize(via, token, from_user):           # Fault: the service's failure, never the user's
+    match authorize(via, token, from_user):           # Fault: no decision, and never the user's fault
         case Authorized() as user: ...
         case Denied() as denied: ...
 
@@ -38,6 +38,11 @@ ATTEMPTS: Final = 2
 CONNECTIONS: Final = 50
 """How many requests of this process may be on their way at once before connections are made for one request only."""
 
+MAX_RETRY_AFTER: Final = 900
+DEFAULT_RETRY_AFTER: Final = 5
+"""Seconds."""
+
+_NOT_FETCHED_YET: Final = "urn:auth-jwt:problem:key-not-fetched-yet"
 _TOKEN: Final = re.compile(r"[!-~]+")
 _CALL_ID: Final = re.compile(r"[ -~]{1,128}")
 _ERROR_TYPE: Final = re.compile(r"[A-Za-z0-9_.]{1,64}")
@@ -46,6 +51,20 @@ _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 class Fault(Exception):
     """There is no decision, and it is not the user's fault: SIP 503. The message says why and quotes nothing sent."""
+
+
+class Deferred(Fault):
+    """There is no decision yet, and nobody is at fault: the key of the token's issuer is not fetched yet.
+
+    It is SIP 503 as well, so an application that knows only Fault refuses nobody. It is no error in a log.
+
+    Attributes:
+        retry_after: in how many seconds to ask again, for `Retry-After`.
+    """
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"deferred: the key that signed the token is not fetched yet; ask again in {retry_after} s")
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +121,7 @@ def authorize(
         call_id: for the service's log.
 
     Raises:
+        Deferred: nobody knows yet; answer 503 with its `retry_after`, and log no error.
         Fault: nobody knows; answer 503.
         TypeError: *from_user* is no text. Without it nobody would look whose token it is.
     """
@@ -126,13 +146,16 @@ def decision_of(reply: Reply) -> Authorized | Denied:
     Only 200 with `"code": 1` authorizes, and only `"code": -1` denies.
 
     Raises:
+        Deferred: it is 200 with `"code": 0`, as direct invocation says it, or 503 with the problem of that name.
         Fault: it is anything else: the gateway's own answer, a function error, a page of some proxy.
     """
     try:
         members = json.loads(reply.body)
     except ValueError:
         members = None
-    code = members.get("code") if isinstance(members, dict) else None
+    if not isinstance(members, dict):
+        members = {}
+    code = members.get("code")
     if type(code) is int and code == -1:
         return Denied(HTTPStatus.FORBIDDEN if reply.status == HTTPStatus.FORBIDDEN else HTTPStatus.UNAUTHORIZED)
     if type(code) is int and code == 1 and reply.status == HTTPStatus.OK:
@@ -144,7 +167,15 @@ def decision_of(reply: Reply) -> Authorized | Denied:
                 "expires_at": int(expires_at),
             } if user:
                 return Authorized(user, decoded, credentials, expires_at)
+    says_later = type(code) is int and code == 0 and reply.status == HTTPStatus.OK
+    if says_later or (reply.status == HTTPStatus.SERVICE_UNAVAILABLE and members.get("type") == _NOT_FETCHED_YET):
+        raise Deferred(_retry_after(members.get("retry_after")))
     raise Fault(f"an answer that decides nothing, HTTP status {reply.status}")
+
+
+def _retry_after(seconds: object) -> int:
+    """Return what can be meant, and the default instead of anything else."""
+    return seconds if type(seconds) is int and 1 <= seconds <= MAX_RETRY_AFTER else DEFAULT_RETRY_AFTER
 
 
 def through_invocation(

@@ -19,24 +19,31 @@ const STATES = {
   renewing: () => 'Renewing …',
   unreachable: () => 'SIP server not reachable',
   unavailable: ({ text }) => text.replace(/\.$/, ''),
+  waiting: ({ retryAt }) => `Your login is new: registering in ${secondsUntil(retryAt)} s`,
   refused: () => 'Refused',
 };
 const MORE = {
   unreachable: () => 'It connects again by itself.',
   unavailable: () => 'It tries again by itself.',
+  waiting: () => 'The SIP server does not know its key yet.',
   refused: ({ text }) => text,
 };
 const NEXT = {
   unavailable: ({ retryAt }) => `Next try at ${clock.format(retryAt)}.`, // changes often, so nobody reads it out
   refused: () => 'It does not try again by itself.',
 };
-const BUTTON = { refused: 'Try again', unavailable: 'Try again now' };
+const BUTTON = { refused: 'Try again', unavailable: 'Try again now', waiting: 'Try again now' };
+const ENABLED = ['registered', 'refused', 'unavailable', 'waiting'];
 const DOING = {
   calling: () => 'Calling …',
   ringing: () => 'Ringing …',
   incoming: () => 'Is calling you',
   talking: ({ since, muted }) => `In a call · ${lengthOf(Date.now() - since)}${muted ? ' · you are muted' : ''}`,
 };
+
+function secondsUntil(time) {
+  return Math.max(0, Math.ceil((time - Date.now()) / 1000));
+}
 
 function lengthOf(milliseconds) {
   const seconds = Math.max(0, Math.floor(milliseconds / 1000));
@@ -68,6 +75,7 @@ function renderRegistration(registration) {
   say('state-more', more);
   // Renewals go on all day: only what comes of one that does not succeed is spoken.
   if (registration.state === 'registered') say('state-spoken', 'Registered');
+  else if (registration.state === 'waiting') say('state-spoken', 'Your login is new: registering by itself, shortly');
   else if (registration.state !== 'renewing') say('state-spoken', [state, more].filter(Boolean).join(': '));
   say('state-next', NEXT[registration.state]?.(registration) ?? '');
   const left = Math.max(0, (registration.until ?? 0) - Date.now());
@@ -79,7 +87,7 @@ function renderRegistration(registration) {
   say('life-text', renewal || `Still registered, for ${seconds}`);
   say('renew', BUTTON[registration.state] ?? 'Renew now');
   // `aria-disabled`, since a button that is disabled loses the focus.
-  $('renew').setAttribute('aria-disabled', !['registered', 'refused', 'unavailable'].includes(registration.state));
+  $('renew').setAttribute('aria-disabled', !ENABLED.includes(registration.state));
 }
 
 function renderCall(call, registration) {

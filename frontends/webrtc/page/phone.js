@@ -3,6 +3,8 @@ import { renew, userAgent } from './registration.js';
 const RENEW_AT = 2 / 3; // of a registration's life
 const RETRY_SECONDS = 5;
 const MAX_RETRY_SECONDS = 120;
+const KEY_NOT_FETCHED = 'Key not fetched yet'; // Kamailio's reason phrase
+const MAX_WAITS = 5;
 const CALL_OPTIONS = { mediaConstraints: { audio: true, video: false }, pcConfig: { iceServers: [] } };
 
 /**
@@ -15,6 +17,7 @@ const CALL_OPTIONS = { mediaConstraints: { audio: true, video: false }, pcConfig
  *   { state: 'renewing', since, until }
  *   { state: 'unreachable' }                                  JsSIP connects again by itself
  *   { state: 'unavailable', text, retryAt, since?, until? }   it tries again by itself
+ *   { state: 'waiting', retryAt, since?, until? }             for the key that signed the token; it tries again by itself
  *   { state: 'refused', text, since?, until? }                it does not: another token would be refused as well
  * Where there is an `until`, there is a registration, which holds until then, and calls are possible.
  * `call` is what it is doing:
@@ -33,6 +36,7 @@ export class Phone extends EventTarget {
   #session = null;
   #timer = null;
   #renewing = false;
+  #waits = 0; // in a row
   #turn = 0; // goes up with every renewal and stop: an answer to an earlier one may be for another user
 
   /** `tokens` returns a promise of `{ token, expires_in, sip_uri, websocket }`. */
@@ -53,7 +57,7 @@ export class Phone extends EventTarget {
     this.#later(null);
     const { state, since, until } = this.registration;
     if (until > Date.now()) this.#isAt({ state: 'renewing', since, until });
-    else if (state === 'out' || state === 'refused') this.#isAt({ state: 'connecting' });
+    else if (['out', 'refused', 'waiting'].includes(state)) this.#isAt({ state: 'connecting' });
     try {
       const given = await this.#tokens();
       if (turn !== this.#turn) return;
@@ -66,15 +70,17 @@ export class Phone extends EventTarget {
     }
   }
 
-  /** Renews if it is time. To be called now and then: timers of a machine that slept come late. */
+  /** Renews, or ends a wait, if it is time. To be called now and then: timers of a machine that slept come late. */
   catchUp() {
-    if (this.registration.renewAt <= Date.now()) this.renew();
+    const { state, renewAt, retryAt } = this.registration;
+    if ((state === 'waiting' ? retryAt : renewAt) <= Date.now()) this.renew();
   }
 
   /** Unregisters, hangs up, and forgets the token. */
   stop() {
     this.#turn += 1;
     this.#renewing = false;
+    this.#waits = 0;
     this.#later(null);
     this.#drop();
     this.#token = null;
@@ -144,6 +150,7 @@ export class Phone extends EventTarget {
     const now = Date.now();
     const until = Math.min(now + seconds * 1000, this.#token.expires);
     this.#token.accepted = true;
+    this.#waits = 0;
     this.#note(`registered for ${Math.round((until - now) / 1000)} s`);
     const renewAt = now + (until - now) * RENEW_AT;
     this.#isAt({ state: 'registered', since: now, until, renewAt });
@@ -162,6 +169,8 @@ export class Phone extends EventTarget {
       this.#gaveUp(`The token does not speak for ${this.address}, says the SIP server.`);
     } else if (status >= 400 && status < 500 && status !== 408) {
       this.#gaveUp(`The SIP server refused: ${status} ${response.reason_phrase}.`);
+    } else if (status === 503 && response.reason_phrase === KEY_NOT_FETCHED) {
+      this.#wait(response.getHeader('Retry-After'));
     } else {
       this.#tryAgain('Service unavailable.', Number(response?.getHeader('Retry-After')?.match(/^\d+/)?.[0]));
     }
@@ -180,7 +189,22 @@ export class Phone extends EventTarget {
     }
   }
 
+  // The login is so new that the service has not fetched the key yet: neither refused nor a fault, and soon over.
+  #wait(retryAfter) {
+    if (this.#waits === MAX_WAITS) {
+      this.#gaveUp('The SIP server still does not know the key of your login.');
+      return;
+    }
+    this.#waits += 1;
+    const seconds = Number(retryAfter?.match(/^([1-9]\d?|[1-8]\d\d|900)(?!\d)/)?.[1] ?? RETRY_SECONDS);
+    const milliseconds = seconds * 1000 + Math.random() * 1000; // so that not all phones come at once
+    const { since, until } = this.registration;
+    this.#isAt({ state: 'waiting', retryAt: Date.now() + milliseconds, since, until });
+    this.#later(milliseconds, () => this.renew());
+  }
+
   #gaveUp(text) {
+    this.#waits = 0;
     this.#later(null);
     const { since, until } = this.registration; // which holds, if there is one, until it ends
     this.#isAt({ state: 'refused', text, since, until });

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import quote, unquote
 
-from auth_jwt.errors import Stale
+from auth_jwt.errors import Outdated
 from auth_jwt.http.wire import Malformed
 
 _ENTITY_TAGS: Final = re.compile(r'(?:[ \t,]*(?:W/)?"[^"]*")+[ \t,]*')
@@ -44,7 +44,7 @@ def version_to_match(if_match: str | None, current: Callable[[], str]) -> str | 
 
     Raises:
         Malformed: the value is not a list of entity tags.
-        Stale: it names other versions only. A weak tag never matches.
+        Outdated: it names other versions only. A weak tag never matches.
     """
     if if_match is None:
         return None
@@ -54,7 +54,7 @@ def version_to_match(if_match: str | None, current: Callable[[], str]) -> str | 
     if not _ENTITY_TAGS.fullmatch(if_match):
         raise Malformed('If-Match is neither "*" nor a list of entity tags in double quotes')
     if ("", version) not in _STRONG.findall(if_match):
-        raise Stale("If-Match does not name the present version: look at the profile again")
+        raise Outdated("If-Match does not name the present version: look at the profile again")
     return version
 
 

@@ -11,7 +11,7 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError, ResponseValidationError
 
 from admin_api.bodies import MEMBERS
-from auth_jwt.errors import Conflict, Invalid, NotAudited, NotFound, Stale, Unreachable
+from auth_jwt.errors import Conflict, Invalid, NotAudited, NotFound, Outdated, Unreachable
 from auth_jwt.http.wire import Malformed, problem
 
 PROBLEM_JSON: Final = "application/problem+json"
@@ -59,7 +59,7 @@ _KINDS: Final[tuple[tuple[type[Exception], Kind], ...]] = (
     (Invalid, INVALID_VALUE),
     (NotFound, NOT_FOUND),
     (NotFoundError, UNKNOWN_PATH),
-    (Stale, STALE),
+    (Outdated, STALE),
     (Conflict, CONFLICT),
     (Unreachable, UNAVAILABLE),
 )

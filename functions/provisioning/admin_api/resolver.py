@@ -16,7 +16,7 @@ from admin_api.document import add_server, document_of, swagger_page
 from admin_api.problems import UNKNOWN_PARAMETER, WrongMethod, answer_to
 from admin_api.visit import Visit, visit_of
 from auth_jwt.http.wire import JSON, Malformed
-from auth_jwt.jose.tokens import strict_json_object
+from auth_jwt.strict_json import strict_json_object
 
 ROUTERS: Final = (profiles.router, secrets.router, tokens.router, revocations.router)
 _VARIABLE: Final = re.compile(r"<\w+>")

@@ -1,7 +1,8 @@
 """Which SIP user does a token speak for?
 
 A token names a *tag*, and the tag has a *profile* and *secrets*. If a secret whose window is open signed the token, and
-the token's claims hold, the token speaks for the profile's SIP username. Start reading at `auth_jwt.authorizer`.
+the token's claims hold, the token speaks for the profile's SIP username. docs/architecture.md says in which order to
+read the files.
 """
 
 from auth_jwt.errors import (
@@ -34,7 +35,7 @@ __all__ = [
 def extract_pub_key_from_cert(certificate: str) -> str:
     """Return the public key of the first certificate in the PEM text *certificate*, as PEM.
 
-    This is the module's `extract_pub_key_from_cert()`. It does not check dates, chain or key size.
+    This is `extract_pub_key_from_cert()` of the OpenSIPS module. It does not check dates, chain or key size.
 
     Raises:
         InvalidKey: there is no certificate, or its key cannot be read.
@@ -47,9 +48,9 @@ def extract_pub_key_from_cert(certificate: str) -> str:
 def extract_pub_key_from_exp_mod(e: str, n: str) -> str:
     """Return the RSA public key of exponent *e* and modulus *n* (unpadded base64url, as in a JWK), as PEM.
 
-    This is the module's `extract_pub_key_from_exp_mod()`. Like the module, it ignores a dangling last character, which
-    carries no whole byte. Unlike the module, it refuses numbers that make no usable key: *e* even or below 3, *n*
-    below 512 bits.
+    This is `extract_pub_key_from_exp_mod()` of the OpenSIPS module. Like that, it ignores a dangling last character,
+    which carries no whole byte. Unlike that, it refuses numbers that make no usable key: *e* even or below 3, *n* below
+    512 bits.
 
     Raises:
         InvalidKey: *e* or *n* is not such a number.

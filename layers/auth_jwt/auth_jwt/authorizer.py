@@ -1,4 +1,9 @@
-"""The spine: token -> tag -> secrets -> verify -> profile -> result. Start reading here."""
+"""The spine of a decision: token -> tag -> secrets -> signature -> claims -> profile -> result.
+
+`Authorizer.authorize` orders the steps; each step is a function elsewhere. `jose.tokens` reads the token, `memory` has
+the rows and asks the tables for them, `Secret.keys` in `models` has the parsed keys, `jose.signatures` verifies by
+them, and `rules` has every rule about rows and claims. docs/architecture.md says in which order to read the files.
+"""
 
 import time
 from collections.abc import Callable, Mapping
@@ -39,7 +44,7 @@ WORTH_A_SECOND_LOOK: Final[Mapping[Reason, Half]] = {
     Reason.UNKNOWN_PROFILE: Half.PROFILE,
     Reason.INCOMPLETE_PROFILE: Half.PROFILE,
 }
-"""The reasons to read rows again before a denial, and the table each reason rests on.
+"""The reasons to read rows again before a denial, and the half of a tag's rows, profile or secrets, each rests on.
 
 An operator may have written since the remembered rows were read, and a new secret must work at once.
 """
@@ -102,25 +107,26 @@ class Authorizer:
                 return self.issuers.authorize(issuer, jws, claims, asked, now, deadline, report)
         report.algorithm = jws.algorithm
         report.tag = unverified_tag(claims, self.policy.tag_claim)
+        # `decide_with_second_look`, written out: nearly all requests need no second look, and so pay for no closure.
         recalled = self.memory.recall(report.tag, deadline)
-        report.rows = recalled.origin
+        report.origin = recalled.origin
         try:
-            answer, profile = self._decide(recalled.found, jws, claims, now, report)
+            authorized, profile = self._decide(recalled.found, jws, claims, now, report)
         except Denied as denied:
             decide = partial(self._decide, jws=jws, claims=claims, now=now, report=report)
-            answer, profile = look_again(
+            authorized, profile = look_again(
                 self.memory, report.tag, recalled, denied, decide, WORTH_A_SECOND_LOOK, deadline, report
             )
         if self.revocations is not None and self.revocations.is_revoked(report.tag, token_id(claims), deadline):
             raise Denied(Reason.REVOKED_TOKEN)
-        if from_user is not None and not same_user(from_user, answer.sip_username):
+        if from_user is not None and not same_user(from_user, authorized.sip_username):
             raise Denied(Reason.USERNAME_MISMATCH)
         if from_domain is not None and not same_domain(from_domain, profile.domain):
             raise Denied(Reason.DOMAIN_MISMATCH)
-        return answer
+        return authorized
 
     def script_authorize(self, token: object, key: str) -> tuple[int, str | None]:
-        """Validate *token* with *key*, as the module's `jwt_script_authorize()` does. Claims are not checked.
+        """Validate *token* with *key*, as `jwt_script_authorize()` of the OpenSIPS module does. Claims are not checked.
 
         Args:
             token: a JWT in compact serialization.
@@ -147,11 +153,11 @@ class Authorizer:
         secrets = open_secrets(rows, now, self.policy.max_secrets_per_tag, report)
         secret = signing_secret(jws, secrets, self.policy.min_hmac_key_bytes, report)
         report.secret_id = secret.id
-        check_claims(claims, self.policy, now)
+        claims_end = check_claims(claims, self.policy, now)
         profile, username = usable_profile(rows.profile)
         check_time_of_issue(profile.valid_after, claims)
         credentials, report.unusable_credentials = load_credentials(self.policy.credentials, profile.attributes)
-        until = expires_at(claims, secret, self.policy)
+        until = expires_at(claims_end, secret)
         return Authorized(username, decoded_token(jws.header, claims), credentials, until), profile
 
 

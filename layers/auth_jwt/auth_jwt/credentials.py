@@ -3,7 +3,7 @@
     credentials = credential *( ";" credential )
     credential  = "$avp(" NAME ")" "=" column  /  column        ; the second form: NAME = column
 
-Blanks around any part are ignored, as the module's `load_credentials` ignores them.
+Blanks around any part are ignored, as the OpenSIPS module's `load_credentials` ignores them.
 """
 
 import re

@@ -8,7 +8,7 @@
     │   ├── Invalid      the request holds something that would not work
     │   ├── NotFound     there is no such profile, secret or revocation
     │   └── Conflict     the tables do not hold what the request expects
-    │       └── Stale    the row is not at the version that the request names
+    │       └── Outdated the row is not at the version that the request names
     └── Fault            the service failed: an alarm, never a "no"
         ├── BadSetting   a setting has an invalid value
         ├── UnknownEvent the function received an event in a form it does not know
@@ -140,7 +140,7 @@ class Conflict(Rejected):
     """The tables do not hold what the request expects: the row exists already, or somebody else changed it first."""
 
 
-class Stale(Conflict):
+class Outdated(Conflict):
     """The row has changed since the version that the request names."""
 
 

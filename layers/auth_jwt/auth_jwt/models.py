@@ -1,4 +1,4 @@
-"""The nouns of a decision: the policy, the rows of the tables, the answer and the report.
+"""The nouns of a decision: the policy, the rows of the tables, what is authorized, and the report.
 
 A store gives each row as a mapping of column to Python value: text as `str`, numbers as `Decimal`, booleans as `bool`,
 NULL as None, any other type as it is. `from_row` makes a noun of such a row, whichever store it comes from.
@@ -14,8 +14,8 @@ from typing import Self
 
 from auth_jwt.credentials import Credential, CredentialValue
 from auth_jwt.errors import Flaw, InvalidKey
-from auth_jwt.jose.keys import HMAC_ALGORITHMS, VerificationKey, refuse_published, verification_keys
-from auth_jwt.jose.tokens import ALGORITHMS, EDDSA_BY_CURVE, MAX_TOKEN_BYTES, HeaderRules
+from auth_jwt.jose.keys import VerificationKey, refuse_published, verification_keys
+from auth_jwt.jose.tokens import ALGORITHMS, EDDSA_BY_CURVE, HMAC_ALGORITHMS, MAX_TOKEN_BYTES, HeaderRules
 
 Row = Mapping[str, object]
 
@@ -38,10 +38,10 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
-    """The names of the columns of profiles and secrets.
+    """How the rows of profiles and secrets are read: the names of their columns, and whether `alg` is needed.
 
     Attributes:
-        requires_alg: whether a secret is unusable unless its `alg` says what its key is.
+        requires_alg: whether only a secret is usable whose `alg` says what its key is (`REQUIRE_ALG_COLUMN`).
     """
 
     tag: str = "tag"
@@ -145,6 +145,7 @@ class Secret:
 
     @cached_property
     def _parsed(self) -> tuple[tuple[VerificationKey, ...], Unusable | None]:
+        """The keys, and why there are none. Parsing is slow beside all else, so it waits until somebody asks."""
         try:
             return refuse_published(verification_keys(self.stored, declared=self.algorithms)), None
         except InvalidKey as problem:
@@ -199,8 +200,20 @@ class Profile:
         )
 
 
+def fold_domain(domain: str) -> str:
+    """Return a SIP domain as it is compared: A to Z in lower case, and no other character changed.
+
+    So U+212A, the Kelvin sign, does not become `k` (RFC 4343).
+    """
+    return domain.lower() if domain.isascii() else domain.translate(_TO_SMALL)
+
+
 class Half(Enum):
-    """One of the two tables that hold a tag's rows. Reading a tag reads both."""
+    """Half of what the tables hold of a tag: its row in the profiles table, or its rows in the secrets table.
+
+    One read asks both tables, and one of them may fail. So memory keeps the halves apart, and a reason to deny rests on
+    one of them.
+    """
 
     PROFILE = "profile"
     SECRETS = "secrets"
@@ -240,7 +253,7 @@ class Asked:
 
 @dataclass(slots=True)  # not frozen: one is made for every request, and that would take four times as long
 class Authorized:
-    """The answer to a token that is authorized.
+    """What an authorized token gives its bearer.
 
     Attributes:
         sip_username: the SIP user that the token speaks for.
@@ -264,7 +277,7 @@ class Report:
     Attributes:
         tag: the tag that the token names.
         algorithm: the token's `alg`.
-        rows: where the rows came from: `memory`, `stale` memory in an outage, or the `table`.
+        origin: where the rows came from: `memory`, `stale` memory in an outage, or the `table`.
         secret_id: the `id` of the secret that verified the token.
         unusable_secrets: for the `id` of each open secret that can verify nothing, its `flaw: reason`.
         left_out: the `id` of each open secret that was not tried, because the tag has too many.
@@ -273,21 +286,21 @@ class Report:
         call_id_altered: whether the frontend's Call-ID was another text.
         issuer: the issuer whose rules judge the token; None where the rules of tags do.
         kid: the key id that such a token names, cleaned for the log.
-        issuer_rows: where the issuer's rows came from, likewise; `rows` then says it of the user's profile.
+        issuer_origin: where the issuer's rows came from, likewise; `origin` then says it of the user's profile.
     """
 
     tag: str | None = None
     algorithm: str | None = None
-    rows: str | None = None
+    origin: str | None = None
     secret_id: str | None = None
-    unusable_secrets: Mapping[str, str] = field(default_factory=lambda: _NONE)  # as Python 3.11 wants it
+    unusable_secrets: Mapping[str, str] = field(default_factory=lambda: _NONE)  # Python 3.11: no unhashable defaults
     left_out: Sequence[str] = ()
     unusable_credentials: tuple[str, ...] = ()
     call_id: str | None = None
     call_id_altered: bool = False
     issuer: str | None = None
     kid: str | None = None
-    issuer_rows: str | None = None
+    issuer_origin: str | None = None
 
     def note_issuer(self, issuer: str, kid: str | None) -> None:
         """Keep the issuer and the key id that a token names: at most 128 printable characters of each."""
@@ -304,14 +317,15 @@ class Report:
         text = _printable(text)
         self.call_id, self.call_id_altered = text or None, text != given
 
-    def start_over(self, rows: str) -> None:
-        """Forget what the first rows showed, and record where the second *rows* came from."""
-        self.rows, self.secret_id, self.unusable_secrets, self.left_out = rows, None, _NONE, ()
+    def start_over(self, origin: str) -> None:
+        """Forget what the first rows showed, and record the *origin* of the second rows."""
+        self.origin, self.secret_id, self.unusable_secrets, self.left_out = origin, None, _NONE, ()
 
 
 _ABSENT = object()
 _ALL_NAMES = frozenset(ALGORITHMS) | EDDSA_BY_CURVE
 _FAR_AWAY = 2**63
+_TO_SMALL = {capital: capital + 32 for capital in range(ord("A"), ord("Z") + 1)}
 
 
 def _find_flaw(row: Row, columns: Columns, algorithms: frozenset[str] | None) -> Unusable | None:

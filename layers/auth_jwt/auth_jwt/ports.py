@@ -13,8 +13,8 @@ from auth_jwt.models import Half, TagRows
 class Deadline:
     """Limits the total time that the tables may take in one request, reads and retries together.
 
-    The time runs from the first call of `seconds_left`, so that what a store does only once, such as loading its SDK,
-    does not count.
+    The time runs from the first call of `start` or `seconds_left`. A store makes its client first and then starts the
+    deadline, so that what it does only once, such as loading its SDK, does not count.
 
     Attributes:
         seconds: the time from that call to the deadline.
@@ -24,6 +24,10 @@ class Deadline:
     seconds: float
     timer: Callable[[], float] = time.monotonic
     _ends_at: float | None = field(default=None, init=False)
+
+    def start(self) -> None:
+        """Start the time, unless it runs already."""
+        self.seconds_left()
 
     def seconds_left(self) -> float:
         """Return the seconds left until the deadline, or 0 after it. The first call starts the time."""
@@ -38,7 +42,7 @@ class HalfRead(Exception):
 
     Attributes:
         half: the table that was read.
-        rows: the rows that it holds. The other half of these is empty.
+        rows: the rows of both tables, without those of the table that was not read.
         failure: why the other table was not read.
     """
 

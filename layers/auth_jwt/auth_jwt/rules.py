@@ -1,7 +1,8 @@
 """Every rule about rows and claims, once: which secrets count, what claims must hold, which profiles may be used.
 
-*Not this secret* and *signed, but denied* are different answers. One secret's failure says nothing about the token:
-only when all secrets have failed is the signature bad. No claim is checked before a secret has verified the token.
+A secret that did not sign a token says nothing about the token, since another secret may have signed it: the signature
+is bad when no secret has signed. No claim is checked before a secret has verified the token; a claim then denies it,
+whichever other secrets there are.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,10 +11,9 @@ from math import floor, inf
 from typing import Any, Final, Literal, TypeGuard
 
 from auth_jwt.errors import Denied, Flaw, Reason
-from auth_jwt.http.wire import ascii_lower
-from auth_jwt.jose.signatures import fits, is_signed_by, is_too_short, kids_differ
+from auth_jwt.jose.signatures import fitting_keys, is_signed_by, is_too_short, kids_differ
 from auth_jwt.jose.tokens import UnverifiedJws
-from auth_jwt.models import MAX_JTI_BYTES, Policy, Profile, Report, Secret, TagRows, Unusable
+from auth_jwt.models import MAX_JTI_BYTES, Policy, Profile, Report, Secret, TagRows, Unusable, fold_domain
 
 Obstacle = Literal["unusable", "kid", "algorithm", "kid of its key", "size"]
 """What keeps `signing_secret` from trying a secret."""
@@ -67,7 +67,7 @@ def signing_secret(
             continue
         if is_signed_by(jws, secret.keys, min_hmac_key_bytes):
             return secret
-        if any(fits(key, algorithm, kid) and is_too_short(key, algorithm, min_hmac_key_bytes) for key in secret.keys):
+        if any(is_too_short(key, algorithm, min_hmac_key_bytes) for key in fitting_keys(secret.keys, algorithm, kid)):
             unusable[secret.id] = str(Unusable(Flaw.TOO_SHORT, f"too short for {algorithm}"))
     raise Denied(Reason.BAD_SIGNATURE)
 
@@ -82,9 +82,9 @@ def obstacle_to(secret: Secret, jws: UnverifiedJws, min_hmac_key_bytes: int | No
     algorithm, kid = jws.algorithm, jws.kid
     if is_passed_over(secret, kid):
         return "kid" if secret.unusable is None else "unusable"
-    if not any(fits(key, algorithm, None) for key in secret.keys):
+    if not fitting_keys(secret.keys, algorithm, None):
         return "algorithm"
-    fitting = [key for key in secret.keys if fits(key, algorithm, kid)]
+    fitting = fitting_keys(secret.keys, algorithm, kid)
     if not fitting:
         return "kid of its key"
     return "size" if all(is_too_short(key, algorithm, min_hmac_key_bytes) for key in fitting) else None
@@ -100,8 +100,12 @@ def has_ended(secret: Secret, now: float) -> bool:
     return secret.end is not None and secret.end <= now
 
 
-def check_claims(claims: Mapping[str, Any], policy: Policy, now: float) -> None:
+def check_claims(claims: Mapping[str, Any], policy: Policy, now: float) -> float:
     """Check *claims* against *policy* at *now*, in UNIX seconds (RFC 7519, section 4.1).
+
+    Returns:
+        The UNIX second at which the claims stop to hold, leeway included: by the token's `exp` or by the greatest age
+        that *policy* allows, whichever is earlier. Infinity if the policy enforces neither.
 
     Raises:
         Denied: the first rule that fails gives the reason.
@@ -109,18 +113,20 @@ def check_claims(claims: Mapping[str, Any], policy: Policy, now: float) -> None:
     for name in policy.required_claims:
         if name not in claims:
             raise Denied(Reason.MISSING_CLAIM)
-    if policy.enforce_time_claims:
-        check_times(claims, policy.leeway_seconds, now)
+    ends = check_times(claims, policy.leeway_seconds, now) if policy.enforce_time_claims else inf
     if policy.max_token_age_seconds is not None:
         issued = require_claim(claims, "iat")
         if not is_number(issued):
             raise Denied(Reason.MALFORMED_CLAIM)
-        if now - issued > policy.max_token_age_seconds + policy.leeway_seconds:
+        too_old = issued + policy.max_token_age_seconds + policy.leeway_seconds
+        if now > too_old:
             raise Denied(Reason.TOKEN_TOO_OLD)
+        ends = min(ends, too_old)
     if policy.issuers:
         _check_issuer(require_claim(claims, "iss"), policy.issuers)
     if policy.audiences:
         check_audience(claims, policy.audiences)
+    return ends
 
 
 def usable_profile(profile: Profile | None) -> tuple[Profile, str]:
@@ -189,21 +195,16 @@ def same_user(asked: str, own: str | None) -> bool:
 
 def same_domain(asked: str, own: str | None) -> bool:
     """Tell whether the SIP domain *asked* is the profile's *own*. ASCII case is ignored (RFC 3261, section 19.1.4)."""
-    return own is not None and ascii_lower(asked) == ascii_lower(own)
+    return own is not None and fold_domain(asked) == fold_domain(own)
 
 
-def expires_at(claims: Mapping[str, Any], secret: Secret, policy: Policy) -> int:
+def expires_at(claims_end: float, secret: Secret) -> int:
     """Return the UNIX second at which the authorization ends, rounded down. No registration should outlive it.
 
-    It is the earliest of three: the token's `exp`, the greatest age that *policy* allows, and the end of the window of
-    the *secret* that signed. The first two include the leeway, and count only if the policy enforces them.
+    It is the earlier of two: *claims_end*, as `check_claims` returns it, and the end of the window of the *secret* that
+    signed.
     """
-    ends: list[Decimal | int | float] = [] if secret.end is None else [secret.end]
-    if policy.enforce_time_claims and "exp" in claims:
-        ends.append(claims["exp"] + policy.leeway_seconds)
-    if policy.max_token_age_seconds is not None:
-        ends.append(claims["iat"] + policy.max_token_age_seconds + policy.leeway_seconds)
-    return floor(min(ends))
+    return floor(claims_end if secret.end is None else min(secret.end, claims_end))
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
@@ -222,8 +223,11 @@ def require_claim(claims: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 
     return claims[name]
 
 
-def check_times(claims: Mapping[str, Any], leeway: int, now: float) -> None:
+def check_times(claims: Mapping[str, Any], leeway: int, now: float) -> float:
     """Check `exp`, `nbf` and `iat`, those that are present, at *now*; *leeway* is in seconds.
+
+    Returns:
+        The UNIX second at which the token expires, leeway included; infinity if it has no `exp`.
 
     Raises:
         Denied: `malformed_claim`, `token_expired` or `token_not_yet_valid`.
@@ -231,11 +235,13 @@ def check_times(claims: Mapping[str, Any], leeway: int, now: float) -> None:
     for name in _TIME_CLAIMS:
         if name in claims and not is_number(claims[name]):
             raise Denied(Reason.MALFORMED_CLAIM)
-    if "exp" in claims and now >= claims["exp"] + leeway:
+    expires = claims["exp"] + leeway if "exp" in claims else inf
+    if now >= expires:
         raise Denied(Reason.TOKEN_EXPIRED)
     for name in ("nbf", "iat"):
         if name in claims and now < claims[name] - leeway:
             raise Denied(Reason.TOKEN_NOT_YET_VALID)
+    return expires
 
 
 def check_audience(claims: Mapping[str, Any], accepted: tuple[str, ...]) -> None:

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import pytest
 from tests.e2e.recipes.lambda_endpoints import LOOPBACK, Doors, doors
 from tests.e2e.recipes.relay import Relay, relay_to
 from tests.e2e.serve.serving import serving
+from tests.issuers import ISSUER, tables_at, write_issuer
 from tools.events.stage import REGION, SAMPLES, read_json
 
 TOKEN: Final = read_json(SAMPLES / "authorize" / "direct-authorized.json")["jwt_token"]
@@ -43,8 +45,31 @@ DECIDE_NOTHING: Final = [
     pytest.param(403, {"Message": "Forbidden"}, id="403 of Lambda"),
     pytest.param(401, {"code": "-1"}, id="a code as text"),
     pytest.param(401, {"code": -2}, id="another code"),
+    pytest.param(200, {"code": False, "retry_after": 42}, id="false is not 0"),
+    pytest.param(200, {"code": "0", "retry_after": 42}, id="text is not 0"),
+    pytest.param(503, {"code": 0, "retry_after": 42}, id="0 with another status"),
+    pytest.param(503, {"type": "urn:auth-jwt:problem:unavailable", "retry_after": 1}, id="another problem"),
+    pytest.param(500, {"type": "urn:auth-jwt:problem:key-not-fetched-yet"}, id="a problem with another status"),
 ]
 """Statuses, with bodies that neither authorize nor deny."""
+
+
+DEFERRED: Final = {"code": 0, "retry_after": 42}
+"""One that says when to ask again."""
+NOT_FETCHED_YET: Final = {"type": "urn:auth-jwt:problem:key-not-fetched-yet", "status": 503, "retry_after": 42}
+"""The same by HTTP."""
+DEFER: Final = [
+    pytest.param(200, DEFERRED, 42, id="a code"),
+    pytest.param(503, NOT_FETCHED_YET, 42, id="a problem"),
+    pytest.param(503, {**NOT_FETCHED_YET, "retry_after": 1}, 1, id="the least"),
+    pytest.param(503, {**NOT_FETCHED_YET, "retry_after": 900}, 900, id="the most"),
+    *(
+        pytest.param(200, {**DEFERRED, "retry_after": odd}, 5, id=repr(odd))
+        for odd in (901, 0, -1, True, 1.5, "42", None, [42])
+    ),
+    pytest.param(503, {"type": NOT_FETCHED_YET["type"]}, 5, id="no time"),
+]
+"""Statuses, with bodies that defer, and for how many seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +80,18 @@ class Service:
         doors: of Lambda.
         lambda_wire: to them.
         api_wire: to the API.
+        db_url: of the tables.
     """
 
     doors: Doors
     lambda_wire: Relay
     api_wire: Relay
+    db_url: str = ""
+
+    def know_the_issuer(self) -> None:
+        """Write the issuer's keys, as they were fetched a moment ago."""
+        endpoint = self.db_url.removeprefix("dynamodb+").removesuffix(f"/{REGION}")
+        write_issuer(tables_at(endpoint), now=time.time())
 
     @property
     def lambda_url(self) -> str:
@@ -84,7 +116,7 @@ class Service:
 @contextmanager
 def healthy_service(logs: Path, db_url: str) -> Iterator[Service]:
     """Run the service over tables that answer; log into a file in *logs*."""
-    with _service(logs, 1, DB_URL=db_url) as service:
+    with _service(logs, 1, DB_URL=db_url, ISSUERS=ISSUER) as service:
         yield service
 
 
@@ -126,7 +158,7 @@ def _service(logs: Path, environments: int, **settings: str) -> Iterator[Service
         relay_to(opened.port) as lambda_wire,
         relay_to(served.port) as api_wire,
     ):
-        yield Service(opened, lambda_wire, api_wire)
+        yield Service(opened, lambda_wire, api_wire, settings["DB_URL"])
 
 
 def _tables_at(listener: socket.socket) -> str:

@@ -26,6 +26,7 @@ from tests.e2e.recipes.service import (
     ANSWER,
     API_KEY,
     DECIDE_NOTHING,
+    DEFER,
     EXPIRED,
     TOKEN,
     Service,
@@ -34,6 +35,7 @@ from tests.e2e.recipes.service import (
     stuck_service,
 )
 from tests.e2e.recipes.signatures import Flaw
+from tests.issuers import a_token_of_a_new_key
 from tools.events.stage import REGION, SAMPLES, read_json
 
 PROGRAM: Final = Path(__file__).parent / "aws" / "ask.mjs"
@@ -125,6 +127,27 @@ def way(service: Service, name: str, keys: Keys = FRONTEND, api_key: str | None 
 
 
 @pytest.mark.parametrize("name", WAYS)
+def test_node_is_told_by_every_way_when_to_ask_again_for_a_key_that_is_not_fetched_yet(
+    node: Node, running: Service, name: str
+) -> None:
+    running.know_the_issuer()
+    token = a_token_of_a_new_key(now=int(time.time()))
+
+    (outcome,) = node(**way(running, name), questions=[(token, "alice")])
+
+    assert 30 <= outcome["deferred"] <= 62
+    assert token not in outcome["seen"]
+
+
+def test_node_takes_what_says_when_to_ask_again_for_that(node: Node) -> None:
+    replies = [{"status": status, "body": json.dumps(body)} for status, body, _ in (case.values for case in DEFER)]
+
+    outcomes = node(replies=replies)
+
+    assert [outcome.get("deferred") for outcome in outcomes] == [case.values[2] for case in DEFER]
+
+
+@pytest.mark.parametrize("name", WAYS)
 def test_node_hears_the_decision_by_every_way(node: Node, running: Service, name: str) -> None:
     mismatch = 401 if name == "throughInvocation" else 403
     asked = {
@@ -191,6 +214,17 @@ def test_the_sip_application_shown_answers_as_the_table_says(node: Node, running
     answers = node(application=shown, **way(running, "throughApi"), registrations=asked)
 
     assert answers == [[200, {"Expires": "600"}], [401, challenge], [403, {}]]
+
+
+def test_the_sip_application_shown_passes_the_time_on(node: Node, running: Service) -> None:
+    (shown,) = re.findall(r"^```js\n(.*?)^```", (FOLDER / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    running.know_the_issuer()
+    token = a_token_of_a_new_key(now=int(time.time()))
+
+    ((status, headers),) = node(application=shown, **way(running, "throughApi"), registrations=[[token, "alice", 600]])
+
+    assert (status, headers.keys()) == (503, {"Retry-After"})
+    assert 30 <= int(headers["Retry-After"]) <= 62
 
 
 def test_the_sip_application_shown_knows_faults(node: Node, stuck: Service) -> None:

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import pytest
 
 from frontends.kamailio.local import Kamailio, running
 from tests.e2e.serve.serving import ROOT, serving
+from tests.issuers import ISSUER, a_token_of_a_new_key, tables_at, write_issuer
 from tools.events.samples import ALICE, DOMAIN
 
 HOOKS: Final = ROOT / "frontends" / "freeswitch" / "hooks.cfg"
@@ -23,10 +25,11 @@ TRANSPORT: Final = "Via: SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bK{branch};rpo
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """Kamailio with the recipe's hooks, and the socket in FreeSWITCH's place."""
+    """Kamailio with the recipe's hooks, the socket in FreeSWITCH's place, and where the tables are."""
 
     kamailio: Kamailio
     freeswitch: socket.socket
+    tables: str
 
 
 @pytest.fixture(name="stand", scope="module")
@@ -36,13 +39,13 @@ def _stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
     log = tmp_path_factory.mktemp("serve") / "log"
     with (
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as freeswitch,
-        serving(log, LOAD_CREDENTIALS="account_id") as service,
+        serving(log, LOAD_CREDENTIALS="account_id", ISSUERS=ISSUER) as service,
     ):
         freeswitch.bind(("127.0.0.1", 0))
         freeswitch.settimeout(PATIENCE_SECONDS)
         port = freeswitch.getsockname()[1]
         with _kamailio(tmp_path_factory.mktemp("kamailio"), service.url, port) as kamailio:
-            yield Stand(kamailio, freeswitch)
+            yield Stand(kamailio, freeswitch, service.tables)
 
 
 @contextmanager
@@ -113,6 +116,17 @@ def arrived(stand: Stand, method: str = "INVITE") -> str:
             stand.freeswitch.sendto("".join(lines).encode(), kamailio)
         if request.startswith(f"{method} "):
             return request
+
+
+def nothing_arrives(stand: Stand) -> bool:
+    """Wait a moment, and return whether no call came to FreeSWITCH's port."""
+    stand.freeswitch.settimeout(0.2)
+    try:
+        return arrived(stand) == ""
+    except TimeoutError:
+        return True
+    finally:
+        stand.freeswitch.settimeout(PATIENCE_SECONDS)
 
 
 def later(client: socket.socket, answer: str, method: str, number: int, *headers: str) -> bytes:
@@ -195,7 +209,18 @@ def test_whoever_else_calls_does_not_get_there(
     with calling(stand, f"3{status}", *headers, domain=domain) as client:
         assert int(final(client).split()[1]) == status
 
-    stand.freeswitch.settimeout(0.2)
-    with pytest.raises(TimeoutError):
-        arrived(stand)
-    stand.freeswitch.settimeout(PATIENCE_SECONDS)
+    assert nothing_arrives(stand)
+
+
+def test_who_calls_by_a_key_that_is_not_fetched_yet_is_told_when_to_come_back_and_freeswitch_is_not_called(
+    stand: Stand,
+) -> None:
+    write_issuer(tables_at(stand.tables), now=time.time())
+    token = a_token_of_a_new_key(now=int(time.time()))
+
+    with calling(stand, "9194", f"Authorization: Bearer {token}") as client:
+        answer = final(client)
+
+    assert answer.startswith("SIP/2.0 503 Key not fetched yet\r\n")
+    assert 30 <= int(values(answer, "Retry-After")[0]) <= 62
+    assert nothing_arrives(stand)

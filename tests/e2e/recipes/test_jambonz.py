@@ -12,9 +12,9 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 from urllib.error import HTTPError
@@ -23,6 +23,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from tests.e2e.serve.serving import ROOT, Serving, serving
+from tests.issuers import ISSUER, a_token_of_a_new_key, tables_at, write_issuer
 from tools.events.samples import ALICE, ALICE_EXPIRED, ALICE_WRONG_SECRET, DOMAIN, Token, token
 
 HERE: Final = Path(__file__).parent / "jambonz"
@@ -54,6 +55,7 @@ class Seen:
         registered: seconds, as jambonz would register.
         authorization: the credentials that the application still sees.
         errors: that nobody caught.
+        logged: level and text of what the authenticator logged, DEBUG left out.
     """
 
     status: int | None
@@ -62,6 +64,7 @@ class Seen:
     registered: int | None
     authorization: str | None
     errors: list[str]
+    logged: list[list[str | None]] = field(default_factory=list)
 
 
 Ask = Callable[..., Seen]
@@ -69,7 +72,7 @@ Ask = Callable[..., Seen]
 
 @pytest.fixture(name="service", scope="module")
 def _service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    with serving(tmp_path_factory.mktemp("serve") / "log", CHALLENGE_REALM=DOMAIN) as service:
+    with serving(tmp_path_factory.mktemp("serve") / "log", CHALLENGE_REALM=DOMAIN, ISSUERS=ISSUER) as service:
         yield service
 
 
@@ -110,7 +113,7 @@ def _asked(node: subprocess.Popen[str], question: dict[str, Any]) -> Seen:
 
 
 def _rest(seen: dict[str, Any]) -> dict[str, Any]:
-    return {name: seen[name] for name in ("authorization", "errors")}
+    return {name: seen[name] for name in ("authorization", "errors", "logged")}
 
 
 def sip(
@@ -154,6 +157,24 @@ def bearer(given: Token) -> str:
 
 def hook(service: Serving) -> str:
     return f"{service.url}/frontends/jambonz"
+
+
+@pytest.fixture(name="deferring")
+def _deferring(service: Serving) -> Serving:
+    """The service, with an issuer that has just begun to use a new key."""
+    write_issuer(tables_at(service.tables), now=time.time())
+    return service
+
+
+def new_token() -> str:
+    """Sign a token by that key."""
+    return a_token_of_a_new_key(now=int(time.time()))
+
+
+def passed_on(seen: Seen) -> int:
+    """Return when the client is to come back, which is after the next fetch."""
+    assert 30 <= int(seen.headers["Retry-After"]) <= 62
+    return int(seen.headers["Retry-After"])
 
 
 # --- Stock authenticators: the token in the place of the Digest username ----------------------------------------------
@@ -378,6 +399,46 @@ def test_an_outage_is_503_to_a_bearer_client(ask: Ask, tmp_path: Path) -> None:
 
     assert (seen.status, seen.grant) == (503, None)
 
+    assert seen.logged == [["error", "no decision about a token"]]
+    assert seen.headers == {"Retry-After": 1}, "as the service says"
+
+
+def test_a_bearer_client_comes_back_when_the_key_is_fetched_and_no_error_is_logged(
+    ask: Ask, deferring: Serving
+) -> None:
+    seen = ask("bearer", hook(deferring), sip(f"Bearer {new_token()}"), realm=DOMAIN)
+
+    assert (seen.status, seen.grant, list(seen.headers), seen.errors) == (503, None, ["Retry-After"], [])
+    assert passed_on(seen)
+    assert seen.logged == [["info", "deferred: the key that signed a token is not fetched yet"]]
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "passed_on"),
+    [
+        *((503, said, int(said)) for said in ("1", "42", "900")),
+        *((503, said, 5) for said in ("0", "901", "3600", "-1", "1.5", "soon", "Wed, 21 Oct 2026 07:28:00 GMT", "")),
+        (429, "42", 5),
+        (500, "42", 5),
+        (200, "42", 5),
+    ],
+)
+def test_no_other_time_is_told_than_the_seconds_of_a_503_up_to_15_minutes(
+    ask: Ask, status: int, said: str, passed_on: int
+) -> None:
+    with _answering("{}", f"{status} Whatever", {"Retry-After": said}) as port:
+        seen = ask("bearer", f"http://127.0.0.1:{port}/", sip(bearer(ALICE)), realm=DOMAIN)
+
+    assert (seen.status, seen.headers) == (503, {"Retry-After": passed_on})
+
+
+@pytest.mark.parametrize("body", ["", "null", "[]", "<html>", '{"type":"urn:auth-jwt:problem:unavailable"}'])
+def test_every_other_503_is_logged_as_an_error(ask: Ask, body: str) -> None:
+    with _answering(body, "503 Whatever", {"Retry-After": "42"}) as port:
+        seen = ask("bearer", f"http://127.0.0.1:{port}/", sip(bearer(ALICE)), realm=DOMAIN)
+
+    assert (seen.status, seen.logged) == (503, [["error", "no decision about a token"]])
+
 
 @pytest.mark.parametrize("body", ["{}", '{"status":"ok"}', '{"status":"OK","code":1}', "ok", "[]", "null", ""])
 def test_whatever_else_is_answered_with_200_admits_nobody(ask: Ask, body: str) -> None:
@@ -456,7 +517,7 @@ def _wait_for(port: int) -> None:
 
 
 @contextmanager
-def _answering(body: str, status: str = "200 OK") -> Iterator[int]:
+def _answering(body: str, status: str = "200 OK", headers: Mapping[str, str] | None = None) -> Iterator[int]:
     """Answer every request with one and the same."""
     from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
     from threading import Thread
@@ -466,6 +527,8 @@ def _answering(body: str, status: str = "200 OK") -> Iterator[int]:
             self.rfile.read(int(self.headers["Content-Length"]))
             self.send_response(int(status.partition(" ")[0]))
             self.send_header("Content-Length", str(len(body)))
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body.encode())
 
@@ -499,6 +562,55 @@ def test_through_nginx_every_other_answer_is_503(ask: Ask, tmp_path: Path, statu
         seen = ask("digest-utils", url, sip(digest(ALICE)))
 
     assert (seen.status, seen.grant) == (503, None)
+
+
+@pytest.mark.parametrize("authenticator", KNOW_HEADERS)
+def test_through_nginx_a_key_that_is_not_fetched_yet_is_503_and_no_refusal(
+    ask: Ask, deferring: Serving, tmp_path: Path, authenticator: str
+) -> None:
+    """The stock authenticators do not pass Retry-After on; and they log it as they log any status."""
+    with _nginx(tmp_path, deferring.url, "") as url:
+        seen = ask(authenticator, url, sip(digest(new_token())))
+
+    assert (seen.status, seen.grant, seen.headers, seen.errors) == (503, None, {}, [])
+    assert "error" not in [level for level, _ in seen.logged]
+
+
+def test_through_nginx_the_client_that_can_is_told_when_to_come_back(
+    ask: Ask, deferring: Serving, tmp_path: Path
+) -> None:
+    with _nginx(tmp_path, deferring.url, "") as url:
+        seen = ask("bearer", url, sip(f"Bearer {new_token()}"), realm=DOMAIN)
+        good = ask("bearer", url, sip(bearer(ALICE)), realm=DOMAIN)
+
+    assert passed_on(seen)
+    assert [level for level, _ in seen.logged] == ["info"]
+    assert (good.status, good.headers) == (200, {})
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "passed_on"),
+    [
+        (503, "42", "42"),
+        (503, "900", "900"),
+        (503, "901", "5"),
+        (503, "soon", "5"),
+        (429, "42", "5"),
+        (200, "42", None),
+    ],
+)
+def test_nginx_passes_no_other_time_on(tmp_path: Path, status: int, said: str, passed_on: str | None) -> None:
+    with (
+        _answering("{}", f"{status} Whatever", {"Retry-After": said}) as port,
+        _nginx(tmp_path, f"http://127.0.0.1:{port}", "key") as url,
+    ):
+        try:
+            with urlopen(Request(url, b"{}")) as answer:
+                headers = answer.headers
+        except HTTPError as error:
+            headers = error.headers
+
+    assert headers.get_all("Retry-After") == (None if passed_on is None else [passed_on])
 
 
 def test_nginx_knows_every_status_that_the_api_has() -> None:

@@ -9,10 +9,12 @@ from frontends.kamailio.local import Kamailio
 from tests.e2e.serve.serving import Serving, serving
 from tests.e2e.sip.issuing import Desk, desk_at
 from tests.e2e.sip.line import Line
+from tests.e2e.sip.provider import Provider, provider_at
 from tests.e2e.sip.stand import API_KEY, Phones, demand_programs, proxy
+from tests.issuers import ISSUER
 from tools.events.stage import REVOCATIONS
 
-SETTINGS = {"REVOCATIONS_TABLE": REVOCATIONS, "CACHE_TTL_SECONDS": "0"}
+SETTINGS = {"REVOCATIONS_TABLE": REVOCATIONS, "CACHE_TTL_SECONDS": "0", "ISSUERS": ISSUER}
 """What an operator does works at once."""
 
 
@@ -30,6 +32,19 @@ def _desk(api: Serving) -> Iterator[Desk]:
     desk = desk_at(api.tables, SETTINGS)
     yield desk
     assert desk.found_in(api.log) == []
+
+
+@pytest.fixture(name="known_provider", scope="session")
+def _known_provider(api: Serving, desk: Desk) -> Provider:
+    """The identity provider whose tokens the service takes."""
+    return provider_at(api.tables, desk)
+
+
+@pytest.fixture(name="provider")
+def _provider(known_provider: Provider) -> Provider:
+    """The same, its keys fetched a moment ago."""
+    known_provider.fetch()
+    return known_provider
 
 
 @pytest.fixture(name="line", scope="session")

@@ -124,7 +124,7 @@ def test_a_call_id_reaches_the_service_as_it_is(kamailio: Kamailio, desk: Desk, 
 
     asked = json.loads(line.asked[-1].body, object_pairs_hook=list)
     assert answer.status == 200
-    assert [name for name, _ in asked] == ["jwt_token", "from_user", "call_id"]
+    assert [name for name, _ in asked] == ["jwt_token", "from_user", "call_id", "deferred_status"]
     assert dict(asked)["call_id"] == call.decode()
 
 

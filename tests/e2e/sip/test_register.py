@@ -73,7 +73,12 @@ def test_the_service_is_told_who_asks_for_whom_in_which_call(
 
     asked = line.asked[-1]
     assert (asked.method, asked.path) == ("POST", "/authorize")
-    assert json.loads(asked.body) == {"jwt_token": token, "from_user": user.name, "call_id": answer.one("call-id")}
+    assert json.loads(asked.body) == {
+        "jwt_token": token,
+        "from_user": user.name,
+        "call_id": answer.one("call-id"),
+        "deferred_status": "200",
+    }
     assert asked.headers["content-type"] == "application/json"
     assert asked.headers["x-api-key"] == API_KEY
     assert "authorization" not in asked.headers

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from auth_jwt.provisioning.secrets import NewSecret
 from frontends.webrtc.issuing import tag_of
 from frontends.webrtc.softphone import Options, Softphone, running
 from tests.e2e.browser import Browser, Page, browsing, chromium
+from tests.e2e.sip.issuing import Desk, User
+from tests.e2e.sip.provider import Provider, provider_at
+from tests.issuers import ISSUER
 from tools.events.stage import ROOT
 from tools.serve.processes import CannotStart
 
@@ -63,6 +67,9 @@ OF_THE_NETWORK = ("Failed to load resource", "WebSocket connection to")
 THE_LAST_LINE = "Open the page twice, two tabs will do, log in as alice and as bob, and call bob.\n"
 STOP_SECONDS = 20
 ALICE = "alice@sip.example.com"
+ALICES_LOGIN = User("5f0c-alice", "alice")
+"""How the provider names her."""
+MAX_WAITS = 5
 STATE = "document.querySelector('#state').innerText"
 TOKEN = re.compile(r"^Authorization: Bearer (\S+)\r$", re.MULTILINE)
 
@@ -216,7 +223,8 @@ def _browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 def _softphone() -> Iterator[Softphone]:
     with ExitStack() as open_things:
         try:
-            softphone = open_things.enter_context(running(Options(0, 120), dict(os.environ), print, API_TIMEOUT="1"))
+            settings = {**os.environ, "ISSUERS": ISSUER}
+            softphone = open_things.enter_context(running(Options(0, 120), settings, print, API_TIMEOUT="1"))
         except CannotStart as error:
             missing(str(error))
         yield softphone
@@ -439,6 +447,96 @@ def test_an_outage_of_the_service_is_told_and_it_comes_back_by_itself(stage: Sta
 
     alice.until("registered")
     assert len(alice.page.sockets) == 1
+
+
+@pytest.fixture(name="provider")
+def _provider(softphone: Softphone) -> Provider:
+    """An identity provider whose tokens the service takes, those of alice among them."""
+    assert softphone.service.endpoint is not None
+    provider = provider_at(softphone.service.endpoint, Desk(softphone.issuer.provisioning))
+    provider.know(ALICES_LOGIN.tag, ALICES_LOGIN.name)
+    return provider
+
+
+def give(phone: Phone, token: str) -> None:
+    """Have the portal's answer, the next or one that is held, bring this token, and hold the one that comes next."""
+    phone.page.go_on(phone.page.next_paused(), {"token": token})
+    phone.page.pause("*/token")
+
+
+def test_a_login_that_is_new_waits_and_registers_by_itself(stage: Stage, provider: Provider) -> None:
+    alice = stage.phone("alice")
+    alice.page.pause("*/token")
+    token = provider.token_of_a_new_key(ALICES_LOGIN)
+
+    alice.log_in()
+    give(alice, token)
+    alice.until("waiting")
+    assert re.fullmatch(r"Your login is new: registering in \d\d s", alice.text("#state"))
+    assert alice.page.run("document.querySelector('#state-spoken').textContent") == (
+        "Your login is new: registering by itself, shortly"
+    )
+    alice.photograph("waiting")
+    provider.fetch()
+    alice.page.run("window.ahead = 65_000")
+    give(alice, token)
+
+    alice.until("registered")
+    assert len(alice.page.sockets) == 1
+
+
+def test_a_wait_is_as_long_as_the_sip_server_says(stage: Stage, provider: Provider) -> None:
+    """And no shorter: here no clock is put forward."""
+    provider.fetch(seconds_ago=58)
+    alice = stage.phone("alice")
+    alice.page.pause("*/token")
+    token = provider.token_of_a_new_key(ALICES_LOGIN)
+    alice.log_in()
+    give(alice, token)
+    alice.until("waiting")
+    began = time.monotonic()
+    (answer,) = (message for message in alice.page.received if message.startswith("SIP/2.0 503 "))
+    provider.fetch()
+
+    give(alice, token)
+    took = time.monotonic() - began
+    alice.until("registered")
+
+    (said,) = re.findall(r"^Retry-After: (\d+)\r$", answer, re.MULTILINE)
+    assert 2 <= int(said) <= 4
+    assert int(said) - 0.5 < took < int(said) + 5
+
+
+def test_a_login_that_stays_new_is_told_and_stays_logged_in(stage: Stage, provider: Provider) -> None:
+    alice = stage.phone("alice")
+    alice.page.pause("*/token")
+    token = provider.token_of_a_new_key(ALICES_LOGIN)
+
+    alice.log_in()
+    for tries in range(1, MAX_WAITS + 1):
+        give(alice, token)
+        alice.until("waiting")
+        alice.page.run(f"window.ahead = {tries * 70_000}")
+    give(alice, token)
+    alice.until("refused")
+
+    assert alice.text("#state-more") == "The SIP server still does not know the key of your login."
+    assert alice.page.run("document.querySelector('#phone').checkVisibility()")
+    alice.page.tell("Fetch.disable")
+    alice.page.click("#renew")
+    alice.until("registered")
+
+
+def test_a_registration_goes_on_while_the_next_login_waits(stage: Stage, provider: Provider) -> None:
+    alice = stage.phone("alice").registered()
+    alice.page.pause("*/token")
+    alice.page.click("#renew")
+
+    give(alice, provider.token_of_a_new_key(ALICES_LOGIN))
+    alice.until("waiting")
+
+    assert alice.text("#life-text").startswith("Still registered, for")
+    assert not alice.dial_is_off()
 
 
 def test_a_lost_connection_is_told_and_made_again(stage: Stage) -> None:

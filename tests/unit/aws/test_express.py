@@ -20,7 +20,7 @@ from auth_jwt.aws.express import ExpressClient, endpoint_of, express_client, rea
 from auth_jwt.errors import Fault
 from auth_jwt.runtime.observability import Journal
 from auth_jwt.runtime.settings import Settings
-from auth_jwt.runtime.wiring import client_of, service_of
+from auth_jwt.runtime.wiring import choose_client, service_of
 
 LAYER = Path(__file__).parents[3] / "layers" / "auth_jwt"
 
@@ -158,7 +158,10 @@ def test_so_is_a_table_of_revoked_tokens(monkeypatch: pytest.MonkeyPatch) -> Non
     for name, value in LAMBDA.items():
         monkeypatch.setenv(name, value)
     table = "arn:aws:dynamodb:eu-central-1:123456789012:table/revocations"
-    made = [client_of(Settings.from_env({**LAMBDA, "REVOCATIONS_TABLE": name}), LAMBDA) for name in ("", "mine", table)]
+    made = [
+        choose_client(Settings.from_env({**LAMBDA, "REVOCATIONS_TABLE": name}), LAMBDA)[0]
+        for name in ("", "mine", table)
+    ]
 
     assert [type(client) for client in made] == [ExpressClient, ExpressClient, SdkClient]
 
@@ -215,7 +218,7 @@ def test_the_wiring_takes_the_lane_that_serves(
     for name, value in env.items():
         monkeypatch.setenv(name, value)
 
-    assert type(client_of(Settings.from_env(env), env)) is kind
+    assert type(choose_client(Settings.from_env(env), env)[0]) is kind
 
 
 @pytest.mark.parametrize(
@@ -240,7 +243,7 @@ def test_the_log_warns_and_counts_once_why_the_lane_stands_aside(
     service.prepare()  # before a snapshot: the processes that go on from it tell it, each for itself
     assert capsys.readouterr().out == ""
     for _ in range(2):
-        service.authorizer.memory._store._client()  # type: ignore[attr-defined]
+        service.authorizer.memory._store._get_client()  # type: ignore[attr-defined]
 
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["message"].partition(": ")[2] for line in lines] == told

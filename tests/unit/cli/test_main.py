@@ -11,7 +11,7 @@ import pytest
 import typer.main
 from typer.testing import CliRunner
 
-from auth_jwt.errors import BadSetting, Conflict, Fault, Invalid, NotFound, Stale, Throttled, Unreachable
+from auth_jwt.errors import BadSetting, Conflict, Fault, Invalid, NotFound, Outdated, Throttled, Unreachable
 from auth_jwt.provisioning.audit import AuditEntry
 from auth_jwt_cli import config_commands, output, profile_commands
 from auth_jwt_cli.audit_log import AuditLog
@@ -95,7 +95,7 @@ def test_a_group_alone_shows_its_commands(arguments: list[str]) -> None:
         (Invalid("x"), 1),
         (NotFound("x"), 1),
         (Conflict("x"), 3),
-        (Stale("x"), 3),
+        (Outdated("x"), 3),
         (Fault("x"), 4),
         (BadSetting("x"), 4),
         (Unreachable("x"), 4),

@@ -10,7 +10,7 @@ from auth_jwt.errors import Fault, Flaw, Reason
 from auth_jwt.models import Report
 from auth_jwt.runtime import observability
 from auth_jwt.runtime.observability import METRICS_NAMESPACE, Outcome
-from auth_jwt.runtime.settings import AUTHORIZER_DEFAULTS, DEFAULTS, REFRESH_DEFAULTS, ROTATION_DEFAULTS
+from auth_jwt.runtime.settings import DEFAULTS, GATEWAY_AUTHORIZER_DEFAULTS, REFRESH_DEFAULTS, ROTATION_DEFAULTS
 
 ROOT = Path(__file__).parents[3]
 README = ROOT / "README.md"
@@ -98,7 +98,7 @@ def test_the_readme_lists_every_setting_with_its_default_in_order() -> None:
 def test_the_page_of_the_authorizer_lists_its_own_settings_with_their_defaults_in_order() -> None:
     shown = {name.strip("`"): default.strip("`") for name, default, _ in table(AUTHORIZER, "variable")}
 
-    assert list(shown.items()) == list(AUTHORIZER_DEFAULTS.items())
+    assert list(shown.items()) == list(GATEWAY_AUTHORIZER_DEFAULTS.items())
 
 
 def test_the_page_of_rotation_lists_its_own_settings_with_their_defaults_in_order() -> None:
@@ -171,7 +171,7 @@ def test_every_setting_named_anywhere_is_one() -> None:
     }
     spelt = {name for page in PAGES for name in re.findall(r"`([A-Z][A-Z_]+)(?:=[^`]*)?`", text_of(page))}
 
-    ours = {*DEFAULTS, *AUTHORIZER_DEFAULTS, *ROTATION_DEFAULTS, *REFRESH_DEFAULTS, *commands_own, *kamailio}
+    ours = {*DEFAULTS, *GATEWAY_AUTHORIZER_DEFAULTS, *ROTATION_DEFAULTS, *REFRESH_DEFAULTS, *commands_own, *kamailio}
     unknown = {name for name in spelt - ours - examples if "_" in name and not name.startswith(("POWERTOOLS_", "AWS_"))}
 
     assert not unknown

@@ -28,6 +28,7 @@ class AnIssuerServer:
         self.port = listener.getsockname()[1]
         self.questions = list[bytes]()
         self.connections = 0
+        self._talks = list[threading.Thread]()
         self._listener = listener
         self._tls = tls
         self._scripts = scripts
@@ -43,7 +44,14 @@ class AnIssuerServer:
                 return
             script = self._scripts[min(self.connections, len(self._scripts) - 1)]
             self.connections += 1
-            threading.Thread(target=self._talk, args=(connection, script), daemon=True).start()
+            talk = threading.Thread(target=self._talk, args=(connection, script), daemon=True)
+            self._talks.append(talk)
+            talk.start()
+
+    def join(self) -> None:
+        """Wait until every connection has ended."""
+        for talk in self._talks:
+            talk.join(5)
 
     def _talk(self, connection: socket.socket, script: Script) -> None:
         with suppress(OSError), connection:
@@ -80,7 +88,8 @@ def a_server(tls: ssl.SSLContext | None, *scripts: Script, backlog: int = 16) ->
         yield server
         with suppress(OSError):
             listener.shutdown(socket.SHUT_RDWR)
-    thread.join(5)
+        thread.join(5)
+        server.join()
 
 
 def answer(body: bytes = b"{}", status: str = "200 OK", **headers: str) -> bytes:
@@ -108,6 +117,16 @@ def drips(beginning: bytes, drop: bytes = b" ", every: float = 0.02) -> Script:
         never = threading.Event()
         while not never.wait(every):
             connection.sendall(drop)
+
+    return script
+
+
+def stalls(beginning: bytes) -> Script:
+    """Send a *beginning* and nothing more, until nobody listens."""
+
+    def script(connection: socket.socket, _question: bytes) -> None:
+        connection.sendall(beginning)
+        connection.recv(1)
 
     return script
 

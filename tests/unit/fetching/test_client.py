@@ -8,7 +8,6 @@ import threading
 import time
 import tracemalloc
 import warnings
-import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -31,6 +30,7 @@ from tests.unit.fetching.servers import (
     answer,
     answers,
     drips,
+    stalls,
 )
 
 NOW = 1_800_000_000
@@ -219,7 +219,9 @@ class TestStatus:
 
     @pytest.mark.parametrize("location", [f"https://{CANARY.decode()}/", "https://[", "/keys", "https://a\x1b[2J/"])
     def test_nothing_else_that_a_redirect_says_is_repeated(self, ask: Ask, location: str) -> None:
-        assert "points" not in str(failure_of(lambda: ask(answers(answer(b"", "302 Found", Location=location)))))
+        failure = failure_of(lambda: ask(answers(answer(b"", "302 Found", Location=location))))
+
+        assert (failure.kind, "points" in str(failure)) == (FailureKind.REDIRECTED, False)
 
     @pytest.mark.parametrize("status", [201, 204, 206, 400, 401, 403, 404, 410, 429])
     def test_another_status_is_a_failure_and_not_asked_again(
@@ -248,18 +250,14 @@ class TestStatus:
 
         assert (failure.kind, server.connections) == (FailureKind.BAD_STATUS, 2)
 
-    def test_nobody_is_asked_once_more_when_no_time_is_left(self, make: MakeClient, identity: ssl.SSLContext) -> None:
-        now = [0.0]
+    def test_when_no_time_is_left_the_first_failure_counts(self, make: MakeClient) -> None:
+        """A second attempt could only say that there was no time for it."""
+        times = iter([0.0, 0.0])  # when the name is resolved, and when the server is asked
+        with socket.create_server(("127.0.0.1", 0)) as closed:
+            port = closed.getsockname()[1]
+        client = make(fetch_seconds=9, timer=lambda: next(times, 10.0))
 
-        def slowly(connection: socket.socket, _question: bytes) -> None:
-            now[0] = 10.0
-            connection.sendall(answer(b"", "500 Oops"))
-
-        with a_server(identity, slowly) as server:
-            failure = failure_of(lambda: make(fetch_seconds=9, timer=lambda: now[0]).fetch(server.url()))
-
-        assert failure.kind in (FailureKind.BAD_STATUS, FailureKind.TIMEOUT)
-        assert server.connections == 1
+        assert failure_of(lambda: client.fetch(f"https://{HOST}:{port}/")).kind is FailureKind.UNREACHABLE
 
 
 class TestRetryAfter:
@@ -374,7 +372,7 @@ class TestEncoding:
 
     @pytest.mark.parametrize("name", ["deflate", "br", "zstd", "compress", "gzip, gzip", "identity, gzip", "aes128gcm"])
     def test_other_encodings_are_refused(self, ask: Ask, name: str) -> None:
-        failure = failure_of(lambda: ask(answers(answer(zlib.compress(BODY), Content_Encoding=name))))
+        failure = failure_of(lambda: ask(answers(answer(gzip.compress(BODY), Content_Encoding=name))))
 
         assert failure.kind is FailureKind.BAD_ENCODING
 
@@ -461,21 +459,19 @@ class TestBrokenAnswer:
 
 
 class TestTime:
-    """Each limit is below half a second; on the whole, a fetch takes what it may and little more."""
+    """Each limit is below half a second. A busy machine may take a little longer, a client without a limit for ever."""
 
     @pytest.mark.parametrize(
         "script",
         [
-            pytest.param(drips(b""), id="silent, but for blanks"),
+            pytest.param(drips(b""), id="nothing but blanks"),
             pytest.param(drips(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"), id="slow headers"),
             pytest.param(drips(answer(b"", Content_Length="4000")), id="a slow body"),
             pytest.param(
                 drips(answer(b"", Content_Length="", Transfer_Encoding="chunked"), b"1\r\na\r\n"), id="slow chunks"
             ),
-            pytest.param(
-                drips(answer(gzip.compress(BODY)[:12], Content_Length="4000", Content_Encoding="gzip"), b""),
-                id="a body that stops",
-            ),
+            pytest.param(stalls(b""), id="silent"),
+            pytest.param(stalls(answer(b"{", Content_Length="4000")), id="a body that stops"),
         ],
     )
     def test_a_slow_server_does_not_outlast_the_limit(
@@ -485,7 +481,7 @@ class TestTime:
             seconds = elapsed(lambda: failures.append(failure_of(lambda: make().fetch(server.url()))))
 
         assert failures.pop().kind is FailureKind.TIMEOUT
-        assert 0.35 < seconds < 1
+        assert 0.35 < seconds < 2
         assert server.connections == 1
 
     def test_a_slow_handshake_does_not_either(self, make: MakeClient) -> None:
@@ -494,7 +490,26 @@ class TestTime:
             seconds = elapsed(lambda: failures.append(failure_of(lambda: make().fetch(server.url()))))
 
         assert failures.pop().kind is FailureKind.TIMEOUT
-        assert seconds < 1
+        assert seconds < 2
+
+    def test_connecting_ends_with_the_fetch(self, make: MakeClient) -> None:
+        with a_server(None, drips(b"\x16\x03\x03\x40\x00", b"\x02")) as server:
+            client = make(connect_seconds=5, fetch_seconds=0.3)
+            seconds = elapsed(lambda: failures.append(failure_of(lambda: client.fetch(server.url()))))
+
+        assert failures.pop().kind is FailureKind.TIMEOUT
+        assert seconds < 2
+        assert server.connections == 2, "half of the time for one handshake, so some is left for another"
+
+    def test_nothing_is_asked_when_connecting_took_all_the_time(
+        self, make: MakeClient, identity: ssl.SSLContext
+    ) -> None:
+        with a_server(identity, answers(answer(BODY))) as server:
+            client = make(fetch_seconds=9, timer=lambda: 10.0 if server.connections else 0.0)
+            failure = failure_of(lambda: client.fetch(server.url()))
+
+        assert failure.kind is FailureKind.TIMEOUT
+        assert not any(server.questions)
 
     def test_both_attempts_together_do_not_either(self, make: MakeClient, identity: ssl.SSLContext) -> None:
         def slowly(connection: socket.socket, _question: bytes) -> None:
@@ -502,11 +517,9 @@ class TestTime:
             connection.sendall(answer(b"", "500 Oops"))
 
         with a_server(identity, slowly) as server:
-            seconds = elapsed(lambda: failures.append(failure_of(lambda: make().fetch(server.url()))))
+            failure = failure_of(lambda: make().fetch(server.url()))
 
-        assert failures.pop().kind is FailureKind.TIMEOUT
-        assert seconds < 0.9
-        assert server.connections == 2
+        assert (failure.kind, server.connections) == (FailureKind.TIMEOUT, 2)
 
     def test_a_server_that_accepts_nothing_is_given_up_after_the_limit_for_connecting(self, make: MakeClient) -> None:
         with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
@@ -521,18 +534,19 @@ class TestTime:
                 each.close()
 
         assert failures.pop().kind is FailureKind.TIMEOUT
-        assert 0.15 < seconds < 1, "two attempts"
+        assert 0.15 < seconds < 2, "two attempts"
 
     def test_resolving_the_name_counts(self, make: MakeClient, identity: ssl.SSLContext) -> None:
+        now = [0.0]
+
         def resolver(*place: Any, **options: Any) -> list[tuple[Any, ...]]:
-            threading.Event().wait(0.2)
+            now[0] = 0.5
             return AResolver()(*place, **options)
 
-        with a_server(identity, drips(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n")) as server:
-            seconds = elapsed(lambda: failures.append(failure_of(lambda: make(resolver=resolver).fetch(server.url()))))
+        with a_server(identity, answers(answer(BODY))) as server:
+            failure = failure_of(lambda: make(resolver=resolver, timer=lambda: now[0]).fetch(server.url()))
 
-        assert failures.pop().kind is FailureKind.TIMEOUT
-        assert seconds < 0.58
+        assert (failure.kind, server.connections) == (FailureKind.TIMEOUT, 0)
 
 
 failures: list[FetchFailed] = []
@@ -631,6 +645,13 @@ class TestCertificate:
 
         assert (failure.kind, because in str(failure)) == (FailureKind.TLS, True), str(failure)
         assert (server.questions, server.connections) == ([], 1)
+
+    def test_a_name_that_is_the_subjects_alone_proves_nothing(self, make: MakeClient, authority: Authority) -> None:
+        """RFC 9525: only alternative names count."""
+        with a_server(authority.identity(host=HOST, has_alternative_name=False), answers(answer(BODY))) as server:
+            failure = failure_of(lambda: make(fetch_seconds=5).fetch(server.url()))
+
+        assert failure.kind is FailureKind.TLS
 
     def test_the_certificate_of_a_wildcard_proves_a_name(self, make: MakeClient, authority: Authority) -> None:
         with a_server(authority.identity(host="*.issuers.test"), answers(answer(BODY))) as server:

@@ -13,7 +13,7 @@ import pytest
 from auth_jwt.authorizer import Authorizer
 from auth_jwt.credentials import parse_credentials
 from auth_jwt.errors import BadSetting, Fault, TooLarge, UnknownEvent, Unreachable
-from auth_jwt.runtime.settings import AuthorizerSettings, Settings
+from auth_jwt.runtime.settings import GatewayAuthorizerSettings, Settings
 from auth_jwt.runtime.wiring import Service
 from tests.factories import a_profile, a_token, an_authorizer
 from tests.fakes import LambdaContext, MemoryStore
@@ -78,9 +78,9 @@ def _ask(monkeypatch: pytest.MonkeyPatch) -> Ask:
     """Ask the handler over rows in memory, with settings of one's own."""
 
     def ask(event: object, authorizer: Authorizer | None = None, **env: str) -> Any:
-        service = Service(Settings.from_env({}), authorizer or an_authorizer())
+        service = Service(Settings.from_env({}), authorizer or an_authorizer(), make_client=lambda: None)
         monkeypatch.setattr(app, "service", lambda: service)
-        monkeypatch.setattr(app, "settings", lambda: AuthorizerSettings.from_env(env))
+        monkeypatch.setattr(app, "settings", lambda: GatewayAuthorizerSettings.from_env(env))
         return app.lambda_handler(event, LambdaContext())
 
     return ask
@@ -273,7 +273,7 @@ def test_no_token_at_all_is_refused_and_said_to_be_none(ask: Ask, capsys: pytest
 
 
 def tokens_of(event: dict[str, Any], sources: str = "header:authorization") -> list[str]:
-    rules = AuthorizerSettings.from_env({"TOKEN_SOURCES": sources})
+    rules = GatewayAuthorizerSettings.from_env({"TOKEN_SOURCES": sources})
     return list(app.GatewayRequest.from_event(event, rules.token_sources).tokens)
 
 

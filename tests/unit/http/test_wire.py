@@ -12,7 +12,6 @@ from auth_jwt.http.wire import (
     JSON,
     Ambiguous,
     Malformed,
-    ascii_lower,
     bearer_token,
     body_members,
     challenge,
@@ -64,7 +63,7 @@ def test_bearer_alone_is_an_empty_token(value: str) -> None:
     ],
 )
 def test_what_follows_bearer_is_the_token_however_odd(value: str, token: str) -> None:
-    """The gate refuses it; the request is well-formed."""
+    """Its form is refused later; the request is well-formed."""
     assert bearer_token([value]) == token
 
 
@@ -376,20 +375,6 @@ def test_why_a_body_is_refused_is_told_without_its_text(content_type: str, body:
 
 
 # -- case -------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "folded"),
-    [
-        ("SIP.Example-AZ", "sip.example-az"),
-        ("@[`{", "@[`{"),
-        ("\u212aÜAZ", "\u212aÜaz"),
-        ("\u0130\u017f", "\u0130\u017f"),
-        ("", ""),
-    ],
-)
-def test_ascii_alone_is_folded(text: str, folded: str) -> None:
-    assert ascii_lower(text) == folded
 
 
 # -- problems ---------------------------------------------------------------------------------------------------------

@@ -56,7 +56,18 @@ def test_other_text_can_not(identifier: str, because: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["http://a/keys", "https:///keys", "https://a:x/", "https://u@a/", "https://a/#", "https://a/{x}", "https://ä/"],
+    [
+        *(
+            "http://a/keys",
+            "https:///keys",
+            "https://a:x/",
+            "https://u@a/",
+            "https://a/#",
+            "https://a/{x}",
+            "https://ä/",
+        ),
+        pytest.param(f"https://a/{'x' * 2048}", id="too long"),
+    ],
 )
 def test_keys_are_fetched_from_https_addresses_only(url: str) -> None:
     with pytest.raises(Invalid, match="address of the keys"):
@@ -95,6 +106,8 @@ def test_a_query_is_part_of_the_address_of_keys() -> None:
         pytest.param({"mapping": "claim", "username_claim": "u"}, "'sip_domain'", id="a mapping without a domain"),
         pytest.param({"sip_domain": "example.com"}, "mapping 'claim'", id="a domain without that mapping"),
         pytest.param({"username_pattern": "(a+)+"}, "group", id="a pattern that may take for ever"),
+        pytest.param({"username_pattern": "a*a*a*a*"}, "3 repetitions", id="a pattern that takes long"),
+        pytest.param({"username_pattern": "a{1,9}a+a*a{1,9}"}, "3 repetitions", id="likewise"),
         pytest.param({"username_pattern": "["}, "regular expression", id="no pattern"),
         pytest.param({"blocked_keys": [1]}, "'blocked_keys'", id="a thumbprint that is no text"),
     ],
@@ -102,6 +115,16 @@ def test_a_query_is_part_of_the_address_of_keys() -> None:
 def test_a_configuration_that_would_not_work_is_refused_by_name(members: dict[str, object], because: str) -> None:
     with pytest.raises(Invalid, match=because):
         an_issuer(**members)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [r"[A-Za-z0-9._+-]{1,64}", r"[*+{]+\.[^]*+{]+", r"\*\+\{[a-z]*", r"[\]*+]{2}[*][+][{]", r"u+\.[a-z]+[0-9]{1,4}"],
+)
+def test_of_a_pattern_only_repetitions_count(pattern: str) -> None:
+    assert an_issuer(
+        mapping="claim", username_claim="u", sip_domain="a.example", username_pattern=pattern
+    ).username_pattern
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"a":1,"a":2}', '{"audiences":["sip"]}'])

@@ -1,4 +1,4 @@
-"""The gate, the header rules and the strict reading of JSON: what no parser after us will ever see."""
+"""The form of a token, the header rules and the strict reading of JSON: what no parser after us will ever see."""
 
 import inspect
 import json
@@ -15,11 +15,11 @@ from auth_jwt.jose.tokens import (
     MAX_TOKEN_BYTES,
     HeaderRules,
     UnverifiedJws,
-    strict_json_object,
     unverified_jws,
     unverified_object,
     unverified_tag,
 )
+from auth_jwt.strict_json import strict_json_object
 from tests.factories import a_token, octets_of, refusal, segment, signed, verdict
 
 BASE64URL = string.ascii_letters + string.digits + "-_"
@@ -37,7 +37,7 @@ def header_of(text: bytes | dict[str, Any], rules: HeaderRules | None = None) ->
     return unverified_jws(signed(header, b"{}"), rules)
 
 
-# -- the gate ---------------------------------------------------------------------------------------------------------
+# -- the form of a token ----------------------------------------------------------------------------------------------
 
 
 def test_a_token_is_split_into_what_it_says_and_what_is_signed() -> None:
@@ -359,7 +359,7 @@ def test_what_two_parsers_could_disagree_about_is_malformed(case: str) -> None:
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_header_and_payload_are_read_alike(case: str) -> None:
-    """A header is refused for whatever a payload is; the gate may be the first to say so."""
+    """A header is refused for whatever a payload is; its form may be the first to say so."""
     assert refusal(lambda: header_of(REFUSED[case])) is Reason.MALFORMED_TOKEN
 
 

@@ -133,7 +133,7 @@ class TestOneTag:
         asked = [future.result() for future in burst(store, lambda by: memory.recall("alice", by))]
 
         assert Counter(recalled.origin for recalled in asked) == {"table": 1, "memory": THREADS - 1}
-        assert Counter(recalled.read for recalled in asked) == {tuple(Half): 1, (): THREADS - 1}
+        assert Counter(recalled.halves_read for recalled in asked) == {tuple(Half): 1, (): THREADS - 1}
 
     def test_rows_too_heavy_to_remember_are_shared_all_the_same(self) -> None:
         store = a_store("alice")
@@ -448,7 +448,7 @@ def test_whatever_the_threads_do_reads_are_rare_and_the_books_balance() -> None:
             tag = tags[(seed * 7 + step * step) % len(tags)]
             recalled = memory.recall(tag, Deadline(PATIENCE))
             assert bool(recalled.found.secrets) is (tag in tags[:4])
-            if step % 5 == seed % 5 and not recalled.read:
+            if step % 5 == seed % 5 and not recalled.halves_read:
                 memory.renew(tag, Deadline(PATIENCE), instead_of=recalled.found)
 
     interval = sys.getswitchinterval()
@@ -546,7 +546,7 @@ def test_a_new_secret_works_for_a_request_that_another_one_overtook() -> None:
 
         def __setattr__(self, name: str, value: object) -> None:
             super().__setattr__(name, value)
-            if name == "rows" and value == "memory":
+            if name == "origin" and value == "memory":
                 store.secrets.append(a_secret(id="2"))
                 authorizer.authorize(a_token())
 

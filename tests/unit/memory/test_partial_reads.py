@@ -73,7 +73,7 @@ class TestOfARememberedUser:
         stale.store.halves = {Half.SECRETS: failure}
 
         assert stale.refuses(iat=NOW) is reason
-        assert stale.report.rows == "stale"
+        assert stale.report.origin == "stale"
 
     def test_a_profile_that_was_removed_refuses_likewise(self, stale: Service) -> None:
         stale.store.profiles.clear()
@@ -103,7 +103,7 @@ class TestOfARememberedUser:
         stale.store.halves = dict(halves)
 
         assert stale.ask().sip_username == "alice"
-        assert stale.report.rows == "stale"
+        assert stale.report.origin == "stale"
 
     def test_a_new_secret_works_though_the_profile_cannot_be_read(self, stale: Service) -> None:
         stale.store.secrets = [a_secret(OTHER_KEY)]
@@ -251,7 +251,7 @@ class TestOfAUserNobodyRemembers:
 
         assert service.refuses(**token) is reason
         assert service.store.reads == [(TAG, False)]
-        assert service.report.rows == "table"
+        assert service.report.origin == "table"
 
     def test_who_holds_a_good_token_is_not_refused_for_a_profile_that_could_not_be_read(self) -> None:
         service = Service(MemoryStore([a_profile()], [a_secret()], halves=dict(NO_PROFILE)))
@@ -315,7 +315,7 @@ class TestOfASecondLook:
         service.store.halves = dict(NO_PROFILE)
 
         assert service.ask(key=OTHER_KEY).sip_username == "alice"
-        assert service.report.rows == "stale"
+        assert service.report.origin == "stale"
 
     def test_a_new_profile_works_beside_remembered_secrets(self) -> None:
         service = Service(MemoryStore([], [a_secret()]))

@@ -134,7 +134,7 @@ class TestRule:
 
         refusal(lambda: authorizer.authorize(a_token(jti=JTI), report=report))
 
-        assert report == Report(tag=TAG, algorithm="HS256", rows="table", secret_id="1")
+        assert report == Report(tag=TAG, algorithm="HS256", origin="table", secret_id="1")
 
     def test_a_revocation_is_not_worth_a_second_look_at_the_rows(self) -> None:
         store = MemoryStore([a_profile()], [a_secret()])

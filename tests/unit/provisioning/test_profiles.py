@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from auth_jwt.errors import Conflict, Fault, Invalid, NotFound, Reason, Stale, Unreachable
+from auth_jwt.errors import Conflict, Fault, Invalid, NotFound, Outdated, Reason, Unreachable
 from auth_jwt.models import Columns
 from auth_jwt.provisioning.audit import WriteOutcome
 from auth_jwt.provisioning.changes import MISSING, Key, Table
@@ -204,7 +204,7 @@ def test_a_change_by_version_needs_that_version() -> None:
     changed = profiles.change(TAG, username="bob", if_version=version)
 
     assert changed.version != version
-    with pytest.raises(Stale):
+    with pytest.raises(Outdated):
         profiles.change(TAG, username="carol", if_version=version)
     assert profiles.show(TAG).sip_username == "bob"
 
@@ -216,7 +216,7 @@ def test_no_update_is_lost_between_look_and_write(column: str) -> None:
     version = service.provisioning.profiles.show(TAG).version
     service.tables.before_write = lambda: service.tables.write_row(PROFILE, {"sip_username": "alice", column: 4})
 
-    with pytest.raises(Stale, match="meanwhile"):
+    with pytest.raises(Outdated, match="meanwhile"):
         service.provisioning.profiles.change(TAG, username="bob", if_version=version)
 
     assert service.tables.rows[PROFILE] == {"sip_username": "alice", column: Decimal(4)}
@@ -335,7 +335,7 @@ def test_a_deletion_by_version_needs_that_version() -> None:
     version = service.provisioning.profiles.show(TAG).version
     service.has(level=4)
 
-    with pytest.raises(Stale):
+    with pytest.raises(Outdated):
         service.provisioning.profiles.delete(TAG, if_version=version)
 
     assert len(service.tables.rows) == 2

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from auth_jwt.models import Columns
 from auth_jwt.provisioning.audit import AuditEntry, WriteOutcome
 from auth_jwt.provisioning.changes import Key, Table
 from auth_jwt.refreshing.models import Refreshed, RefreshOutcome
-from auth_jwt.refreshing.refresher import Refresher
+from auth_jwt.refreshing.refresher import JudgedKeySets, Refresher
 from auth_jwt.refreshing.store import IssuerTables
 from tests.factories import NOW, a_jwk
 from tests.fakes import Clock, MemoryTables, natural
@@ -458,3 +459,84 @@ class TestWhenTwoWrite:
             refresh()
 
         assert [entry.outcome for entry in refresh.audit] == [WriteOutcome.UNKNOWN]
+
+
+class TestDamagedRows:
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            pytest.param("issuer_fetched_at", "yesterday", id="a time that is text"),
+            pytest.param("issuer_fetched_at", NOW - 0.5, id="half a second"),
+            pytest.param("issuer_failures", "3", id="a count that is text"),
+            pytest.param("issuer_failures", 0, id="a count that is written otherwise"),
+            pytest.param("issuer_etag", "", id="an empty text"),
+            pytest.param("issuer_etag", None, id="NULL"),
+            pytest.param("issuer_moved_to", {"L": []}, id="a list"),
+        ],
+    )
+    def test_of_status_are_written_anew(self, refresh: Round, name: str, value: object) -> None:
+        refresh.tables.write_row(STATUS, {"issuer_version": 1, name: value})
+
+        assert refresh().outcome is RefreshOutcome.REPLACED
+        assert refresh(after=MINUTE).outcome is RefreshOutcome.UNCHANGED
+        assert refresh.status["issuer_fetched_at"] == NOW + MINUTE
+
+    @pytest.mark.parametrize("damage", ["", "{}", '{"keys":[]}'])
+    def test_of_keys_are_written_anew_though_the_provider_has_no_others(self, refresh: Round, damage: str) -> None:
+        refresh.provider.publish(a_jwk(kid="1"), etag='"a"')
+        refresh()
+        refresh.tables.rows[KEYS]["issuer_keys"] = damage
+
+        assert refresh(after=MINUTE).outcome is RefreshOutcome.REPLACED
+        assert refresh.kids == ["1"]
+
+    def test_another_process_reads_the_whole_set_once(self, refresh: Round) -> None:
+        """It may have other rules than the one that wrote the row."""
+        refresh.provider.publish(a_jwk(kid="1"), etag='"a"')
+        refresh()
+        refresh.refresher = replace(refresh.refresher, judged=JudgedKeySets())
+
+        assert [refresh(after=MINUTE).outcome for _ in range(2)] == [RefreshOutcome.UNCHANGED] * 2
+        assert [etag for url, etag in refresh.provider.asked if url == KEYS_URL] == [None, None, '"a"']
+
+    @pytest.mark.parametrize("name", ["issuer_next_fetch_at", "issuer_next_discovery_at"])
+    def test_what_is_due_later_than_anything_is_put_off_is_due_now(self, refresh: Round, name: str) -> None:
+        """As after a round whose clock was ahead."""
+        refresh()
+        asked = len(refresh.provider.asked)
+        refresh.status[name] = Decimal(NOW + 7 * DAY)
+
+        refresh(after=MINUTE)
+
+        assert {url for url, _ in refresh.provider.asked[asked:]} >= {KEYS_URL}
+        assert int(str(refresh.status[name])) <= NOW + MINUTE + DAY
+
+    def test_a_clock_that_was_ahead_for_one_round_stops_nothing(self, refresh: Round) -> None:
+        refresh(after=7 * DAY)
+        refresh.provider.publish(a_jwk("p256", kid="2"))
+
+        assert refresh(after=-7 * DAY).outcome is RefreshOutcome.REPLACED
+        assert refresh.kids == ["2"]
+
+    def test_what_a_provider_puts_off_stays_put_off(self, refresh: Round) -> None:
+        refresh.provider.break_down(retry_after=900)
+        refresh()
+
+        assert [refresh(after=seconds).outcome for seconds in (MINUTE, 809)] == [RefreshOutcome.NOT_DUE] * 2
+        assert refresh(after=2).outcome is RefreshOutcome.FAILED
+
+    def test_a_change_between_the_reads_of_the_two_tables_is_no_damage(
+        self, refresh: Round, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        read = refresh.tables.secrets
+
+        def read_then_change(tag: str, **only: Any) -> Any:
+            monkeypatch.undo()
+            rows = read(tag, **only)
+            refresh.configure(version=2, longest_lifetime=60)
+            refresh.status["issuer_version"] = Decimal(2)
+            return rows
+
+        monkeypatch.setattr(refresh.tables, "secrets", read_then_change)
+
+        assert refresh().outcome is RefreshOutcome.REPLACED

@@ -17,7 +17,7 @@ from auth_jwt.runtime.observability import Journal, Outcome, gateway_ids_of, req
 
 NOON = 1_795_435_200.0  # 2026-11-23T12:00:00Z
 TRACE = "Root=1-684e9fe8-c535c344b12b4a32da2c26dc;Parent=53995c3f42cd8ad8;Sampled=1"
-REPORT = Report(tag="t1", algorithm="HS256", rows="memory", secret_id="1")
+REPORT = Report(tag="t1", algorithm="HS256", origin="memory", secret_id="1")
 SEEN: dict[str, Any] = {"status": 200, "duration_ms": 0.125, "request_id": "r-1", "path": None}
 
 

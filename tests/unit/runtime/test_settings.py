@@ -1,5 +1,6 @@
 """Every variable: its default, what it may be, and what a stranger reads when it is something else."""
 
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -9,14 +10,16 @@ from auth_jwt.errors import BadSetting
 from auth_jwt.jose.tokens import ALGORITHMS, HeaderRules
 from auth_jwt.models import Columns, Policy
 from auth_jwt.runtime.settings import (
-    AUTHORIZER_DEFAULTS,
     DEFAULTS,
+    GATEWAY_AUTHORIZER_DEFAULTS,
+    REFRESH_DEFAULTS,
     ROTATION_DEFAULTS,
     AuthorizerRefusal,
     AuthorizerResponse,
-    AuthorizerSettings,
     Database,
     DynamoDbClient,
+    GatewayAuthorizerSettings,
+    RefreshSettings,
     RotationSettings,
     Settings,
     SourceKind,
@@ -332,7 +335,7 @@ def test_what_lambda_itself_sets_is_not_taken_for_a_misspelling() -> None:
     assert near_misses(dict.fromkeys(lambda_variables.split(), "x")) == {}
 
 
-@pytest.mark.parametrize("variable", [*DEFAULTS, *AUTHORIZER_DEFAULTS, *ROTATION_DEFAULTS])
+@pytest.mark.parametrize("variable", [*DEFAULTS, *GATEWAY_AUTHORIZER_DEFAULTS, *ROTATION_DEFAULTS, *REFRESH_DEFAULTS])
 def test_a_setting_of_any_function_is_no_misspelling(variable: str) -> None:
     assert near_misses({variable: "x"}) == {}
 
@@ -341,22 +344,24 @@ class TestAuthorizer:
     """The variables of API Gateway's authorizer."""
 
     def test_an_empty_environment_is_all_defaults(self) -> None:
-        assert AuthorizerSettings.from_env({}) == AuthorizerSettings(
+        assert GatewayAuthorizerSettings.from_env({}) == GatewayAuthorizerSettings(
             response=AuthorizerResponse.SIMPLE,
             refusal=AuthorizerRefusal.UNAUTHORIZED,
             token_sources=(TokenSource(SourceKind.HEADER, "authorization"),),
         )
 
     def test_the_defaults_are_what_they_are_documented_to_be(self) -> None:
-        assert AuthorizerSettings.from_env(AUTHORIZER_DEFAULTS) == AuthorizerSettings.from_env({})
+        assert GatewayAuthorizerSettings.from_env(GATEWAY_AUTHORIZER_DEFAULTS) == GatewayAuthorizerSettings.from_env({})
 
     def test_words_may_be_in_any_case(self) -> None:
-        read = AuthorizerSettings.from_env({"AUTHORIZER_RESPONSE": " IAM", "AUTHORIZER_REFUSAL": "Deny"})
+        read = GatewayAuthorizerSettings.from_env({"AUTHORIZER_RESPONSE": " IAM", "AUTHORIZER_REFUSAL": "Deny"})
 
         assert (read.response, read.refusal) == (AuthorizerResponse.IAM, AuthorizerRefusal.DENY)
 
     def test_sources_keep_their_order_and_only_headers_lose_their_case(self) -> None:
-        read = AuthorizerSettings.from_env({"TOKEN_SOURCES": "cookie:Token, header: X-Token ,query:Access Token"})
+        read = GatewayAuthorizerSettings.from_env(
+            {"TOKEN_SOURCES": "cookie:Token, header: X-Token ,query:Access Token"}
+        )
 
         assert read.token_sources == (
             TokenSource(SourceKind.COOKIE, "Token"),
@@ -384,7 +389,7 @@ class TestAuthorizer:
         self, variable: str, value: str, accepted: str
     ) -> None:
         with pytest.raises(BadSetting) as caught:
-            AuthorizerSettings.from_env({variable: value})
+            GatewayAuthorizerSettings.from_env({variable: value})
 
         assert str(caught.value).startswith(f"{variable}={value!r} is refused")
         assert accepted in str(caught.value)
@@ -434,3 +439,30 @@ class TestRotation:
 
 def test_every_algorithm_may_be_listed() -> None:
     assert settings(ALLOWED_ALGORITHMS=",".join(ALGORITHMS)).policy.header.algorithms == set(ALGORITHMS)
+
+
+class TestRefreshing:
+    """The variables that only the refresh of issuers' keys reads."""
+
+    def test_none_of_them_trusts_the_systems_authorities_and_public_addresses_alone(self) -> None:
+        assert RefreshSettings.from_env({}) == RefreshSettings.from_env(REFRESH_DEFAULTS) == RefreshSettings()
+
+    def test_networks_are_a_comma_list(self) -> None:
+        read = RefreshSettings.from_env({"KEYS_ACCEPTED_NETWORKS": "10.1.0.0/16, fd00::/8"})
+
+        assert list(map(str, read.accepted_networks)) == ["10.1.0.0/16", "fd00::/8"]
+
+    @pytest.mark.parametrize("text", ["10.1.0.0/33", "10.0.0.1/8", "private", "10.1.0.0/16,"])
+    def test_what_is_no_network_is_named(self, text: str) -> None:
+        with pytest.raises(BadSetting, match="a comma list of networks such as") as caught:
+            RefreshSettings.from_env({"KEYS_ACCEPTED_NETWORKS": text})
+
+        assert f"KEYS_ACCEPTED_NETWORKS={text!r}" in str(caught.value)
+
+    def test_a_bundle_is_a_file_that_is_there(self, tmp_path: Path) -> None:
+        file = tmp_path / "ca.pem"
+        file.touch()
+
+        assert RefreshSettings.from_env({"KEYS_CA_BUNDLE": str(file)}).ca_bundle == file
+        with pytest.raises(BadSetting, match="there is no such file"):
+            RefreshSettings.from_env({"KEYS_CA_BUNDLE": str(tmp_path)})

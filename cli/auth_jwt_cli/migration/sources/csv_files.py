@@ -132,7 +132,7 @@ class CsvSource(Source):
 
     def _rows_of(self, table: Table) -> Generator[SourceRow]:
         path, member = self._files[table], self._members.get(table)
-        with self._progress.opened(path, member=member, encoding=self._form.wide_encoding) as file:
+        with self._progress.open(path, member=member, encoding=self._form.wide_encoding) as file:
             yield from _CsvReading(table, path, self._form, self._layout).rows(file, self._columns.get(table))
 
     def _check_order(self) -> None:
@@ -342,11 +342,11 @@ class _Grammar:
 
     def _value(self, quoted: str | None, bare: str) -> str | None:
         if quoted is None:
-            return None if bare in self._form.nulls else self._unescaped(bare)
+            return None if bare in self._form.nulls else self._unescape(bare)
         quote = self._form.quote or ""
-        return self._unescaped(quoted.replace(quote * 2, quote))
+        return self._unescape(quoted.replace(quote * 2, quote))
 
-    def _unescaped(self, text: str) -> str:
+    def _unescape(self, text: str) -> str:
         if self._escapes is None:
             return text
         return self._escapes.sub(lambda match: _ESCAPED.get(match[1], match[1]), text)

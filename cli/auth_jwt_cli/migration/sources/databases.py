@@ -92,7 +92,7 @@ class DatabaseSource(Source):
         Raises:
             SourceError: the URL names no database that can be read.
         """
-        kind, made = _parsed(url)
+        kind, made = _parse_url(url)
         if kind == "sqlite":
             made = made.set(database=_existing_file(made.database))
         self._url = made if password is None else made.set(password=password)
@@ -200,7 +200,7 @@ class DatabaseSource(Source):
             yield SourceRow(table, f"row {number}", values)
 
 
-def _parsed(url: str) -> "tuple[str, URL]":
+def _parse_url(url: str) -> "tuple[str, URL]":
     """Return the kind of database, and the URL with SQLAlchemy's name of its driver.
 
     A password that is not escaped must not end up in the host or the database name, which are shown.

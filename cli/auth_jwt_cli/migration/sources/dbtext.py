@@ -53,7 +53,7 @@ class DbTextSource(Source):
     def rows(self) -> Iterator[SourceRow]:
         """See `Source`."""
         for table, path in self._files.items():
-            with self._progress.opened(path) as file:
+            with self._progress.open(path) as file:
                 yield from _rows(table, path, file)
 
 
@@ -116,10 +116,10 @@ def _convert_field(name: str, kind: str, field: bytes) -> object:
         if not _REAL.fullmatch(field):
             raise ValueError(f"column {name!r} without a number")
         return Decimal(field.decode("ascii"))
-    return text_of(_ESCAPE.sub(_unescaped, field))
+    return text_of(_ESCAPE.sub(_unescape, field))
 
 
-def _unescaped(match: re.Match[bytes]) -> bytes:
+def _unescape(match: re.Match[bytes]) -> bytes:
     try:
         return _ESCAPED[match[1]]
     except KeyError:

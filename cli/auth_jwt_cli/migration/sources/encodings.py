@@ -37,7 +37,7 @@ class Opened(io.BufferedReader):
         return self.peek().lstrip().startswith(mark)
 
 
-def decoded(beginning: bytes, stream: io.BufferedReader, encoding: str | None = None) -> Opened:
+def decode_stream(beginning: bytes, stream: io.BufferedReader, encoding: str | None = None) -> Opened:
     """Return *stream* as UTF-8.
 
     Args:

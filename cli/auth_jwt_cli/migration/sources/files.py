@@ -16,7 +16,7 @@ from typing import IO, Final
 
 from auth_jwt_cli.migration.sources import SourceError
 from auth_jwt_cli.migration.sources.encodings import Opened
-from auth_jwt_cli.migration.sources.unpacking import READING_ERRORS, unpacked, why_unreadable
+from auth_jwt_cli.migration.sources.unpacking import READING_ERRORS, unpack, why_unreadable
 
 STANDARD_INPUT: Final = Path("-")
 _IN_MEMORY: Final = 16 * 2**20
@@ -40,7 +40,7 @@ class ReadingProgress:
         return min(1.0, (sum(self._read.values()) + (self._open.tell() if self._open else 0)) / self._size)
 
     @contextmanager
-    def opened(self, path: Path, *, member: str | None = None, encoding: str | None = None) -> Iterator[Opened]:
+    def open(self, path: Path, *, member: str | None = None, encoding: str | None = None) -> Iterator[Opened]:
         """Open *path* (`-` is standard input), and unpack it if it is compressed.
 
         Args:
@@ -59,7 +59,7 @@ class ReadingProgress:
             self._read.pop((path, member), None)
             self._open = raw if raw.seekable() else None
             try:
-                with _unpacked(path, raw, member, encoding) as stream:
+                with _unpack(path, raw, member, encoding) as stream:
                     yield stream
             except READING_ERRORS as error:
                 raise SourceError(f"{path} cannot be read to its end: {why_unreadable(error)}") from None
@@ -119,9 +119,9 @@ class _Kept(io.RawIOBase):
         return self._file.tell()
 
 
-def _unpacked(path: Path, raw: io.BufferedReader, member: str | None, encoding: str | None) -> Opened:
+def _unpack(path: Path, raw: io.BufferedReader, member: str | None, encoding: str | None) -> Opened:
     try:
-        return unpacked(raw, member=member, encoding=encoding)
+        return unpack(raw, member=member, encoding=encoding)
     except SourceError as error:
         raise SourceError(f"{path}: {str(error).replace('FILE', shlex.quote(str(path)))}") from None
 

@@ -62,7 +62,7 @@ class Chained(Pieces):
         return self._stream.read1(wanted)
 
 
-def looked_into(stream: io.BufferedReader) -> tuple[bytes, io.BufferedReader]:
+def peek_beginning(stream: io.BufferedReader) -> tuple[bytes, io.BufferedReader]:
     """Return the first bytes of *stream*, and the stream from its beginning."""
     start = stream.tell() if stream.seekable() else None
     beginning = b""

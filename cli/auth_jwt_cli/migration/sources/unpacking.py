@@ -17,8 +17,8 @@ from tempfile import TemporaryFile
 from typing import IO, Final, Protocol
 
 from auth_jwt_cli.migration.sources import SourceError
-from auth_jwt_cli.migration.sources.encodings import Opened, decoded
-from auth_jwt_cli.migration.sources.streams import Damaged, Pieces, looked_into
+from auth_jwt_cli.migration.sources.encodings import Opened, decode_stream
+from auth_jwt_cli.migration.sources.streams import Damaged, Pieces, peek_beginning
 
 _CHUNK: Final = 64 * 1024
 _MAX_LAYERS: Final = 3
@@ -56,7 +56,7 @@ def why_unreadable(error: Exception) -> str:
     return "its compressed data is damaged, or something else follows it"
 
 
-def unpacked(raw: io.BufferedReader, *, member: str | None = None, encoding: str | None = None) -> Opened:
+def unpack(raw: io.BufferedReader, *, member: str | None = None, encoding: str | None = None) -> Opened:
     """Return the unpacked content of *raw*. UTF-16 and UTF-32 become UTF-8, without a byte order mark.
 
     Args:
@@ -68,13 +68,13 @@ def unpacked(raw: io.BufferedReader, *, member: str | None = None, encoding: str
         SourceError: the file is of a kind that is not read. The message says which kind, and what to do.
         OSError: the file cannot be read.
     """
-    beginning, stream = looked_into(raw)
+    beginning, stream = peek_beginning(raw)
     layers = 0
     while layers < _MAX_LAYERS and (unpack := _unpacker(beginning, member)) is not None:
-        beginning, stream = looked_into(io.BufferedReader(unpack(stream)))
+        beginning, stream = peek_beginning(io.BufferedReader(unpack(stream)))
         layers += 1
     _refuse(beginning)
-    return decoded(beginning, stream, encoding)
+    return decode_stream(beginning, stream, encoding)
 
 
 def members_of(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
@@ -98,7 +98,7 @@ def _unpacker(beginning: bytes, member: str | None) -> Callable[[io.BufferedRead
     if beginning.startswith(_XZ):
         return lambda stream: _Parts(stream, lambda: lzma.LZMADecompressor(memlimit=_LZMA_MEMORY))
     if beginning.startswith(_ZIP):
-        return lambda stream: _unzipped(stream, member)
+        return lambda stream: _unzip(stream, member)
     return None
 
 
@@ -194,7 +194,7 @@ class _Member(Pieces):
         return self._file.read(wanted)
 
 
-def _unzipped(stream: io.BufferedReader, name: str | None) -> _Member:
+def _unzip(stream: io.BufferedReader, name: str | None) -> _Member:
     """Open a zip archive. Its list of files is at its end, so a pipe is first copied to a temporary file."""
     with ExitStack() as owned:
         file: IO[bytes] = stream
@@ -205,12 +205,12 @@ def _unzipped(stream: io.BufferedReader, name: str | None) -> _Member:
             archive = owned.enter_context(zipfile.ZipFile(file))
         except zipfile.BadZipFile:
             raise Damaged("it is a zip archive without an end, as if it was cut off") from None
-        member = _Member(archive.open(_chosen(members_of(archive), name)), archive, file, stream)
+        member = _Member(archive.open(_choose(members_of(archive), name)), archive, file, stream)
         owned.pop_all()
     return member
 
 
-def _chosen(found: list[zipfile.ZipInfo], name: str | None) -> zipfile.ZipInfo:
+def _choose(found: list[zipfile.ZipInfo], name: str | None) -> zipfile.ZipInfo:
     """Return the file called *name*. Without a name, return the only file."""
     if {info.filename for info in found} & _OFFICE:
         raise SourceError("this is a document of an office program: save each table as CSV, and import that")

@@ -1,4 +1,8 @@
-"""The two DynamoDB calls that logins make: the protocol, and its implementation by boto3. `express` has the other."""
+"""The two DynamoDB calls with which a decision reads the tables, and boto3's client for them.
+
+`Client` says what the calls are. Two classes make them: `SdkClient` by boto3, here, and `ExpressClient` without boto3,
+in `auth_jwt.aws.express`.
+"""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol

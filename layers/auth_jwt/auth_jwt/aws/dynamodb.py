@@ -15,7 +15,7 @@ class DynamoDbStore:
     """The port `RowsStore` over DynamoDB.
 
     Args:
-        client: returns the client; called for each read.
+        get_client: returns the client that asks DynamoDB; called for each read.
         profiles_table: name of the table of profiles.
         secrets_table: name of the table of secrets.
         columns: the names of the columns.
@@ -24,14 +24,14 @@ class DynamoDbStore:
 
     def __init__(
         self,
-        client: Callable[[], Client],
+        get_client: Callable[[], Client],
         *,
         profiles_table: str,
         secrets_table: str,
         columns: Columns,
         credentials: tuple[Credential, ...] = (),
     ) -> None:
-        self._client = client
+        self._get_client = get_client
         self._profiles_table = profiles_table
         self._secrets_table = secrets_table
         self._columns = columns
@@ -52,8 +52,8 @@ class DynamoDbStore:
 
     def read(self, tag: str, *, consistent: bool, deadline: Deadline) -> TagRows:
         """Read the profile and all secrets of *tag*; see `auth_jwt.ports.RowsStore`."""
-        client = self._client()
-        deadline.seconds_left()  # starts the deadline, after the client is made
+        client = self._get_client()
+        deadline.start()
         profile = self._readers.start(deadline, lambda: self._read_profile(client, tag, consistent, deadline))
         secrets = self._readers.start(deadline, lambda: self._read_secrets(client, tag, consistent, deadline))
         rows: TagRows = join_halves(profile.result_or_fault(deadline), secrets.result_or_fault(deadline), TagRows)
@@ -61,8 +61,8 @@ class DynamoDbStore:
 
     def read_profile(self, tag: str, *, consistent: bool, deadline: Deadline) -> Profile | None:
         """Read the profile of *tag* alone; see `auth_jwt.issuers.ports.ProfilesStore`."""
-        client = self._client()
-        deadline.seconds_left()  # starts the deadline, after the client is made
+        client = self._get_client()
+        deadline.start()
         read = self._readers.start(deadline, lambda: self._read_profile(client, tag, consistent, deadline))
         return read.result(deadline)
 
@@ -99,20 +99,20 @@ class DynamoDbRevocations:
     acknowledged, unless the absence of its row is remembered. Only the key of the row is read.
 
     Args:
-        client: returns the client; called for each read.
+        get_client: returns the client that asks DynamoDB; called for each read.
         table: name of the table.
     """
 
-    def __init__(self, client: Callable[[], Client], *, table: str) -> None:
-        self._client = client
+    def __init__(self, get_client: Callable[[], Client], *, table: str) -> None:
+        self._get_client = get_client
         self._table = table
         self._readers = Readers()
         self._names = placeholders([REVOCATION_TAG, REVOCATION_JTI])
 
     def is_revoked(self, tag: str, jti: str, *, deadline: Deadline) -> bool:
         """Tell whether there is a row for this token; see `auth_jwt.ports.RevocationsStore`."""
-        client = self._client()
-        deadline.seconds_left()  # starts the deadline, after the client is made
+        client = self._get_client()
+        deadline.start()
         read = self._readers.start(deadline, lambda: self._has_row(client, tag, jti, deadline))
         return read.result(deadline)
 

@@ -49,15 +49,15 @@ _REMEDIES: Final = tuple(
         ),
     )
 )
-"""What an operator can do, by the name of an SDK's error or the code of a service's."""
+"""What an operator can do, by the name of an SDK's error or AWS's code."""
 
 
 class Refused(Exception):
-    """The answer is an error of the service, or of a proxy on the way.
+    """The answer is an error of AWS, or of a proxy on the way.
 
     Attributes:
         status: the HTTP status.
-        code: the service's code for the error, or the status as text.
+        code: AWS's code for the error, or the status as text.
         reasons: why a transaction was cancelled, for each of its actions; empty for other errors.
     """
 
@@ -73,8 +73,8 @@ def translated_errors(action: str) -> Iterator[None]:
     """Turn a client's errors into ours, and put the *action* into their messages.
 
     Raises:
-        Unreachable: the service does not answer now; the same request may succeed later.
-        Fault: the service cannot be used until an operator acts.
+        Unreachable: AWS does not answer now; the same request may succeed later.
+        Fault: AWS cannot be used until an operator acts.
     """
     try:
         yield

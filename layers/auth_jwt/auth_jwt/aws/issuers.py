@@ -24,16 +24,16 @@ class DynamoDbIssuers:
     """The port `IssuersStore` over DynamoDB.
 
     Args:
-        client: returns the client; called for each read.
+        get_client: returns the client that asks DynamoDB; called for each read.
         profiles_table: name of the table of profiles.
         secrets_table: name of the table of secrets.
         columns: the names of the columns.
     """
 
     def __init__(
-        self, client: Callable[[], Client], *, profiles_table: str, secrets_table: str, columns: Columns
+        self, get_client: Callable[[], Client], *, profiles_table: str, secrets_table: str, columns: Columns
     ) -> None:
-        self._client = client
+        self._get_client = get_client
         self._profiles_table = profiles_table
         self._secrets_table = secrets_table
         self._columns = columns
@@ -43,8 +43,8 @@ class DynamoDbIssuers:
 
     def read_issuer(self, identifier: str, *, consistent: bool, deadline: Deadline) -> IssuerRows:
         """Read the configuration and the keys at the same time; see `auth_jwt.issuers.ports.IssuersStore`."""
-        client = self._client()
-        deadline.seconds_left()  # starts the deadline, after the client is made
+        client = self._get_client()
+        deadline.start()
         issuer = self._readers.start(deadline, lambda: self._read_issuer(client, identifier, consistent, deadline))
         keys = self._readers.start(deadline, lambda: self._read_keys(client, identifier, consistent, deadline))
         rows: IssuerRows = join_halves(issuer.result_or_fault(deadline), keys.result_or_fault(deadline), IssuerRows)

@@ -38,8 +38,8 @@ class Readers:
 class ThreadedRead(Generic[_T]):
     """A read in a thread of its own, so that the request never waits for it longer than the deadline.
 
-    A thread that nobody waits for any more ends by the time limits of its client. (`concurrent.futures` could do the
-    same, but it loads logging at every cold start.)
+    After the deadline nobody waits for the thread: it ends when its client gives up, by time limits of its own.
+    (`concurrent.futures` could do the same, but it loads logging at every cold start.)
     """
 
     def __init__(self, readers: Semaphore, deadline: Deadline, read: Callable[[], _T]) -> None:

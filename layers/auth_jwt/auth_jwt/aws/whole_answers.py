@@ -34,6 +34,7 @@ _NEEDED: Final[Mapping[str, Mapping[str, type]]] = {
     "Scan": {_COST: dict, "Items": list},
     "BatchGetItem": {_COST: list, "Responses": dict},
     "TransactWriteItems": {_COST: list},
+    "UpdateItem": {_COST: dict},
     "DescribeTable": {"Table": dict},
     "DescribeContinuousBackups": {"ContinuousBackupsDescription": dict},
     "DescribeTimeToLive": {"TimeToLiveDescription": dict},

@@ -112,7 +112,7 @@ def is_public(address: Address) -> bool:
         return all(is_public(each) for each in inner)
     if isinstance(address, IPv6Address) and address not in _GLOBAL_UNICAST:
         return False
-    return address.is_global and not address.is_multicast and not address.is_reserved
+    return address.is_global and not address.is_multicast
 
 
 def _is_accepted(address: Address, accepted: Sequence[Network]) -> bool:
@@ -154,9 +154,10 @@ def _look_up(location: Location, resolver: Resolver, deadline: Deadline) -> list
         except (OSError, UnicodeError):  # the second for labels that no name can have
             answers.put(None)
 
+    seconds = deadline.seconds_left()
     Thread(target=ask, name="resolver", daemon=True).start()
     try:
-        found = answers.get(timeout=deadline.seconds_left())
+        found = answers.get(timeout=seconds)
     except Empty:
         raise FetchFailed(
             FailureKind.TIMEOUT,

@@ -114,6 +114,7 @@ def tls_context(ca_bundle: Path | None = None) -> ssl.SSLContext:
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.hostname_checks_common_name = False  # RFC 9525, section 1.1: only alternative names count
     context.sslsocket_class = LimitedSocket
     if ca_bundle is None:
         context.load_default_certs()

@@ -18,7 +18,8 @@ from auth_jwt.fetching.errors import FailureKind, FetchFailed
 from auth_jwt.issuers.models import KeySet, check_identifier, check_keys_url
 from auth_jwt.jose.asymmetric import public_jwk, slow_weakness_of
 from auth_jwt.jose.keys import holds_private_member, read_jwk, refuse_published
-from auth_jwt.jose.tokens import MAX_TAG_CHARACTERS, strict_json_object
+from auth_jwt.jose.tokens import MAX_TAG_CHARACTERS
+from auth_jwt.strict_json import strict_json_object
 
 MAX_KEYS: Final = 100
 MAX_RSA_BITS: Final = 8192
@@ -101,11 +102,16 @@ def read_discovery(body: bytes, identifier: str) -> Discovery:
     return Discovery(url, _origin(url) != _origin(identifier), tuple(_algorithms_in(document)))
 
 
-def read_key_set(body: bytes, url: str) -> FilteredKeySet:
+def read_key_set(body: bytes, url: str, *, known: KeySet | None = None) -> FilteredKeySet:
     """Read the key set that was fetched from *url*, and drop each key that can verify nothing.
 
-    The text of the set is the same for the same keys in whatever order they come, since some providers' servers differ
-    in it: the keys are sorted, each once, and have the members that verification needs.
+    The text of the set is the same for the same keys in whatever order they come, since the order says nothing (RFC
+    7517, section 5): the keys are sorted, each once, and have the members that verification needs.
+
+    Args:
+        body: the document.
+        url: its address.
+        known: the set that was read there before. Its keys have passed the slow check, which is not made again.
 
     Raises:
         FetchFailed: `not_json`, `not_a_key_set`, `too_many_keys`; `private_key_published`: a private key was among
@@ -129,7 +135,7 @@ def read_key_set(body: bytes, url: str) -> FilteredKeySet:
             f"the key set at {host} holds a private key: everybody can sign with it. None of its keys is taken. Tell"
             " who runs it, and disable the issuer until the key is replaced",
         )
-    kept, dropped = _judge(entries)
+    kept, dropped = _judge(entries, "" if known is None else known.text)
     if not kept:
         flaws = ", ".join(f"{flaw}: {count}" for flaw, count in _count(dropped).items())
         raise FetchFailed(
@@ -140,18 +146,18 @@ def read_key_set(body: bytes, url: str) -> FilteredKeySet:
     return FilteredKeySet(KeySet('{"keys":[' + ",".join(sorted(set(kept))) + "]}", url), tuple(dropped))
 
 
-def _judge(entries: list[Any]) -> tuple[list[str], list[DroppedKey]]:
+def _judge(entries: list[Any], known: str) -> tuple[list[str], list[DroppedKey]]:
     """Return the JSON of each key that can verify something, and why the others cannot."""
     kept, dropped = list[str](), list[DroppedKey]()
     for entry in entries:
         try:
-            kept.append(_canonical_jwk(entry, examine=len(kept) < MAX_KEYS_EXAMINED))
+            kept.append(_canonical_jwk(entry, known, examine=len(kept) < MAX_KEYS_EXAMINED))
         except InvalidKey as problem:
             dropped.append(DroppedKey(_kid_of(entry), problem.flaw))
     return kept, dropped
 
 
-def _canonical_jwk(entry: Any, *, examine: bool) -> str:  # noqa: ANN401 - any JSON value
+def _canonical_jwk(entry: Any, known: str, *, examine: bool) -> str:  # noqa: ANN401 - any JSON value
     """Return the one JSON text of a key by which an issuer's tokens can be verified.
 
     Raises:
@@ -164,12 +170,13 @@ def _canonical_jwk(entry: Any, *, examine: bool) -> str:  # noqa: ANN401 - any J
     jwk = public_jwk(key.material)
     if len(jwk.get("n", "")) > _MAX_MODULUS_CHARACTERS:
         raise InvalidKey(Flaw.UNSUPPORTED_KEY, f"an RSA key of more than {MAX_RSA_BITS} bits")
-    if examine and (weakness := slow_weakness_of(key.material)):
-        raise InvalidKey(Flaw.DEGENERATE_KEY, weakness)
     for name in ("kid", "alg"):
         if entry.get(name) is not None:
             jwk[name] = entry[name]
-    return json.dumps(jwk, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(jwk, separators=(",", ":"), ensure_ascii=False)
+    if examine and text not in known and (weakness := slow_weakness_of(key.material)):
+        raise InvalidKey(Flaw.DEGENERATE_KEY, weakness)
+    return text
 
 
 def _kid_of(entry: Any) -> str | None:  # noqa: ANN401 - any JSON value

@@ -14,7 +14,8 @@ from math import floor
 from typing import Any, Final
 
 from auth_jwt.errors import Denied, Reason
-from auth_jwt.http.wire import Ambiguous, Malformed, ascii_lower
+from auth_jwt.http.wire import Ambiguous, Malformed
+from auth_jwt.models import fold_domain
 
 DENIAL: Final = '{"status":"fail","msg":"not authorized","code":-1}'
 
@@ -72,7 +73,7 @@ class Hook:
         if not users:
             raise Malformed("headers, or username beside jwt_token, are needed: they say who the request acts as")
         if realm := _text(members, "realm"):
-            domains.add(ascii_lower(realm))
+            domains.add(fold_domain(realm))
         return cls(
             token,
             users.pop() if len(users) == 1 else _NOBODY,
@@ -140,4 +141,4 @@ def _headers(members: Mapping[str, Any]) -> Mapping[str, Any]:
 def _party(value: str) -> tuple[str, str]:
     """Return user and domain of a From or To. Both are empty when it has none of the forms that all read alike."""
     found = _BRACKETED.fullmatch(value.strip()) or _BARE.fullmatch(value.strip())
-    return (found["user"], ascii_lower(found["host"])) if found else (_NOBODY, _NOBODY)
+    return (found["user"], fold_domain(found["host"])) if found else (_NOBODY, _NOBODY)

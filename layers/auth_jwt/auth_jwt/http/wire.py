@@ -9,8 +9,10 @@ import re
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from json.encoder import encode_basestring
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 from urllib.parse import quote, unquote_to_bytes
+
+from auth_jwt.strict_json import STRING_PATTERN, refuse_constant
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
@@ -20,13 +22,11 @@ _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+("|\\?\Z)', re.DOTALL)  # up to the clos
 _SCHEME = re.compile(r"\s*[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:[ \t]+[^\s=]|\s*\Z)")
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-_TO_SMALL = {capital: capital + 32 for capital in range(ord("A"), ord("Z") + 1)}
 
 _BYTE_ORDER_MARK: Final = "\ufeff"
 _MAX_INTEGER_DIGITS: Final = 20
 _MAX_LEVELS: Final = 256  # of nesting, since the decoder recurses
-# An unclosed string matches to the end. Otherwise a hostile text could start a new search at every quote.
-_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[][{}]', re.DOTALL)
+_STRING_OR_BRACKET = re.compile(rf"{STRING_PATTERN}|[][{{}}]", re.DOTALL)
 
 
 class Malformed(ValueError):
@@ -127,11 +127,6 @@ def body_members(body: bytes, content_type: str) -> dict[str, Any]:
     return members
 
 
-def ascii_lower(text: str) -> str:
-    """Turn A to Z in *text* into lower case, and no other character: U+212A, the Kelvin sign, does not become `k`."""
-    return text.lower() if text.isascii() else text.translate(_TO_SMALL)
-
-
 def problem(status: HTTPStatus, name: str, request_id: str, **members: object) -> str:
     """Return an RFC 9457 problem as JSON. Only a denial has a member `code`."""
     return compact_json(
@@ -226,9 +221,5 @@ def _number_of(digits: str) -> int | float:
     return int(digits) if len(digits) <= _MAX_INTEGER_DIGITS else float(digits)  # `int` takes long for many digits
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
 _TWICE: Final = "the body names a member twice"
-_DECODER = json.JSONDecoder(object_pairs_hook=_object_of, parse_int=_number_of, parse_constant=_refuse_constant)
+_DECODER = json.JSONDecoder(object_pairs_hook=_object_of, parse_int=_number_of, parse_constant=refuse_constant)

@@ -124,8 +124,9 @@ class IssuerAuthorizer:
             return issuer
 
         issuer = decide_with_second_look(self.issuers, identifier, verify, _ROWS_OF_ISSUER, deadline, report)
-        report.issuer_rows = report.rows
-        report.tag = user_tag(identifier, check_claims(issuer, jws, claims, self.policy, now))
+        report.issuer_origin = report.origin
+        subject, expires = check_claims(issuer, jws, claims, self.policy, now)
+        report.tag = user_tag(identifier, subject)
 
         def identify_user(profile: Profile | None) -> tuple[str, Profile]:
             return identify(issuer, profile, claims)
@@ -138,8 +139,7 @@ class IssuerAuthorizer:
         self._check_revocation(identifier, issuer, claims, deadline)
         check_identity(issuer, user, profile, asked)
         credentials, report.unusable_credentials = load_credentials(self.policy.credentials, profile.attributes)
-        until = floor(claims["exp"] + self.policy.leeway_seconds)
-        return Authorized(user, decoded_token(jws.header, claims), credentials, until, issuer.domain)
+        return Authorized(user, decoded_token(jws.header, claims), credentials, floor(expires), issuer.domain)
 
     def _check_revocation(self, identifier: str, issuer: Issuer, claims: dict[str, Any], deadline: Deadline) -> None:
         if self.revocations is None or not (issuer.requires_jti or "jti" in claims):

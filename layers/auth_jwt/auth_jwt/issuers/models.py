@@ -17,10 +17,10 @@ from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from auth_jwt.errors import Invalid, InvalidKey
-from auth_jwt.http.wire import ascii_lower
-from auth_jwt.jose.keys import HMAC_ALGORITHMS, VerificationKey, refuse_published, verification_keys
-from auth_jwt.jose.tokens import ALGORITHMS, MAX_TAG_CHARACTERS, strict_json_object
-from auth_jwt.models import SECRET_ID, Columns, Row, disables
+from auth_jwt.jose.keys import VerificationKey, read_jwk, refuse_published
+from auth_jwt.jose.tokens import ALGORITHMS, HMAC_ALGORITHMS, MAX_TAG_CHARACTERS
+from auth_jwt.models import SECRET_ID, Columns, Row, disables, fold_domain
+from auth_jwt.strict_json import strict_json_object
 
 CONFIGURATION: Final = "issuer_config"
 """The attribute of the profiles table that holds an issuer's configuration, as JSON text."""
@@ -58,11 +58,16 @@ USER_SEPARATOR: Final = "#"
 """Between an issuer and a `sub` in the tag of a user's profile. No issuer holds it: it would begin a fragment."""
 
 MAX_SUBJECT_BYTES: Final = 255
+MAX_URL_CHARACTERS: Final = 2048
 MAX_KEYS_TRIED: Final = 4
 DEFAULT_ALGORITHMS: Final = ("RS256", "ES256")
 DEFAULT_USERNAME_PATTERN: Final = "[A-Za-z0-9._+-]{1,64}"
 DEFAULT_LONGEST_LIFETIME: Final = 86400
 MAX_USERNAME_CHARACTERS: Final = 255
+MAX_REPETITIONS: Final = 3
+"""How many repetitions a pattern of usernames may have. The time to match it grows by a power of their number."""
+
+_REPETITION: Final = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|([*+{])", re.DOTALL)
 _ID_DIGITS: Final = 32
 _SLASHES_BEFORE_A_PATH: Final = 3  # https://host/
 
@@ -143,7 +148,7 @@ class Issuer:
         requires_jti: whether a token must have a `jti`.
         mapped: where the SIP user comes from.
         username_claim: the claim that holds the SIP username, when mapped by claim.
-        username_pattern: the regular expression that the whole value must match.
+        username_pattern: the regular expression that the whole value must match, with the flag ASCII.
         domain: the SIP domain of those users, when mapped by claim.
         permits_no_domain: whether API Gateway's authorizer, which knows no domain, may admit those users.
         disabled: whether every token is denied.
@@ -248,7 +253,7 @@ class IssuerKey:
     def key(self) -> VerificationKey | None:
         """The key, parsed; None when it can verify nothing, as no key of HMAC can."""
         try:
-            key = refuse_published(verification_keys(json.dumps(self._jwk)))[0]
+            key = refuse_published((read_jwk(self._jwk),))[0]
         except InvalidKey:
             return None
         return None if isinstance(key.material, bytes) else key
@@ -357,6 +362,8 @@ def check_identifier(identifier: str) -> None:
 def check_keys_url(url: str) -> None:
     """Check that *url* can be the address of a key set: https, with a host, without user info and fragment.
 
+    Its length is limited, since an issuer's discovery document may name one, which is stored at every fetch.
+
     Raises:
         Invalid: it cannot. The message says why.
     """
@@ -367,6 +374,8 @@ def check_keys_url(url: str) -> None:
         raise Invalid("the address of the keys is no URL") from None
     if not url.startswith("https://") or not parts.hostname or port == 0 or "#" in url:
         raise Invalid("the address of the keys is an https URL with a host and without a fragment")
+    if len(url) > MAX_URL_CHARACTERS:
+        raise Invalid(f"the address of the keys has at most {MAX_URL_CHARACTERS} characters")
     if "@" in parts.netloc:
         raise Invalid("the address of the keys holds no user and no password: keys are public")
     if not url.isascii() or not url.isprintable() or " " in url or "{" in url:
@@ -380,7 +389,7 @@ def id_of(tag: str) -> str:
 
 def domain_tag(domain: str) -> str:
     """Return the tag of the row that claims *domain*. Domains are equal without regard to ASCII case (RFC 4343)."""
-    return DOMAIN_TAG + ascii_lower(domain)
+    return DOMAIN_TAG + fold_domain(domain)
 
 
 def holds_issuer(row: Row) -> bool:
@@ -486,9 +495,11 @@ def _seconds(name: str, value: object) -> int:
 def _pattern(name: str, value: object) -> str:
     pattern = _text(name, value)
     if "(" in pattern or len(pattern) > MAX_USERNAME_CHARACTERS:
+        raise Invalid(f"the member {name!r} has a group, or more than {MAX_USERNAME_CHARACTERS} characters")
+    if sum(map(bool, _REPETITION.findall(pattern))) > MAX_REPETITIONS:
         raise Invalid(
-            f"the member {name!r} has a group, or more than {MAX_USERNAME_CHARACTERS} characters: a pattern without"
-            " groups is matched in a short time, whatever the value"
+            f"the member {name!r} has more than {MAX_REPETITIONS} repetitions: with few of them and without groups, a"
+            " pattern is matched in a short time, whatever the value"
         )
     try:
         re.compile(pattern)

@@ -104,12 +104,12 @@ def check_signature(
         Deferred: the key may not have been fetched yet.
         StaleKeys: the keys were last fetched too long ago.
     """
-    if fetched.key_set is None or fetched.key_set.url != issuer.keys_url or fetched.fetched_at is None:
-        raise Deferred(_seconds_until_next_fetch(fetched, now))
-    if now - fetched.fetched_at > keys_lifetime:
+    if fetched.fetched_at is not None and now - fetched.fetched_at > keys_lifetime:
         raise StaleKeys(
             f"the keys of this issuer were last fetched {round((now - fetched.fetched_at) / 3600)} hours ago"
         )
+    if fetched.key_set is None or fetched.key_set.url != issuer.keys_url or fetched.fetched_at is None:
+        raise Deferred(_seconds_until_next_fetch(fetched, now))
     named = [key for key in fetched.key_set.keys if jws.kid is None or key.kid == jws.kid]
     usable = [key.key for key in named if key.key is not None and not _is_blocked(issuer, key)]
     candidates = [key for key in usable if fits(key, jws.algorithm, jws.kid)]
@@ -121,21 +121,26 @@ def check_signature(
         raise Denied(Reason.BAD_SIGNATURE)
 
 
-def check_claims(issuer: Issuer, jws: UnverifiedJws, claims: Mapping[str, Any], policy: Policy, now: float) -> str:
-    """Check the claims of a token whose signature is valid, and return its `sub`.
+def check_claims(
+    issuer: Issuer, jws: UnverifiedJws, claims: Mapping[str, Any], policy: Policy, now: float
+) -> tuple[str, float]:
+    """Check the claims of a token whose signature is valid.
+
+    Returns:
+        The token's `sub`, and the UNIX second at which it expires, leeway included.
 
     Raises:
         Denied: the first rule that fails gives the reason.
     """
     for name in REQUIRED_CLAIMS:
         require_claim(claims, name)
-    check_times(claims, policy.leeway_seconds, now)
+    expires = check_times(claims, policy.leeway_seconds, now)
     check_lifetime(issuer, claims)
     check_recipient(issuer, claims)
     check_kind(issuer, jws, claims)
     if issuer.requires_jti:
         token_id(claims)
-    return subject_of(claims)
+    return subject_of(claims), expires
 
 
 def check_lifetime(issuer: Issuer, claims: Mapping[str, Any]) -> None:
@@ -174,9 +179,10 @@ def identify(issuer: Issuer, profile: Profile | None, claims: Mapping[str, Any])
     elif profile.disabled:
         raise Denied(Reason.DISABLED_PROFILE)
     username = require_claim(claims, str(issuer.username_claim))
-    if not isinstance(username, str) or len(username) > MAX_USERNAME_CHARACTERS:
+    # No control character gets into a SIP header, and no letter of another alphabet passes for an ASCII one by `\w`.
+    if not isinstance(username, str) or len(username) > MAX_USERNAME_CHARACTERS or not username.isprintable():
         raise Denied(Reason.USERNAME_REFUSED)
-    if not re.fullmatch(issuer.username_pattern, username):
+    if not re.fullmatch(issuer.username_pattern, username, re.ASCII):
         raise Denied(Reason.USERNAME_REFUSED)
     return username, replace(profile, domain=issuer.domain)
 
@@ -208,7 +214,7 @@ def _is_too_new(issued: object, fetched_at: float) -> bool:
 
 def _seconds_until_next_fetch(fetched: FetchedKeys, now: float) -> int:
     due = fetched.next_fetch_at if fetched.next_fetch_at is not None else now
-    return ceil(min(max(due - now, 0), MAX_RETRY_AFTER)) + SECONDS_AFTER_THE_FETCH
+    return min(ceil(max(due - now, 0)) + SECONDS_AFTER_THE_FETCH, MAX_RETRY_AFTER)
 
 
 def check_recipient(issuer: Issuer, claims: Mapping[str, Any]) -> None:
@@ -264,7 +270,7 @@ def _check_id_token(issuer: Issuer, claims: Mapping[str, Any], kind: str | None,
         raise Denied(Reason.WRONG_TOKEN_KIND)
     audience = claims.get("aud")
     if isinstance(audience, list) and len(audience) > 1 and claims.get("azp") not in issuer.audiences:
-        raise Denied(Reason.WRONG_AUDIENCE)
+        raise Denied(Reason.WRONG_TOKEN_KIND)
 
 
 def _has_value(name: str, given: object, wanted: ClaimValue) -> bool:

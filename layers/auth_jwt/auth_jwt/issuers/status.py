@@ -1,6 +1,6 @@
 """The status of an issuer's fetches: refreshing writes it at every fetch, and operators look at it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final, Self
 
@@ -42,6 +42,7 @@ class FetchStatus:
         failure: why the last of these failed; None when it did not.
         next_discovery_at: when the discovery document is due; None means now.
         moved_to: the address of the keys that the discovery document names, when it is not the configured one.
+        stored: the attributes as the row holds them, values of an unexpected type among them. None without a row.
     """
 
     version: int
@@ -52,6 +53,7 @@ class FetchStatus:
     failure: str | None = None
     next_discovery_at: int | None = None
     moved_to: str | None = None
+    stored: Row | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def from_row(cls, row: Row) -> Self:
@@ -65,6 +67,7 @@ class FetchStatus:
             failure=_text(row.get(FAILURE)),
             next_discovery_at=_whole(row.get(NEXT_DISCOVERY_AT)),
             moved_to=_text(row.get(MOVED_TO)),
+            stored={name: row[name] for name in STATUS_ATTRIBUTES if name in row},
         )
 
     def to_columns(self) -> dict[str, str | int | None]:

@@ -16,7 +16,10 @@ _CONTROL = re.compile(r"\\u00([0-9a-f]{2})|\\\\")
 
 
 def decoded_token(header: UnverifiedHeader, claims: Mapping[str, Any]) -> str:
-    """Render *header* and *claims* as the module does. A `typ` that is absent, or JWT in any case, becomes `JWT`."""
+    """Render *header* and *claims* as the OpenSIPS module does. A `typ` that is absent, or JWT in any case, is `JWT`.
+
+    The text of a header is kept in the header itself: tokens with equal headers share one, so most find it there.
+    """
     if header.rendered is None:
         members = header.members
         if str(members.get("typ", "JWT")).upper() == "JWT":
@@ -26,7 +29,7 @@ def decoded_token(header: UnverifiedHeader, claims: Mapping[str, Any]) -> str:
 
 
 def _render_text(value: str) -> str:
-    # The standard library escapes as the module does, except that it writes the digits in \u00XX in lower case.
+    # The standard library escapes as the OpenSIPS module does, but writes the digits in \u00XX in lower case.
     text = encode_basestring(value)
     return _CONTROL.sub(_upper_case_digits, text) if "\\u00" in text else text
 

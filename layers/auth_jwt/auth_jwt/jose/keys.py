@@ -16,19 +16,20 @@ from typing import TYPE_CHECKING, Any, Final
 from auth_jwt.errors import Flaw, InvalidKey
 from auth_jwt.jose.lookalikes import is_key_material, what_else, what_octets_are
 from auth_jwt.jose.published import is_blank, is_published
-from auth_jwt.jose.tokens import EDDSA, strict_json_object
+from auth_jwt.jose.tokens import EDDSA, HMAC_ALGORITHMS
+from auth_jwt.strict_json import strict_json_object
 
 if TYPE_CHECKING:
     from hmac import HMAC
 
     from auth_jwt.jose.asymmetric import PublicKey
 
-HMAC_ALGORITHMS: Final = frozenset({"HS256", "HS384", "HS512"})
 _PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
 _ABSENT_VALUES: Final[tuple[object, ...]] = (None, "", [])
 """What a server may write for a member that its key does not have."""
 
-# Every character that a person cannot see, zero-width characters and NUL included.
+# Blanks, NUL, and the zero-width characters that come along when text is copied. There are more invisible characters:
+# `auth_jwt.jose.published` knows them all, to recognize a key that shows nothing.
 _BLANK = r"[\s\ufeff\u180e\u200b-\u200d\u2060\0]"
 _BLANKS = re.compile(f"{_BLANK}+")
 _REFERENCE = re.compile(f"{_BLANK}*(?:arn:|https://)", re.IGNORECASE)
@@ -73,7 +74,7 @@ def verification_keys(secret: object, *, declared: frozenset[str] | None = None)
     """
     if not isinstance(secret, str):
         raise InvalidKey(Flaw.NOT_TEXT, "not text")
-    # The module stops at a NUL, as C does. Here the whole text counts, so a secret that begins with NUL is not empty.
+    # The OpenSIPS module stops at a NUL, as C does. Here the whole text counts: one that begins with NUL is not empty.
     if not secret:
         raise InvalidKey(Flaw.EMPTY, "empty")
     if _REFERENCE.match(secret):
@@ -88,10 +89,10 @@ def refuse_published(keys: tuple[VerificationKey, ...]) -> tuple[VerificationKey
         InvalidKey: no key is left.
     """
     flaws = [_find_disclosure(key) for key in keys]
-    unknown = tuple(key for key, flaw in zip(keys, flaws, strict=True) if flaw is None)
-    if not unknown:
+    unpublished = tuple(key for key, flaw in zip(keys, flaws, strict=True) if flaw is None)
+    if not unpublished:
         raise next(flaw for flaw in flaws if flaw is not None)
-    return unknown
+    return unpublished
 
 
 def allowed_algorithms(algorithms: frozenset[str], named: frozenset[str]) -> frozenset[str]:
@@ -149,7 +150,11 @@ def _read_keys(secret: str, declared: frozenset[str] | None) -> tuple[Verificati
 
 
 def _refuse_lookalikes(text: str, declared: frozenset[str] | None) -> None:
-    """Refuse *text* that is no HMAC secret. Unless the row's `alg` says HMAC, also refuse text that may be none."""
+    """Refuse *text* that is no HMAC secret. Unless the row's `alg` says HMAC, also refuse text that may be none.
+
+    `auth_jwt.jose.lookalikes` judges the text. Whoever follows a decision need not read on there: it is enough that
+    `what_else` says what the text may be instead.
+    """
     if declared is not None and declared.isdisjoint(HMAC_ALGORITHMS):
         raise InvalidKey(
             Flaw.ALG_DISAGREES, "the row's `alg` names no HMAC algorithm, and the text is not a public key"

@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 from auth_jwt.errors import Denied, InvalidKey, Reason
 from auth_jwt.jose.keys import VerificationKey, verification_keys
-from auth_jwt.jose.tokens import HeaderRules, UnverifiedJws, unverified_jws
+from auth_jwt.jose.tokens import HMAC_ALGORITHMS, HeaderRules, UnverifiedJws, unverified_jws
 
 if TYPE_CHECKING:
     from auth_jwt.jose.asymmetric import PublicKey
 
-# The hash, and the least size of a key in bytes: that of the hash's output (RFC 7518, section 3.2).
-_HASHES: Final = {"HS256": ("sha256", 32), "HS384": ("sha384", 48), "HS512": ("sha512", 64)}
+# The hash, whose bits the name of the algorithm ends with, and the least size of a key in bytes: that of the hash's
+# output (RFC 7518, section 3.2).
+_HASHES: Final = {name: (f"sha{name[2:]}", int(name[2:]) // 8) for name in HMAC_ALGORITHMS}
 
 
 def verify_jws(token: str, key: str, *, min_hmac_key_bytes: int | None = None) -> tuple[dict[str, Any], bytes]:
     """Return the header and payload of *token* if *key* signed it.
 
-    Only the gate, the rules for `alg` and for critical headers, and the signature are checked. Any `typ` and any
-    payload bytes are accepted.
+    Only the form of the token, the rules for `alg` and for critical headers, and the signature are checked. Any `typ`
+    and any payload bytes are accepted.
 
     Args:
         token: a JWS in compact serialization.
@@ -42,7 +43,7 @@ def verify_jws(token: str, key: str, *, min_hmac_key_bytes: int | None = None) -
 
 
 def is_signed_by(jws: UnverifiedJws, keys: Iterable[VerificationKey], min_hmac_key_bytes: int | None) -> bool:
-    """Tell whether one of *keys* signed *jws*. Skip keys that do not fit its algorithm and `kid`, or are too short."""
+    """Tell whether one of *keys* signed *jws*. A key is tried if it fits its algorithm and `kid` and is long enough."""
     algorithm, kid = jws.algorithm, jws.kid
     for key in keys:
         if not fits(key, algorithm, kid) or is_too_short(key, algorithm, min_hmac_key_bytes):
@@ -60,6 +61,11 @@ def usable_algorithms(key: VerificationKey, min_hmac_key_bytes: int | None) -> f
 def fits(key: VerificationKey, algorithm: str, kid: str | None) -> bool:
     """Tell whether *key*, whatever its size, may verify this *algorithm* and `kid` (RFC 7515, section 4.1.4)."""
     return algorithm in key.algorithms and not kids_differ(kid, key.kid)
+
+
+def fitting_keys(keys: Iterable[VerificationKey], algorithm: str, kid: str | None) -> list[VerificationKey]:
+    """Return those of *keys* that fit. Of these, `is_signed_by` tries the ones that are not too short."""
+    return [key for key in keys if fits(key, algorithm, kid)]
 
 
 def kids_differ(token_kid: str | None, own_kid: str | None) -> bool:

@@ -1,22 +1,23 @@
 """Checks the form of a token, and reads its header and payload. Nothing that leaves this module has been verified.
 
-A token is three unpadded base64url segments (RFC 7515, section 3.1): header, payload, signature. The gate denies any
-other text before a library or a table sees it. Header and payload are then read as JSON, so strictly that no two
-parsers can disagree about them.
+A token is three unpadded base64url segments (RFC 7515, section 3.1): header, payload, signature. This module denies any
+other text before a library or a table sees it. It then reads header and payload as strict JSON.
 """
 
-import json
 import re
 from binascii import a2b_base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import Any
 
 from auth_jwt.errors import Denied, Reason
+from auth_jwt.strict_json import strict_json_object
 
+_HMAC_ALGORITHMS = ("HS256", "HS384", "HS512")
+HMAC_ALGORITHMS = frozenset(_HMAC_ALGORITHMS)
 ALGORITHMS = (
-    *("HS256", "HS384", "HS512"),
+    *_HMAC_ALGORITHMS,
     *("RS256", "RS384", "RS512"),
     *("PS256", "PS384", "PS512"),
     *("ES256", "ES384", "ES512"),
@@ -30,15 +31,13 @@ EDDSA_BY_CURVE = frozenset({"Ed25519", "Ed448"})
 
 MAX_TOKEN_BYTES = 16384
 MAX_TAG_CHARACTERS = 128
-MAX_DEPTH = 64
 _MAX_REMEMBERED_HEADERS = 128
 _MAX_REMEMBERED_CHARACTERS = 512
-_INT64 = range(-(2**63), 2**63)
-_INT64_CHARACTERS = 20
 
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
-# The last characters whose unused low bits are zero, by the number of characters in the last group of four.
-# One character alone carries six bits, less than a byte, so no segment ends with such a group.
+# The characters with which a segment may end: those that leave no bit of their six behind the last whole byte, or only
+# zeros. Which they are depends on how many characters the last group of four has (the key; 0 is a whole group). A
+# character alone carries less than a byte, so no segment ends with one.
 _LAST_CHARACTERS = {
     0: frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"),
     1: frozenset(),
@@ -47,9 +46,6 @@ _LAST_CHARACTERS = {
 }
 _PADDING = (b"", b"", b"==", b"=")
 _TO_STANDARD_BASE64 = bytes.maketrans(b"-_", b"+/")
-_BLANKS = " \t\n\r"
-# An unclosed string runs to the end. Otherwise hostile text could start a new search at every quote.
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +72,7 @@ class UnverifiedHeader:
         members: the members of the JSON object.
         algorithm: its `alg`.
         kid: its `kid`.
-        rendered: its text in a decoded token, after `auth_jwt.jose.decoded` has rendered it.
+        rendered: its text in a decoded token, kept here by `auth_jwt.jose.decoded`; None until that renders it.
     """
 
     members: Mapping[str, Any] = field(repr=False)
@@ -133,11 +129,7 @@ def unverified_jws(
 
 
 def unverified_object(text: bytes) -> dict[str, Any]:
-    """Read *text* as one strict JSON object.
-
-    Text that parsers may read differently is denied: invalid UTF-8, a BOM, anything after the value, a member name
-    given twice at any level, `NaN` and `Infinity`, integers outside signed 64 bit, numbers that overflow a double,
-    lone surrogates, U+0000, and more than 64 levels.
+    """Read *text* as one strict JSON object in UTF-8; see `auth_jwt.strict_json`.
 
     Raises:
         Denied: `malformed_token`.
@@ -158,25 +150,6 @@ def unverified_tag(claims: dict[str, Any], tag_claim: str) -> str:
     if not isinstance(tag, str) or not 0 < len(tag) <= MAX_TAG_CHARACTERS:
         raise Denied(Reason.MISSING_TAG)
     return tag
-
-
-def strict_json_object(text: str) -> dict[str, Any]:
-    """Read *text* as one JSON object by the rules of `unverified_object`.
-
-    Raises:
-        ValueError: it is not one. The message says why.
-    """
-    # Counting brackets is cheap and settles almost every text. Only a text with many brackets is measured.
-    if text.count("{") + text.count("[") > MAX_DEPTH and _measure_depth(text) > MAX_DEPTH:
-        raise ValueError("nested too deep")
-    value, end = _DECODER.raw_decode(text, len(text) - len(text.lstrip(_BLANKS)))
-    if text[end:].strip(_BLANKS):
-        raise ValueError("text after the value")
-    if not isinstance(value, dict):
-        raise ValueError("not an object")  # noqa: TRY004 - one error for every kind of malformed text
-    if "\\u" in text:  # lone surrogates and U+0000 can only come from an escape
-        _refuse_odd_text(value)
-    return value
 
 
 def decoded_segment(segment: str) -> bytes:
@@ -233,62 +206,3 @@ def _read_header(segment: str, algorithms: frozenset[str], types: frozenset[str]
 
 # All tokens of an issuer have the same header, or one for each key. Remembering a header remembers no verdict.
 _recall_header = lru_cache(maxsize=_MAX_REMEMBERED_HEADERS)(_read_header)
-
-
-def _measure_depth(text: str) -> int:
-    depth = deepest = 0
-    for character in _STRING.sub("", text):
-        if character in "{[":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif character in "}]":
-            depth -= 1
-    return deepest
-
-
-def _build_object(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(members)
-    if len(value) != len(members):
-        raise ValueError("a member name is given twice")
-    return value
-
-
-def _parse_integer(digits: str) -> int:
-    # 20 characters hold every signed 64-bit integer. Converting ten thousand digits would take long.
-    if len(digits) > _INT64_CHARACTERS or (value := int(digits)) not in _INT64:
-        raise ValueError("an integer outside signed 64 bit")
-    return value
-
-
-def _parse_real(digits: str) -> float:
-    value = float(digits)
-    if value in (float("inf"), float("-inf")):
-        raise ValueError("a number that overflows a double")
-    return value
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _refuse_odd_text(value: object) -> None:
-    waiting = [value]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, str):
-            item.encode("utf-8")  # UnicodeEncodeError, a ValueError, for a lone surrogate
-            if "\0" in item:
-                raise ValueError("U+0000 in a string")
-        elif isinstance(item, dict):
-            waiting.extend(item)
-            waiting.extend(item.values())
-        elif isinstance(item, list):
-            waiting.extend(item)
-
-
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_build_object,
-    parse_int=_parse_integer,
-    parse_float=_parse_real,
-    parse_constant=_refuse_constant,
-)

@@ -39,13 +39,14 @@ class Recalled(Generic[_V]):
         found: the newest known value of each half; a half of which nothing is known is empty.
         origin: `table` for a value read just now, `memory` for a fresh remembered value, `stale` when a part of it is
             an older remembered one that could not be read anew.
-        read: the halves that were read for this request. A write may have changed the other half since it was read.
+        halves_read: the halves that were read for this request. A denial that rests on the other half may deserve a
+            second look, because a write may have changed that half since it was read.
         failure: why only one half was read; None otherwise.
     """
 
     found: _V
     origin: str
-    read: tuple[Half, ...] = ()
+    halves_read: tuple[Half, ...] = ()
     failure: Unreachable | None = None
 
 
@@ -69,8 +70,9 @@ class Memory(ABC, Generic[_K, _V]):
     A subclass says how its values are read, weighed and joined.
 
     Args:
-        ttl: in seconds; 0 remembers nothing, for any purpose, and shares no read.
-        stale_for: in seconds, beyond *ttl*.
+        ttl: for how many seconds a value counts as fresh. With 0 the memory keeps nothing, not even for an outage, and
+            every request reads for itself.
+        stale_for: for how many seconds more it may serve while it cannot be read.
         timer: a clock that never goes back, in seconds.
         max_bytes: the most memory that all remembered values may take together.
     """
@@ -141,8 +143,9 @@ class Memory(ABC, Generic[_K, _V]):
     def recall(self, key: _K, deadline: Deadline) -> Recalled[_V]:
         """Return the value of *key*: from memory when it is fresh enough, otherwise by a read.
 
-        A request that arrives during a read of the key waits for that read. Its value counts as remembered: the read
-        began before the request, so it may have missed a write.
+        A request that arrives during a read of the key waits for that read. It gets the value as one from memory: the
+        read began before the request, so it may have missed a write, and a denial may deserve a second look
+        (`auth_jwt.memory.second_look`).
 
         Raises:
             Fault: the read failed or did not end by *deadline*, and memory has nothing that may serve instead.
@@ -242,11 +245,11 @@ class Memory(ABC, Generic[_K, _V]):
     def _read_and_keep(self, key: _K, began_at: float, deadline: Deadline, *, consistent: bool) -> Recalled[_V]:
         failure: Fault | None = None
         try:
-            value, read = self.read(key, consistent, deadline), _BOTH
+            value, halves = self.read(key, consistent, deadline), _BOTH
         except HalfRead as half:
-            value, read, failure = half.rows, (half.half,), half.failure
-            if self.MAIN in read and not self.is_known(value) and isinstance(failure, Unreachable):
-                read, failure = _BOTH, None  # an unknown key stays unknown, whatever its other half says
+            value, halves, failure = half.rows, (half.half,), half.failure
+            if self.MAIN in halves and not self.is_known(value) and isinstance(failure, Unreachable):
+                halves, failure = _BOTH, None  # an unknown key stays unknown, whatever its other half says
         except BaseException as error:
             self._note_failure(error, key)
             raise
@@ -256,17 +259,17 @@ class Memory(ABC, Generic[_K, _V]):
             value = self.reuse(remembered.recalled.found, value)
         with self._lock:
             self._outage.note_answer(self.partition_of(key))
-            entry = self._keep(key, value, read, began_at)
+            entry = self._keep(key, value, halves, began_at)
             if isinstance(failure, Unreachable):
                 entry.retry_at = self._timer() + SECONDS_BETWEEN_ATTEMPTS
         if failure is None:
-            return Recalled(entry.recalled.found, "table", read)
+            return Recalled(entry.recalled.found, "table", halves)
         if not isinstance(failure, Unreachable):
             raise failure
-        return self._complete(entry, read, began_at, failure)
+        return self._complete(entry, halves, began_at, failure)
 
     def _complete(
-        self, entry: _Entry[_V], read: tuple[Half, ...], began_at: float, failure: Unreachable
+        self, entry: _Entry[_V], halves: tuple[Half, ...], began_at: float, failure: Unreachable
     ) -> Recalled[_V]:
         """Join the half that was read with the other half as remembered, unless that is too old.
 
@@ -278,8 +281,8 @@ class Memory(ABC, Generic[_K, _V]):
         if entry.main_read_at <= oldest:
             raise failure
         if entry.other_read_at <= oldest:
-            return Recalled(self.without_other_half(found), "table", read, failure)
-        return Recalled(found, "stale", read, failure)
+            return Recalled(self.without_other_half(found), "table", halves, failure)
+        return Recalled(found, "stale", halves, failure)
 
     def _note_failure(self, error: BaseException, key: _K) -> None:
         """Note what the *error* of a read says about the key and about all keys."""
@@ -313,26 +316,26 @@ class Memory(ABC, Generic[_K, _V]):
             return False
         return now < min(entry.main_read_at, entry.other_read_at) + self._ttl + self._stale_for
 
-    def _keep(self, key: _K, value: _V, read: tuple[Half, ...], began_at: float) -> _Entry[_V]:
+    def _keep(self, key: _K, value: _V, halves: tuple[Half, ...], began_at: float) -> _Entry[_V]:
         """Remember what was read, and return the newest known value of each half."""
-        entry = self._merge(key, value, read, began_at)
+        entry = self._merge(key, value, halves, began_at)
         if self._ttl <= 0:
             return entry
         unknown = self._unknown.get(key)
         if unknown is not None and unknown.main_read_at > began_at:
             return entry  # a later read ended before this slow one
-        if self.MAIN in read or key in self._known:  # the other half alone lets nobody in: it is not kept
+        if self.MAIN in halves or key in self._known:  # the other half alone lets nobody in: it is not kept
             self._unknown.pop(key, None)
             self._forget(key)
             self._put(key, entry)
         return entry
 
-    def _merge(self, key: _K, value: _V, read: tuple[Half, ...], began_at: float) -> _Entry[_V]:
+    def _merge(self, key: _K, value: _V, halves: tuple[Half, ...], began_at: float) -> _Entry[_V]:
         """Join the halves that were read with what is remembered, and take the newer of each half."""
         known = self._known.get(key)
         main = other = value
-        main_read_at = began_at if self.MAIN in read else _NEVER
-        other_read_at = began_at if read != (self.MAIN,) else _NEVER
+        main_read_at = began_at if self.MAIN in halves else _NEVER
+        other_read_at = began_at if halves != (self.MAIN,) else _NEVER
         if known is not None and known.main_read_at > main_read_at:
             main, main_read_at = known.recalled.found, known.main_read_at
         if known is not None and known.other_read_at > other_read_at:

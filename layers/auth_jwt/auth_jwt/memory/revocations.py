@@ -25,10 +25,9 @@ class RevocationMemory(Memory[_Token, bool]):
 
     Args:
         store: where revocations are read.
-        ttl: in seconds; 0 remembers no token and shares no read.
-        stale_for: in seconds, beyond *ttl*.
-        timer: a clock that never goes back, in seconds.
         max_bytes: the most memory that all remembered tokens may take together.
+
+    The other arguments are those of `Memory`.
     """
 
     AWAY = "the table of revoked tokens does not answer; one request a second tries to read it"

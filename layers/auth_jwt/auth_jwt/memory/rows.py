@@ -21,10 +21,9 @@ class RowMemory(Memory[str, TagRows]):
 
     Args:
         store: where rows are read.
-        ttl: in seconds; 0 remembers no rows, for any purpose, and shares no read.
-        stale_for: in seconds, beyond *ttl*.
-        timer: a clock that never goes back, in seconds.
         max_bytes: the most memory that the remembered rows may take together.
+
+    The other arguments are those of `Memory`.
     """
 
     def __init__(

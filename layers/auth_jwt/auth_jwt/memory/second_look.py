@@ -38,7 +38,7 @@ def decide_with_second_look(
         Fault: no decision is possible.
     """
     recalled = memory.recall(key, deadline)
-    report.rows = recalled.origin
+    report.origin = recalled.origin
     try:
         return decide(recalled.found)
     except (Denied, Deferred, StaleKeys) as denied:
@@ -65,7 +65,7 @@ def look_again(
         Fault: no decision is possible.
     """
     half = worth_it.get(denied.reason)
-    if half is None or half in recalled.read:
+    if half is None or half in recalled.halves_read:
         raise denied
     renewed = memory.renew(key, deadline, instead_of=recalled.found)
     if renewed is None:
@@ -75,6 +75,6 @@ def look_again(
         return decide(renewed.found)
     except (Denied, Deferred, StaleKeys) as again:
         half = worth_it.get(again.reason)
-        if renewed.failure is None or half is None or half in renewed.read:
+        if renewed.failure is None or half is None or half in renewed.halves_read:
             raise
         raise renewed.failure from again

@@ -12,7 +12,6 @@ from decimal import Decimal
 from typing import Any, Final
 
 from auth_jwt.errors import Conflict, Invalid, NotFound
-from auth_jwt.http.wire import ascii_lower
 from auth_jwt.issuers.models import (
     CONFIGURATION,
     DOMAIN_OF,
@@ -42,8 +41,8 @@ from auth_jwt.issuers.status import (
     NEXT_DISCOVERY_AT,
     FetchStatus,
 )
-from auth_jwt.jose.tokens import is_allowed, strict_json_object
-from auth_jwt.models import SECRET_ID, Row, disables
+from auth_jwt.jose.tokens import is_allowed
+from auth_jwt.models import SECRET_ID, Row, disables, fold_domain
 from auth_jwt.provisioning.changes import (
     ABSENT,
     ANYTHING,
@@ -61,6 +60,7 @@ from auth_jwt.provisioning.changes import (
 from auth_jwt.provisioning.inspection import kind_of
 from auth_jwt.provisioning.registry import Registry
 from auth_jwt.provisioning.statements import in_order
+from auth_jwt.strict_json import strict_json_object
 
 MAX_PAGE: Final = 100
 MAX_CONFIGURATION_BYTES: Final = 8192
@@ -221,7 +221,7 @@ class Issuers:
             row = self._store.profile(identifier)
             issuer = None if row is None else self._read(row)[0]
             if issuer is not None and issuer.domain is not None:
-                found.setdefault(ascii_lower(issuer.domain), identifier)
+                found.setdefault(fold_domain(issuer.domain), identifier)
         return found
 
     def find(self, issuer_id: str) -> str:

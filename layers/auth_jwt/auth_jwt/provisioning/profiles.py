@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Context, Decimal
 from typing import Final
 
-from auth_jwt.errors import Conflict, Invalid, NotFound, Stale
+from auth_jwt.errors import Conflict, Invalid, NotFound, Outdated
 from auth_jwt.issuers.models import CONFIGURATION, DOMAIN_OF, VERSION, domain_tag, holds_issuer
 from auth_jwt.models import SECRET_ID, Columns, Row, disables
 from auth_jwt.provisioning.changes import (
@@ -203,7 +203,7 @@ class Profiles:
             Invalid: nothing is given, or a value would not work.
             NotFound: there is no such profile.
             Conflict: the tag is an issuer's, or an issuer has the domain.
-            Stale: the profile has another version by now.
+            Outdated: the profile has another version by now.
         """
         if isinstance(domain, str):
             self._check_domain(domain)
@@ -248,7 +248,7 @@ class Profiles:
         Raises:
             NotFound: neither a profile nor a secret has the tag.
             Conflict: the tag is an issuer's, or somebody created a new profile with the tag meanwhile.
-            Stale: the profile has another version by now.
+            Outdated: the profile has another version by now.
         """
         profile = self._store.profile(check_key(tag))
         check_no_issuer(tag, profile)
@@ -260,7 +260,7 @@ class Profiles:
         try:
             self._delete(tag, some, Delete(Key(Table.PROFILES, tag), expected))
         except Overtaken:
-            raise _stale(tag) from None
+            raise _outdated(tag) from None
         deleted = len(some)
         while ids := self._secret_ids(tag):  # it ends: nobody can add a secret without a profile
             some = ids[: MAX_CHANGES - 1]
@@ -329,12 +329,12 @@ class Profiles:
         except Overtaken:
             if if_version is None or self._store.profile(tag) is None:
                 raise NotFound(f"there is no profile {tag!r}") from None
-            raise _stale(tag) from None
+            raise _outdated(tag) from None
 
     def _as_read(self, tag: str, row: Row | None, version: str) -> Expected:
         """Return the condition that the row still is what it was at this *version*."""
         if row is None or version_of(row) != version:
-            raise _stale(tag)
+            raise _outdated(tag)
         return Expected(True, {name: value for name, value in row.items() if name != self._columns.tag})
 
     def _row(
@@ -400,5 +400,5 @@ def _fits(number: Decimal) -> bool:
     return len(digits) <= _MAX_DIGITS and (not number or abs(number.adjusted()) <= _MAX_EXPONENT)
 
 
-def _stale(tag: str) -> Stale:
-    return Stale(f"somebody changed the profile {tag!r} meanwhile: look at it again")
+def _outdated(tag: str) -> Outdated:
+    return Outdated(f"somebody changed the profile {tag!r} meanwhile: look at it again")

@@ -55,7 +55,7 @@ class NewSecret:
 
     Attributes:
         value: the text it holds; None generates a random HMAC secret.
-        id: the row's sort key; None takes the next number, as the module's SQL tables do.
+        id: the row's sort key; None takes the next number, as the OpenSIPS module's SQL tables do.
         start: first second of its window (UNIX seconds); None means now.
         end: first second after its window; None means a year after the start.
         algorithms: the algorithms it may verify; None means all that fit its key. The row names them in either case.

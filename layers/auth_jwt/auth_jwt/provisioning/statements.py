@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from auth_jwt.errors import Flaw
-from auth_jwt.jose.keys import HMAC_ALGORITHMS, VerificationKey
-from auth_jwt.jose.tokens import ALGORITHMS
+from auth_jwt.jose.keys import VerificationKey
+from auth_jwt.jose.tokens import ALGORITHMS, HMAC_ALGORITHMS
 from auth_jwt.models import Columns, Row, Secret, Unusable, says_what_it_is
 
 

@@ -144,10 +144,8 @@ class DynamoDbTables:
         item = self._item(change)["Update"]
         try:
             self._call("dynamodb:UpdateItem", change.key.table, call=lambda: self._client.update_item(**item))
-        except Refused as error:
-            if error.code == "ConditionalCheckFailedException":
-                raise Overtaken(change.key) from None
-            raise
+        except _ConditionFailed:
+            raise Overtaken(change.key) from None
 
     def _row(self, key: Key, only: Sequence[str] | None = None) -> Row | None:
         question: Any = {"TableName": self._name(key.table), "Key": self._key(key), "ConsistentRead": True}
@@ -221,6 +219,10 @@ class DynamoDbTables:
         action += f" on table {' and '.join(repr(self._names[table]) for table in tables)}"
         with _translate_errors(action):
             return call()  # type: ignore[no-any-return]
+
+
+class _ConditionFailed(Exception):
+    """The row of an update is not as expected."""
 
 
 class _Cancelled(Exception):
@@ -309,6 +311,8 @@ def _translate_errors(action: str) -> Iterator[None]:
         except Refused as error:
             if error.code == "TransactionCanceledException" and error.reasons:
                 raise _Cancelled(list(error.reasons)) from None
+            if error.code == "ConditionalCheckFailedException":
+                raise _ConditionFailed from None
             if error.code == "TransactionInProgressException":  # our earlier attempt still runs, and may succeed
                 raise Unreachable(error.code) from error
             raise

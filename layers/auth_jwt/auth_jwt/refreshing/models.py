@@ -23,6 +23,13 @@ class RefreshRows:
     key_set: KeySet | None = None
     status: FetchStatus | None = None
 
+    @property
+    def are_of_one_version(self) -> bool:
+        """Whether configuration and status belong together. Without a usable configuration, there is nothing to say."""
+        if not isinstance(self.issuer, Issuer):
+            return True
+        return self.status is not None and self.status.version == self.issuer.version
+
 
 class RefreshOutcome(StrEnum):
     """How the refresh of one issuer ended. The values are stable: logs use them."""

@@ -15,6 +15,7 @@ from auth_jwt.errors import Invalid
 from auth_jwt.fetching.documents import FilteredKeySet, discovery_url, read_discovery, read_key_set
 from auth_jwt.fetching.errors import FetchFailed
 from auth_jwt.issuers.models import Issuer, IssuerPatterns, KeySet
+from auth_jwt.issuers.rules import MAX_RETRY_AFTER
 from auth_jwt.issuers.status import FetchStatus
 from auth_jwt.provisioning.audit import Audit, AuditEntry, WriteOutcome
 from auth_jwt.refreshing.models import Refreshed, RefreshOutcome
@@ -35,18 +36,23 @@ class JudgedKeySets:
     def __init__(self) -> None:
         self._judged: dict[str, tuple[bytes, FilteredKeySet]] = {}
 
-    def read(self, body: bytes, url: str) -> FilteredKeySet:
+    def read(self, body: bytes, url: str, *, known: KeySet | None) -> FilteredKeySet:
         """Read the key set that was fetched from *url*; see `auth_jwt.fetching.documents.read_key_set`.
 
         Raises:
             FetchFailed: none of it can be used.
         """
         digest = sha256(body).digest()
-        known, filtered = self._judged.get(url, (None, None))
-        if filtered is None or known != digest:
-            filtered = read_key_set(body, url)
+        before, filtered = self._judged.get(url, (None, None))
+        if filtered is None or before != digest:
+            filtered = read_key_set(body, url, known=known)
             self._judged[url] = digest, filtered
         return filtered
+
+    def confirm(self, known: KeySet) -> bool:
+        """Tell whether *known* is the set that was last fetched from its address, and is not damaged."""
+        _, filtered = self._judged.get(known.url, (None, None))
+        return filtered is not None and filtered.key_set == known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,16 +90,18 @@ class Refresher:
         if self.patterns is None or not self.patterns.match(identifier):
             return Refreshed(issuer=identifier, outcome=RefreshOutcome.NOT_SET)
         rows = self.store.read(identifier)
+        if not rows.are_of_one_version:  # an operator may have written between the reads of the two tables
+            rows = self.store.read(identifier)
         issuer, before = rows.issuer, rows.status
         if issuer is None:
             return Refreshed(issuer=identifier, outcome=RefreshOutcome.GONE)
-        if isinstance(issuer, Invalid) or before is None or before.version != issuer.version:
+        if isinstance(issuer, Invalid) or before is None or not rows.are_of_one_version:
             problem = issuer if isinstance(issuer, Invalid) else Invalid("its row of status is not of this version")
             return Refreshed(issuer=identifier, outcome=RefreshOutcome.UNUSABLE, status=before, problem=problem)
         if issuer.disabled:
             return Refreshed(issuer=identifier, outcome=RefreshOutcome.DISABLED, status=before)
         begun = self.clock() if minute is None else minute
-        if minute is not None and (before.next_fetch_at or 0) > minute + _EARLY_SECONDS:
+        if minute is not None and _is_ahead(before.next_fetch_at, minute, MAX_RETRY_AFTER):
             return Refreshed(issuer=identifier, outcome=RefreshOutcome.NOT_DUE, status=before)
         status, discovery_problem = self._discover(issuer, before, begun)
         refreshed = self._refresh(issuer, rows.key_set, status, before, begun)
@@ -101,7 +109,7 @@ class Refresher:
 
     def _discover(self, issuer: Issuer, before: FetchStatus, begun: float) -> tuple[FetchStatus, FetchFailed | None]:
         """Read the discovery document when it is due. The keys are fetched from the configured address all the same."""
-        if not issuer.discovers or (before.next_discovery_at or 0) > begun + _EARLY_SECONDS:
+        if not issuer.discovers or _is_ahead(before.next_discovery_at, begun, _DAY):
             return before, None
         try:
             document = self.fetcher.fetch(discovery_url(issuer.identifier))
@@ -118,7 +126,7 @@ class Refresher:
             known = None  # it does not count any more
         started = floor(self.clock())
         try:
-            found = self._fetch(issuer, status.etag if known is not None else None)
+            found = self._fetch(issuer, known, status.etag)
         except FetchFailed as problem:
             return self._note_failure(issuer, status, before, begun, problem)
         status = replace(
@@ -130,11 +138,16 @@ class Refresher:
             return self._confirm(issuer, status, before, found)
         return self._replace(issuer, known, found.filtered, status, before)
 
-    def _fetch(self, issuer: Issuer, etag: str | None) -> "_Found":
-        answer = self.fetcher.fetch(issuer.keys_url, etag=etag)
+    def _fetch(self, issuer: Issuer, known: KeySet | None, etag: str | None) -> "_Found":
+        """Fetch the keys. The ETag is sent only where the row holds what this process has judged.
+
+        So a row that was damaged is written anew, and so is one that was written by other rules, after a deployment.
+        """
+        sent = etag if known is not None and self.judged.confirm(known) else None
+        answer = self.fetcher.fetch(issuer.keys_url, etag=sent)
         if answer.status == HTTPStatus.NOT_MODIFIED:
-            return _Found(None, answer.etag or etag)
-        return _Found(self.judged.read(answer.body, issuer.keys_url), answer.etag)
+            return _Found(None, answer.etag or sent)
+        return _Found(self.judged.read(answer.body, issuer.keys_url, known=known), answer.etag)
 
     def _confirm(self, issuer: Issuer, status: FetchStatus, before: FetchStatus, found: "_Found") -> Refreshed:
         written = self.store.write_status(issuer.identifier, status, before=before)
@@ -187,6 +200,11 @@ class _Found:
 
     filtered: FilteredKeySet | None
     etag: str | None
+
+
+def _is_ahead(due: int | None, now: float, longest: int) -> bool:
+    """Tell whether something is not due yet. Nothing is put off for longer than *longest*: then a clock was wrong."""
+    return due is not None and now + _EARLY_SECONDS < due <= now + longest + MINUTE
 
 
 def _thumbprints(key_set: KeySet | None) -> frozenset[str]:

@@ -98,9 +98,10 @@ class IssuerTables:
 
 
 def _update_of(identifier: str, status: FetchStatus, before: FetchStatus) -> Update:
-    """Return the change of the status row from *before* to *status*."""
-    old, new = (
-        {name: MISSING if value is None else value for name, value in row.to_columns().items()}
-        for row in (before, status)
-    )
+    """Return the change of the status row from *before* to *status*.
+
+    The row is expected as it was read, not as it was understood: else a damaged one could never be written again.
+    """
+    new = {name: MISSING if value is None else value for name, value in status.to_columns().items()}
+    old = {name: (before.stored or {}).get(name, MISSING) for name in STATUS_ATTRIBUTES}
     return Update(Key(Table.SECRETS, identifier, STATUS_ROW), new, Expected(True, old))

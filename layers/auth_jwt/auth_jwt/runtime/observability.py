@@ -47,7 +47,7 @@ BOTO3_FALLBACK: Final = "Boto3Fallback"
 _INFO, _WARNING, _ERROR, _CRITICAL = "INFO", "WARNING", "ERROR", "CRITICAL"
 _RANKS: Final = {_INFO: 1, "WARN": 2, _WARNING: 2, _ERROR: 3, _CRITICAL: 4, "FATAL": 4}  # Lambda has its own words
 _RENDERERS: Final[Mapping[type, Callable[[Any], str]]] = {str: encode_basestring, int: repr, float: repr}
-_NO_COUNTS: Final[Mapping[str, int]] = MappingProxyType({})
+NO_COUNTS: Final[Mapping[str, int]] = MappingProxyType({})
 _CANNOT_WRITE: Final = (OSError, ValueError, MemoryError)  # the device is full, the stream closed, the memory used up
 _MAX_CAUSES: Final = 8
 _MAX_PLACES: Final = 4
@@ -73,23 +73,23 @@ class Journal:
     """Writes what happened: to the log for people, and to CloudWatch's embedded metrics for alarms.
 
     Args:
-        service: the name that log and metrics carry, unless `POWERTOOLS_SERVICE_NAME` is set.
+        function: the name that log and metrics carry as `service`, unless `POWERTOOLS_SERVICE_NAME` is set.
         env: the process's environment. It is not copied: Lambda puts the trace id of each request into it.
     """
 
-    def __init__(self, service: str, env: Mapping[str, str]) -> None:
-        self._service = env.get("POWERTOOLS_SERVICE_NAME") or service
+    def __init__(self, function: str, env: Mapping[str, str]) -> None:
+        self._function = env.get("POWERTOOLS_SERVICE_NAME") or function
         self._namespace = env.get("POWERTOOLS_METRICS_NAMESPACE") or METRICS_NAMESPACE
         self._env = env
         level = env.get("AWS_LAMBDA_LOG_LEVEL") or env.get("POWERTOOLS_LOG_LEVEL") or env.get("LOG_LEVEL") or _INFO
         least = _RANKS.get(level.upper(), _RANKS[_INFO])
-        self._frame = lru_cache(partial(_frame, self._namespace, self._service, least))
+        self._frame = lru_cache(partial(_frame, self._namespace, self._function, least))
 
     def warn_of_near_misses(self, near_misses: Mapping[str, str]) -> None:
         """Warn of each variable that is ignored and nearly spells a setting."""
         for variable, meant in near_misses.items():
             message = f"{variable} is ignored: no such variable; did you mean {meant}?"
-            self._write(_WARNING, message, None, {"variable": variable, "meant": meant}, _NO_COUNTS)
+            self._write(_WARNING, message, None, {"variable": variable, "meant": meant}, NO_COUNTS)
 
     def warn_of_boto3(self, reason: str) -> None:
         """Warn that boto3 reads the tables instead of the express lane, say why, and count it: boto3 is slower."""
@@ -104,7 +104,7 @@ class Journal:
             reason: why, as one stable word.
             fields: what else is known; a None is left out.
         """
-        self._write(_WARNING, message, reason, fields, _NO_COUNTS)
+        self._write(_WARNING, message, reason, fields, NO_COUNTS)
 
     def record(
         self,
@@ -112,7 +112,7 @@ class Journal:
         report: Report,
         *,
         reason: str | None = None,
-        counts: Mapping[str, int] = _NO_COUNTS,
+        counts: Mapping[str, int] = NO_COUNTS,
         **fields: object,
     ) -> None:
         """Write the one line of a request that was answered. The line counts the request in the metrics, too.
@@ -124,7 +124,8 @@ class Journal:
             counts: further metrics, by name.
             fields: what else the handler knows; a None is left out.
         """
-        self._write(_INFO, outcome, reason, _fields(report, fields), {**_count_unusable(report), **counts})
+        unusable = _count_unusable(report)
+        self._write(_INFO, outcome, reason, _fields(report, fields), {**unusable, **counts} if counts else unusable)
 
     def record_fault(self, error: BaseException, report: Report, **fields: object) -> None:
         """Write the line of a request that failed, with the chain of causes. The line counts the fault, too."""
@@ -155,11 +156,11 @@ class Journal:
             counts: further metrics, by name.
         """
         try:
-            head, metrics, is_shown = self._frame(level, message, reason, tuple(counts) if counts else ())
+            head, metrics, counted, is_shown = self._frame(level, message, reason, tuple(counts) if counts else ())
             if not is_shown and not metrics:
                 return
             now = int(time.time() * 1000)
-            shown = counted = ""
+            shown = embedded = ""
             if is_shown:
                 second, millisecond = divmod(now, 1000)
                 trace = self._env.get("_X_AMZN_TRACE_ID")
@@ -172,10 +173,10 @@ class Journal:
                     texts.append(f',"xray_trace_id":{compact_json(trace.partition(";")[0].removeprefix("Root="))}')
                 shown = f',"timestamp":"{_format_second(second)}.{millisecond:03}+00:00"{"".join(texts)}'
             if metrics:
-                counted = f',"_aws":{{"Timestamp":{now},{metrics}'
+                embedded = f',"_aws":{{"Timestamp":{now},"CloudWatchMetrics":{metrics}}}{counted}'
                 for name, count in counts.items():
-                    counted += f',"{name}":{count}'
-            _put(f"{{{head}{shown}{counted}}}\n")
+                    embedded += f',"{name}":{count}'
+            _put(f"{{{head}{shown}{embedded}}}\n")
         except _CANNOT_WRITE:
             return  # there is no other place to report this, and the answer stays the same
 
@@ -244,7 +245,7 @@ def _format_second(second: int) -> str:
 def _count_unusable(report: Report) -> Mapping[str, int]:
     """Return how many secrets and credentials a request could not use, by metric. Mostly there are none."""
     if not (report.unusable_secrets or report.left_out or report.unusable_credentials):
-        return _NO_COUNTS
+        return NO_COUNTS
     counts = {}
     if report.unusable_secrets or report.left_out:
         counts[UNUSABLE_SECRET] = len(report.unusable_secrets) + len(report.left_out)
@@ -267,20 +268,24 @@ def _metric_of(outcome: Outcome) -> str:
 
 def _frame(
     namespace: str,
-    service: str,
+    function: str,
     least: int,
     level: str,
     message: str,
     reason: str | None,
     more_metrics: tuple[str, ...],
-) -> tuple[str, str, bool]:
-    """Return what all lines of a kind share: their first members, their metrics, and whether the log shows them.
+) -> tuple[str, str, str, bool]:
+    """Return what all lines of a kind share.
 
     The metrics are in CloudWatch's embedded format, without the counts that differ from line to line. CloudWatch counts
     a metric once for each set of dimensions. There are two sets: one counts all, the other counts by reason.
+
+    Returns:
+        Pieces of JSON: the first members of the line; the list of its metrics, empty text without any; the members that
+        count the outcome, each after a comma. At last, whether the log shows the line.
     """
     outcome = message.value if isinstance(message, Outcome) else None
-    first = {"level": level, "message": str(message), "service": service, "outcome": outcome, "reason": reason}
+    first = {"level": level, "message": str(message), "service": function, "outcome": outcome, "reason": reason}
     head = {name: value for name, value in first.items() if value is not None}
     is_shown = _RANKS[level] >= least
     if not is_shown:
@@ -292,8 +297,8 @@ def _frame(
         "Metrics": [{"Name": name, "Unit": "Count"} for name in (*own, *more_metrics)],
     }
     counted = "".join(f',"{name}":1' for name in own)
-    metrics = f'"CloudWatchMetrics":{compact_json([directive])}}}{counted}'
-    return compact_json(head)[1:-1], metrics if own or more_metrics else "", is_shown
+    metrics = compact_json([directive]) if own or more_metrics else ""
+    return compact_json(head)[1:-1], metrics, counted, is_shown
 
 
 def _fields(report: Report, fields: Mapping[str, object]) -> dict[str, Any]:
@@ -301,12 +306,12 @@ def _fields(report: Report, fields: Mapping[str, object]) -> dict[str, Any]:
         "tag": report.tag,
         "secret_id": report.secret_id,
         "algorithm": report.algorithm,
-        "rows": report.rows,
+        "rows": report.origin,
         "call_id": report.call_id,
         **fields,
     }
     if report.issuer is not None:
-        members |= {"issuer": report.issuer, "kid": report.kid, "issuer_rows": report.issuer_rows}
+        members |= {"issuer": report.issuer, "kid": report.kid, "issuer_rows": report.issuer_origin}
     if report.call_id_altered:
         members["call_id_altered"] = True
     if report.unusable_secrets or report.left_out:

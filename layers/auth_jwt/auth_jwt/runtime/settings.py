@@ -10,32 +10,35 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 from urllib.parse import urlsplit
 
 from auth_jwt.credentials import parse_credentials
 from auth_jwt.errors import BadSetting, Invalid
-from auth_jwt.jose.tokens import ALGORITHMS, MAX_TAG_CHARACTERS, HeaderRules
+from auth_jwt.jose.tokens import ALGORITHMS, MAX_TAG_CHARACTERS, MAX_TOKEN_BYTES, HeaderRules
 from auth_jwt.models import MAX_SECRETS_PER_TAG, Columns, Policy
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from auth_jwt.issuers.models import IssuerPatterns
+
+_COLUMNS: Final = Columns()
 
 DEFAULTS: Final[Mapping[str, str]] = {
     "DB_URL": "",
     "PROFILES_TABLE": "jwt_profiles",
     "SECRETS_TABLE": "jwt_secrets",
-    "TAG_COLUMN": "tag",
-    "USERNAME_COLUMN": "sip_username",
-    "SECRET_TAG_COLUMN": "corresponding_tag",
-    "SECRET_COLUMN": "secret",
-    "START_TS_COLUMN": "start_ts",
-    "END_TS_COLUMN": "end_ts",
+    "TAG_COLUMN": _COLUMNS.tag,
+    "USERNAME_COLUMN": _COLUMNS.username,
+    "SECRET_TAG_COLUMN": _COLUMNS.secret_tag,
+    "SECRET_COLUMN": _COLUMNS.secret,
+    "START_TS_COLUMN": _COLUMNS.start,
+    "END_TS_COLUMN": _COLUMNS.end,
     "TAG_CLAIM": "tag",
     "LOAD_CREDENTIALS": "",
-    "ALG_COLUMN": "alg",
-    "KID_COLUMN": "kid",
+    "ALG_COLUMN": _COLUMNS.alg,
+    "KID_COLUMN": _COLUMNS.kid,
     "REQUIRE_ALG_COLUMN": "false",
     "ALLOWED_ALGORITHMS": ",".join(ALGORITHMS),
     "ACCEPTED_TYPES": "JWT",
@@ -47,14 +50,14 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "MAX_TOKEN_AGE_SECONDS": "",
     "MIN_HMAC_KEY_BYTES": "",
     "MAX_SECRETS_PER_TAG": str(MAX_SECRETS_PER_TAG),
-    "MAX_TOKEN_BYTES": "16384",
+    "MAX_TOKEN_BYTES": str(MAX_TOKEN_BYTES),
     "CACHE_TTL_SECONDS": "60",
     "STALE_IF_ERROR_SECONDS": "300",
     "STORE_TIMEOUT_MS": "1500",
     "DYNAMODB_CLIENT": "express",
-    "DOMAIN_COLUMN": "sip_domain",
-    "DISABLED_COLUMN": "disabled",
-    "VALID_AFTER_COLUMN": "tokens_valid_after",
+    "DOMAIN_COLUMN": _COLUMNS.domain,
+    "DISABLED_COLUMN": _COLUMNS.disabled,
+    "VALID_AFTER_COLUMN": _COLUMNS.valid_after,
     "REVOCATIONS_TABLE": "",
     "ISSUERS": "",
     "KEYS_LIFETIME_SECONDS": "93600",
@@ -63,7 +66,7 @@ DEFAULTS: Final[Mapping[str, str]] = {
 }
 """Every variable and its default, in the order of the documentation."""
 
-AUTHORIZER_DEFAULTS: Final[Mapping[str, str]] = {
+GATEWAY_AUTHORIZER_DEFAULTS: Final[Mapping[str, str]] = {
     "AUTHORIZER_RESPONSE": "simple",
     "AUTHORIZER_REFUSAL": "unauthorized",
     "TOKEN_SOURCES": "header:authorization",
@@ -143,7 +146,7 @@ class Settings:
         Raises:
             BadSetting: a value is invalid. The message names the variable, the value and what is accepted.
         """
-        read = _Reader(env, DEFAULTS)
+        read = _EnvironmentReader(env, DEFAULTS)
         return cls(
             database=read("DB_URL", _parse_database, _DB_URL_FORMS),
             profiles_table=read("PROFILES_TABLE", _parse_table, _TABLE_WORDS),
@@ -199,7 +202,7 @@ class TokenSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AuthorizerSettings:
+class GatewayAuthorizerSettings:
     """The settings that only API Gateway's authorizer reads.
 
     Attributes:
@@ -220,7 +223,7 @@ class AuthorizerSettings:
         Raises:
             BadSetting: a value is invalid. The message names the variable, the value and what is accepted.
         """
-        read = _Reader(env, AUTHORIZER_DEFAULTS)
+        read = _EnvironmentReader(env, GATEWAY_AUTHORIZER_DEFAULTS)
         return cls(
             response=read("AUTHORIZER_RESPONSE", *_one_of(AuthorizerResponse)),
             refusal=read("AUTHORIZER_REFUSAL", *_one_of(AuthorizerRefusal)),
@@ -253,7 +256,7 @@ class RotationSettings:
         Raises:
             BadSetting: a value is invalid. The message names the variable, the value and what is accepted.
         """
-        read = _Reader(env, ROTATION_DEFAULTS)
+        read = _EnvironmentReader(env, ROTATION_DEFAULTS)
         tag = read("ROTATED_TAG", _parse_tag, f"the tag whose secret is rotated, 1 to {MAX_TAG_CHARACTERS} characters")
         overlap = read("ROTATION_OVERLAP_SECONDS", *_number(1))
         lifetime = read("SECRET_LIFETIME_SECONDS", *_number(1))
@@ -274,7 +277,7 @@ class RefreshSettings:
         accepted_networks: networks of the operator's whose addresses need not be public.
     """
 
-    ca_bundle: Path | None = None
+    ca_bundle: "Path | None" = None
     accepted_networks: tuple[IPv4Network | IPv6Network, ...] = ()
 
     @classmethod
@@ -284,7 +287,7 @@ class RefreshSettings:
         Raises:
             BadSetting: a value is invalid. The message names the variable, the value and what is accepted.
         """
-        read = _Reader(env, REFRESH_DEFAULTS)
+        read = _EnvironmentReader(env, REFRESH_DEFAULTS)
         return cls(
             ca_bundle=read("KEYS_CA_BUNDLE", _parse_file, "empty, or the path of a file with certificates in PEM"),
             accepted_networks=read(
@@ -295,7 +298,7 @@ class RefreshSettings:
 
 def near_misses(env: Mapping[str, str]) -> dict[str, str]:
     """Return the variables of *env* that nearly spell a setting, each with the setting it nearly spells."""
-    known = {**DEFAULTS, **AUTHORIZER_DEFAULTS, **ROTATION_DEFAULTS, **REFRESH_DEFAULTS}
+    known = {**DEFAULTS, **GATEWAY_AUTHORIZER_DEFAULTS, **ROTATION_DEFAULTS, **REFRESH_DEFAULTS}
     found = {}
     for name in env:
         if name in known or name.startswith(("AWS_", "POWERTOOLS_")):
@@ -308,7 +311,7 @@ def near_misses(env: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-class _Reader:
+class _EnvironmentReader:
     """Reads variables one by one. A value that its parser does not accept raises `BadSetting`."""
 
     def __init__(self, env: Mapping[str, str], defaults: Mapping[str, str]) -> None:
@@ -330,7 +333,7 @@ class _Unshowable(ValueError):
     """The value is invalid and may hold a password, so the message must not repeat it."""
 
 
-def _read_columns(read: _Reader) -> Columns:
+def _read_columns(read: _EnvironmentReader) -> Columns:
     variables = {
         "tag": "TAG_COLUMN",
         "username": "USERNAME_COLUMN",
@@ -349,7 +352,7 @@ def _read_columns(read: _Reader) -> Columns:
     return Columns(**names, requires_alg=read("REQUIRE_ALG_COLUMN", _parse_boolean, "true or false"))
 
 
-def _read_policy(read: _Reader) -> Policy:
+def _read_policy(read: _EnvironmentReader) -> Policy:
     return Policy(
         max_token_bytes=read("MAX_TOKEN_BYTES", *_number(1)),
         header=HeaderRules(
@@ -493,9 +496,11 @@ def _parse_issuers(text: str) -> "IssuerPatterns | None":
         raise (_Unshowable if "@" in text else ValueError)(str(problem)) from None
 
 
-def _parse_file(text: str) -> Path | None:
+def _parse_file(text: str) -> "Path | None":
     if not text.strip():
         return None
+    from pathlib import Path  # here, so that no login loads it
+
     path = Path(text)
     if not path.is_file():
         raise ValueError("there is no such file")

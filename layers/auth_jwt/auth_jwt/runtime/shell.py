@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from auth_jwt.errors import Fault
 from auth_jwt.models import Report
-from auth_jwt.runtime.observability import Journal, Outcome, milliseconds_since, request_id_of
+from auth_jwt.runtime.observability import NO_COUNTS, Journal, Outcome, milliseconds_since, request_id_of
 
 _T = TypeVar("_T")
 
@@ -32,12 +32,10 @@ class Call:
         """The request id that the answer and the log carry: Lambda's, or a random one where Lambda gave none."""
         return str(self.noted["request_id"])
 
-    def record(self, outcome: Outcome, reason: str | None = None, counts: Mapping[str, int] | None = None) -> None:
+    def record(self, outcome: Outcome, reason: str | None = None, counts: Mapping[str, int] = NO_COUNTS) -> None:
         """Write the log line of a call that was answered, with further metrics in *counts*, by name."""
         duration = milliseconds_since(self._started)
-        self._journal.record(
-            outcome, self.report, reason=reason, counts=counts or {}, duration_ms=duration, **self.noted
-        )
+        self._journal.record(outcome, self.report, reason=reason, counts=counts, duration_ms=duration, **self.noted)
 
     def record_fault(self, error: BaseException) -> None:
         """Write the log line of a call that failed."""

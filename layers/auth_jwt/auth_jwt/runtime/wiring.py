@@ -25,12 +25,12 @@ class Service:
     Attributes:
         settings: the environment, read and checked.
         authorizer: decides about tokens.
-        make_client: makes the client that reads the tables. The client has no connection and no credentials yet.
+        make_client: makes the client that reads the tables, once. It has no connection and no credentials yet.
     """
 
     settings: Settings
     authorizer: Authorizer
-    make_client: Callable[[], object] = object  # does nothing
+    make_client: Callable[[], object]
 
     def prepare(self) -> None:
         """Load what the first answer needs. Nothing is asked over the network, and no clock is read.
@@ -48,7 +48,7 @@ def service_of(env: Mapping[str, str], journal: Journal) -> Service:
     """Wire the service as *env* says.
 
     The *journal* gets a warning for each variable that nearly spells a setting, and one when boto3 has to replace the
-    express lane.
+    express lane (see `choose_client`).
 
     Raises:
         BadSetting: a variable has an invalid value.
@@ -57,32 +57,28 @@ def service_of(env: Mapping[str, str], journal: Journal) -> Service:
     journal.warn_of_near_misses(near_misses(env))
 
     @cache
-    def why_boto3() -> str | None:
-        return _why_boto3(settings, env)
+    def make_client() -> tuple[Client, str | None]:
+        return choose_client(settings, env)
 
     @cache
-    def client() -> Client:
-        return _client(settings, env, why_boto3())
+    def client_for_reads() -> Client:
+        client, why_boto3 = make_client()
+        if why_boto3 is not None and settings.dynamodb_client is DynamoDbClient.EXPRESS:
+            journal.warn_of_boto3(why_boto3)  # at the first read: each process that starts from a snapshot is counted
+        return client
 
-    @cache
-    def client_with_warning() -> Client:
-        made, reason = client(), why_boto3()
-        if reason is not None and settings.dynamodb_client is DynamoDbClient.EXPRESS:
-            journal.warn_of_boto3(reason)  # at the first read: so each process that starts from a snapshot is counted
-        return made
-
-    return Service(settings, authorizer_of(settings, client_with_warning), client)
+    return Service(settings, authorizer_of(settings, client_for_reads), make_client)
 
 
-def authorizer_of(settings: Settings, client: Callable[[], Client]) -> Authorizer:
+def authorizer_of(settings: Settings, get_client: Callable[[], Client]) -> Authorizer:
     """Wire an authorizer over DynamoDB as the *settings* say.
 
     Args:
         settings: the settings of the service.
-        client: makes the client; called at every read of the tables, so it must keep what it made.
+        get_client: returns the client that asks DynamoDB. It is called at every read, so it must keep what it made.
     """
     store = DynamoDbStore(
-        client,
+        get_client,
         profiles_table=settings.profiles_table,
         secrets_table=settings.secrets_table,
         columns=settings.columns,
@@ -91,19 +87,19 @@ def authorizer_of(settings: Settings, client: Callable[[], Client]) -> Authorize
     memory = RowMemory(store, ttl=settings.cache_ttl, stale_for=settings.stale_if_error)
     revocations = None
     if settings.revocations_table is not None:
-        listed = DynamoDbRevocations(client, table=settings.revocations_table)
+        listed = DynamoDbRevocations(get_client, table=settings.revocations_table)
         revocations = RevocationMemory(listed, ttl=settings.cache_ttl, stale_for=settings.stale_if_error)
     return Authorizer(
         memory=memory,
         revocations=revocations,
         policy=settings.policy,
         store_seconds=settings.store_timeout,
-        issuers=_issuer_authorizer(settings, client, store, revocations),
+        issuers=_issuer_authorizer(settings, get_client, store, revocations),
     )
 
 
 def _issuer_authorizer(
-    settings: Settings, client: Callable[[], Client], profiles: DynamoDbStore, revocations: RevocationMemory | None
+    settings: Settings, get_client: Callable[[], Client], profiles: DynamoDbStore, revocations: RevocationMemory | None
 ) -> "IssuerAuthorizer | None":
     if settings.issuer_patterns is None:
         return None
@@ -113,7 +109,7 @@ def _issuer_authorizer(
     from auth_jwt.issuers.memory import IssuerMemory, ProfileMemory
 
     store = DynamoDbIssuers(
-        client,
+        get_client,
         profiles_table=settings.profiles_table,
         secrets_table=settings.secrets_table,
         columns=settings.columns,
@@ -128,24 +124,20 @@ def _issuer_authorizer(
     )
 
 
-def client_of(settings: Settings, env: Mapping[str, str]) -> Client:
-    """Make the client for DynamoDB: the express lane where the settings and the environment permit it, else boto3.
+def choose_client(settings: Settings, env: Mapping[str, str]) -> tuple[Client, str | None]:
+    """Make the client that asks DynamoDB, and say why it is boto3's; None when it is not.
+
+    The express lane (`auth_jwt.aws.express`) asks without boto3, which takes longer to load than all the rest. It
+    serves where the settings and the environment ask for nothing that only boto3 does (docs/decisions/0014).
 
     Raises:
         Fault: no client can be made.
     """
-    return _client(settings, env, _why_boto3(settings, env))
-
-
-def _client(settings: Settings, env: Mapping[str, str], why_boto3: str | None) -> Client:
-    region, endpoint = settings.database.region, settings.database.endpoint
-    if why_boto3 is None:
-        return express_client(env, region=region, endpoint=endpoint, timeout_seconds=settings.store_timeout)
-    return dynamodb_client(region=region, endpoint=endpoint, timeout_seconds=settings.store_timeout)
-
-
-def _why_boto3(settings: Settings, env: Mapping[str, str]) -> str | None:
+    region, endpoint, seconds = settings.database.region, settings.database.endpoint, settings.store_timeout
     if settings.dynamodb_client is DynamoDbClient.BOTO3:
-        return "a setting says so"
-    region, endpoint = settings.database.region, settings.database.endpoint
-    return reason_for_boto3(env, region=region, endpoint=endpoint, tables=settings.tables)
+        why_boto3: str | None = "a setting says so"
+    else:
+        why_boto3 = reason_for_boto3(env, region=region, endpoint=endpoint, tables=settings.tables)
+    if why_boto3 is None:
+        return express_client(env, region=region, endpoint=endpoint, timeout_seconds=seconds), None
+    return dynamodb_client(region=region, endpoint=endpoint, timeout_seconds=seconds), why_boto3

@@ -2,7 +2,7 @@
  * A SIP application, as far as it asks: orders come as JSON on standard input, what became of them goes out as JSON.
  *
  * Orders: `way`, its `url` and `options`; `questions`, each the arguments of `authorize` after the way; or `replies`,
- * which are only to be understood. For each, one object comes back: the answer, or `{fault, seen}` or `{error, seen}`.
+ * which are only to be understood. For each, one object comes back: the answer, or `{deferred, seen}`, `{fault, seen}` or `{error, seen}`.
  * Or `registrations`, each the arguments of `onRegister` of an `application`, the text of a module.
  */
 
@@ -20,6 +20,7 @@ async function outcomeOf(asked) {
     return await asked();
   } catch (error) {
     const seen = inspect(error, { depth: Infinity, showHidden: true, maxStringLength: null });
+    if (error instanceof client.Deferred) return { deferred: error.retryAfter, seen };
     return error instanceof client.Fault ? { fault: error.message, seen } : { error: error.name, seen };
   }
 }
@@ -37,6 +38,7 @@ if (application !== undefined) {
   const text = application
     .replace("./authorize.mjs", clientUrl)
     .replace(/const via = .*/, "const via = globalThis.via;");
+  console.info = console.error; // standard output is for the outcomes
   globalThis.via = client[way](url, options);
   const { onRegister } = await import(`data:text/javascript,${encodeURIComponent(text)}`);
   for (const registration of registrations) outcomes.push(await onRegister(...registration));

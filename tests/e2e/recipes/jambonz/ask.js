@@ -15,7 +15,7 @@ const PATIENCE_MS = 10000;
 process.env.JWT_SECRET = 'of-jambonz-own-database'; // digest-utils does not load without one; no token of ours
 
 const AUTHENTICATORS = {
-  bearer,
+  bearer: (options, logger) => bearer({...options, logger}),
   'bearer beside digest': (options) => bearer({...options, digest: AUTHENTICATORS['http-authenticator'](options)}),
   'http-authenticator': ({url, auth}) => require('@jambonz/http-authenticator')({url, auth}),
   'drachtio-http-authenticator': ({url, auth}) => require('drachtio-http-authenticator')({url, auth}),
@@ -34,10 +34,12 @@ const AUTHENTICATORS = {
 function silent() {}
 
 /** Send one SIP message through the middlewares; resolves to what the client and the application saw. */
-function ask(text, authenticate) {
+function ask(text, authenticator, options) {
   return new Promise((resolve) => {
-    const seen = {answers: [], grant: null, registered: null, authorization: null, errors: []};
-    const logger = {debug: silent, info: silent, error: silent};
+    const seen = {answers: [], grant: null, registered: null, authorization: null, errors: [], logged: []};
+    const note = (level) => (members, line) => seen.logged.push([level, line]);
+    const logger = {debug: silent, info: note('info'), error: note('error')};
+    const authenticate = AUTHENTICATORS[authenticator](options, logger);
     const app = createApp();
     const req = new createApp.Request(new SipMessage(text), {source: 'network', address: '203.0.113.9', port: '51060'});
     const res = new createApp.Response({
@@ -82,7 +84,7 @@ function response500(res, seen, err) {
 async function main() {
   for await (const line of readline.createInterface({input: process.stdin})) {
     const {authenticator, options, request} = JSON.parse(line);
-    const seen = await ask(request, AUTHENTICATORS[authenticator](options));
+    const seen = await ask(request, authenticator, options);
     process.stdout.write(`${JSON.stringify(seen)}\n`);
   }
 }

@@ -6,7 +6,7 @@ import pytest
 
 from auth_jwt.models import Columns
 from auth_jwt.provisioning.changes import ABSENT, MISSING, Expected, Put, Table, Update
-from auth_jwt_cli.migration.comparison import Comparison, compared
+from auth_jwt_cli.migration.comparison import Comparison, compare_rows
 from tests.migration_sources import a_source_profile, a_source_secret, target_row
 
 COLUMNS = Columns()
@@ -20,13 +20,13 @@ def compared_column(table: Table, column: str, here: object, there: object) -> C
     for value in (there, here):
         columns = {name: held for name, held in natural.columns.items() if name != column}
         rows.append(columns if value is NOTHING else {**columns, column: value})
-    return compared(type(natural)(natural.key, rows[0]), rows[1], COLUMNS)
+    return compare_rows(type(natural)(natural.key, rows[0]), rows[1], COLUMNS)
 
 
 def test_a_row_that_is_not_there_is_put_if_it_is_still_not_there() -> None:
     row = target_row(a_source_secret())
 
-    comparison = compared(row, None, COLUMNS)
+    comparison = compare_rows(row, None, COLUMNS)
 
     assert comparison.change == Put(row.key, row.columns, ABSENT)
     assert (comparison.columns, comparison.kept) == ((), ())
@@ -35,7 +35,7 @@ def test_a_row_that_is_not_there_is_put_if_it_is_still_not_there() -> None:
 def test_a_row_that_is_there_just_so_needs_no_change() -> None:
     row = target_row(a_source_profile(), Table.PROFILES)
 
-    comparison = compared(row, {**row.columns, "tokens_valid_after": Decimal(5)}, COLUMNS)
+    comparison = compare_rows(row, {**row.columns, "tokens_valid_after": Decimal(5)}, COLUMNS)
 
     assert (comparison.columns, comparison.change) == ((), None)
 
@@ -44,7 +44,7 @@ def test_a_row_that_differs_is_updated_if_it_is_still_as_it_was_read() -> None:
     row = target_row(a_source_profile(sip_username="bob", display_name="Bob"), Table.PROFILES)
     existing = {"id": Decimal(1), "tag": "t1", "sip_username": "alice", "tokens_valid_after": Decimal(5)}
 
-    comparison = compared(row, existing, COLUMNS)
+    comparison = compare_rows(row, existing, COLUMNS)
 
     assert comparison.columns == ("sip_username", "display_name")
     before = {"id": Decimal(1), "tag": "t1", "sip_username": "alice", "display_name": MISSING}
@@ -89,7 +89,7 @@ def test_the_other_columns_are_taken_whatever_is_kept() -> None:
     row = target_row(a_source_secret("new"))
     existing = {**row.columns, "secret": "old", "end_ts": Decimal(5)}
 
-    comparison = compared(row, existing, COLUMNS)
+    comparison = compare_rows(row, existing, COLUMNS)
 
     assert comparison.kept == ("end_ts",)
     assert isinstance(comparison.change, Update)
@@ -99,8 +99,8 @@ def test_the_other_columns_are_taken_whatever_is_kept() -> None:
 
 def test_the_size_is_that_of_the_row_as_it_will_be() -> None:
     row = target_row(a_source_profile(), Table.PROFILES)
-    alone = compared(row, None, COLUMNS).size
+    alone = compare_rows(row, None, COLUMNS).size
 
-    with_more = compared(row, {"note": "x" * 1000, "map": {"M": {}}, "sip_username": "bob"}, COLUMNS).size
+    with_more = compare_rows(row, {"note": "x" * 1000, "map": {"M": {}}, "sip_username": "bob"}, COLUMNS).size
 
     assert alone + 1000 < with_more < alone + 1100

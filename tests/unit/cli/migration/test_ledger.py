@@ -10,7 +10,7 @@ import pytest
 
 from auth_jwt.models import Columns
 from auth_jwt.provisioning.changes import Key, Table
-from auth_jwt_cli.migration.ledger import Ledger, Seen, differing, folded
+from auth_jwt_cli.migration.ledger import Ledger, Seen, find_differing, fold
 from auth_jwt_cli.migration.translation import TargetRow
 from tests.factories import HMAC_KEY
 from tests.migration_sources import a_source_profile, a_source_secret, target_row, without_key
@@ -41,7 +41,7 @@ def test_equal_numbers_are_the_same_and_text_is_none() -> None:
 def test_secrets_without_an_id_are_named_by_their_window_and_counted() -> None:
     with Ledger() as ledger:
         names = [
-            ledger.named(row, Columns()).key.id
+            ledger.give_id(row, Columns()).key.id
             for row in (
                 nameless(),
                 nameless(secret="another"),
@@ -56,7 +56,7 @@ def test_secrets_without_an_id_are_named_by_their_window_and_counted() -> None:
 
 def test_the_name_is_a_column_of_the_row_as_well() -> None:
     with Ledger() as ledger:
-        row = ledger.named(nameless(), Columns())
+        row = ledger.give_id(nameless(), Columns())
 
     assert row.columns["id"] == row.key.id == "1-4102444800-1"
 
@@ -65,8 +65,8 @@ def test_a_secret_with_an_id_and_a_profile_keep_theirs() -> None:
     secret, profile = target_row(a_source_secret(id=7)), target_row(a_source_profile(), Table.PROFILES)
 
     with Ledger() as ledger:
-        assert ledger.named(secret, Columns()) is secret
-        assert ledger.named(profile, Columns()) is profile
+        assert ledger.give_id(secret, Columns()) is secret
+        assert ledger.give_id(profile, Columns()) is profile
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
@@ -149,19 +149,19 @@ def test_ten_times_the_users_are_about_ten_times_the_work(
     [("Alice", "alice"), ("alice", "alice  "), ("Müller", "muller"), ("ÎLE", "ile"), ("\u0131", "i"), ("ﬁ", "fi")],
 )
 def test_tags_fold_together_as_in_mysql(one: str, other: str) -> None:
-    assert folded(one) == folded(other)
+    assert fold(one) == fold(other)
 
 
 @pytest.mark.parametrize(("one", "other"), [("a b", "ab"), (" a", "a"), ("a\t", "a"), ("0", "o")])
 def test_tags_that_do_not_fold_together(one: str, other: str) -> None:
-    assert folded(one) != folded(other)
+    assert fold(one) != fold(other)
 
 
 def test_a_row_differs_by_what_the_other_lacks_or_holds_otherwise() -> None:
     one = {"same": "x", "number": Decimal("1.0"), "text": "1", "none": True, "gone": "y"}
     other = {"same": "x", "number": Decimal(1), "text": Decimal(1), "none": Decimal(1), "more": "z"}
 
-    assert differing(one, other) == ["text", "none", "gone"]
+    assert find_differing(one, other) == ["text", "none", "gone"]
 
 
 def test_keys_are_shown_and_columns_are_not() -> None:

@@ -213,7 +213,7 @@ def test_a_partition_bears_twice_as_many_eventually_consistent_reads_as_units() 
 # What only the admin API and the rotation have, which a stack makes when it is asked to.
 OTHER_OUTCOMES = {Outcome.DONE}
 OTHER_FAULT_REASONS = {"not_rotated", "not_audited"}
-OTHER_CONDITIONS = {"HasAdminApi", "HasAdminAlarms", "Rotates", "WatchesRotation"}
+OTHER_CONDITIONS = {"HasAdminApi", "HasAdminAlarms", "Rotates", "WatchesRotation", "HasIssuers", "WatchesIssuers"}
 
 
 def test_the_counted_metrics_are_those_of_the_code() -> None:
@@ -272,7 +272,7 @@ def test_the_stated_access_line_is_that_of_the_template() -> None:
     ],
 )
 def test_the_stated_lines_are_as_long_as_those_written(level: str, entry: Entry, stated: float) -> None:
-    report = Report(tag="alice-web", secret_id="1", algorithm="HS256", rows="memory")
+    report = Report(tag="alice-web", secret_id="1", algorithm="HS256", origin="memory")
     request_id = "5f2c6a4e-9d0b-4a57-8f5e-3c0d6a1b2e77"
     of_the_gateway = {"gateway_request_id": request_id, "gateway_extended_request_id": "JKJaXmPLvHcESHA="}
     of_http: dict[str, Any] = {"status": 200, **of_the_gateway, "path": "/authorize"}

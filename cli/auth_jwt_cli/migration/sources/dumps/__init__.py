@@ -73,7 +73,7 @@ class DumpSource(Source):
         """See `Source`."""
         self._gaps = ()
         self._session = Session(self._dialect, backslash_escapes=self._backslash_escapes)
-        with self._progress.opened(self._path) as file:
+        with self._progress.open(self._path) as file:
             if file.begins_with(b"<"):
                 self._session = None
                 yield from rows_of_xml(file, self._layout)

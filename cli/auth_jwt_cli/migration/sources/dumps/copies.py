@@ -109,7 +109,7 @@ class Copies:
         flaw = None
         for position, field in enumerate(fields):
             try:
-                values.append(self._literals.copied(field, rows.kind_of(position), self._tokens.line))
+                values.append(self._literals.read_copied(field, rows.kind_of(position), self._tokens.line))
             except UnreadableValue as error:
                 flaw = flaw or str(error)
                 values.append(None)

@@ -54,7 +54,7 @@ def of_postgresql(octets: bytes) -> bytes:
     """
     try:
         text = _POSTGRESQL_ESCAPE.sub(_unescaper(_POSTGRESQL_ESCAPED), octets)
-        return _in_one_piece(text) if b"\\u" in octets else text
+        return _join_surrogates(text) if b"\\u" in octets else text
     except (ValueError, OverflowError):
         raise UnreadableValue("an escape that names no character") from None
 
@@ -70,7 +70,7 @@ def of_unicode(octets: bytes) -> bytes:
     Raises:
         UnreadableValue: the text is not UTF-8, or an escape names no character.
     """
-    return _named(_UNICODE_ESCAPE, octets)
+    return _replace_named(_UNICODE_ESCAPE, octets)
 
 
 def of_unistr(text: str) -> str:
@@ -79,7 +79,7 @@ def of_unistr(text: str) -> str:
     Raises:
         UnreadableValue: an escape names no character.
     """
-    return _named(_UNISTR_ESCAPE, text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+    return _replace_named(_UNISTR_ESCAPE, text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
 
 
 def may_be_bytea(text: str) -> bool:
@@ -97,7 +97,7 @@ def of_bytea(text: str) -> bytes:
 def _unescaper(simple: Mapping[bytes, bytes]) -> Callable[[re.Match[bytes]], bytes]:
     """Return a function that replaces an escape sequence of PostgreSQL."""
 
-    def unescaped(found: re.Match[bytes]) -> bytes:
+    def unescape(found: re.Match[bytes]) -> bytes:
         if digits := found["octal"]:
             return bytes([int(digits, 8) & 0xFF])
         if digits := found["hex"]:
@@ -107,10 +107,10 @@ def _unescaper(simple: Mapping[bytes, bytes]) -> Callable[[re.Match[bytes]], byt
         other: bytes | None = found["other"]
         return b"'" if other is None else simple.get(other, other)
 
-    return unescaped
+    return unescape
 
 
-def _named(escape: re.Pattern[str], octets: bytes) -> bytes:
+def _replace_named(escape: re.Pattern[str], octets: bytes) -> bytes:
     """Return UTF-8 text with each *escape* replaced by its character. A group of the pattern holds the digits."""
 
     def character(found: re.Match[str]) -> str:
@@ -118,12 +118,12 @@ def _named(escape: re.Pattern[str], octets: bytes) -> bytes:
         return digits if digits == "\\" else chr(int(digits, 16))
 
     try:
-        return _in_one_piece(escape.sub(character, octets.decode("utf-8")).encode("utf-8", "surrogatepass"))
+        return _join_surrogates(escape.sub(character, octets.decode("utf-8")).encode("utf-8", "surrogatepass"))
     except (ValueError, OverflowError):
         raise UnreadableValue("an escape that names no character") from None
 
 
-def _in_one_piece(octets: bytes) -> bytes:
+def _join_surrogates(octets: bytes) -> bytes:
     """Return UTF-8 text with each pair of surrogates replaced by its character."""
     if b"\xed" not in octets:
         return octets

@@ -113,12 +113,12 @@ class Inserts:
         """
         listed, token = self._head()
         if token.word == "SET":
-            yield self._assigned(table, columns, place)
+            yield self._read_assignments(table, columns, place)
             return
         if token.word not in ("VALUES", "VALUE"):
             self._tokens.pass_over()
             raise NotUnderstood("an INSERT without VALUES")
-        rows = TableRows(table, self._listed(table, listed, columns), columns, self._layout)
+        rows = TableRows(table, self._choose_columns(table, listed, columns), columns, self._layout)
         while True:
             token = self._tokens.next()
             if token.word == "ROW":
@@ -152,7 +152,7 @@ class Inserts:
             token = self._tokens.next()
         return listed, token
 
-    def _listed(self, table: Table, listed: list[str] | None, columns: Columns | None) -> list[str]:
+    def _choose_columns(self, table: Table, listed: list[str] | None, columns: Columns | None) -> list[str]:
         if listed is not None:
             return listed
         if columns is None:
@@ -178,7 +178,7 @@ class Inserts:
                     raise NotUnderstood("something in place of a column's name")
                 names.append(name_of(token, self._session))
 
-    def _assigned(self, table: Table, columns: Columns | None, place: Callable[[int], str]) -> SourceRow:
+    def _read_assignments(self, table: Table, columns: Columns | None, place: Callable[[int], str]) -> SourceRow:
         """Read MySQL's INSERT ... SET."""
         self._session.narrow(MYSQL, "INSERT ... SET", self._tokens.line)
         where = place(self._tokens.line)
@@ -230,10 +230,10 @@ class Inserts:
             self._tokens.put_back(token)
             raise UnreadableValue("a value that is neither a literal nor NULL")
         if token.word in ("REPLACE", "UNISTR", "CHAR") and self._session.dialects == SQLITE:
-            return self._computed(token)
+            return self._compute(token)
         return self._literals.value_of(token, column.type if column else None, self._tokens.line)
 
-    def _computed(self, token: SqlToken) -> str:
+    def _compute(self, token: SqlToken) -> str:
         """Return the result of a function with which SQLite's shell writes a text with line ends.
 
         Raises:

@@ -91,13 +91,13 @@ class Literals:
         if token.kind == "word":
             return self._word(token.word, line)
         if token.kind == "hex":
-            return self._typed(self._hex(token.octets, line), kind)
+            return self._convert(self._hex(token.octets, line), kind)
         if token.kind == "bits":
-            return self._typed(self._bits(token.octets[2:-1], line), kind)
+            return self._convert(self._bits(token.octets[2:-1], line), kind)
         octets, charset = self._text(token)
-        return self._typed(self._decoded(octets, charset, kind, line), kind)
+        return self._convert(self._decode(octets, charset, kind, line), kind)
 
-    def copied(self, field: bytes, kind: ColumnType | None, line: int) -> object:
+    def read_copied(self, field: bytes, kind: ColumnType | None, line: int) -> object:
         """Return the value of a *field* of COPY.
 
         Raises:
@@ -106,7 +106,7 @@ class Literals:
         """
         if field == b"\\N":
             return None
-        return self.certain(self._typed(self._decoded(escapes.of_copy(field), None, kind, line), kind), kind)
+        return self.certain(self._convert(self._decode(escapes.of_copy(field), None, kind, line), kind), kind)
 
     def certain(self, value: object, kind: ColumnType | None) -> object:
         """Return a *value* of PostgreSQL.
@@ -129,7 +129,7 @@ class Literals:
         Raises:
             UnreadableValue: the value is not of this kind.
         """
-        return self._typed(value, kind) if isinstance(value, str) else value
+        return self._convert(value, kind) if isinstance(value, str) else value
 
     def _plain_number(self, text: str, kind: ColumnType | None, line: int) -> object:
         """Return a number without quotes. SQLite reads every number but a 64-bit integer as a double."""
@@ -180,25 +180,25 @@ class Literals:
         if kind == "dollar":
             return octets, None
         if kind == "prefixed":
-            return self._prefixed(octets), None
+            return self._read_prefixed(octets), None
         if kind == "quoted":
             if session.dialects != frozenset({Dialect.MYSQL}) or session.quotes_names is not False:
                 raise UnreadableValue("a name where a value should be")
-            return self._unescaped(octets[1:-1], b'"'), None
+            return self._unescape(octets[1:-1], b'"'), None
         if kind != "string":
             raise UnreadableValue("a value that is neither a literal nor NULL")
         before, _, quoted = octets.partition(b"'")
         charset = before.strip(b"_ \t\r\n").decode("ascii").lower() if before.startswith(b"_") else None
-        return self._unescaped(quoted[:-1], b"'"), charset
+        return self._unescape(quoted[:-1], b"'"), charset
 
-    def _unescaped(self, octets: bytes, quote: bytes) -> bytes:
+    def _unescape(self, octets: bytes, quote: bytes) -> bytes:
         if self._session.escapes is True and b"\\" in octets:
             if self._session.dialects == POSTGRESQL:
                 return escapes.of_postgresql(octets)
             return escapes.of_mysql(octets, quote)
         return octets.replace(quote * 2, quote)
 
-    def _prefixed(self, octets: bytes) -> bytes:
+    def _read_prefixed(self, octets: bytes) -> bytes:
         before, _, quoted = octets.partition(b"'")
         if self.charset not in _UTF8 or not octets.endswith(b"'"):
             raise UnreadableValue("a value that is neither a literal nor NULL")
@@ -206,7 +206,7 @@ class Literals:
             return escapes.of_postgresql(quoted[:-1])
         return escapes.of_unicode(quoted[:-1].replace(b"''", b"'"))
 
-    def _decoded(self, octets: bytes, charset: str | None, kind: ColumnType | None, line: int) -> str | bytes:
+    def _decode(self, octets: bytes, charset: str | None, kind: ColumnType | None, line: int) -> str | bytes:
         if charset == "binary" or (kind is not None and kind.name in _BINARIES and not kind.is_array):
             return octets
         if octets.isascii():
@@ -236,7 +236,7 @@ class Literals:
         how = "--encoding=UTF8" if self._session.dialects == POSTGRESQL else "--default-character-set=utf8mb4"
         return SourceError(f"{where} is not read; dump again with {how}")
 
-    def _typed(self, value: str | bytes | int, kind: ColumnType | None) -> object:
+    def _convert(self, value: str | bytes | int, kind: ColumnType | None) -> object:
         """Return the *value* of a quoted literal as a column of this *kind* stores it."""
         is_postgresql = self._session.dialects == POSTGRESQL
         if kind is None or kind.is_array or isinstance(value, int) or self._session.dialects == SQLITE:
@@ -249,12 +249,12 @@ class Literals:
         if isinstance(value, bytes):
             return int.from_bytes(value, "big") if kind.name in _NUMBERS else value
         if kind.name in _NUMBERS:
-            return self._counted(value, kind)
+            return self._convert_number(value, kind)
         if kind.name == "bytea":
             return escapes.of_bytea(value)
         return _BOOLEANS.get(value, value) if kind.name in ("boolean", "bool") else value
 
-    def _counted(self, value: str, kind: ColumnType) -> object:
+    def _convert_number(self, value: str, kind: ColumnType) -> object:
         if _NUMBER.fullmatch(value):
             return float(value) if kind.name in _REALS else _parse_sql_number(value)
         if self._session.may_be(Dialect.SQLITE):

@@ -159,14 +159,14 @@ class SqlTokens:
                     raise self._session.doubt("a #", self.line)
                 self._session.narrow(MYSQL, "a comment after #", self.line)
             elif kind == "dollar":
-                return self._taken("dollar", self._dollar_quoted(match[0]))
+                return self._take("dollar", self._read_dollar_quoted(match[0]))
             elif self._is_read_alike(kind, match[0]):
                 self._position = match.end()
-                return self._taken(kind, match[0])
+                return self._take(kind, match[0])
         self._start = self._position
         return None
 
-    def _taken(self, kind: str, octets: bytes) -> SqlToken:
+    def _take(self, kind: str, octets: bytes) -> SqlToken:
         begins_line, self._begins_line = self._begins_line, False
         return SqlToken(kind, octets, begins_line)
 
@@ -266,7 +266,7 @@ class SqlTokens:
         self._begins_line = self._begins_line or b"\n" in text
         self._position = end
 
-    def _dollar_quoted(self, tag: bytes) -> bytes:
+    def _read_dollar_quoted(self, tag: bytes) -> bytes:
         """Read a dollar-quoted text of PostgreSQL."""
         if self._session.dialects != POSTGRESQL:
             raise self._session.doubt("a $ that may be a quote", self.line)

@@ -46,7 +46,7 @@ EACH = pytest.mark.parametrize("packer", PACKERS.values(), ids=PACKERS)
 def read(folder: Path, octets: bytes, *, member: str | None = None, encoding: str | None = None) -> bytes:
     path = folder / "file"
     path.write_bytes(octets)
-    with ReadingProgress().opened(path, member=member, encoding=encoding) as file:
+    with ReadingProgress().open(path, member=member, encoding=encoding) as file:
         return file.read()
 
 
@@ -68,7 +68,7 @@ def test_from_a_pipe_as_well(tmp_path: Path, packer: Callable[[bytes], bytes]) -
     os.mkfifo(tmp_path / "pipe")
     writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(packer(OCTETS),))
     writer.start()
-    with ReadingProgress().opened(tmp_path / "pipe") as file:
+    with ReadingProgress().open(tmp_path / "pipe") as file:
         assert file.read() == OCTETS
     writer.join()
 
@@ -120,7 +120,7 @@ def test_unpacking_keeps_memory_flat(tmp_path: Path, name: str) -> None:
 
     tracemalloc.start()
     try:
-        with ReadingProgress().opened(path) as file:
+        with ReadingProgress().open(path) as file:
             read_bytes = sum(len(piece) for piece in iter(lambda: file.read1(256 * 1024), b""))
         peak = tracemalloc.get_traced_memory()[1]
     finally:

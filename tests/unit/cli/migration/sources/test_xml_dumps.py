@@ -56,7 +56,7 @@ def results(statement: str, *rows: Mapping[str, object]) -> bytes:
 def as_read(folder: Path, octets: bytes, *tables: Table) -> list[SourceRow]:
     path = folder / "dump.xml"
     path.write_bytes(octets)
-    with ReadingProgress().opened(path) as file:
+    with ReadingProgress().open(path) as file:
         assert file.begins_with(b"<")
         return list(rows_of_xml(file, SourceLayout(tables=tables or (PROFILES,))))
 
