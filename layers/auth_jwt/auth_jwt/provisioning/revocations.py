@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Final
 
 from auth_jwt.errors import Conflict, Invalid, NotFound
+from auth_jwt.issuers.models import issuer_of_user
 from auth_jwt.models import MAX_JTI_BYTES, REVOCATION_JTI, REVOCATION_TAG, Row
 from auth_jwt.provisioning.changes import (
     ABSENT,
@@ -76,13 +77,13 @@ class Revocations:
         """Revoke one token. A second call changes nothing, or keeps the token revoked for longer.
 
         Args:
-            tag: the tag in the token.
+            tag: the tag in the token; of an issuer's token the issuer, whoever its user is.
             jti: the token's id.
             exp: when the token expires, in UNIX seconds: the revocation is not needed after that. None keeps it for
                 ever.
 
         Raises:
-            Invalid: a value would not work.
+            Invalid: a value would not work, such as the tag of an issuer's user: no login looks there.
             NotFound: neither a profile nor a secret has the tag.
             Conflict: there is no table of revoked tokens, or the row keeps changing.
         """
@@ -207,6 +208,8 @@ class Revocations:
         check_text("the jti", jti)
         if len(jti.encode()) > MAX_JTI_BYTES:
             raise Invalid(f"a jti that can be revoked has at most {MAX_JTI_BYTES} bytes")
+        if (issuer := issuer_of_user(tag)) is not None and not self._store.secrets(tag):
+            raise Invalid(f"one token of an issuer's user is revoked under the issuer: give {issuer!r} as the tag")
         self._check_known(tag)
 
     def _check_known(self, tag: str) -> None:
