@@ -22,7 +22,7 @@ from tests.integration.test_refresh_keys import Provider
 from tests.integration.test_secrecy import rest_event
 from tests.issuers import KID, SUBJECT, a_login_token
 from tests.unit.fetching.servers import AnIssuerServer, a_server
-from tools.events.stage import Answer, Stage, load_handler
+from tools.events.stage import REVOCATIONS, Answer, Stage, load_handler
 
 ISSUERS = "/admin/issuers"
 NEW = {"alg": "ES256", "key": "p256", "header": {"kid": "new"}}
@@ -129,6 +129,7 @@ def _lab(set_stage: SetStage, tmp_path: Path) -> Iterator[Lab]:
             "provisioning",
             ISSUERS=f"https://127.0.0.1:{server.port}/*",
             CACHE_TTL_SECONDS="0",
+            REVOCATIONS_TABLE=REVOCATIONS,
             KEYS_CA_BUNDLE=str(authority.certificate),
             KEYS_ACCEPTED_NETWORKS="127.0.0.0/8",
         )
@@ -609,6 +610,23 @@ class TestUsers:
     def test_the_tag_in_a_path_names_the_same_profile(self, lab: Lab, user: str) -> None:
         """As any tag, percent-encoded: where no proxy in between decodes it."""
         assert lab.done("GET", f"{PROFILES}/{quote(f'{lab.issuer}#auth0|a/b', safe='')}") == lab.done("GET", user)
+
+    def test_one_token_is_revoked_under_the_issuer_and_nowhere_else(self, lab: Lab, user: str) -> None:
+        under_the_user, under_the_issuer = (
+            lab.ask("POST", f"{PROFILES}/{quote(tag, safe='')}/revocations", {"jti": "1"})
+            for tag in (f"{lab.issuer}#auth0|a/b", lab.issuer)
+        )
+
+        assert (kind_of(under_the_user), under_the_issuer.status) == ("invalid-value", 201)
+        assert lab.log_in(sub="auth0|a/b").denial == "revoked_token"
+        assert lab.log_in(sub="auth0|a/b", jti="2").status == 200
+        assert lab.ask("GET", user).status == 200
+
+    def test_all_tokens_of_one_are_revoked_under_the_tag(self, lab: Lab, user: str) -> None:
+        lab.done("POST", f"{PROFILES}/{quote(f'{lab.issuer}#auth0|a/b', safe='')}/revocations", {"all": True})
+
+        assert lab.done("GET", user)["tokens_valid_after"] > 0
+        assert lab.log_in(sub="auth0|a/b").denial == "revoked_token"
 
     def test_of_an_unknown_issuer_are_not_found(self, lab: Lab, user: str) -> None:
         assert lab.ask("GET", user.replace(id_of(lab.issuer), "0" * 32)).status == 404
