@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -21,7 +22,7 @@ from tests.integration.test_refresh_keys import Provider
 from tests.integration.test_secrecy import rest_event
 from tests.issuers import KID, SUBJECT, a_login_token
 from tests.unit.fetching.servers import AnIssuerServer, a_server
-from tools.events.stage import Answer, Stage, load_handler
+from tools.events.stage import REVOCATIONS, Answer, Stage, load_handler
 
 ISSUERS = "/admin/issuers"
 NEW = {"alg": "ES256", "key": "p256", "header": {"kid": "new"}}
@@ -128,6 +129,7 @@ def _lab(set_stage: SetStage, tmp_path: Path) -> Iterator[Lab]:
             "provisioning",
             ISSUERS=f"https://127.0.0.1:{server.port}/*",
             CACHE_TTL_SECONDS="0",
+            REVOCATIONS_TABLE=REVOCATIONS,
             KEYS_CA_BUNDLE=str(authority.certificate),
             KEYS_ACCEPTED_NETWORKS="127.0.0.0/8",
         )
@@ -581,3 +583,78 @@ def test_every_example_of_a_request_is_done(lab: Lab) -> None:
         assert lab.ask("POST", ISSUERS, here(example)).status == 201
     for example in _examples(f"{ISSUERS}/{{issuer_id}}", "patch"):
         assert lab.ask("PATCH", lab.path, here(example)).status == 200
+
+
+class TestUsers:
+    @pytest.fixture(name="user")
+    @staticmethod
+    def _user(lab: Lab) -> str:
+        """The path of a user's profile."""
+        lab.add()
+        lab.done("POST", PROFILES, {"tag": f"{lab.issuer}#auth0|a/b", "sip_username": "alice"})
+        return f"{lab.path}/users/auth0%7Ca%2Fb"
+
+    def test_a_profile_is_named_by_the_issuers_id_and_the_sub(self, lab: Lab, user: str) -> None:
+        shown = lab.ask("GET", user)
+        assert (shown.body["tag"], shown.body["sip_username"]) == (f"{lab.issuer}#auth0|a/b", "alice")
+        assert shown.record["tag"] == f"{lab.issuer}#auth0|a/b"
+
+        stale = lab.ask("PATCH", user, {"disabled": True}, headers=[("If-Match", '"old"')])
+        changed = lab.ask("PATCH", user, {"disabled": True}, headers=[("If-Match", shown.headers["etag"])])
+        assert (stale.status, changed.status, changed.body["disabled"]) == (412, 200, True)
+        assert lab.log_in(sub="auth0|a/b").denial == "disabled_profile"
+
+        assert lab.done("DELETE", user) == {"deleted_secrets": 0}
+        assert lab.ask("GET", user).status == 404
+
+    def test_the_tag_in_a_path_names_the_same_profile(self, lab: Lab, user: str) -> None:
+        """As any tag, percent-encoded: where no proxy in between decodes it."""
+        assert lab.done("GET", f"{PROFILES}/{quote(f'{lab.issuer}#auth0|a/b', safe='')}") == lab.done("GET", user)
+
+    def test_one_token_is_revoked_under_the_issuer_and_nowhere_else(self, lab: Lab, user: str) -> None:
+        under_the_user, under_the_issuer = (
+            lab.ask("POST", f"{PROFILES}/{quote(tag, safe='')}/revocations", {"jti": "1"})
+            for tag in (f"{lab.issuer}#auth0|a/b", lab.issuer)
+        )
+
+        assert (kind_of(under_the_user), under_the_issuer.status) == ("invalid-value", 201)
+        assert lab.log_in(sub="auth0|a/b").denial == "revoked_token"
+        assert lab.log_in(sub="auth0|a/b", jti="2").status == 200
+        assert lab.ask("GET", user).status == 200
+
+    def test_all_tokens_of_one_are_revoked_under_the_tag(self, lab: Lab, user: str) -> None:
+        lab.done("POST", f"{PROFILES}/{quote(f'{lab.issuer}#auth0|a/b', safe='')}/revocations", {"all": True})
+
+        assert lab.done("GET", user)["tokens_valid_after"] > 0
+        assert lab.log_in(sub="auth0|a/b").denial == "revoked_token"
+
+    def test_of_an_unknown_issuer_are_not_found(self, lab: Lab, user: str) -> None:
+        assert lab.ask("GET", user.replace(id_of(lab.issuer), "0" * 32)).status == 404
+
+    def test_do_not_get_the_domain_of_an_issuer(self, lab: Lab, user: str) -> None:
+        configuration = {"mapping": "claim", "username_claim": "sip_user", "sip_domain": "example.com"}
+        lab.done("PATCH", lab.path, {"configuration": configuration})
+
+        assert lab.ask("PATCH", user, {"sip_domain": "example.com"}).status == 409
+
+
+def _requests_of_a_tag() -> Iterator[tuple[str, str, object]]:
+    """Every operation of a profile's path, each with its first example."""
+    for path, item in document()["paths"].items():
+        for method, operation in item.items():
+            if "{tag}" in path:
+                example = _examples(path, method)[0] if "requestBody" in operation else None
+                yield method.upper(), path.replace("{secret_id}", "1").replace("{jti}", "1"), example
+
+
+@pytest.mark.parametrize(("method", "path", "body"), [*_requests_of_a_tag()])
+def test_the_routes_of_profiles_change_no_issuer(lab: Lab, method: str, path: str, body: object) -> None:
+    """Except that they revoke its tokens: those of one `jti`, or those issued before a time."""
+    lab.add()
+    rows = lab.rows
+
+    answer = lab.ask(method, path.replace("{tag}", quote(lab.issuer, safe="")), body)
+
+    revokes = "revocations" in path or "tokens_valid_after" in path
+    assert revokes or answer.status in (404, 409) or answer.body == {"secrets": []}
+    assert lab.rows == rows or revokes

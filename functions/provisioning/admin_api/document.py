@@ -63,7 +63,10 @@ _HEADERS: Final[dict[str, dict[str, Any]]] = {
     "Location": {"description": "The path of the new resource", "schema": _TEXT, "required": True},
     "Retry-After": {"description": "Seconds to wait", "schema": {"type": "string", "pattern": "^[0-9]+$"}},
 }
-_WITH_ETAG: Final = ("create_profile", "show_profile", "change_profile", "show_issuer", "change_issuer")
+_WITH_ETAG: Final = (
+    *("create_profile", "show_profile", "change_profile"),
+    *("show_issuer", "change_issuer", "show_user", "change_user"),
+)
 _SCRIPT: Final = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 

@@ -77,13 +77,13 @@ class Revocations:
         """Revoke one token. A second call changes nothing, or keeps the token revoked for longer.
 
         Args:
-            tag: the tag in the token.
+            tag: the tag in the token; of an issuer's token the issuer, whoever its user is.
             jti: the token's id.
             exp: when the token expires, in UNIX seconds: the revocation is not needed after that. None keeps it for
                 ever.
 
         Raises:
-            Invalid: a value would not work; the tag is that of an issuer's user, for example.
+            Invalid: a value would not work, such as the tag of an issuer's user: no login looks there.
             NotFound: neither a profile nor a secret has the tag.
             Conflict: there is no table of revoked tokens, or the row keeps changing.
         """
@@ -209,6 +209,8 @@ class Revocations:
         check_text("the jti", jti)
         if len(jti.encode()) > MAX_JTI_BYTES:
             raise Invalid(f"a jti that can be revoked has at most {MAX_JTI_BYTES} bytes")
+        if (issuer := issuer_of_user(tag)) is not None and not self._store.secrets(tag):
+            raise Invalid(f"one token of an issuer's user is revoked under the issuer: give {issuer!r} as the tag")
         self._check_known(tag)
 
     def _check_known(self, tag: str) -> None:
