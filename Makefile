@@ -35,7 +35,7 @@ demo: install ## Run every file of events/ through the real handlers against Dyn
 # PORT, WORKERS, LOG, API_KEY, ADMIN, DB_URL and every setting, on the command line or in the environment: docs/local.md.
 serve: install ## Serve the API on 127.0.0.1:8080, with DynamoDB in memory and sample users (PORT=8081, ARGS=--help)
 	@exec $(PY) -m tools.serve $(ARGS)
-softphone: install ## Two phones in a browser, with Kamailio and the API behind them (PORT=8088, TOKEN_SECONDS=120, ADMIN=1, ARGS=--help)
+softphone: install ## Two phones in a browser, with Kamailio, the API and an OpenID provider behind them (PORT=8088, TOKEN_SECONDS=120, ADMIN=1, PROVIDER=0, ARGS=--help)
 
 # On all processors (ARGS=-n0: on one, as --pdb wants it). WHOLE=1 runs every generated case: tests/sampling.py. Commands
 # that tests start are compiled once, though this shell may say that nothing is to be kept.
@@ -97,10 +97,10 @@ e2e-sip-6: install softphone-page ## The same on Debian 13's Kamailio 6 alone
 # Unpacked beside the installed one: build/kamailio-6/bin in front of PATH, and all that runs Kamailio here runs that.
 kamailio-6: install ## Unpack Debian 13's Kamailio into build/ (15 seconds; needs mmdebstrap)
 	@$(BOUNDED) $(PY) -m tests.e2e.sip.debian13 build/kamailio-6
-softphone-page: install
 # Folders whose node programs the recipes, the benchmarks and the issuers' tests run, each with what its package-lock.json pins.
 PEERS := tests/benchmarks/peers/node_modules/.package-lock.json
 PROVIDER := tools/provider/node_modules/.package-lock.json
+softphone-page: install $(PROVIDER)
 RECIPES_IN_NODE := $(foreach folder,frontends/aws/node tests/e2e/recipes/jambonz,$(folder)/node_modules/.package-lock.json)
 $(RECIPES_IN_NODE) $(PEERS) $(PROVIDER): %/node_modules/.package-lock.json: %/package-lock.json
 	@tools/node-packages $*

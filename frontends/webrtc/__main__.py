@@ -19,6 +19,7 @@ _EPILOG: Final = """\
 environment:
   PORT, TOKEN_SECONDS  the options' defaults
   ADMIN=1              serve the admin API, too, with Swagger UI: switch a user off there, and see the page
+  PROVIDER=0           no second login, at an OpenID provider that runs beside it
   any setting          of the service, as for make serve; CACHE_TTL_SECONDS is 0 here, so that changes show at once
 
 needs: Kamailio 5.6 or newer with its modules, node and npm, a browser. Everything listens on 127.0.0.1 only, and the
@@ -36,7 +37,7 @@ def options_of(arguments: Sequence[str], env: Mapping[str, str]) -> tuple[Option
     """
     parser = argparse.ArgumentParser(
         prog=COMMAND,
-        usage=f'{COMMAND} [PORT={PORT}] [TOKEN_SECONDS={TOKEN_SECONDS}] [ADMIN=1] [ARGS="OPTION ..."]',
+        usage=f'{COMMAND} [PORT={PORT}] [TOKEN_SECONDS={TOKEN_SECONDS}] [ADMIN=1] [PROVIDER=0] [ARGS="OPTION ..."]',
         description="Two phones in a browser that register at Kamailio with tokens, and everything behind them.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -59,9 +60,15 @@ def options_of(arguments: Sequence[str], env: Mapping[str, str]) -> tuple[Option
         default=env.get("ADMIN", "") not in ("", "0", "false"),
         help="serve the admin API, too: whoever is on this machine may then write the tables (default: no)",
     )
+    parser.add_argument(
+        "--provider",
+        action=argparse.BooleanOptionalAction,
+        default=env.get("PROVIDER", "1") not in ("", "0", "false"),
+        help="a second login, at an OpenID provider (default: yes)",
+    )
     parser.add_argument("--open", action="store_true", help="open the page in this machine's browser")
     given = parser.parse_args(arguments)
-    return Options(given.port, given.token_seconds, given.admin), given.open
+    return Options(given.port, given.token_seconds, given.admin, given.provider), given.open
 
 
 def described(softphone: Softphone, options: Options) -> str:
@@ -74,6 +81,7 @@ def described(softphone: Softphone, options: Options) -> str:
         f"  service   {softphone.service.url}, as `make serve` runs it; log: {softphone.service.log}\n"
         f"  Kamailio  ws://127.0.0.1:{softphone.kamailio.ws}, and SIP on port {softphone.kamailio.udp}; "
         f"log: {softphone.kamailio.log}\n"
+        + (f"  provider  {softphone.login.provider.url}, believes any name\n" if softphone.login else "")
         + (f"  admin     {softphone.service.url}/admin/swagger\n" if options.admin else "")
         + "\nOpen the page twice, two tabs will do, log in as alice and as bob, and call bob.\n"
     )

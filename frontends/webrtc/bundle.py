@@ -16,7 +16,6 @@ from tools.serve.processes import CannotStart
 HERE: Final = Path(__file__).resolve().parent
 PAGE: Final = HERE / "page"
 LOCK: Final = HERE / "package-lock.json"
-INSTALLED: Final = HERE / "node_modules" / ".package-lock.json"
 BUNDLE: Final = ROOT / "build" / "softphone" / "page.js"
 _NPM_SECONDS: Final = 300
 
@@ -46,8 +45,7 @@ def make_bundle(tell: Telling) -> None:
     sources = [LOCK, Path(__file__), *PAGE.glob("*.*js")]
     if BUNDLE.exists() and all(source.stat().st_mtime <= BUNDLE.stat().st_mtime for source in sources):
         return
-    if not INSTALLED.exists() or INSTALLED.stat().st_mtime < LOCK.stat().st_mtime:
-        _install(tell)
+    install_packages(HERE, "JsSIP and esbuild", tell)
     tell("bundling the page with JsSIP ...")
     _run(
         str(HERE / "node_modules" / ".bin" / "esbuild"),
@@ -63,13 +61,26 @@ def make_bundle(tell: Telling) -> None:
     )
 
 
-def _install(tell: Telling) -> None:
+def install_packages(folder: Path, what: str, tell: Telling) -> None:
+    """Install what a folder's package-lock.json pins, unless it is there.
+
+    Args:
+        folder: of the lock.
+        what: it is, in words.
+        tell: told that it takes time.
+
+    Raises:
+        CannotStart: npm is missing, or fails.
+    """
+    lock, installed = folder / "package-lock.json", folder / "node_modules" / ".package-lock.json"
+    if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
+        return
     npm = shutil.which("npm")
     if npm is None:
-        raise CannotStart("no npm here, which installs JsSIP: `apt-get install npm` on Debian, or nodejs.org")
-    tell("installing JsSIP and esbuild, by npm ci ...")
-    _run(npm, "ci", "--prefix", str(HERE), "--no-audit", "--no-fund", "--loglevel=error", "--ignore-scripts")
-    INSTALLED.touch()
+        raise CannotStart(f"no npm here, which installs {what}: `apt-get install npm` on Debian, or nodejs.org")
+    tell(f"installing {what}, by npm ci ...")
+    _run(npm, "ci", "--prefix", str(folder), "--no-audit", "--no-fund", "--loglevel=error", "--ignore-scripts")
+    installed.touch()
 
 
 def _run(*command: str) -> None:

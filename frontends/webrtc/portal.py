@@ -31,6 +31,9 @@ FILES: Final = {
 }
 """What is given to everybody: path, file, media type."""
 
+PROVIDER: Final = "/provider"
+"""Where the page learns how to log in at an OpenID provider, and whether it can."""
+
 
 @dataclass(frozen=True, slots=True)
 class Password:
@@ -87,6 +90,7 @@ class Portal:
         hosts: `HOST:PORT` that the portal is reached by; requests for others, which a foreign name that leads here
             would make, are refused.
         websocket: URL of the SIP server.
+        provider: what the page must know to log in at an OpenID provider; empty without one.
         clock: seconds, by which sessions end.
     """
 
@@ -95,6 +99,7 @@ class Portal:
     files: Mapping[str, bytes] = field(repr=False)
     hosts: frozenset[str]
     websocket: str
+    provider: Mapping[str, str] = field(default_factory=dict)
     clock: Callable[[], float] = time.monotonic
     _sessions: dict[str, Session] = field(default_factory=dict, repr=False)
 
@@ -113,6 +118,9 @@ class Portal:
             raise _Refused(421, "This server has another name")
         if request.path in FILES:
             return self._file(request)
+        if request.path == PROVIDER:
+            _only_read(request)
+            return _json(self.provider)
         act = self._action_at(request.path)
         if request.method != "POST":
             raise _Refused(405, "This takes a POST", ("Allow", "POST"))
@@ -130,8 +138,7 @@ class Portal:
         raise _Refused(404, "There is nothing here")
 
     def _file(self, request: HttpRequest) -> HttpAnswer:
-        if request.method not in {"GET", "HEAD"}:
-            raise _Refused(405, "This can only be read", ("Allow", "GET, HEAD"))
+        _only_read(request)
         name, media_type = FILES[request.path]
         return HttpAnswer(200, [("Content-Type", media_type)], self.files[name])
 
@@ -182,9 +189,10 @@ class Portal:
                 del self._sessions[key]
 
     def _headers(self) -> Pairs:
+        asked = " ".join(["'self'", self.websocket, *filter(None, [self.provider.get("token_endpoint")])])
         policy = (
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-            f"connect-src 'self' {self.websocket}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+            f"connect-src {asked}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
             "require-trusted-types-for 'script'"
         )
         return [
@@ -196,6 +204,11 @@ class Portal:
             ("Referrer-Policy", "no-referrer"),
             ("X-Content-Type-Options", "nosniff"),
         ]
+
+
+def _only_read(request: HttpRequest) -> None:
+    if request.method not in {"GET", "HEAD"}:
+        raise _Refused(405, "This can only be read", ("Allow", "GET, HEAD"))
 
 
 def _members_of(request: HttpRequest) -> dict[str, Any]:

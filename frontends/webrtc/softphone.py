@@ -13,6 +13,7 @@ from frontends.webrtc import web
 from frontends.webrtc.bundle import page_files
 from frontends.webrtc.issuing import USERS, Issuer, issuer_over
 from frontends.webrtc.portal import Password, Portal
+from frontends.webrtc.provider import REFRESH_SECONDS, Login, login_at_provider
 from tools.serve import service
 from tools.serve.processes import CannotStart, WorkersDie, listening_socket
 
@@ -29,11 +30,13 @@ class Options:
         port: the page's; 0 takes a free one.
         token_seconds: how long a token lives.
         admin: whether the admin API is served.
+        provider: whether there is a second login, at an OpenID provider.
     """
 
     port: int
     token_seconds: int
     admin: bool = False
+    provider: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Softphone:
         issuer: of the tokens; its provisioning changes what the service sees.
         service: the service, which Kamailio asks.
         kamailio: the SIP server.
+        login: the second login, at an OpenID provider; None without one.
     """
 
     url: str
@@ -53,6 +57,7 @@ class Softphone:
     issuer: Issuer
     service: service.RunningService
     kamailio: kamailio.Kamailio
+    login: Login | None = None
 
     def watch(self, also: Callable[[], None] = lambda: None) -> None:
         """Look after its processes; returns never.
@@ -101,21 +106,27 @@ def running(
         listener = open_things.enter_context(listening_socket(HOST, options.port, COMMAND))
         port = listener.getsockname()[1]
         hosts = frozenset({f"{HOST}:{port}", f"localhost:{port}"})
+        origins = [f"http://{host}" for host in sorted(hosts)]
         files = page_files(tell)
 
         folder = Path(open_things.enter_context(tempfile.TemporaryDirectory(prefix="softphone-")))
+        login = None
+        if options.provider:
+            login = open_things.enter_context(login_at_provider(folder, origins, options.token_seconds, tell))
         tell("starting DynamoDB in memory and the service ...")
         api_key = secrets.token_urlsafe(24)
         env = {"CACHE_TTL_SECONDS": "0", **{name: value for name, value in env.items() if name != "DB_URL"}}
-        wanted = service.Options(0, _WORKERS, str(folder / "api.log"), api_key, options.admin)
+        env |= login.settings if login else {}
+        wanted = service.Options(0, _WORKERS, str(folder / "api.log"), api_key, options.admin, REFRESH_SECONDS)
         api = open_things.enter_context(service.running(wanted, env, tell))
         issuer = issuer_over(api.variables, options.token_seconds)
         issuer.enroll()
+        if login is not None:
+            login.admit(issuer.provisioning)
 
         tell("starting Kamailio ...")
         (folder / "kamailio").mkdir()
-        origins = ",".join(f"http://{host}" for host in sorted(hosts))
-        settings = {"WEB_ORIGINS": origins, **settings}
+        settings = {"WEB_ORIGINS": ",".join(origins), **settings}
         try:
             sip = open_things.enter_context(
                 kamailio.running(folder / "kamailio", api_url=api.url, api_key=api_key, **settings)
@@ -124,12 +135,14 @@ def running(
             raise CannotStart(str(error)) from None
 
         passwords = {user: secrets.token_hex(4) for user in USERS}
+        websocket = f"ws://{HOST}:{sip.ws}"
         portal = Portal(
             issue=issuer.token_for,
             passwords={user: Password.of(text) for user, text in passwords.items()},
             files=files,
             hosts=hosts,
-            websocket=f"ws://{HOST}:{sip.ws}",
+            websocket=websocket,
+            provider=login.for_page(websocket) if login else {},
         )
         open_things.enter_context(web.serving(listener, portal.answer))
-        yield Softphone(f"http://{HOST}:{port}", passwords, issuer, api, sip)
+        yield Softphone(f"http://{HOST}:{port}", passwords, issuer, api, sip, login)

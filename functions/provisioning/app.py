@@ -1,4 +1,4 @@
-"""The admin API: operators and their portals manage profiles, secrets, tokens and revocations over HTTP.
+"""The admin API: operators and their portals manage profiles, secrets, tokens, revocations and issuers over HTTP.
 
 The function serves the paths below `/admin` of a REST API whose IAM check identifies the caller. It only translates:
 `auth_jwt.provisioning` judges and writes, and `admin_api` has the routes.
@@ -10,18 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 from admin_api.problems import FAULT, UNAVAILABLE, answer_to, kind_of
 from admin_api.resolver import AdminResolver
-from admin_api.visit import Visit, actor_of, base_and_path, normalize_event
+from admin_api.visit import Fetching, Visit, actor_of, base_and_path, normalize_event
 from auth_jwt.errors import UnknownEvent
 from auth_jwt.provisioning.audit import AuditEntry
 from auth_jwt.provisioning.tables import provisioning_client
 from auth_jwt.provisioning.wiring import provisioning_of
+from auth_jwt.refreshing.wiring import client_of, refresher_of
 from auth_jwt.runtime.observability import Journal, Outcome, gateway_ids_of
-from auth_jwt.runtime.settings import Settings, near_misses
+from auth_jwt.runtime.settings import RefreshSettings, Settings, near_misses
 from auth_jwt.runtime.shell import Call
 from auth_jwt.runtime.snapshot import prepare_for_snapshots
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+    from auth_jwt.fetching.client import IssuerClient
+    from auth_jwt.refreshing.refresher import Refresher
 
 Event = dict[str, Any]
 
@@ -78,6 +82,27 @@ def client() -> "DynamoDBClient":
     return provisioning_client(region=settings().database.region, endpoint=settings().database.endpoint)
 
 
+@cache
+def refresh_settings() -> RefreshSettings:
+    """Read the settings by which keys are fetched. Only requests that ask an issuer need them.
+
+    Raises:
+        BadSetting: a variable has an invalid value.
+    """
+    return RefreshSettings.from_env(os.environ)
+
+
+@cache
+def issuer_client() -> "IssuerClient":
+    """Make the client that asks issuers.
+
+    Raises:
+        BadSetting: a variable has an invalid value.
+        Fault: the bundle of certificates cannot be read.
+    """
+    return client_of(refresh_settings())
+
+
 api = cache(AdminResolver)
 
 
@@ -90,7 +115,7 @@ prepare_for_snapshots(os.environ, _prepare)
 
 
 def _answer(event: Event, context: object, visit: Visit) -> dict[str, Any]:
-    visit.actor = actor_of(event)
+    visit.actor = actor = actor_of(event)
     visit.base, path = base_and_path(event)
     request = normalize_event(event, path)
 
@@ -98,7 +123,13 @@ def _answer(event: Event, context: object, visit: Visit) -> dict[str, Any]:
         journal().record_write(entry.as_line())
         visit.written.append(entry)
 
-    visit.provisioning = provisioning_of(settings(), client(), actor=visit.actor, audit=audit)
+    @cache  # for this request
+    def refresher() -> "Refresher":
+        return refresher_of(settings(), refresh_settings(), client(), actor=actor, audit=audit)
+
+    left = getattr(context, "get_remaining_time_in_millis", lambda: 60_000)
+    visit.provisioning = provisioning_of(settings(), client(), actor=actor, audit=audit)
+    visit.fetching = Fetching(issuer_client, refresher, lambda: left() / 1000)
     return api().answer(request, context, visit)
 
 

@@ -8,7 +8,7 @@ import os
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -27,6 +27,13 @@ from auth_jwt.runtime.shell import Call, answer_or_fault
 WORKERS: Final = 32
 SECONDS_FOR_ONE: Final = 15.0
 """How long one issuer may take: two documents of five seconds each, and the tables. None begins with less time left."""
+
+SECONDS_FOR_THE_LINE: Final = 3.0
+"""When the round ends, before its time is over, so that its line is written and its metrics are counted.
+
+Tables that hang can take longer than `SECONDS_FOR_ONE`. A refresh that has not ended goes on with the next round, and
+its write happens only if nobody wrote meanwhile.
+"""
 
 MAX_NAMED: Final = 20  # issuers, in one line
 _SCHEDULERS: Final = ("aws.events", "aws.scheduler")
@@ -62,9 +69,10 @@ def _refresh_all(event: object, context: object, call: Call) -> dict[str, int]:
         "issuers": counts,
         **{_NAMES[name]: each[:MAX_NAMED] for name, each in alarms.items() if each},
     }
+    call.counts = {name: len(issuers) for name, issuers in alarms.items() if issuers}
     if outcome.faults:
         raise Fault(f"{len(outcome.faults)} of the issuers were not refreshed") from outcome.faults[0]
-    call.record(Outcome.DONE, counts={name: len(issuers) for name, issuers in alarms.items() if issuers})
+    call.record(Outcome.DONE)
     return counts
 
 
@@ -184,12 +192,19 @@ def refresh_all(refresher: Refresher, *, seconds_left: Callable[[], float]) -> R
         except Exception as error:  # noqa: BLE001 - whatever it is, the other issuers are refreshed
             return error
 
-    with ThreadPoolExecutor(WORKERS) as pool:
-        results = list(pool.map(refresh, identifiers))
+    pool = ThreadPoolExecutor(WORKERS)
+    done, unfinished = wait(
+        [pool.submit(refresh, identifier) for identifier in identifiers],
+        timeout=max(seconds_left() - SECONDS_FOR_THE_LINE, 0),
+    )
+    pool.shutdown(wait=False)
+    not_begun = sum(future.cancel() for future in unfinished)
+    overdue = [Fault("the refresh of an issuer did not end in time")] * (len(unfinished) - not_begun)
+    results = [future.result() for future in done]
     return Round(
         [result for result in results if isinstance(result, Refreshed)],
-        [result for result in results if isinstance(result, Exception)],
-        results.count(None),
+        [*(result for result in results if isinstance(result, Exception)), *overdue],
+        results.count(None) + not_begun,
     )
 
 

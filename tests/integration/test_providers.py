@@ -20,6 +20,7 @@ from auth_jwt.aws.client import dynamodb_client
 from auth_jwt.errors import Reason
 from auth_jwt.fetching.client import Fetched, IssuerClient
 from auth_jwt.fetching.documents import discovery_url
+from auth_jwt.issuers.models import check_identifier
 from auth_jwt.runtime.settings import Settings
 from auth_jwt.runtime.wiring import authorizer_of
 from auth_jwt_cli.main import app
@@ -137,3 +138,11 @@ def test_a_page_tells_what_the_preset_sets_and_all_its_traps(name: str) -> None:
 
 def test_every_preset_has_its_page_and_there_is_no_other() -> None:
     assert {path.stem for path in PAGES.glob("*.md")} == set(PRESETS)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_example_of_a_preset_can_be_an_issuer_and_its_traps_are_sentences(name: str) -> None:
+    check_identifier(PRESETS[name].example)
+
+    assert all(trap[0].isupper() or trap[0] == "`" for trap in PRESETS[name].traps)
+    assert all(trap.endswith(".") for trap in PRESETS[name].traps)

@@ -5,11 +5,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 
+from auth_jwt.errors import Unreachable
 from auth_jwt.issuers.models import REGISTRY_TAG
+from auth_jwt.refreshing.store import IssuerTables
 from tests.certificates import Authority
 from tests.factories import a_jwk
 from tests.integration.test_secrecy import rest_event
@@ -182,6 +185,57 @@ def test_one_broken_issuer_holds_up_no_other(login: Login) -> None:
     assert answer.given == {"failed": 1, "not_set": 1, "replaced": 1, "unusable": 1}
     assert metrics_of(answer)["RefreshFailed"] == 2  # the unreadable one, and one whose first keys are overdue
     assert answer.record["failing"] == sorted([f"{login.issuer}/broken", f"{login.issuer}/unreadable"])
+
+
+def test_an_issuer_whose_rows_cannot_be_read_silences_no_alarm_of_the_others(
+    login: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A private key that is published, or a whole new set, is seen in one round only."""
+    login.add(f"{login.issuer}/unread")
+    login.publish(a_jwk(kid=KID), {**a_jwk("p256", kid="2"), "d": "AQAB"})
+    read = IssuerTables.read
+
+    def read_or_fail(tables: IssuerTables, identifier: str) -> Any:
+        if identifier.endswith("/unread"):
+            raise Unreachable("no answer")
+        return read(tables, identifier)
+
+    monkeypatch.setattr(IssuerTables, "read", read_or_fail)
+
+    answer = login.refresh.ask(SCHEDULED)
+
+    assert (answer.raised or "").startswith("Fault: 1 of the issuers")
+    assert metrics_of(answer) == {"Fault": 1, "PrivateKeyPublished": 1, "RefreshFailed": 1}
+    assert answer.record["issuers"] == {"failed": 1, "fault": 1}
+
+
+def test_a_round_ends_in_time_whatever_hangs(login: Login, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lambda would stop it, and nobody would learn what was found of the other issuers."""
+    login.add(f"{login.issuer}/hangs")
+    login.publish(a_jwk(kid=KID), {**a_jwk("p256", kid="2"), "d": "AQAB"})
+    read, begun, over = IssuerTables.read, Event(), Event()
+
+    def read_or_hang(tables: IssuerTables, identifier: str) -> Any:
+        if identifier.endswith("/hangs"):
+            begun.set()
+            over.wait(30)
+        else:
+            begun.wait(30)
+        return read(tables, identifier)
+
+    monkeypatch.setattr(IssuerTables, "read", read_or_hang)
+    monkeypatch.setattr("tools.events.stage.LambdaContext.get_remaining_time_in_millis", lambda _: 15_500)
+    monkeypatch.setitem(login.refresh.handler.__globals__, "SECONDS_FOR_THE_LINE", 15)
+
+    try:
+        answer = login.refresh.ask(SCHEDULED)
+    finally:
+        over.set()
+
+    assert (answer.raised or "").startswith("Fault: 1 of the issuers")
+    assert answer.record["issuers"] == {"failed": 1, "fault": 1}
+    assert answer.record["causes"][1]["message"] == "the refresh of an issuer did not end in time"
+    assert metrics_of(answer)["PrivateKeyPublished"] == 1
 
 
 def test_a_round_without_time_leaves_the_rest_to_the_next(login: Login, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,7 +76,9 @@ class Visitor:
 
 
 @contextmanager
-def portal(issue: Callable[[str], IssuedToken] | None = None) -> Iterator[Visitor]:
+def portal(
+    issue: Callable[[str], IssuedToken] | None = None, provider: Mapping[str, str] | None = None
+) -> Iterator[Visitor]:
     service = a_service()
     issuer = Issuer(service.provisioning, TOKEN_SECONDS)
     issuer.enroll()
@@ -89,6 +91,7 @@ def portal(issue: Callable[[str], IssuedToken] | None = None) -> Iterator[Visito
             files={name: name.encode() for name, _ in FILES.values()},
             hosts=frozenset({f"127.0.0.1:{port}"}),
             websocket="ws://127.0.0.1:1",
+            provider=provider or {},
             clock=clock,
         )
         with web.serving(listener, served.answer):
@@ -306,6 +309,35 @@ def test_nothing_secret_is_in_a_repr(visitor: Visitor) -> None:
 
     assert issued.token not in shown
     assert PASSWORD not in shown
+
+
+# --- The second login -------------------------------------------------------------------------------------------------
+
+
+def test_the_page_learns_that_there_is_no_provider(visitor: Visitor) -> None:
+    answer = visitor.ask("GET", "/provider")
+
+    assert (answer.status, answer.body) == (200, {})
+
+
+def test_the_page_learns_how_to_log_in_at_the_provider_and_may_ask_it_for_tokens() -> None:
+    told = {"issuer": "https://127.0.0.1:2", "token_endpoint": "http://127.0.0.1:3/token"}
+    with portal(provider=told) as visitor:
+        answer = visitor.ask("GET", "/provider")
+
+    assert answer.body == told
+    policy = answer.headers["Content-Security-Policy"]
+    assert "connect-src 'self' ws://127.0.0.1:1 http://127.0.0.1:3/token;" in policy
+
+
+def test_what_the_page_learns_can_only_be_read(visitor: Visitor) -> None:
+    assert visitor.ask("POST", "/provider").status == 405
+
+
+def test_the_provider_is_left_out_when_somebody_says_so() -> None:
+    assert options_of([], {})[0].provider is True
+    assert options_of([], {"PROVIDER": "0"})[0].provider is False
+    assert options_of(["--no-provider"], {})[0].provider is False
 
 
 # --- The command, and its page ----------------------------------------------------------------------------------------

@@ -32,12 +32,12 @@ class PageClient:
     """A page in a browser that logs in at the provider.
 
     Attributes:
-        origin: of the page, which is at its path `/`.
+        origins: of the page, by all its names; it is at the path `/`.
         seconds: how long its access tokens live.
         client_id: by which the provider knows it.
     """
 
-    origin: str
+    origins: tuple[str, ...]
     seconds: int
     client_id: str = "softphone"
 

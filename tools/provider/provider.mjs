@@ -2,7 +2,7 @@
 //
 // `node provider.mjs IDENTITY.pem PAGE` listens with that key and certificate, and without TLS on a port of its own for
 // the browser of a demo. It prints a line of JSON with both addresses; the first one is the issuer. PAGE is null, or the
-// JSON of a client in a browser: `{"origin", "seconds", "client_id"}`.
+// JSON of a client in a browser: `{"origins", "seconds", "client_id"}`.
 // Keys are made here and never leave. Lines on standard input say what becomes of them, and each is answered by a line:
 //
 //   publish NAME    three more keys, RS256, ES256 and EdDSA, in the key set; they sign nothing yet
@@ -20,6 +20,8 @@ import { createInterface } from 'node:readline';
 import { exportJWK, generateKeyPair } from 'jose';
 import Provider from 'oidc-provider';
 
+console.info = console.error; // standard output has answers alone
+
 const ALGORITHMS = ['RS256', 'ES256', 'EdDSA'];
 const CALLBACK = 'https://phone.example.com/callback';
 const SCOPE = 'sip:register';
@@ -36,9 +38,9 @@ const client = (id, alg) => ({
 });
 
 // It gets another token without its user, by a refresh token that serves once.
-const pageClient = ({ origin, client_id }) => ({
+const pageClient = ({ origins, client_id }) => ({
   ...client(client_id, 'ES256'),
-  redirect_uris: [`${origin}/`],
+  redirect_uris: origins.map((origin) => `${origin}/`),
   grant_types: ['authorization_code', 'refresh_token'],
 });
 
@@ -83,10 +85,11 @@ function providerOf(issuer, generations, cookieKeys, page) {
     ],
     jwks: { keys: generations.flatMap(({ keys }) => keys) }, // of several that fit, the first one signs
     cookies: { keys: cookieKeys },
+    clientBasedCORS: (_, origin) => page?.origins.includes(origin) ?? false,
     enabledJWA: { idTokenSigningAlgValues: ALGORITHMS },
     findAccount: (_, sub) => ({ accountId: sub, claims: () => ({ sub }) }),
     ttl: {
-      AccessToken: 3600,
+      AccessToken: (_, token) => token.resourceServer?.accessTokenTTL ?? 3600,
       AuthorizationCode: 60,
       Grant: 28800,
       IdToken: 3600,

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
+from urllib.request import Request, urlopen
 
 from tools.events.stage import REGION, REVOCATIONS, SAMPLES, Json, create_tables, read_json
 
@@ -27,7 +28,10 @@ def load(endpoint: str, stack: Json) -> None:
 
 @contextmanager
 def in_memory(stack: Json) -> Iterator[str]:
-    """Run DynamoDB in this process, on a free port of the loopback interface, and yield its endpoint."""
+    """Run DynamoDB in this process, on a free port of the loopback interface, and yield its endpoint.
+
+    The tables are the process's: they are forgotten in the end, so that it can begin again.
+    """
     from moto.server import ThreadedMotoServer
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # or it reports each request
@@ -38,6 +42,7 @@ def in_memory(stack: Json) -> Iterator[str]:
         endpoint = f"http://{HOST}:{port}"
         load(endpoint, stack)
         yield endpoint
+        urlopen(Request(f"{endpoint}/moto-api/reset", method="POST")).close()  # noqa: S310 - our own server
     finally:
         server.stop()
 

@@ -1,5 +1,6 @@
 import { Phone } from './phone.js';
 import { logIn, logOut, tokenOf } from './portal.js';
+import { comeBack, goTo, provider } from './provider.js';
 
 const MAX_NOTES = 60;
 const USER = 'softphone-user'; // in the tab's own storage: who is here after a reload. No token is ever stored.
@@ -8,7 +9,8 @@ const $ = (id) => document.getElementById(id);
 const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 
 let user = sessionStorage.getItem(USER);
-const phone = new Phone(() => tokenOf(user));
+let atProvider = null; // the login there; null where the portal's own is used
+const phone = new Phone(() => (atProvider ? atProvider.token() : tokenOf(user)));
 
 // --- what is shown: always all of it, by what the phone says of itself ---
 
@@ -145,7 +147,7 @@ function enter(name) {
 }
 
 function leave(text = '') {
-  user = null;
+  user = atProvider = null;
   sessionStorage.removeItem(USER);
   $('notes').replaceChildren();
   $('target').value = '';
@@ -175,6 +177,19 @@ $('login-form').addEventListener('submit', async (event) => {
   }
 });
 
+// The second login, where there is one: by a button, and by coming back from there.
+async function offerProvider() {
+  const config = await provider();
+  $('provider').hidden = config === null;
+  if (config === null) return;
+  $('provider-button').addEventListener('click', () => goTo(config));
+  const login = await comeBack(config);
+  if (login === null) return;
+  atProvider = login;
+  enter(login.user);
+  sessionStorage.removeItem(USER); // after a reload it has no tokens, and asks the provider again
+}
+
 function markLogin(isWrong) {
   for (const id of ['user', 'password']) $(id).setAttribute('aria-invalid', isWrong);
 }
@@ -185,7 +200,7 @@ $('dial').addEventListener('submit', (event) => {
 });
 
 $('log-out').addEventListener('click', () => {
-  logOut(user).catch(() => {}); // the session ends by itself then
+  if (!atProvider) logOut(user).catch(() => {}); // the session ends by itself then
   phone.stop();
   leave();
 });
@@ -211,3 +226,4 @@ setInterval(() => { phone.catchUp(); render(); }, 1000);
 
 if (user !== null) enter(user);
 else render();
+offerProvider().catch((error) => say('login-error', `${error.message}.`));

@@ -3,15 +3,20 @@
 from typing import Any, Final, Self
 
 from aws_lambda_powertools.event_handler.openapi.types import OpenAPIResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from admin_api.problems import PROBLEM_JSON
 from auth_jwt.errors import Flaw
+from auth_jwt.fetching.errors import FailureKind, FetchFailed
+from auth_jwt.fetching.lookup import Published
+from auth_jwt.issuers.models import Issuer
 from auth_jwt.provisioning.inspection import SecretRecord, SecretState
+from auth_jwt.provisioning.issuers import IssuerRecord, describe_key
 from auth_jwt.provisioning.profiles import Created, ProfileRecord
-from auth_jwt.provisioning.rendering import profile_json, revocation_json, secret_json
+from auth_jwt.provisioning.rendering import issuer_json, key_json, profile_json, revocation_json, secret_json
 from auth_jwt.provisioning.revocations import Revocation
 from auth_jwt.provisioning.secrets import Added, Rotated
+from auth_jwt.refreshing.models import Refreshed, RefreshOutcome
 
 NEXT: Final = "The `cursor` of the next page; null on the last page"
 
@@ -218,6 +223,198 @@ class ValidAfterOut(Out):
     tokens_valid_after: int = Field(description="UNIX seconds")
 
 
+class IssuerKeyOut(Out):
+    """A key that an issuer publishes: never the key itself."""
+
+    kid: str | None
+    kind: str = Field(description="`RSA 2048`, `EC P-256`, `Ed25519` …")
+    algorithms: list[str] = Field(description="The algorithms it may verify for this issuer")
+    thumbprint: str = Field(description="Its RFC 7638 thumbprint, by which it is blocked")
+    blocked: bool = Field(description="Whether an operator has blocked it: then it verifies nothing")
+
+
+class FetchStatusOut(Out):
+    """How the fetches of an issuer's keys went. Times are UNIX seconds."""
+
+    fetched_at: int | None = Field(description="When the last successful fetch began; null before the first")
+    next_fetch_at: int | None = Field(description="When the next fetch is due; null: now")
+    failures: int = Field(description="How many fetches have failed since the last successful one")
+    failure: str | None = Field(description="The stable name of why the last of them failed")
+    next_discovery_at: int | None = Field(description="When the discovery document is read again; null: now")
+    moved_to: str | None = Field(
+        description="The address of keys that the discovery document names, when it is not the configured one. It is "
+        "not followed; send it as `keys_url` to accept it"
+    )
+
+
+_CONFIGURATION: Final = {
+    "keys_url": "https://login.example.com/realms/sip/keys",
+    "audiences": ["sip"],
+    "required_claims": {"typ": "Bearer"},
+    "access_claims": ["typ"],
+}
+_ISSUER_KEY: Final = {
+    "kid": "2026-11",
+    "kind": "RSA 2048",
+    "algorithms": ["RS256"],
+    "thumbprint": "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
+    "blocked": False,
+}
+_ISSUER: Final = {
+    "issuer": "https://login.example.com/realms/sip",
+    "id": "0e3f7a42c9d15b86a1f04d7be8c2936f",
+    "disabled": False,
+    "tokens_valid_after": None,
+    "version": 1795402396,
+    "problem": None,
+    "configuration": _CONFIGURATION,
+    "status": {
+        "fetched_at": 1795402396,
+        "next_fetch_at": 1795402456,
+        "failures": 0,
+        "failure": None,
+        "next_discovery_at": 1795488796,
+        "moved_to": None,
+    },
+    "keys": [_ISSUER_KEY],
+}
+_REFRESHED: Final[dict[str, Any]] = {
+    "outcome": "replaced",
+    "failure": None,
+    "detail": None,
+    "keys": 1,
+    "dropped": {},
+    "has_nothing_in_common": False,
+    "discovery_failure": None,
+}
+
+
+class IssuerOut(Out):
+    """An issuer."""
+
+    model_config = _example(**_ISSUER)
+
+    issuer: str = Field(description="Its identifier, exactly as tokens name it in `iss`")
+    id: str = Field(description="Its id in paths: a hash of the identifier")
+    disabled: bool = Field(description="Whether every token of it is denied")
+    tokens_valid_after: Any = Field(description="As of a profile, for all its users")
+    version: int | None = Field(description="Of the configuration: a UNIX second. null when that cannot be used")
+    problem: str | None = Field(description="Why the configuration cannot be used; null when it can, or is gone")
+    configuration: dict[str, JsonValue] | None = Field(
+        description="The members of `Configuration` that differ from their defaults"
+    )
+    status: FetchStatusOut | None
+    keys: list[IssuerKeyOut] = Field(description="As last fetched from the configured address")
+
+    @classmethod
+    def of(cls, record: IssuerRecord) -> Self:
+        """Make it of a record."""
+        return cls.model_validate(issuer_json(record))
+
+
+class IssuersOut(Out):
+    """One page of issuers, sorted by identifier."""
+
+    issuers: list[IssuerOut]
+    next: str | None = Field(description=NEXT)
+
+
+class RefreshedOut(Out):
+    """What fetching the keys of an issuer did."""
+
+    outcome: RefreshOutcome
+    failure: FailureKind | None = Field(description="The stable name of why nothing usable was fetched")
+    detail: str | None = Field(description="The same for people, or why the issuer's rows cannot be used")
+    keys: int | None = Field(description="How many keys were written; null when they are as they were")
+    dropped: dict[Flaw, int] = Field(description="For each flaw, how many keys were left out for it")
+    has_nothing_in_common: bool = Field(description="Whether the new keys share none with those of before")
+    discovery_failure: FailureKind | None = Field(
+        description="The stable name of why the discovery document could not be read, when that was due"
+    )
+
+    @classmethod
+    def of(cls, refreshed: Refreshed) -> Self:
+        """Make it of what a refresh did."""
+        problem, discovery = refreshed.problem, refreshed.discovery_problem
+        return cls(
+            outcome=refreshed.outcome,
+            failure=problem.kind if isinstance(problem, FetchFailed) else None,
+            detail=None if problem is None else str(problem),
+            keys=refreshed.keys,
+            dropped={Flaw(name): count for name, count in refreshed.dropped.items()},
+            has_nothing_in_common=refreshed.has_nothing_in_common,
+            discovery_failure=None if discovery is None else discovery.kind,
+        )
+
+
+class RefreshedIssuerOut(IssuerOut):
+    """An issuer, and what fetching its keys did in this request."""
+
+    model_config = _example(**_ISSUER, refreshed=_REFRESHED)
+
+    refreshed: RefreshedOut | None = Field(
+        default=None,
+        description="null when this request fetched no keys. Those that are due are fetched within a minute",
+    )
+
+    @classmethod
+    def of_refreshed(cls, record: IssuerRecord, refreshed: Refreshed | None) -> Self:
+        """Make it of a record and what a refresh did."""
+        done = None if refreshed is None else RefreshedOut.of(refreshed)
+        return cls.model_validate({**issuer_json(record), "refreshed": done})
+
+
+class FoundOut(Out):
+    """What an issuer publishes at this moment."""
+
+    keys_url: str = Field(description="The address of its keys: to add the issuer, send it as `confirmed_keys_url`")
+    is_elsewhere: bool | None = Field(
+        description="Whether that is on another host or port than the issuer; null when no discovery document was read"
+    )
+    algorithms: list[str] | None = Field(
+        description="By which it says that it signs ID tokens; null when no discovery document was read"
+    )
+    keys: list[IssuerKeyOut] = Field(description="The keys that can be used")
+    dropped: dict[Flaw, int] = Field(description="For each flaw, how many keys cannot be used because of it")
+
+    @classmethod
+    def of(cls, found: Published, issuer: Issuer) -> Self:
+        """Make it of a look-up, for the configuration of an *issuer*."""
+        discovery, filtered = found.discovery, found.filtered
+        return cls(
+            keys_url=found.keys_url,
+            is_elsewhere=None if discovery is None else discovery.is_elsewhere,
+            algorithms=None if discovery is None else list(discovery.algorithms),
+            keys=[IssuerKeyOut.model_validate(key_json(describe_key(key, issuer))) for key in filtered.key_set.keys],
+            dropped={Flaw(name): count for name, count in filtered.count_flaws().items()},
+        )
+
+
+class AddedIssuerOut(Out):
+    """What was found at an issuer, and the issuer if it was added."""
+
+    model_config = _example(
+        found={
+            "keys_url": _CONFIGURATION["keys_url"],
+            "is_elsewhere": False,
+            "algorithms": ["RS256"],
+            "keys": [_ISSUER_KEY],
+            "dropped": {},
+        },
+        configuration=_CONFIGURATION,
+        is_set=True,
+        issuer=None,
+    )
+
+    found: FoundOut
+    configuration: dict[str, JsonValue] = Field(description="The configuration that is written, or would be")
+    is_set: bool = Field(
+        description="Whether the setting `ISSUERS` names the issuer: otherwise no token is judged by it, and its keys "
+        "are not fetched"
+    )
+    issuer: RefreshedIssuerOut | None = Field(description="The issuer as it is now; null: nothing was written")
+
+
 class BrokenRule(Out):
     """A rule that a request breaks, and where."""
 
@@ -239,14 +436,18 @@ class Problem(Out):
         default=None, description="A text for people; it never repeats a value that may be a key"
     )
     errors: list[BrokenRule] | None = None
+    failure: FailureKind | None = Field(
+        default=None, description="Of `fetch-failed`: the stable name of what went wrong; `detail` explains it"
+    )
 
 
 def describe_answers(*answers: tuple[int, str], **problems: str) -> dict[int, OpenAPIResponse]:
-    """Describe the answers of an operation: the successes, and its own problems (`not_found`, `conflict`, `stale`).
+    """Describe the answers of an operation: the successes, and its own problems.
 
-    `admin_api.document` adds the problems that every operation may give.
+    Those are `not_found`, `conflict`, `stale` and `fetch_failed`. `admin_api.document` adds the problems that every
+    operation may give.
     """
-    statuses = {"not_found": 404, "conflict": 409, "stale": 412}
+    statuses = {"not_found": 404, "conflict": 409, "stale": 412, "fetch_failed": 422}
     described: dict[int, OpenAPIResponse] = {status: {"description": text} for status, text in answers}
     for name, text in problems.items():
         described[statuses[name]] = {"description": text, "content": {PROBLEM_JSON: {"model": Problem}}}

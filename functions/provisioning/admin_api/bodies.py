@@ -14,6 +14,15 @@ from pydantic import (
     model_validator,
 )
 
+from auth_jwt.issuers.models import (
+    ASYMMETRIC,
+    DEFAULT_LONGEST_LIFETIME,
+    DEFAULT_USERNAME_PATTERN,
+    MAX_USERNAME_CHARACTERS,
+    ClaimValue,
+    Mapped,
+    TokenKind,
+)
 from auth_jwt.jose.tokens import ALGORITHMS, MAX_TAG_CHARACTERS
 from auth_jwt.models import MAX_JTI_BYTES
 from auth_jwt.provisioning.profiles import AttributeValue
@@ -249,6 +258,121 @@ class Revoking(Body):
         if sum(way is not None for way in ways) != 1 or (self.exp is not None and self.jti is None):
             raise ValueError("one of jti, before, all")
         return self
+
+
+class Configuration(Body):
+    """The configuration of an issuer. A member that is absent or null has its default."""
+
+    keys_url: Text | None = Field(default=None, description="The https address of its key set")
+    discovery: bool | None = Field(
+        default=None,
+        description="Whether its discovery document is read daily, to learn whether that address has moved. Default: "
+        "true; false for a new issuer whose `keys_url` is given",
+    )
+    algorithms: list[Annotated[str, WithJsonSchema({"type": "string", "enum": list(ASYMMETRIC)})]] | None = Field(
+        default=None, description="The `alg` values that are accepted. Default: RS256 and ES256"
+    )
+    audiences: list[Text] | None = Field(default=None, description="The values of `aud` that are accepted")
+    client_claim: Text | None = Field(
+        default=None, description="The claim that names the client, for issuers whose tokens have no audience"
+    )
+    client_ids: list[Text] | None = Field(default=None, description="The values of that claim that are accepted")
+    token_kind: Literal["access", "id"] | None = Field(
+        default=None, description=f"Which tokens may log in. Default: `{TokenKind.ACCESS}`"
+    )
+    access_audiences: list[Text] | None = Field(default=None, description="Audiences that only access tokens have")
+    required_claims: dict[Text, ClaimValue] | None = Field(
+        default=None, description="Claims that a token must have, each with its value"
+    )
+    access_claims: list[Text] | None = Field(
+        default=None, description="The names of those claims whose value only access tokens have"
+    )
+    longest_lifetime: int | None = Field(
+        default=None,
+        ge=1,
+        le=_MAX_SECONDS,
+        description=f"The most seconds from `iat` to `exp`. Default: {DEFAULT_LONGEST_LIFETIME}",
+    )
+    requires_jti: bool | None = Field(default=None, description="Whether a token must have a `jti`. Default: true")
+    mapping: Literal["profile", "claim"] | None = Field(
+        default=None,
+        description=f"Where the SIP user comes from: the user's profile, or a claim. Default: `{Mapped.BY_PROFILE}`",
+    )
+    username_claim: Text | None = Field(default=None, description="With the mapping `claim`: the claim")
+    username_pattern: Annotated[str, Field(min_length=1, max_length=MAX_USERNAME_CHARACTERS)] | None = Field(
+        default=None,
+        description=f"The regular expression that its whole value must match. Default: `{DEFAULT_USERNAME_PATTERN}`",
+    )
+    sip_domain: Text | None = Field(
+        default=None, description="With the mapping `claim`: the SIP domain of the users, which is the issuer's alone"
+    )
+    permits_no_domain: bool | None = Field(
+        default=None,
+        description="Whether the authorizer of API Gateway, which knows no domain, may admit them. Default: false",
+    )
+    blocked_keys: list[Text] | None = Field(
+        default=None, description="RFC 7638 thumbprints of keys that verify nothing, whether they are published or not"
+    )
+
+    def to_members(self) -> dict[str, Any]:
+        """Return the members that the request has; None for null."""
+        return self.model_dump(exclude_unset=True)
+
+
+_TRUSTS_CLAIM: Final = Field(
+    default=False,
+    description="The operator states that users cannot change `username_claim`, which at common providers they can. "
+    "Whoever changes it becomes another SIP user",
+)
+
+
+class IssuerIn(Body):
+    """An issuer to look up, or to add."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "issuer": "https://login.example.com/realms/sip",
+                    "configuration": {
+                        "audiences": ["sip"],
+                        "required_claims": {"typ": "Bearer"},
+                        "access_claims": ["typ"],
+                    },
+                    "confirmed_keys_url": "https://login.example.com/realms/sip/keys",
+                }
+            ]
+        }
+    )
+
+    issuer: str = Field(
+        min_length=1, max_length=MAX_TAG_CHARACTERS, description="Its identifier, exactly as tokens name it in `iss`"
+    )
+    configuration: Configuration = Field(
+        description="Without `keys_url`, the issuer's discovery document names the address of its keys"
+    )
+    confirmed_keys_url: Text | None = Field(
+        default=None,
+        description="The `keys_url` that an earlier answer found. Without it, the issuer is looked up and nothing is "
+        "written",
+    )
+    users_cannot_change_claim: bool = _TRUSTS_CLAIM
+
+
+class IssuerChange(Body):
+    """Changes to an issuer."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"configuration": {"audiences": ["sip", "web"], "longest_lifetime": None}},
+                {"configuration": {"keys_url": "https://keys.example.com/sip"}},
+            ]
+        }
+    )
+
+    configuration: Configuration = Field(description="Absent members stay as they are; null gives a member its default")
+    users_cannot_change_claim: bool = _TRUSTS_CLAIM
 
 
 MEMBERS: Final = frozenset(name for body in Body.__subclasses__() for name in body.model_fields)

@@ -54,7 +54,7 @@ def version_to_match(if_match: str | None, current: Callable[[], str]) -> str | 
     if not _ENTITY_TAGS.fullmatch(if_match):
         raise Malformed('If-Match is neither "*" nor a list of entity tags in double quotes')
     if ("", version) not in _STRONG.findall(if_match):
-        raise Outdated("If-Match does not name the present version: look at the profile again")
+        raise Outdated("If-Match does not name the present version: look again")
     return version
 
 

@@ -17,16 +17,17 @@ from admin_api.problems import PROBLEM_JSON
 TITLE: Final = "auth_jwt, for operators"
 VERSION: Final = "1"
 DESCRIPTION: Final = (
-    "Profiles, secrets, tokens and revocations of auth_jwt. Sign every request (AWS Signature Version 4, service "
-    "`execute-api`) with credentials that may `execute-api:Invoke` it. Bodies are JSON objects; a member or a query "
-    "parameter that is unknown or given twice is rejected. A path with a slash at its end is another path. Every write "
-    "leaves one audit line. A generated secret is shown once, in the answer to the request that generated it."
+    "Profiles, secrets, tokens, revocations and issuers of auth_jwt. Sign every request (AWS Signature Version 4, "
+    "service `execute-api`) with credentials that may `execute-api:Invoke` it. Bodies are JSON objects; a member or a "
+    "query parameter that is unknown or given twice is rejected. A path with a slash at its end is another path. Every "
+    "write leaves one audit line. A generated secret is shown once, in the answer to the request that generated it."
 )
 TAGS: Final = {
     "profiles": "Which SIP user a tag stands for",
     "secrets": "The keys of a tag, each with the window in which it may verify tokens",
     "tokens": "Tokens that those keys sign",
     "revocations": "Tokens that the service denies although such a key signed them",
+    "issuers": "Identity providers whose published keys verify tokens",
 }
 SIGV4: Final = {
     "type": "apiKey",
@@ -51,18 +52,21 @@ OF_BODIES: Final[dict[int, tuple[str, str]]] = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("payload-too-large", "A body has at most a million characters"),
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: ("unsupported-media-type", "A body must be `application/json`"),
 }
-OWN: Final[dict[int, str]] = {404: "not-found", 409: "conflict", 412: "stale"}
+OWN: Final[dict[int, str]] = {404: "not-found", 409: "conflict", 412: "stale", 422: "fetch-failed"}
 
 _POWERTOOLS_OWN: Final = ("HTTPValidationError", "ValidationError", "ResponseValidationError")
 _TEXT: Final = {"type": "string"}
-_PHRASES: Final = {413: "Content Too Large"}  # as RFC 9110 words it; older Pythons have another phrase
+_PHRASES: Final = {413: "Content Too Large", 422: "Unprocessable Content"}  # as RFC 9110 words them; not every Python
 _HEADERS: Final[dict[str, dict[str, Any]]] = {
     "Cache-Control": {"description": "Always the same", "schema": {"const": "no-store"}, "required": True},
-    "ETag": {"description": "The profile's version, for `If-Match`", "schema": _TEXT, "required": True},
+    "ETag": {"description": "The version, for `If-Match`", "schema": _TEXT, "required": True},
     "Location": {"description": "The path of the new resource", "schema": _TEXT, "required": True},
     "Retry-After": {"description": "Seconds to wait", "schema": {"type": "string", "pattern": "^[0-9]+$"}},
 }
-_WITH_ETAG: Final = ("create_profile", "show_profile", "change_profile")
+_WITH_ETAG: Final = (
+    *("create_profile", "show_profile", "change_profile"),
+    *("show_issuer", "change_issuer", "show_user", "change_user"),
+)
 _SCRIPT: Final = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 

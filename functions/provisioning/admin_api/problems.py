@@ -12,6 +12,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 
 from admin_api.bodies import MEMBERS
 from auth_jwt.errors import Conflict, Invalid, NotAudited, NotFound, Outdated, Unreachable
+from auth_jwt.fetching.errors import FetchFailed
 from auth_jwt.http.wire import Malformed, problem
 
 PROBLEM_JSON: Final = "application/problem+json"
@@ -50,6 +51,7 @@ CONFLICT: Final = Kind("conflict", HTTPStatus.CONFLICT)
 STALE: Final = Kind("stale", HTTPStatus.PRECONDITION_FAILED)
 TOO_LARGE: Final = Kind("payload-too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 WRONG_MEDIA_TYPE: Final = Kind("unsupported-media-type", HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+FETCH_FAILED: Final = Kind("fetch-failed", HTTPStatus.UNPROCESSABLE_ENTITY)
 UNAVAILABLE: Final = Kind("unavailable", HTTPStatus.SERVICE_UNAVAILABLE)
 FAULT: Final = Kind("fault", HTTPStatus.INTERNAL_SERVER_ERROR)
 
@@ -61,6 +63,7 @@ _KINDS: Final[tuple[tuple[type[Exception], Kind], ...]] = (
     (NotFoundError, UNKNOWN_PATH),
     (Outdated, STALE),
     (Conflict, CONFLICT),
+    (FetchFailed, FETCH_FAILED),
     (Unreachable, UNAVAILABLE),
 )
 _SHOWN: Final = (INVALID_VALUE, NOT_FOUND, STALE, CONFLICT)  # errors of type `Rejected`: their messages hold no key
@@ -122,6 +125,8 @@ def answer_to(error: Exception, request_id: str, *, is_write: bool) -> Response[
 def _members_of(error: Exception, kind: Kind, *, is_write: bool) -> dict[str, Any]:
     if isinstance(error, RequestValidationError):
         return {"errors": _flaws_of(error)}
+    if isinstance(error, FetchFailed):
+        return {"detail": str(error), "failure": error.kind.value}
     if kind in _SHOWN or isinstance(error, Malformed | RejectedRequest):
         return {"detail": str(error)}
     if isinstance(error, NotAudited):

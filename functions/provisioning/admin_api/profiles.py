@@ -16,6 +16,7 @@ from auth_jwt.provisioning.profiles import MAX_PAGE
 
 router = new_router()
 _TAGS: Final = ["profiles"]
+_AN_ISSUER: Final = "The tag is an issuer's, which has routes of its own"
 
 Tag = Annotated[
     str,
@@ -63,7 +64,7 @@ def list_profiles(limit: Limit = MAX_PAGE, cursor: Cursor = None) -> Response[Pr
     responses=describe_answers(
         (201, "Created; `Location` is its path"),
         (200, "The same profile was there already"),
-        conflict="Another profile has the tag, or another secret has the id",
+        conflict="Another profile or an issuer has the tag, another secret has the id, or an issuer has the SIP domain",
     ),
 )
 def create_profile(profile: Annotated[ProfileIn, Body()]) -> Response[CreatedProfileOut]:
@@ -86,7 +87,9 @@ def create_profile(profile: Annotated[ProfileIn, Body()]) -> Response[CreatedPro
     operation_id="show_profile",
     tags=_TAGS,
     summary="Show a profile",
-    responses=describe_answers((200, "The profile; its version is the `ETag`"), not_found="There is no such profile"),
+    responses=describe_answers(
+        (200, "The profile; its version is the `ETag`"), not_found="There is no such profile", conflict=_AN_ISSUER
+    ),
 )
 def show_profile(tag: Tag) -> Response[ProfileOut]:
     """Return a profile."""
@@ -103,6 +106,7 @@ def show_profile(tag: Tag) -> Response[ProfileOut]:
     responses=describe_answers(
         (200, "The profile as it is now"),
         not_found="There is no such profile",
+        conflict=f"{_AN_ISSUER}. Or an issuer has the SIP domain",
         stale="`If-Match` does not name the present version",
     ),
 )
@@ -134,6 +138,7 @@ def change_profile(
     responses=describe_answers(
         (200, "Deleted"),
         not_found="Neither a profile nor a secret has the tag",
+        conflict=f"{_AN_ISSUER}. Or somebody created a profile with the tag meanwhile",
         stale="`If-Match` does not name the present version",
     ),
 )

@@ -11,14 +11,14 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
-from admin_api import profiles, revocations, secrets, tokens
+from admin_api import issuers, profiles, revocations, secrets, tokens, users
 from admin_api.document import add_server, document_of, swagger_page
 from admin_api.problems import UNKNOWN_PARAMETER, WrongMethod, answer_to
 from admin_api.visit import Visit, visit_of
 from auth_jwt.http.wire import JSON, Malformed
 from auth_jwt.strict_json import strict_json_object
 
-ROUTERS: Final = (profiles.router, secrets.router, tokens.router, revocations.router)
+ROUTERS: Final = tuple(room.router for room in (profiles, secrets, tokens, revocations, issuers, users))
 _VARIABLE: Final = re.compile(r"<\w+>")
 _SWAGGER: Final = "swagger"
 _FORMAT: Final = "format"  # the one query parameter that no route function declares

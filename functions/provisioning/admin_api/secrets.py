@@ -25,7 +25,11 @@ SecretId = Annotated[str, BeforeValidator(unquote_segment), Path(description="Th
     tags=_TAGS,
     summary="List the secrets of a tag",
     description="Their values are never shown.",
-    responses=describe_answers((200, "All of them, the newest window first"), not_found="There is no such profile"),
+    responses=describe_answers(
+        (200, "All of them, the newest window first"),
+        not_found="There is no such profile",
+        conflict="The tag is an issuer's, which has no secrets",
+    ),
 )
 def list_secrets(tag: Tag) -> Response[SecretsOut]:
     """Return the secrets of a tag."""

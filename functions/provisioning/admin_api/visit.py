@@ -1,9 +1,9 @@
 """One request to the admin API, from the gateway's event to the log line."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
@@ -15,10 +15,29 @@ from auth_jwt.models import Report
 from auth_jwt.provisioning import Provisioning
 from auth_jwt.provisioning.audit import AuditEntry
 
+if TYPE_CHECKING:
+    from auth_jwt.fetching.client import IssuerClient
+    from auth_jwt.refreshing.refresher import Refresher
+
 MAX_BODY_CHARACTERS: Final = 1_000_000
 _ADMIN: Final = "/admin/"
 _PATH_CHARACTERS: Final = "/%-._~!$&'()*+,;=:@"  # RFC 3986, section 3.3
 _WHO: Final = ("userArn", "caller", "accountId")
+
+
+@dataclass(frozen=True, slots=True)
+class Fetching:
+    """What asks issuers. It is made only for the requests that need it.
+
+    Attributes:
+        client: makes the client that fetches documents.
+        refresher: makes what fetches the keys of an issuer and writes them; each write is added to `Visit.written`.
+        seconds_left: returns for how many seconds the function may still run.
+    """
+
+    client: "Callable[[], IssuerClient]"
+    refresher: "Callable[[], Refresher]"
+    seconds_left: Callable[[], float]
 
 
 @dataclass(slots=True)
@@ -31,6 +50,7 @@ class Visit:
         actor: the caller, as IAM identified them to the gateway.
         base: the part of the caller's URLs before `/admin`.
         provisioning: the operations, once the caller is known; each write is added to `written`.
+        fetching: what asks issuers, likewise.
         report: details for the log.
         written: the writes of this request.
         operation: the id of the operation, for the log; None when no route fits.
@@ -42,6 +62,7 @@ class Visit:
     actor: str | None = None
     base: str = ""
     provisioning: Provisioning | None = None
+    fetching: Fetching | None = None
     report: Report = field(default_factory=Report)
     written: list[AuditEntry] = field(default_factory=list)
     operation: str | None = None
@@ -74,6 +95,18 @@ def provisioning_for(app: BaseRouter, tag: str | None = None) -> Provisioning:
     if visit.provisioning is None:
         raise RejectedRequest(FORBIDDEN, "the caller is unknown")
     return visit.provisioning
+
+
+def fetching_for(app: BaseRouter) -> Fetching:
+    """Return what asks issuers for this request.
+
+    Raises:
+        RejectedRequest: the caller is unknown.
+    """
+    fetching = visit_of(app).fetching
+    if fetching is None:
+        raise RejectedRequest(FORBIDDEN, "the caller is unknown")
+    return fetching
 
 
 def actor_of(event: Mapping[str, Any]) -> str:

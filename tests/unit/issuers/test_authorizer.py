@@ -1,5 +1,6 @@
 """Tokens of issuers: which are accepted, for which reason the others are not, and what is read for each."""
 
+import gc
 import json
 import tracemalloc
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from auth_jwt.credentials import parse_credentials
 from auth_jwt.errors import Deferred, Denied, Fault, Reason, StaleKeys, Unreachable
 from auth_jwt.issuers.authorizer import IssuerAuthorizer
 from auth_jwt.issuers.memory import IssuerMemory, ProfileMemory
-from auth_jwt.issuers.models import IssuerPatterns
+from auth_jwt.issuers.models import REGISTRY_TAG, IssuerPatterns, domain_tag
 from auth_jwt.jose.asymmetric import thumbprint
 from auth_jwt.jose.tokens import HeaderRules
 from auth_jwt.memory.revocations import RevocationMemory
@@ -20,9 +21,11 @@ from auth_jwt.memory.rows import RowMemory
 from auth_jwt.models import Authorized, Half, Policy, Report
 from auth_jwt.ports import Deadline
 from tests.factories import (
+    HMAC_KEY,
     NOW,
     a_jwk,
     a_jwks,
+    a_private_key,
     a_profile,
     a_public_key,
     a_secret,
@@ -154,6 +157,61 @@ class TestWhoIsIn:
         broken = a_token(header={"typ": "at+jwt"}, payload=b"[]")
 
         assert refusal(lambda: login(token=broken)) is Reason.UNSUPPORTED_TYPE
+
+    @pytest.mark.parametrize(
+        ("header", "reason"),
+        [
+            pytest.param({"crit": ["exp"]}, Reason.UNSUPPORTED_CRITICAL_HEADER, id="crit"),
+            pytest.param({"b64": False}, Reason.UNSUPPORTED_CRITICAL_HEADER, id="b64"),
+            pytest.param({"kid": 1}, Reason.MALFORMED_TOKEN, id="kid no text"),
+            pytest.param({"alg": "none"}, Reason.UNSUPPORTED_ALGORITHM, id="no signature"),
+        ],
+    )
+    def test_the_header_of_an_issuers_token_is_denied_for_what_is_wrong_with_it(
+        self, header: dict[str, Any], reason: Reason
+    ) -> None:
+        """And not for its type, which only tokens of tags may not have."""
+        login = a_login()
+
+        assert refusal(lambda: login(header=header)) is reason
+        assert login.store.reads == []
+
+
+class TestTagsThatNameIssuers:
+    """Tokens of tags, whose tag is that of rows that issuers need: all rows are in the same tables."""
+
+    @pytest.mark.parametrize(
+        ("tag", "reason"),
+        [
+            pytest.param(ISSUER, Reason.NO_ACTIVE_SECRET, id="an issuer"),
+            pytest.param(f"{ISSUER}#{SUBJECT}", Reason.UNKNOWN_TAG, id="a user of an issuer"),
+            pytest.param(REGISTRY_TAG, Reason.MISSING_TAG, id="the registry"),
+            pytest.param(domain_tag(""), Reason.MISSING_TAG, id="the domain of an issuer"),
+        ],
+    )
+    @pytest.mark.parametrize("key", ["the key set", "the key", "another"])
+    def test_none_of_their_rows_verifies_one(self, tag: str, key: str, reason: Reason) -> None:
+        login = a_login()
+        login.statics.profiles[:] = login.store.profiles
+        login.statics.secrets[:] = [
+            *login.store.secrets,
+            {"corresponding_tag": REGISTRY_TAG, "id": ISSUER},
+            {"corresponding_tag": domain_tag(""), "id": "issuer-domain", "issuer_domain_of": ISSUER},
+        ]
+        if key == "the key":
+            token = a_token(tag=tag, key=a_private_key(), alg="RS256", header={"alg": "RS256", "kid": KID})
+        else:
+            text = a_jwks(a_jwk(kid=KID)) if key == "the key set" else HMAC_KEY
+            token = a_token(tag=tag, key=text, header={"kid": KID})
+
+        assert refusal(lambda: login(token=token)) is reason
+
+    def test_a_token_of_an_issuer_has_no_tag(self) -> None:
+        login = a_login()
+
+        assert login(tag="static").sip_username == "alice"
+        assert refusal(lambda: login(tag="static", sub="nobody")) is Reason.UNKNOWN_PROFILE
+        assert login.statics.reads == []
 
 
 class TestIssuer:
@@ -400,8 +458,10 @@ class TestKeysNotFetchedYet:
         tracemalloc.start()
         try:
             flood(0, 5000)  # what is kept of headers, for one, is full by then
+            gc.collect()  # raised errors and their frames refer to each other until then
             before, _ = tracemalloc.get_traced_memory()
             flood(5000, 10_000)
+            gc.collect()
             after, _ = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()

@@ -109,6 +109,7 @@ def test_a_query_is_part_of_the_address_of_keys() -> None:
         pytest.param({"username_pattern": "a*a*a*a*"}, "3 repetitions", id="a pattern that takes long"),
         pytest.param({"username_pattern": "a{1,9}a+a*a{1,9}"}, "3 repetitions", id="likewise"),
         pytest.param({"username_pattern": "["}, "regular expression", id="no pattern"),
+        pytest.param({"username_pattern": "a{1,4294967296}"}, "regular expression", id="repetitions without end"),
         pytest.param({"blocked_keys": [1]}, "'blocked_keys'", id="a thumbprint that is no text"),
     ],
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from auth_jwt.errors import Conflict, Invalid, NotFound
+from auth_jwt.errors import Conflict, Invalid, NotFound, Outdated
 from auth_jwt.issuers.models import DOMAIN_ROW, REGISTRY_TAG, KeySet, Mapped, domain_tag, id_of
 from auth_jwt.issuers.status import FetchStatus
 from auth_jwt.provisioning.changes import Key, Table
@@ -192,6 +192,21 @@ class TestUsersOfAnIssuer:
 
         assert service.provisioning.profiles.show(tag).disabled
 
+    def test_have_no_list_of_revoked_tokens_because_logins_read_that_of_the_issuer(self) -> None:
+        """Otherwise the revoked token would go on logging in."""
+        service = a_service_with_an_issuer()
+        service.provisioning.profiles.create(f"{ISSUER}#{SUBJECT}", "alice")
+
+        with pytest.raises(Invalid, match=f"give '{ISSUER}' as the tag"):
+            service.provisioning.revocations.revoke(f"{ISSUER}#{SUBJECT}", "1")
+        assert service.provisioning.revocations.revoke(ISSUER, "1").tag == ISSUER
+
+    def test_a_tag_with_secrets_has_such_a_list_even_if_it_looks_like_a_users(self) -> None:
+        service = a_service()
+        service.has_secret(tag=f"{ISSUER}#{SUBJECT}")
+
+        assert service.provisioning.revocations.revoke(f"{ISSUER}#{SUBJECT}", "1").jti == "1"
+
     @pytest.mark.parametrize("tag", [f"{ISSUER}#{'s' * 256}", f"http://x#{'s' * 200}", "s" * 129, f"{'s' * 129}#"])
     def test_no_other_profile_has_such_a_tag(self, tag: str) -> None:
         with pytest.raises(Invalid, match="128 characters"):
@@ -359,6 +374,19 @@ class TestChanging:
         assert service.actions == ["issuer.add"]
         with pytest.raises(Invalid, match="no change"):
             issuers_of(service).change(ISSUER, {})
+
+    def test_happens_only_at_the_version_that_is_named_even_if_somebody_is_faster(self) -> None:
+        service = a_service_with_an_issuer()
+        change = {"audiences": ["web"]}
+
+        with pytest.raises(Outdated):
+            issuers_of(service).change(ISSUER, change, if_version=NOW - 1)
+        service.tables.before_write = lambda: shorten(service)
+        with pytest.raises(Outdated):
+            issuers_of(service).change(ISSUER, change, if_version=NOW)
+
+        assert issuers_of(service).show(ISSUER).version == NOW + 1
+        assert issuers_of(service).change(ISSUER, change, if_version=NOW + 1).version == NOW + 2
 
     def test_a_simultaneous_change_is_kept(self) -> None:
         service = a_service_with_an_issuer()

@@ -30,6 +30,7 @@ from auth_jwt.jose.tokens import (
     check_type,
     unverified_jws,
     unverified_object,
+    unverified_payload,
 )
 from auth_jwt.memory.revocations import RevocationMemory
 from auth_jwt.memory.second_look import decide_with_second_look
@@ -86,7 +87,8 @@ class IssuerAuthorizer:
             jws = unverified_jws(token, self._header, max_bytes=size)
             claims = unverified_object(jws.payload)
         except Denied:
-            unverified_jws(token, own, max_bytes=size)  # it may deny for an earlier reason
+            if not self._is_named_in(token):
+                unverified_jws(token, own, max_bytes=size)  # it may deny for an earlier reason
             raise
         issuer = claims.get("iss")
         if not self.patterns.match(issuer):
@@ -94,6 +96,14 @@ class IssuerAuthorizer:
             return jws, claims, None
         check_type(jws.header, ACCEPTED_TYPES)
         return jws, claims, issuer
+
+    def _is_named_in(self, token: object) -> bool:
+        """Tell whether a token that is denied for its header names an issuer that is judged here."""
+        try:
+            claims = unverified_object(unverified_payload(token, max_bytes=self.policy.max_token_bytes))
+        except Denied:
+            return False
+        return self.patterns.match(claims.get("iss"))
 
     def authorize(
         self,

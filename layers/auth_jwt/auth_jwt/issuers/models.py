@@ -502,8 +502,8 @@ def _pattern(name: str, value: object) -> str:
             " pattern is matched in a short time, whatever the value"
         )
     try:
-        re.compile(pattern)
-    except re.error:
+        re.compile(pattern, re.ASCII)
+    except (re.error, OverflowError):  # the second for a number of repetitions without end
         raise Invalid(f"the member {name!r} is no regular expression") from None
     return pattern
 

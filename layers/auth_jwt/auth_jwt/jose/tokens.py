@@ -115,17 +115,21 @@ def unverified_jws(
         Denied: `malformed_token`, `unsupported_algorithm`, `unsupported_type` or `unsupported_critical_header`.
     """
     rules = rules or _ANY_JWT
-    # Every character that the pattern admits is one byte, so the number of characters is the number of bytes.
-    if not isinstance(token, str) or len(token) > max_bytes:
-        raise Denied(Reason.MALFORMED_TOKEN)
-    segments = _COMPACT.fullmatch(token)
-    if segments is None:
-        raise Denied(Reason.MALFORMED_TOKEN)
+    segments = _segments_of(token, max_bytes)
     header, payload, signature = segments.groups()
     payload, signature = decoded_segment(payload), decoded_segment(signature)
     read = _recall_header if len(header) <= _MAX_REMEMBERED_CHARACTERS else _read_header
     members = read(header, rules.algorithms, rules.types)
-    return UnverifiedJws(members, payload, token[: segments.end(2)].encode("ascii"), signature)
+    return UnverifiedJws(members, payload, segments.string[: segments.end(2)].encode("ascii"), signature)
+
+
+def unverified_payload(token: object, *, max_bytes: int) -> bytes:
+    """Return the payload of *token*, whatever its header holds. The arguments are as of `unverified_jws`.
+
+    Raises:
+        Denied: `malformed_token`.
+    """
+    return decoded_segment(_segments_of(token, max_bytes)[2])
 
 
 def unverified_object(text: bytes) -> dict[str, Any]:
@@ -176,6 +180,16 @@ def check_type(header: UnverifiedHeader, types: frozenset[str] | None) -> None:
         Denied: `malformed_token` or `unsupported_type`.
     """
     _check_type(header.members, types)
+
+
+def _segments_of(token: object, max_bytes: int) -> re.Match[str]:
+    # Every character that the pattern admits is one byte, so the number of characters is the number of bytes.
+    if not isinstance(token, str) or len(token) > max_bytes:
+        raise Denied(Reason.MALFORMED_TOKEN)
+    segments = _COMPACT.fullmatch(token)
+    if segments is None:
+        raise Denied(Reason.MALFORMED_TOKEN)
+    return segments
 
 
 def _check_type(header: Mapping[str, Any], types: frozenset[str] | None) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from auth_jwt.errors import Conflict, Invalid, NotFound
+from auth_jwt.errors import Conflict, Invalid, NotFound, Outdated
 from auth_jwt.issuers.models import (
     CONFIGURATION,
     DOMAIN_OF,
@@ -111,6 +111,7 @@ class IssuerRecord:
         disabled: whether every token of it is denied.
         status: how the fetches of its keys went; None when the row is gone.
         keys: its keys as last fetched; none that came from another address than the configured one.
+        version: the version of its configuration, even of one that cannot be used; 0 without one.
     """
 
     identifier: str
@@ -120,6 +121,7 @@ class IssuerRecord:
     disabled: bool
     status: FetchStatus | None
     keys: tuple[PublishedKey, ...] = ()
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +238,14 @@ class Issuers:
                 return identifier
         raise NotFound(f"there is no issuer with the id {issuer_id!r}")
 
-    def change(self, identifier: str, members: Mapping[str, Any], *, trusts_claim: bool = False) -> IssuerRecord:
+    def change(
+        self,
+        identifier: str,
+        members: Mapping[str, Any],
+        *,
+        trusts_claim: bool = False,
+        if_version: int | None = None,
+    ) -> IssuerRecord:
         """Change the given members of an issuer's configuration, and leave all others.
 
         Another address of its keys makes its tokens wait until they have been fetched from there; so the address that
@@ -246,10 +255,12 @@ class Issuers:
             identifier: the issuer.
             members: the members to change; None gives a member its default.
             trusts_claim: as of `add`; asked for only when another claim names the users.
+            if_version: change it only if its configuration still has this version.
 
         Raises:
             Invalid: no change is given, a value would not work, or users may edit the claim.
             NotFound: there is no such issuer.
+            Outdated: the configuration has another version.
             Conflict: another issuer has its SIP domain, or the configuration keeps changing.
         """
         if not members:
@@ -257,7 +268,11 @@ class Issuers:
         if unknown := sorted(members.keys() - frozenset(MEMBERS)):
             raise Invalid(f"the member {unknown[0]!r} is unknown; known: {', '.join(MEMBERS)}")
         return self._change(
-            "issuer.change", identifier, lambda known, _: {**known, **members}, trusts_claim=trusts_claim
+            "issuer.change",
+            identifier,
+            lambda known, _: {**known, **members},
+            trusts_claim=trusts_claim,
+            if_version=if_version,
         )
 
     def block_key(self, identifier: str, key: str) -> IssuerRecord:
@@ -344,10 +359,20 @@ class Issuers:
         except Overtaken:
             raise Conflict(f"somebody changed the issuer {identifier!r} meanwhile: look at it again") from None
 
-    def _change(self, action: str, identifier: str, make: _Make, *, trusts_claim: bool = True) -> IssuerRecord:
+    def _change(
+        self,
+        action: str,
+        identifier: str,
+        make: _Make,
+        *,
+        trusts_claim: bool = True,
+        if_version: int | None = None,
+    ) -> IssuerRecord:
         """Write the configuration that *make* makes of the present one, and its version into both rows."""
         for _ in range(_ATTEMPTS):
             row = self._read_existing(identifier)
+            if if_version is not None and if_version != _version_of(row):
+                raise Outdated(f"the configuration of {identifier!r} has another version: look at it again")
             before, _ = self._read(row)
             rows = self._rows(identifier)
             known = _members_of(row)
@@ -456,7 +481,20 @@ class Issuers:
             row is not None and disables(row.get(self._columns.disabled, False)),
             None if status is None else FetchStatus.from_row(status),
             tuple(describe_key(key, issuer) for key in _keys_of(rows, issuer) if issuer is not None),
+            0 if row is None else _version_of(row),
         )
+
+
+def describe_key(key: IssuerKey, issuer: Issuer) -> PublishedKey:
+    """Return a *key* as operators see it: what it is, and what it verifies for this issuer."""
+    algorithms = frozenset() if key.key is None else key.key.algorithms
+    return PublishedKey(
+        key.kid,
+        "unusable" if key.key is None else kind_of(key.key),
+        in_order(name for name in algorithms if is_allowed(name, issuer.algorithms)),
+        key.thumbprint,
+        key.thumbprint in issuer.blocked_keys,
+    )
 
 
 def _status_key(identifier: str) -> Key:
@@ -500,18 +538,6 @@ def _keys_of(rows: Mapping[str, Row], issuer: Issuer | None) -> tuple[IssuerKey,
     if issuer is None or not isinstance(text, str) or url != issuer.keys_url:
         return ()
     return KeySet(text, issuer.keys_url).keys
-
-
-def describe_key(key: IssuerKey, issuer: Issuer) -> PublishedKey:
-    """Return what may be shown of a *key* of this issuer."""
-    algorithms = frozenset() if key.key is None else key.key.algorithms
-    return PublishedKey(
-        key.kid,
-        "unusable" if key.key is None else kind_of(key.key),
-        in_order(name for name in algorithms if is_allowed(name, issuer.algorithms)),
-        key.thumbprint,
-        key.thumbprint in issuer.blocked_keys,
-    )
 
 
 def _thumbprint_of(key: str, keys: Sequence[IssuerKey], blocked: Collection[str]) -> str:

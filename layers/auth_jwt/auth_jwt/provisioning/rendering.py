@@ -7,7 +7,7 @@ from typing import Any
 
 from auth_jwt.issuers.status import FetchStatus
 from auth_jwt.provisioning.inspection import SecretRecord
-from auth_jwt.provisioning.issuers import IssuerRecord
+from auth_jwt.provisioning.issuers import IssuerRecord, PublishedKey
 from auth_jwt.provisioning.profiles import ProfileRecord
 from auth_jwt.provisioning.revocations import Revocation
 from auth_jwt.provisioning.secrets import Rotated
@@ -92,16 +92,18 @@ def issuer_json(record: IssuerRecord) -> Json:
         "problem": record.problem,
         "configuration": None if issuer is None else json.loads(issuer.to_json()),
         "status": None if record.status is None else _status_json(record.status),
-        "keys": [
-            {
-                "kid": key.kid,
-                "kind": key.kind,
-                "algorithms": list(key.algorithms),
-                "thumbprint": key.thumbprint,
-                "blocked": key.blocked,
-            }
-            for key in record.keys
-        ],
+        "keys": [key_json(key) for key in record.keys],
+    }
+
+
+def key_json(key: PublishedKey) -> Json:
+    """Return the members of a key that an issuer publishes: everything except the key."""
+    return {
+        "kid": key.kid,
+        "kind": key.kind,
+        "algorithms": list(key.algorithms),
+        "thumbprint": key.thumbprint,
+        "blocked": key.blocked,
     }
 
 

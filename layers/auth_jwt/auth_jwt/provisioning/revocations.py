@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Final
 
 from auth_jwt.errors import Conflict, Invalid, NotFound
+from auth_jwt.issuers.models import issuer_of_user
 from auth_jwt.models import MAX_JTI_BYTES, REVOCATION_JTI, REVOCATION_TAG, Row
 from auth_jwt.provisioning.changes import (
     ABSENT,
@@ -76,17 +77,18 @@ class Revocations:
         """Revoke one token. A second call changes nothing, or keeps the token revoked for longer.
 
         Args:
-            tag: the tag in the token.
+            tag: the tag in the token; of an issuer's token the issuer, whoever its user is.
             jti: the token's id.
             exp: when the token expires, in UNIX seconds: the revocation is not needed after that. None keeps it for
                 ever.
 
         Raises:
-            Invalid: a value would not work.
+            Invalid: a value would not work, such as the tag of an issuer's user: no login looks there.
             NotFound: neither a profile nor a secret has the tag.
             Conflict: there is no table of revoked tokens, or the row keeps changing.
         """
         self._check(tag, jti)
+        self._check_verifies(tag)
         key = Key(Table.REVOCATIONS, tag, jti)
         expires = self._kept_until(exp)
         for _ in range(_ATTEMPTS):
@@ -207,11 +209,22 @@ class Revocations:
         check_text("the jti", jti)
         if len(jti.encode()) > MAX_JTI_BYTES:
             raise Invalid(f"a jti that can be revoked has at most {MAX_JTI_BYTES} bytes")
+        if (issuer := issuer_of_user(tag)) is not None and not self._store.secrets(tag):
+            raise Invalid(f"one token of an issuer's user is revoked under the issuer: give {issuer!r} as the tag")
         self._check_known(tag)
 
     def _check_known(self, tag: str) -> None:
         if self._store.profile(check_profile_tag(tag)) is None and not self._store.secrets(tag):
             raise NotFound(f"there is no profile {tag!r}")
+
+    def _check_verifies(self, tag: str) -> None:
+        """Check that tokens can be of *tag*. Those of an issuer's user are of the issuer, and revoked as such."""
+        issuer = issuer_of_user(tag)
+        if issuer is not None and not self._store.secrets(tag):
+            raise Invalid(
+                f"a token of {tag!r} is revoked by its issuer and its jti: give {issuer!r} as the tag, or revoke all"
+                " tokens of this user"
+            )
 
     @staticmethod
     def _check_listable(tag: str, jti: str) -> None:

@@ -28,6 +28,10 @@ _HOUR: Final = 3600
 _EARLY_SECONDS: Final = 30  # a scheduler is never exact; what is due within this time is due now
 _MINUTES_AFTER_FAILURES: Final = (1, 2, 4, 5)
 _ACTION: Final = "issuer.refresh"
+_OTHER_VERSION: Final = (
+    "its row of status is missing or of another version, as after one table was restored: `auth-jwt issuer set` writes"
+    " it anew when it changes a member"
+)
 
 
 class JudgedKeySets:
@@ -87,7 +91,7 @@ class Refresher:
         Raises:
             Fault: the tables cannot be read or written.
         """
-        if self.patterns is None or not self.patterns.match(identifier):
+        if not self.follows(identifier):
             return Refreshed(issuer=identifier, outcome=RefreshOutcome.NOT_SET)
         rows = self.store.read(identifier)
         if not rows.are_of_one_version:  # an operator may have written between the reads of the two tables
@@ -96,7 +100,7 @@ class Refresher:
         if issuer is None:
             return Refreshed(issuer=identifier, outcome=RefreshOutcome.GONE)
         if isinstance(issuer, Invalid) or before is None or not rows.are_of_one_version:
-            problem = issuer if isinstance(issuer, Invalid) else Invalid("its row of status is not of this version")
+            problem = issuer if isinstance(issuer, Invalid) else Invalid(_OTHER_VERSION)
             return Refreshed(issuer=identifier, outcome=RefreshOutcome.UNUSABLE, status=before, problem=problem)
         if issuer.disabled:
             return Refreshed(issuer=identifier, outcome=RefreshOutcome.DISABLED, status=before)
@@ -106,6 +110,10 @@ class Refresher:
         status, discovery_problem = self._discover(issuer, before, begun)
         refreshed = self._refresh(issuer, rows.key_set, status, before, begun)
         return replace(refreshed, discovery_problem=discovery_problem)
+
+    def follows(self, identifier: str) -> bool:
+        """Tell whether the setting `ISSUERS` names an issuer: otherwise its keys are not fetched."""
+        return self.patterns is not None and self.patterns.match(identifier)
 
     def _discover(self, issuer: Issuer, before: FetchStatus, begun: float) -> tuple[FetchStatus, FetchFailed | None]:
         """Read the discovery document when it is due. The keys are fetched from the configured address all the same."""

@@ -127,10 +127,15 @@ class Journal:
         unusable = _count_unusable(report)
         self._write(_INFO, outcome, reason, _fields(report, fields), {**unusable, **counts} if counts else unusable)
 
-    def record_fault(self, error: BaseException, report: Report, **fields: object) -> None:
-        """Write the line of a request that failed, with the chain of causes. The line counts the fault, too."""
+    def record_fault(
+        self, error: BaseException, report: Report, *, counts: Mapping[str, int] = NO_COUNTS, **fields: object
+    ) -> None:
+        """Write the line of a request that failed, with the chain of causes. The line counts the fault, too.
+
+        The arguments are as of `record`.
+        """
         members = {**_fields(report, fields), "causes": _causes(error)}
-        self._write(_ERROR, Outcome.FAULT, _fault_reason(error), members, _count_unusable(report))
+        self._write(_ERROR, Outcome.FAULT, _fault_reason(error), members, {**_count_unusable(report), **counts})
 
     def record_write(self, line: str) -> None:
         """Write an audit *line*, at every log level: no level may hide a write to the tables.

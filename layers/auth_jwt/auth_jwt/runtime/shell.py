@@ -17,30 +17,34 @@ class Call:
     Attributes:
         report: what the decision saw.
         noted: further members of the line. Handlers add to it as they learn more.
+        counts: further metrics, by name. The line of a fault has them, too: what was found until then is counted.
     """
 
-    __slots__ = ("_journal", "_started", "noted", "report")
+    __slots__ = ("_journal", "_started", "counts", "noted", "report")
 
     def __init__(self, journal: Journal, context: object) -> None:
         self._started = time.perf_counter()
         self._journal = journal
         self.report = Report()
         self.noted: dict[str, Any] = {"request_id": request_id_of(context)}
+        self.counts: Mapping[str, int] = NO_COUNTS
 
     @property
     def request_id(self) -> str:
         """The request id that the answer and the log carry: Lambda's, or a random one where Lambda gave none."""
         return str(self.noted["request_id"])
 
-    def record(self, outcome: Outcome, reason: str | None = None, counts: Mapping[str, int] = NO_COUNTS) -> None:
-        """Write the log line of a call that was answered, with further metrics in *counts*, by name."""
+    def record(self, outcome: Outcome, reason: str | None = None) -> None:
+        """Write the log line of a call that was answered."""
         duration = milliseconds_since(self._started)
-        self._journal.record(outcome, self.report, reason=reason, counts=counts, duration_ms=duration, **self.noted)
+        self._journal.record(
+            outcome, self.report, reason=reason, counts=self.counts, duration_ms=duration, **self.noted
+        )
 
     def record_fault(self, error: BaseException) -> None:
         """Write the log line of a call that failed."""
         duration = milliseconds_since(self._started)
-        self._journal.record_fault(error, self.report, duration_ms=duration, **self.noted)
+        self._journal.record_fault(error, self.report, counts=self.counts, duration_ms=duration, **self.noted)
 
 
 def answer_or_fault(journal: Journal, context: object, do: Callable[[Call], _T]) -> _T:
