@@ -379,7 +379,10 @@ def _describe_found(found: "Published", members: Mapping[str, Any]) -> dict[str,
 
 
 def _rendered(members: Mapping[str, Any]) -> dict[str, str]:
-    return {name.replace("_", " "): _text_of(value) for name, value in members.items() if name != "keys_url"}
+    shown = {name.replace("_", " "): _text_of(value) for name, value in members.items() if name != "keys_url"}
+    if members.get("longest_lifetime") is not None:
+        shown["longest lifetime"] = format_duration(members["longest_lifetime"])
+    return shown
 
 
 def _text_of(value: object) -> str:
@@ -455,7 +458,7 @@ def _tell_refreshed(connection: Connection, refreshed: "Refreshed") -> None:
     output, outcome = connection.output, refreshed.outcome.value
     if outcome in _GOOD:
         if refreshed.keys is not None:
-            output.note(f"{pluralize(refreshed.keys, 'key')} fetched; they verify tokens at once.")
+            output.note(f"Fetched {pluralize(refreshed.keys, 'key')}. It works at once.")
     elif refreshed.problem is not None:
         output.warn(f"the keys were not fetched: {refreshed.problem}")
     else:

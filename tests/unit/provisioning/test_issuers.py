@@ -1,6 +1,7 @@
 """Issuers: added, changed, disabled and removed in one write each; keys are blocked, and domains claimed."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -103,6 +104,7 @@ class TestAdding:
             (ISSUER, {**MEMBERS, "audiences": [object()]}, "JSON has no form"),
             (ISSUER, {**MEMBERS, "audiences": ["x" * MAX_CONFIGURATION_BYTES]}, "more than the 8192"),
             (ISSUER, {**MEMBERS, **BY_CLAIM, "sip_domain": None}, "'sip_domain'"),
+            (ISSUER, {**MEMBERS, **BY_CLAIM, "sip_domain": "x" * 254}, "at most 253"),
         ],
     )
     def test_rejects_what_would_not_work(self, identifier: str, members: dict[str, Any], why: str) -> None:
@@ -245,6 +247,8 @@ class TestTheClaimOfADomain:
         with pytest.raises(Conflict, match="is that of the issuer"):
             profiles.change(TAG, domain="example.com")
         profiles.create("bob", "bob", domain="example.org")
+        profiles.create(f"{ISSUER}#{SUBJECT}", "bob", domain="example.com")
+        profiles.change(TAG, domain="long" * 1000)
 
     def test_moves_with_the_configuration(self) -> None:
         service = a_service_with_an_issuer(**BY_CLAIM)
@@ -268,6 +272,30 @@ class TestTheClaimOfADomain:
         issuers_of(service).change(ISSUER, dict.fromkeys(BY_CLAIM))
 
         assert CLAIMED not in service.tables.rows
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda issuers: issuers.remove(ISSUER),
+            lambda issuers: issuers.change(ISSUER, {"algorithms": None, **dict.fromkeys(BY_CLAIM)}),
+        ],
+    )
+    def test_ends_with_a_configuration_that_cannot_be_used(self, change: Callable[[Issuers], object]) -> None:
+        service = a_service_with_an_issuer(**BY_CLAIM)
+        broken = json.dumps({**MEMBERS, **BY_CLAIM, "algorithms": ["HS256"]})
+        service.tables.rows[CONFIGURATION]["issuer_config"] = broken
+
+        change(issuers_of(service))
+
+        assert CLAIMED not in service.tables.rows
+
+    def test_that_the_issuer_has_already_is_in_nobodys_way(self) -> None:
+        service = a_service()
+        service.tables.write_row(CLAIMED, {"issuer_domain_of": ISSUER})
+
+        issuers_of(service).add(ISSUER, {**MEMBERS, **BY_CLAIM})
+
+        assert service.tables.rows[CLAIMED] == {"issuer_domain_of": ISSUER}
 
     def test_of_another_issuer_is_left_alone(self) -> None:
         """A row that somebody wrote by hand may have the domain without the claim."""
@@ -466,6 +494,23 @@ class TestSwitchingOff:
         assert record.status is not None
         assert record.status.next_fetch_at is None
         assert service.actions[1:] == ["issuer.disable", "issuer.enable"]
+
+    def test_is_done_although_somebody_changes_the_issuer_meanwhile(self) -> None:
+        service = a_service_with_an_issuer()
+        service.tables.before_write = lambda: shorten(service)
+
+        record = issuers_of(service).disable(ISSUER)
+
+        assert record.disabled
+        assert record.issuer is not None
+        assert record.issuer.longest_lifetime == 60
+
+    def test_is_undone_without_a_row_of_status(self) -> None:
+        service = a_service_with_an_issuer()
+        issuers_of(service).disable(ISSUER)
+        del service.tables.rows[STATUS]
+
+        assert not issuers_of(service).enable(ISSUER).disabled
 
     def test_needs_an_issuer(self) -> None:
         service = a_service()

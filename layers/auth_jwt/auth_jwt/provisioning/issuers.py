@@ -65,6 +65,7 @@ from auth_jwt.strict_json import strict_json_object
 
 MAX_PAGE: Final = 100
 MAX_CONFIGURATION_BYTES: Final = 8192
+MAX_DOMAIN_CHARACTERS: Final = 253  # RFC 1035, section 2.3.4, without the root
 
 EDITABLE_CLAIMS: Final = frozenset(
     {*("email", "preferred_username", "nickname", "name", "upn", "unique_name", "cognito:username", "phone_number")}
@@ -165,7 +166,7 @@ class Issuers:
             Put(_status_key(identifier), {VERSION: version}),
             Delete(Key(Table.SECRETS, identifier, KEYS_ROW)),
             Put(Key(Table.SECRETS, REGISTRY_TAG, identifier), {}),
-            *self._claims_of(None, issuer),
+            *self._claims_of(identifier, None, issuer.domain),
         ]
         try:
             self._registry.write("issuer.add", identifier, *changes, details=_details(issuer, version))
@@ -315,6 +316,7 @@ class Issuers:
 
         Raises:
             NotFound: there is no such issuer.
+            Conflict: the issuer keeps changing.
         """
         return self._switch("issuer.disable", identifier, {self._columns.disabled: True})
 
@@ -323,9 +325,12 @@ class Issuers:
 
         Raises:
             NotFound: there is no such issuer.
+            Conflict: the issuer keeps changing.
         """
-        due = Update(_status_key(identifier), {NEXT_FETCH_AT: MISSING})
-        return self._switch("issuer.enable", identifier, {self._columns.disabled: MISSING}, due)
+        due = (
+            [Update(_status_key(identifier), {NEXT_FETCH_AT: MISSING})] if STATUS_ROW in self._rows(identifier) else []
+        )
+        return self._switch("issuer.enable", identifier, {self._columns.disabled: MISSING}, *due)
 
     def remove(self, identifier: str) -> None:
         """Delete all rows of an issuer, and the claim of its domain.
@@ -341,7 +346,6 @@ class Issuers:
             raise _no_issuer(identifier)
         if row is None and identifier not in self.identifiers():
             raise _no_issuer(identifier)
-        issuer = None if row is None else self._read(row)[0]
         expected = ABSENT if row is None else _as_read(row)
         try:
             self._registry.write(
@@ -351,7 +355,7 @@ class Issuers:
                 Delete(_status_key(identifier)),
                 Delete(Key(Table.SECRETS, identifier, KEYS_ROW)),
                 Delete(Key(Table.SECRETS, REGISTRY_TAG, identifier)),
-                *self._claims_of(issuer, None),
+                *self._claims_of(identifier, None if row is None else _domain_in(row), None),
             )
         except Overtaken:
             raise Conflict(f"somebody changed the issuer {identifier!r} meanwhile: look at it again") from None
@@ -392,7 +396,7 @@ class Issuers:
                     _as_read(row),
                 ),
                 Update(_status_key(identifier), status, expected_status),
-                *self._claims_of(before, issuer),
+                *self._claims_of(identifier, _domain_in(row), issuer.domain),
             ]
             try:
                 self._registry.write(
@@ -407,30 +411,32 @@ class Issuers:
         return self.show(identifier)
 
     def _switch(self, action: str, identifier: str, columns: Row, *more: Change) -> IssuerRecord:
-        row = self._read_existing(identifier)
-        update = Update(Key(Table.PROFILES, identifier), columns, _as_read(row))
-        try:
-            self._registry.write(action, identifier, update, *more)
-        except Overtaken:
-            raise Conflict(f"somebody changed the issuer {identifier!r} meanwhile: look at it again") from None
-        return self.show(identifier)
+        for _ in range(_ATTEMPTS):
+            row = self._read_existing(identifier)
+            update = Update(Key(Table.PROFILES, identifier), columns, _as_read(row))
+            try:
+                self._registry.write(action, identifier, update, *more)
+            except Overtaken:
+                continue
+            return self.show(identifier)
+        raise Conflict(f"the issuer {identifier!r} keeps changing: try again")
 
-    def _claims_of(self, before: Issuer | None, after: Issuer | None) -> list[Change]:
-        """Return the changes that give up the domain of *before*, and claim that of *after*."""
-        old, new = (None if issuer is None else issuer.domain for issuer in (before, after))
+    def _claims_of(self, identifier: str, old: str | None, new: str | None) -> list[Change]:
+        """Return the changes by which an issuer gives up the domain *old*, and claims *new*."""
         old_tag, new_tag = (None if domain is None else domain_tag(domain) for domain in (old, new))
         if old_tag == new_tag:
             return []
+        own = Expected(True, {DOMAIN_OF: identifier})
         changes: list[Change] = []
-        if old_tag is not None and before is not None:
-            held = {DOMAIN_OF: before.identifier}
-            rows = self._store.secrets(old_tag)
-            if any(row.get(DOMAIN_OF) == before.identifier for row in rows):
-                changes.append(Delete(Key(Table.SECRETS, old_tag, DOMAIN_ROW), Expected(True, held)))
-        if new_tag is not None and after is not None:
-            key = Key(Table.SECRETS, new_tag, DOMAIN_ROW)
-            changes.append(Put(key, {DOMAIN_OF: after.identifier}, ABSENT))
+        if old_tag is not None and self._has_domain(identifier, old_tag):
+            changes.append(Delete(Key(Table.SECRETS, old_tag, DOMAIN_ROW), own))
+        if new_tag is not None:
+            expected = own if self._has_domain(identifier, new_tag) else ABSENT
+            changes.append(Put(Key(Table.SECRETS, new_tag, DOMAIN_ROW), {DOMAIN_OF: identifier}, expected))
         return changes
+
+    def _has_domain(self, identifier: str, tag: str) -> bool:
+        return any(row.get(DOMAIN_OF) == identifier for row in self._store.secrets(tag))
 
     def _check(self, identifier: str, members: Mapping[str, Any]) -> Issuer:
         """Return the issuer with these members, if the service can use it."""
@@ -440,6 +446,8 @@ class Issuers:
         except (TypeError, ValueError, RecursionError):
             raise Invalid("the configuration holds something that JSON has no form for") from None
         issuer = Issuer.from_json(identifier, text)
+        if issuer.domain is not None and len(issuer.domain) > MAX_DOMAIN_CHARACTERS:
+            raise Invalid(f"a SIP domain has at most {MAX_DOMAIN_CHARACTERS} characters")
         size = len(issuer.to_json().encode("utf-8", "surrogatepass"))
         if size > MAX_CONFIGURATION_BYTES:
             raise Invalid(f"the configuration takes {size} bytes, more than the {MAX_CONFIGURATION_BYTES} that fit")
@@ -514,6 +522,15 @@ def _members_of(row: Row) -> dict[str, Any]:
         return strict_json_object(str(row.get(CONFIGURATION)))
     except ValueError:
         raise Invalid("its configuration is no JSON object: remove the issuer, and add it again") from None
+
+
+def _domain_in(row: Row) -> str | None:
+    """Return the SIP domain of the configuration in a *row*, even of one that cannot be used."""
+    try:
+        domain = _members_of(row).get("sip_domain")
+    except Invalid:
+        return None
+    return domain if isinstance(domain, str) and domain else None
 
 
 def _keys_of(rows: Mapping[str, Row], issuer: Issuer | None) -> tuple[IssuerKey, ...]:

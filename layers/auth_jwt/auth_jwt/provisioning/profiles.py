@@ -8,7 +8,7 @@ from decimal import Context, Decimal
 from typing import Final
 
 from auth_jwt.errors import Conflict, Invalid, NotFound, Outdated
-from auth_jwt.issuers.models import CONFIGURATION, DOMAIN_OF, VERSION, domain_tag, holds_issuer
+from auth_jwt.issuers.models import CONFIGURATION, DOMAIN_OF, VERSION, domain_tag, holds_issuer, issuer_of_user
 from auth_jwt.models import SECRET_ID, Columns, Row, disables
 from auth_jwt.provisioning.changes import (
     ABSENT,
@@ -133,7 +133,8 @@ class Profiles:
         """
         check_profile_tag(tag)
         row = self._row(username, domain, disabled, attributes or {})
-        self._check_domain(domain)
+        if domain is not None:
+            self._check_domain(tag, domain)
         changes: list[Change] = [Put(Key(Table.PROFILES, tag), row, ABSENT)]
         details: dict[str, object] = {"columns": sorted(row)}
         first, new = None, None
@@ -205,8 +206,6 @@ class Profiles:
             Conflict: the tag is an issuer's, or an issuer has the domain.
             Outdated: the profile has another version by now.
         """
-        if isinstance(domain, str):
-            self._check_domain(domain)
         columns: dict[str, object] = {}
         if username is not None:
             columns[self._columns.username] = check_text("the username", username)
@@ -218,6 +217,8 @@ class Profiles:
             columns[name] = MISSING if value is None else value
         if not columns:
             raise Invalid("no change is given")
+        if isinstance(domain, str):
+            self._check_domain(check_profile_tag(tag), domain)
         self._update("profile.change", tag, columns, if_version)
         return self.show(tag)
 
@@ -301,8 +302,8 @@ class Profiles:
         check_no_issuer(tag, row)
         return row
 
-    def _check_domain(self, domain: str | None) -> None:
-        """Check that no issuer has the SIP *domain*, whose users it names by a claim.
+    def _check_domain(self, tag: str, domain: str) -> None:
+        """Check that no issuer has the SIP *domain*, whose users it names by a claim, but for an issuer's own users.
 
         The row that claims it is read before the profile is written, and not as a condition of the write: profiles of
         one domain are often created many at a time, and conditions on one row would make them wait for each other.
@@ -310,10 +311,13 @@ class Profiles:
         Raises:
             Conflict: an issuer has it.
         """
-        for row in () if not domain else self._store.secrets(domain_tag(domain)):
-            raise Conflict(
-                f"the SIP domain {domain!r} is that of the issuer {row.get(DOMAIN_OF)!r}, who names its users"
-            )
+        claimed = domain_tag(domain)
+        if len(claimed.encode()) > MAX_KEY_BYTES:  # so long that no issuer can have it
+            return
+        for row in self._store.secrets(claimed):
+            issuer = row.get(DOMAIN_OF)
+            if issuer != issuer_of_user(tag):
+                raise Conflict(f"the SIP domain {domain!r} is that of the issuer {issuer!r}, who names its users")
 
     def _update(self, action: str, tag: str, columns: Row, if_version: str | None) -> None:
         present = self._read_existing(tag)
