@@ -286,7 +286,8 @@ class TestAdd:
 
         assert (answer.status, kind_of(answer), answer.body["failure"]) == (422, "fetch-failed", failure)
         assert "127.0.0.1" in answer.body["detail"]
-        assert (answer.record["outcome"], answer.record["reason"]) == ("rejected", "fetch_failed")
+        logged = [answer.record[name] for name in ("outcome", "reason", "failure", "tag")]
+        assert logged == ["rejected", "fetch_failed", failure, lab.issuer]
         assert lab.rows == rows
 
     def test_takes_no_set_that_holds_a_private_key_and_never_shows_it(self, lab: Lab) -> None:
