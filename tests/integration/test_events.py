@@ -12,7 +12,7 @@ from tools.events.stage import OUTCOMES as FILES
 from tools.events.stage import ROOT, SAMPLES, Stage, read_json, stage
 
 OUTCOMES = read_json(SAMPLES / "outcomes.json")
-WITHOUT_EVENTS = {"rotate_secrets"}
+WITHOUT_EVENTS = {"rotate_secrets", "refresh_keys"}
 """Each of its events is a moment in the life of a secret, so they are made in `test_rotation.py`."""
 
 
