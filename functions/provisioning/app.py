@@ -12,6 +12,7 @@ from admin_api.problems import FAULT, UNAVAILABLE, answer_to, kind_of
 from admin_api.resolver import AdminResolver
 from admin_api.visit import Fetching, Visit, actor_of, base_and_path, normalize_event
 from auth_jwt.errors import UnknownEvent
+from auth_jwt.fetching.errors import FetchFailed
 from auth_jwt.provisioning.audit import AuditEntry
 from auth_jwt.provisioning.tables import provisioning_client
 from auth_jwt.provisioning.wiring import provisioning_of
@@ -144,7 +145,8 @@ def _is_of_a_rest_api(event: object) -> bool:
 
 def _record(visit: Visit, call: Call, **seen: object) -> None:
     """Write the one log line of a request, without anything from its body."""
-    call.noted |= {**seen, **visit.gateway_ids, "operation": visit.operation, "actor": visit.actor}
+    failure = visit.error.kind.value if isinstance(visit.error, FetchFailed) else None
+    call.noted |= {**seen, **visit.gateway_ids, "operation": visit.operation, "actor": visit.actor, "failure": failure}
     kind = None if visit.error is None else kind_of(visit.error)
     if visit.error is not None and kind in (FAULT, UNAVAILABLE):
         call.record_fault(visit.error)

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import pytest
 
+from auth_jwt.fetching.client import FETCH_SECONDS
 from auth_jwt.issuers.models import MEMBERS, id_of
 from tests.certificates import Authority
 from tests.factories import a_jwk
@@ -22,7 +23,7 @@ from tests.integration.test_refresh_keys import Provider
 from tests.integration.test_secrecy import rest_event
 from tests.issuers import KID, SUBJECT, a_login_token
 from tests.unit.fetching.servers import AnIssuerServer, a_server
-from tools.events.stage import REVOCATIONS, Answer, Stage, load_handler
+from tools.events.stage import REVOCATIONS, Answer, Stage, load_handler, template
 
 ISSUERS = "/admin/issuers"
 NEW = {"alg": "ES256", "key": "p256", "header": {"kid": "new"}}
@@ -286,7 +287,8 @@ class TestAdd:
 
         assert (answer.status, kind_of(answer), answer.body["failure"]) == (422, "fetch-failed", failure)
         assert "127.0.0.1" in answer.body["detail"]
-        assert (answer.record["outcome"], answer.record["reason"]) == ("rejected", "fetch_failed")
+        logged = [answer.record[name] for name in ("outcome", "reason", "failure", "tag")]
+        assert logged == ["rejected", "fetch_failed", failure, lab.issuer]
         assert lab.rows == rows
 
     def test_takes_no_set_that_holds_a_private_key_and_never_shows_it(self, lab: Lab) -> None:
@@ -374,6 +376,14 @@ class TestAdd:
 
         assert (added.status, added.body["issuer"]["refreshed"]) == (201, None)
         assert added.body["issuer"]["status"]["next_fetch_at"] is None  # so it is due
+
+    def test_both_together_end_within_the_functions_time(self) -> None:
+        """A look-up fetches two documents."""
+        from admin_api.issuers import SECONDS_FOR_REFRESH
+
+        timeout = template()["Resources"]["ProvisioningFunction"]["Properties"]["Timeout"]
+        assert 2 * FETCH_SECONDS <= SECONDS_FOR_REFRESH
+        assert timeout >= 2 * FETCH_SECONDS + SECONDS_FOR_REFRESH
 
     def test_by_default_asks_no_address_that_is_not_public(self, set_stage: SetStage, tmp_path: Path) -> None:
         with a_server(Authority(tmp_path).identity(), Provider()) as server:

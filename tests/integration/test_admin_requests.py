@@ -15,6 +15,7 @@ from tools.events.stage import Answer, stage
 
 GIVEN = "sEcReT-0123456789-0123456789-0123456789"
 ALICE = f"{PROFILES}/alice-web"
+ISSUERS = "/admin/issuers"
 SECRETS = f"{ALICE}/secrets"
 UNKNOWN = "body.an unknown member"
 END_IS_NONE = [("body.end_ts", "int_type"), ("body.end_ts", "literal_error")]
@@ -316,6 +317,19 @@ EVERY_OPERATION = [
     ("GET", f"{ALICE}/revocations/1", None),
     ("DELETE", f"{ALICE}/revocations/1", None),
     ("DELETE", f"{ALICE}/tokens_valid_after", None),
+    ("GET", ISSUERS, None),
+    ("POST", ISSUERS, {"issuer": "https://login.example.com", "configuration": {"audiences": ["sip"]}}),
+    ("GET", f"{ISSUERS}/1", None),
+    ("PATCH", f"{ISSUERS}/1", {"configuration": {"audiences": ["sip"]}}),
+    ("DELETE", f"{ISSUERS}/1", None),
+    ("POST", f"{ISSUERS}/1/refresh", None),
+    ("POST", f"{ISSUERS}/1/disable", None),
+    ("POST", f"{ISSUERS}/1/enable", None),
+    ("POST", f"{ISSUERS}/1/blocked-keys/1", None),
+    ("DELETE", f"{ISSUERS}/1/blocked-keys/1", None),
+    ("GET", f"{ISSUERS}/1/users/1", None),
+    ("PATCH", f"{ISSUERS}/1/users/1", {"disabled": True}),
+    ("DELETE", f"{ISSUERS}/1/users/1", None),
     ("GET", "/admin/swagger", None),
 ]
 
@@ -323,7 +337,7 @@ EVERY_OPERATION = [
 def test_these_are_all_operations() -> None:
     described = {(method.upper(), path) for path, item in document()["paths"].items() for method in item}
     asked = {
-        (method, re.sub(r"/1$", "/{}", path.replace("alice-web", "{}")))
+        (method, re.sub(r"/1(?=/|$)", "/{}", path.replace("alice-web", "{}")))
         for method, path, _ in EVERY_OPERATION
         if path != "/admin/swagger"
     }

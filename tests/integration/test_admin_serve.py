@@ -10,7 +10,7 @@ from tools.events.provisioning_events import Case, asking
 from tools.events.stage import LambdaContext, Stage, template
 from tools.serve.__main__ import options_of
 from tools.serve.gateway import LOCAL_OPERATOR, MAX_BODY_BYTES, HttpRequest, RestApi
-from tools.serve.worker import Application, Deployed
+from tools.serve.worker import ADMIN_SECONDS, Application, Deployed
 
 RESOURCES = template()["Resources"]
 MAIN, ADMIN = (RESOURCES[name]["Properties"]["DefinitionBody"] for name in ("Api", "AdminRestApi"))
@@ -85,6 +85,20 @@ def test_paths_below_admin_go_to_its_function_if_it_is_served(path: str, admin: 
     answer = Application(named("main"), named("admin") if asked else None).answer(a_request(path=path))
 
     assert answer.body == (b"admin" if admin and asked else b"main")
+
+
+def test_a_function_is_told_how_much_of_its_time_is_left() -> None:
+    """The one of the admin API fetches keys only while that is enough."""
+
+    def tells(_: object, context: Any) -> dict[str, Any]:
+        return {"statusCode": 200, "body": str(context.get_remaining_time_in_millis())}
+
+    api = RestApi(ADMIN, actor=LOCAL_OPERATOR)
+    app = Application(Deployed(RestApi(MAIN), tells), Deployed(api, tells, ADMIN_SECONDS))
+
+    assert app.answer(a_request()).body == b"25000"
+    assert RESOURCES["ProvisioningFunction"]["Properties"]["Timeout"] == ADMIN_SECONDS
+    assert template()["Globals"]["Function"]["Timeout"] == Deployed(api, tells).seconds
 
 
 def test_a_request_is_answered_by_the_real_function(set_stage: SetStage) -> None:

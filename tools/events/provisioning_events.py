@@ -14,6 +14,7 @@ from tools.events.stage import REVOCATIONS, SAMPLES
 FORM: Final = "Admin API (REST, IAM)"
 RESOURCE: Final = "/admin/{proxy+}"
 PROFILES: Final = "/admin/profiles"
+ISSUERS: Final = "/admin/issuers"
 ALICE: Final = f"{PROFILES}/alice-web"
 HEIDI: Final = f"{PROFILES}/heidi-disabled"
 MALLORY: Final = f"{PROFILES}/mallory-revoked"
@@ -90,6 +91,7 @@ def cases() -> Sequence[Case]:
             200,
             {"body": before},
         ),
+        Case("list-issuers", "A page of issuers", asking("GET", ISSUERS), 200, {"body": {"issuers": [], "next": None}}),
         Case(
             "refused-weak-secret",
             "A secret that would verify nothing",
@@ -110,6 +112,13 @@ def cases() -> Sequence[Case]:
             asking("PATCH", ALICE, '{"disabled": true, "disabled": false}'),
             400,
             problem("invalid-request"),
+        ),
+        Case(
+            "refused-issuer",
+            "An address that is not public is not asked",
+            asking("POST", ISSUERS, {"issuer": "https://192.0.2.1", "configuration": {"audiences": ["sip"]}}),
+            422,
+            problem("fetch-failed"),
         ),
         Case("refused-unsigned", "No IAM identity", asking("GET", PROFILES, iam=False), 403, problem("forbidden")),
         Case("refused-unknown-tag", "No such profile", asking("GET", f"{PROFILES}/nobody"), 404, problem("not-found")),

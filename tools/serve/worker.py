@@ -28,6 +28,7 @@ from tools.serve.gateway import LOCAL_OPERATOR, MAX_BODY_BYTES, HttpAnswer, Http
 
 READY: Final = "ready"
 ADMIN: Final = "/admin"
+ADMIN_SECONDS: Final = 25  # the template's time-out; the other function has that of `Deployed`
 _KEEP_ALIVE_SECONDS: Final = 75
 _GRACE_SECONDS: Final = 3
 _MAX_HEADER_BYTES: Final = 64 * 1024
@@ -66,10 +67,17 @@ class Orders:
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """An API, and the function behind it."""
+    """An API, and the function behind it.
+
+    Attributes:
+        api: the API.
+        handler: the function.
+        seconds: how long the function may run: the template's time-out.
+    """
 
     api: RestApi
     handler: Handler
+    seconds: int = 10
 
 
 class Application:
@@ -126,8 +134,9 @@ class Application:
 def _invoke(deployed: Deployed, request: HttpRequest, request_id: str) -> HttpAnswer:
     # Through JSON and back, as Lambda carries both.
     event = json.loads(json.dumps(deployed.api.event_of(request, request_id)))
+    context = LambdaContext(str(uuid4()), seconds_left=deployed.seconds)
     try:
-        given = json.loads(json.dumps(deployed.handler(event, LambdaContext(str(uuid4())))))
+        given = json.loads(json.dumps(deployed.handler(event, context)))
         return deployed.api.answer_of(given, request_id)
     except Exception:  # noqa: BLE001 - whatever it is, API Gateway answers 502
         traceback.print_exc()
@@ -198,7 +207,8 @@ def main() -> None:
     with environment(orders.variables):
         admin = None
         if orders.admin is not None:
-            admin = Deployed(RestApi(orders.admin, actor=LOCAL_OPERATOR), load_handler("provisioning"))
+            api = RestApi(orders.admin, actor=LOCAL_OPERATOR)
+            admin = Deployed(api, load_handler("provisioning"), ADMIN_SECONDS)
         app = Application(Deployed(RestApi(orders.document, orders.api_key), load_handler()), admin)
         config = uvicorn.Config(
             app,

@@ -35,7 +35,7 @@ WRITTEN_BY_THE_HANDLERS = {
     *("path", "form", "dropped"),
 }
 WRITTEN_BY_ROTATION = {"step", "managed_secret"}
-WRITTEN_BY_THE_ADMIN_API = {"operation", "actor"}
+WRITTEN_BY_THE_ADMIN_API = {"operation", "actor", "failure"}
 WRITTEN_ON_SOME_LINES = {"causes", "variable", "meant"}
 
 
