@@ -151,7 +151,7 @@ class TestAFrontend:
     def test_waits_for_the_first_fetch(self, a_login: Callable[..., Login]) -> None:
         answer = a_login(keys=False).by_http()
 
-        assert (answer.status, answer.headers["retry-after"]) == (503, "2")
+        assert (answer.status, answer.headers["retry-after"]) == (503, "10")
 
     def test_gets_a_fault_and_no_denial_when_the_keys_are_stale(self, a_login: Callable[..., Login]) -> None:
         answer = a_login(fetched_at=NOW - 27 * 3600).by_http()

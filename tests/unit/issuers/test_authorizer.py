@@ -397,7 +397,9 @@ class TestKeysNotFetchedYet:
             login(header={"kid": "new"}, iat=iat)
 
     @pytest.mark.parametrize(
-        ("fetched_at", "seconds"), [(NOW - 50, 12), (NOW - 59.5, 3), (NOW - 100, 2)], ids=["soon", "at once", "overdue"]
+        ("fetched_at", "seconds"),
+        [(NOW - 50, 12), (NOW - 59.5, 3), (NOW - 60, 10), (NOW - 100, 10)],
+        ids=["soon", "at once", "now", "overdue"],
     )
     def test_the_caller_is_told_to_wait_for_the_next_fetch_and_two_seconds_more(
         self, fetched_at: float, seconds: int

@@ -130,6 +130,16 @@ class TestATagHoldsAnIssuerOrSecrets:
         with pytest.raises(Conflict, match="has secrets"):
             issuers_of(service).add(ISSUER, MEMBERS)
 
+    @pytest.mark.parametrize("name", ["issuer-keys", "issuer-status"])
+    def test_no_secret_is_overwritten_whatever_its_id(self, name: str) -> None:
+        service = a_service()
+        row = Key(Table.SECRETS, ISSUER, name)
+        service.tables.write_row(row, {"secret": HMAC_KEY})
+
+        with pytest.raises(Conflict, match="has secrets"):
+            issuers_of(service).add(ISSUER, MEMBERS)
+        assert service.tables.rows[row] == {"secret": HMAC_KEY}
+
     def test_no_issuer_gets_a_secret_or_a_profile(self) -> None:
         service = a_service_with_an_issuer()
         service.has(tag=TAG)
@@ -365,6 +375,19 @@ class TestChanging:
 
         assert record.status == FetchStatus(version=NOW + 1, fetched_at=NOW)
         assert record.keys == ()
+
+    @pytest.mark.parametrize("restored", [{}, {"issuer_version": NOW - 60}], ids=["without version", "an older one"])
+    def test_a_status_row_of_another_version_is_written_anew_by_the_same_values(
+        self, restored: dict[str, object]
+    ) -> None:
+        """As after one of the tables was restored: no refresh writes it."""
+        service = a_service_with_an_issuer()
+        service.tables.write_row(STATUS, restored)
+        assert not refreshing_reads(service).are_of_one_version
+
+        issuers_of(service).change(ISSUER, {"keys_url": KEYS_URL})
+
+        assert refreshing_reads(service).are_of_one_version
 
     def test_what_changes_nothing_writes_nothing(self) -> None:
         service = a_service_with_an_issuer()

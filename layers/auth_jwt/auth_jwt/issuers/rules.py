@@ -46,6 +46,10 @@ SECONDS_BEFORE_THE_FETCH: Final = 60
 SECONDS_AFTER_THE_FETCH: Final = 2
 """How long after the start of a fetch its keys may be expected in the table."""
 
+SECONDS_WHEN_OVERDUE: Final = 10
+"""How long a caller is told to wait for a fetch that is due already, or was never made: the next round is near. Rounds
+begin each minute, and an issuer that was fetched by hand is not due just when one begins."""
+
 MAX_RETRY_AFTER: Final = 900
 """The longest that a caller is told to wait, in seconds: no fetch is put off for longer."""
 
@@ -213,8 +217,10 @@ def _is_too_new(issued: object, fetched_at: float) -> bool:
 
 
 def _seconds_until_next_fetch(fetched: FetchedKeys, now: float) -> int:
-    due = fetched.next_fetch_at if fetched.next_fetch_at is not None else now
-    return min(ceil(max(due - now, 0)) + SECONDS_AFTER_THE_FETCH, MAX_RETRY_AFTER)
+    due = fetched.next_fetch_at
+    if due is None or due <= now:
+        return SECONDS_WHEN_OVERDUE
+    return min(ceil(due - now) + SECONDS_AFTER_THE_FETCH, MAX_RETRY_AFTER)
 
 
 def check_recipient(issuer: Issuer, claims: Mapping[str, Any]) -> None:

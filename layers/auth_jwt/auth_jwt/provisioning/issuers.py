@@ -32,6 +32,7 @@ from auth_jwt.issuers.models import (
     domain_tag,
     holds_issuer,
     id_of,
+    is_kept_for_issuers,
 )
 from auth_jwt.issuers.status import (
     ETAG,
@@ -156,7 +157,7 @@ class Issuers:
                 has its SIP domain.
         """
         issuer = self.check(identifier, members, trusts_claim=trusts_claim)
-        if any(row.get(SECRET_ID) not in (KEYS_ROW, STATUS_ROW) for row in self._store.secrets(identifier)):
+        if any(not is_kept_for_issuers(row, self._columns) for row in self._store.secrets(identifier)):
             raise Conflict(f"{identifier!r} has secrets, and a tag holds an issuer or secrets, never both")
         version = self._registry.now()
         text = issuer.to_json()
@@ -380,7 +381,8 @@ class Issuers:
             issuer = self._check(identifier, {name: value for name, value in members.items() if value is not None})
             if before is None or (before.mapped, before.username_claim) != (issuer.mapped, issuer.username_claim):
                 _check_claim(issuer, trusts_claim=trusts_claim)
-            if before is not None and issuer.to_json() == before.to_json():
+            belongs = STATUS_ROW in rows and FetchStatus.from_row(rows[STATUS_ROW]).version == _version_of(row)
+            if before is not None and issuer.to_json() == before.to_json() and belongs:
                 break
             version = max(self._registry.now(), _version_of(row) + 1)
             status: dict[str, object] = {VERSION: version}

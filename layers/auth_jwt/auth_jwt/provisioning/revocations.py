@@ -88,7 +88,6 @@ class Revocations:
             Conflict: there is no table of revoked tokens, or the row keeps changing.
         """
         self._check(tag, jti)
-        self._check_verifies(tag)
         key = Key(Table.REVOCATIONS, tag, jti)
         expires = self._kept_until(exp)
         for _ in range(_ATTEMPTS):
@@ -216,15 +215,6 @@ class Revocations:
     def _check_known(self, tag: str) -> None:
         if self._store.profile(check_profile_tag(tag)) is None and not self._store.secrets(tag):
             raise NotFound(f"there is no profile {tag!r}")
-
-    def _check_verifies(self, tag: str) -> None:
-        """Check that tokens can be of *tag*. Those of an issuer's user are of the issuer, and revoked as such."""
-        issuer = issuer_of_user(tag)
-        if issuer is not None and not self._store.secrets(tag):
-            raise Invalid(
-                f"a token of {tag!r} is revoked by its issuer and its jti: give {issuer!r} as the tag, or revoke all"
-                " tokens of this user"
-            )
 
     @staticmethod
     def _check_listable(tag: str, jti: str) -> None:

@@ -30,7 +30,7 @@ _MINUTES_AFTER_FAILURES: Final = (1, 2, 4, 5)
 _ACTION: Final = "issuer.refresh"
 _OTHER_VERSION: Final = (
     "its row of status is missing or of another version, as after one table was restored: `auth-jwt issuer set` writes"
-    " it anew when it changes a member"
+    " it anew, even with the values that are there"
 )
 
 
