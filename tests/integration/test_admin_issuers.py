@@ -14,14 +14,14 @@ from urllib.parse import quote
 import pytest
 
 from auth_jwt.fetching.client import FETCH_SECONDS
-from auth_jwt.issuers.models import MEMBERS, id_of
+from auth_jwt.issuers.models import DOMAIN_OF, DOMAIN_ROW, MEMBERS, domain_tag, id_of
 from tests.certificates import Authority
 from tests.factories import a_jwk
 from tests.integration.admin_client import PROFILES, Operator, document
 from tests.integration.conftest import SetStage
 from tests.integration.test_refresh_keys import Provider
 from tests.integration.test_secrecy import rest_event
-from tests.issuers import KID, SUBJECT, a_login_token
+from tests.issuers import KID, SUBJECT, a_login_token, item_of
 from tests.unit.fetching.servers import AnIssuerServer, a_server
 from tools.events.stage import REVOCATIONS, Answer, Stage, load_handler, template
 
@@ -641,11 +641,14 @@ class TestUsers:
     def test_of_an_unknown_issuer_are_not_found(self, lab: Lab, user: str) -> None:
         assert lab.ask("GET", user.replace(id_of(lab.issuer), "0" * 32)).status == 404
 
-    def test_do_not_get_the_domain_of_an_issuer(self, lab: Lab, user: str) -> None:
+    def test_may_have_the_domain_of_their_issuer_and_of_no_other(self, lab: Lab, user: str) -> None:
         configuration = {"mapping": "claim", "username_claim": "sip_user", "sip_domain": "example.com"}
         lab.done("PATCH", lab.path, {"configuration": configuration})
+        claim = {"corresponding_tag": domain_tag("example.org"), "id": DOMAIN_ROW, DOMAIN_OF: "https://id.example.org/"}
+        lab.operator.stage.tables.put_item(TableName="jwt_secrets", Item=item_of(claim))
 
-        assert lab.ask("PATCH", user, {"sip_domain": "example.com"}).status == 409
+        assert lab.ask("PATCH", user, {"sip_domain": "example.com"}).status == 200
+        assert lab.ask("PATCH", user, {"sip_domain": "example.org"}).status == 409
 
 
 def _requests_of_a_tag() -> Iterator[tuple[str, str, object]]:
