@@ -641,11 +641,13 @@ class TestUsers:
     def test_of_an_unknown_issuer_are_not_found(self, lab: Lab, user: str) -> None:
         assert lab.ask("GET", user.replace(id_of(lab.issuer), "0" * 32)).status == 404
 
-    def test_do_not_get_the_domain_of_an_issuer(self, lab: Lab, user: str) -> None:
+    def test_get_the_domain_of_their_own_issuer_and_of_no_other(self, lab: Lab, user: str) -> None:
         configuration = {"mapping": "claim", "username_claim": "sip_user", "sip_domain": "example.com"}
         lab.done("PATCH", lab.path, {"configuration": configuration})
+        others = {"tag": "https://other.example.org#1", "sip_username": "alice", "sip_domain": "example.com"}
 
-        assert lab.ask("PATCH", user, {"sip_domain": "example.com"}).status == 409
+        assert lab.ask("PATCH", user, {"sip_domain": "example.com"}).status == 200
+        assert lab.ask("POST", PROFILES, others).status == 409
 
 
 def _requests_of_a_tag() -> Iterator[tuple[str, str, object]]:
