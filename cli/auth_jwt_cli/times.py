@@ -5,6 +5,7 @@ import time
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
+from math import inf
 from typing import Final
 
 import typer
@@ -66,6 +67,8 @@ def format_instant(instant: object, now: float) -> str:
 def format_duration(seconds: float) -> str:
     """Return a duration in its largest unit, below ten of it also in the next one: `1 hour 30 minutes`."""
     length = abs(seconds)
+    if length == inf:
+        return "an infinite time"
     for (name, size), (next_name, next_size) in pairwise((*_NAMES, _NAMES[-1])):
         if length >= size:
             few = length < _FEW * size

@@ -21,7 +21,6 @@ from tests.issuers import (
 from tools.events.stage import SAMPLES, Answer, Stage, read_json
 
 SetStage = Callable[..., Stage]
-NOW = int(time.time())
 PROFILE = {"tag": f"{ISSUER}#{SUBJECT}", "sip_username": "alice", "sip_domain": "example.com"}
 
 
@@ -39,15 +38,15 @@ class Login:
             self.stage.tables.put_item(TableName=table, Item=item_of(row))
 
     def by_http(self, path: str = "/authorize", **body: object) -> Answer:
-        body = {"jwt_token": a_login_token(now=NOW), **body}
+        body = {"jwt_token": a_login_token(now=now()), **body}
         event = read_json(SAMPLES / "authorize" / "rest-authorized-by-json-body.json")
         return self.stage.ask({**event, "path": path, "resource": path, "body": json.dumps(body)})
 
     def by_sdk(self, token: str | None = None) -> Answer:
-        return self.stage.ask({"jwt_token": token or a_login_token(now=NOW)})
+        return self.stage.ask({"jwt_token": token or a_login_token(now=now())})
 
     def by_gateway(self, event: str = "rest-token-allowed", token: str | None = None) -> Answer:
-        return self.stage.ask(with_token(EVENTS[event], token or a_login_token(now=NOW)))
+        return self.stage.ask(with_token(EVENTS[event], token or a_login_token(now=now())))
 
 
 @pytest.fixture(name="a_login")
@@ -55,7 +54,7 @@ def _a_login(set_stage: SetStage) -> Callable[..., Login]:
     def a_login(
         function: str = "authorize",
         *,
-        fetched_at: float = NOW - 5,
+        fetched_ago: float = 5,
         keys: bool = True,
         settings: dict[str, str] | None = None,
         **members: Any,
@@ -66,9 +65,14 @@ def _a_login(set_stage: SetStage) -> Callable[..., Login]:
     return a_login
 
 
+def now() -> int:
+    """Return the current second: the handlers have the clock of this machine."""
+    return int(time.time())
+
+
 def a_new_key() -> str:
     """Return a token that a key signed which the issuer has just begun to use."""
-    return a_token_of_a_new_key(now=NOW)
+    return a_token_of_a_new_key(now=now())
 
 
 def hook(token: str) -> dict[str, object]:
@@ -92,12 +96,12 @@ class TestAFrontend:
     def test_of_jambonz_does_so_too(self, a_login: Callable[..., Login]) -> None:
         login = a_login()
 
-        answer = login.by_http("/frontends/jambonz", **hook(a_login_token(now=NOW)))
+        answer = login.by_http("/frontends/jambonz", **hook(a_login_token(now=now())))
 
         assert (answer.body["status"], answer.body["sip_username"]) == ("ok", "alice")
 
     def test_gets_the_uniform_denial_for_a_forged_token(self, a_login: Callable[..., Login]) -> None:
-        answer = a_login().by_http(jwt_token=a_login_token(now=NOW, key="rsa_2048_other"))
+        answer = a_login().by_http(jwt_token=a_login_token(now=now(), key="rsa_2048_other"))
 
         assert (answer.status, answer.body["code"], answer.denial) == (401, -1, "bad_signature")
 
@@ -145,7 +149,7 @@ class TestAFrontend:
         login = a_login()
 
         good = login.by_http(deferred_status="200")
-        forged = login.by_http(jwt_token=a_login_token(now=NOW, key="rsa_2048_other"), deferred_status="200")
+        forged = login.by_http(jwt_token=a_login_token(now=now(), key="rsa_2048_other"), deferred_status="200")
 
         assert [(answer.status, answer.body["code"]) for answer in (good, forged)] == [(200, 1), (401, -1)]
 
@@ -182,7 +186,7 @@ class TestAGateway:
     def test_learns_the_domain_too_where_a_claim_names_the_user(self, a_login: Callable[..., Login]) -> None:
         login = a_login("gateway_authorizer", settings={"LOAD_CREDENTIALS": "sip_domain"}, **BY_CLAIM)
 
-        answer = login.by_gateway(token=a_login_token(now=NOW, extension="201"))
+        answer = login.by_gateway(token=a_login_token(now=now(), extension="201"))
 
         assert answer.given["principalId"] == "201@pbx.example.com"
         assert answer.given["context"]["sip_username"] == "201"
@@ -191,7 +195,7 @@ class TestAGateway:
     def test_admits_no_user_of_a_domain_unless_the_row_permits_it(self, a_login: Callable[..., Login]) -> None:
         login = a_login("gateway_authorizer", **{**BY_CLAIM, "permits_no_domain": False})
 
-        answer = login.by_gateway(token=a_login_token(now=NOW, extension="201"))
+        answer = login.by_gateway(token=a_login_token(now=now(), extension="201"))
 
         assert (answer.raised, answer.denial) == ("Unauthorized: Unauthorized", "domain_mismatch")
 
@@ -237,7 +241,7 @@ class TestAnOperator:
         calls.clear()
 
         for subject in range(20):
-            login.by_http(jwt_token=a_login_token(now=NOW, key="rsa_2048_other", sub=f"nobody-{subject}"))
+            login.by_http(jwt_token=a_login_token(now=now(), key="rsa_2048_other", sub=f"nobody-{subject}"))
 
         assert sorted(set(calls)) == [
             "GetItem jwt_profiles consistent",

@@ -86,6 +86,7 @@ def test_an_instant_is_shown_in_utc_with_its_distance(instant: object, shown: st
         (86400, "1 day"),
         (90000, "1 day 1 hour"),
         (365 * 86400 - 0.4, "365 days"),
+        (1e308 * 10, "an infinite time"),  # as of the claims of a token
     ],
 )
 def test_a_duration_is_shown_in_its_largest_units(seconds: float, shown: str) -> None:

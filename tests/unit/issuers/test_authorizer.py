@@ -382,6 +382,8 @@ class TestKeysNotFetchedYet:
             pytest.param(NOW - 100 - 60, False, id="issued a minute before the fetch"),
             pytest.param(NOW - 100 - 59, True, id="issued less than a minute before the fetch"),
             pytest.param(NOW, True, id="issued after the fetch"),
+            pytest.param(NOW + 60, True, id="issued by a clock that is a minute ahead"),
+            pytest.param(NOW + 61, False, id="issued in the future"),
             pytest.param("soon", False, id="issued nobody knows when"),
             pytest.param(True, False, id="issued at a boolean"),
             pytest.param(GONE, False, id="without a time of issue"),

@@ -43,6 +43,9 @@ REQUIRED_CLAIMS: Final = ("exp", "iat", "sub")
 SECONDS_BEFORE_THE_FETCH: Final = 60
 """A token issued so long before the last fetch may have been signed by a key that the fetch just missed."""
 
+SECONDS_OF_SKEW: Final = 60
+"""How far an issuer's clock may be ahead for a token to be deferred."""
+
 SECONDS_AFTER_THE_FETCH: Final = 2
 """How long after the start of a fetch its keys may be expected in the table."""
 
@@ -117,7 +120,7 @@ def check_signature(
     named = [key for key in fetched.key_set.keys if jws.kid is None or key.kid == jws.kid]
     usable = [key.key for key in named if key.key is not None and not _is_blocked(issuer, key)]
     candidates = [key for key in usable if fits(key, jws.algorithm, jws.kid)]
-    if not named and _is_too_new(issued, fetched.fetched_at):
+    if not named and _is_too_new(issued, fetched.fetched_at, now):
         raise Deferred(_seconds_until_next_fetch(fetched, now))
     if not usable or (jws.kid is None and len(candidates) != 1):
         raise Denied(Reason.UNKNOWN_KEY)
@@ -212,8 +215,9 @@ def _is_blocked(issuer: Issuer, key: IssuerKey) -> bool:
     return bool(issuer.blocked_keys) and key.thumbprint in issuer.blocked_keys
 
 
-def _is_too_new(issued: object, fetched_at: float) -> bool:
-    return is_number(issued) and issued > fetched_at - SECONDS_BEFORE_THE_FETCH
+def _is_too_new(issued: object, fetched_at: float, now: float) -> bool:
+    """Tell whether a token may be newer than the keys. A token of the future is none: it would be denied anyway."""
+    return is_number(issued) and fetched_at - SECONDS_BEFORE_THE_FETCH < issued <= now + SECONDS_OF_SKEW
 
 
 def _seconds_until_next_fetch(fetched: FetchedKeys, now: float) -> int:
