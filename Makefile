@@ -114,14 +114,14 @@ lookalikes: install ## Count public texts and made-up secrets that the recognise
 mutants: install .venv-mutation/.installed ## Mutate the modules that decide; below 90 % caught fails (about half an hour)
 # A part alone takes fewer minutes and writes nothing, and only the emulator's needs what was built.
 bench: .venv-bench/.installed $(PEERS) $(if $(filter warm cold issuers --page --profile --help,$(ARGS)),,$(MINE)) ## Measure beside peers, ten minutes, and write docs/benchmarks (ARGS="--only warm", ARGS=--help)
-	@PYTHONPATH=$(LAYER) .venv-bench/bin/python -m tests.benchmarks $(ARGS)
+	@PYTHONPATH=layers/auth_jwt .venv-bench/bin/python -m tests.benchmarks $(ARGS)
 bench-scale: .venv-bench/.installed $(PEERS) ## Measure large tables, floods of tags and bursts, a quarter of an hour, and write docs/benchmarks (ARGS=--quick, ARGS=--help)
 	@.venv-bench/bin/python -m tests.benchmarks.scale $(ARGS)
-	@PYTHONPATH=$(LAYER) .venv-bench/bin/python -m tests.benchmarks --page
+	@PYTHONPATH=layers/auth_jwt .venv-bench/bin/python -m tests.benchmarks --page
 bench-sip: install ## Measure how many registrations a second Kamailio sustains, six minutes, and write docs/benchmarks (ARGS=--quick, ARGS=--help)
 	@$(PY) -m tests.e2e.sip.isolated env PYTHONPATH=layers/auth_jwt $(PY) -m tests.benchmarks.sip $(ARGS)
 bench-refresh: install ## Measure a round of fetching the keys of 1,000 issuers (ARGS=--help)
-	@PYTHONPATH=$(LAYER) $(PY) -m tests.benchmarks.refreshing $(ARGS)
+	@PYTHONPATH=layers/auth_jwt $(PY) -m tests.benchmarks.refreshing $(ARGS)
 openapi-admin: install ## Write openapi-admin.json anew from the code of the admin API
 	@$(PY) -m tools.serve.admin_document
 capacity: .venv-bench/.installed ## Compute docs/capacity anew: what authorizations cost, and what must be raised
