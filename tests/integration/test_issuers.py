@@ -89,9 +89,9 @@ class TestAFrontend:
         assert then + 300 <= answer.body["expires_at"] <= now() + 300
 
     def test_gets_the_same_answer_by_an_sdk(self, a_login: Callable[..., Login]) -> None:
-        login = a_login()
+        login, token = a_login(), a_login_token(now=now())
 
-        assert login.by_sdk().given == login.by_http().body
+        assert login.by_sdk(token).given == login.by_http(jwt_token=token).body
 
     def test_of_jambonz_does_so_too(self, a_login: Callable[..., Login]) -> None:
         login = a_login()
