@@ -28,6 +28,7 @@ from tools.provider.process import FOLDER
 PHONES: Final = ["phone-RS256", "phone-ES256", "phone-EdDSA"]
 FIGURES: Final = pytest.StashKey[list[str]]()
 _LOGINS_AFTERWARDS: Final = 60
+_SECONDS_AFTERWARDS: Final = 12  # more than a test leaves to processes that remember the old keys
 _MAX_ATTEMPTS: Final = 4
 
 Tell = Callable[[str], None]
@@ -118,6 +119,7 @@ def _rotations(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Rotations:
         first.sign("new")
         for stream in (of_first, of_at_once):
             stream.wait_for_logins(_LOGINS_AFTERWARDS, signed_by="new")
+        of_at_once.wait_beyond_success(_SECONDS_AFTERWARDS, signed_by="new")
         removal_fetched_at = lab.wait_for_fetch(removed, after=withdrawn_at)
         of_removed += _until_refused(lab)
         attempts, of_stopped = patient.result(), without_provider.result()

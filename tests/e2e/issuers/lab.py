@@ -263,6 +263,16 @@ class Stream:
         """Wait until so many logins of keys with that name were answered."""
         wait_until(lambda: bool(self._errors) or len(self.signed_by(signed_by)) >= number)
 
+    def wait_beyond_success(self, seconds: float, *, signed_by: str) -> None:
+        """Wait until a login of keys with that name was answered so many seconds after the first that was authorized."""
+
+        def is_beyond() -> bool:
+            logins = self.signed_by(signed_by)
+            success = next((login for login in logins if login.answered is Answered.AUTHORIZED), None)
+            return success is not None and logins[-1].at > success.at + seconds
+
+        wait_until(lambda: bool(self._errors) or is_beyond())
+
     def signed_by(self, name: str) -> list[Login]:
         """Return the logins whose token was signed by keys with that name."""
         return [login for login in self.logins if login.kid.startswith(f"{name}-")]
