@@ -119,9 +119,9 @@ def _rotations(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Rotations:
         first.sign("new")
         for stream in (of_first, of_at_once):
             stream.wait_for_logins(_LOGINS_AFTERWARDS, signed_by="new")
-        of_at_once.wait_beyond_success(_SECONDS_AFTERWARDS, signed_by="new")
         removal_fetched_at = lab.wait_for_fetch(removed, after=withdrawn_at)
         of_removed += _until_refused(lab)
+        of_at_once.wait_beyond_success(_SECONDS_AFTERWARDS, signed_by="new")
         attempts, of_stopped = patient.result(), without_provider.result()
     with serving(tmp_path_factory.mktemp("cold") / "log", **lab.settings) as processes:
         cold = [asked_at(processes, lab.early["stopped"]) for _ in range(4)]

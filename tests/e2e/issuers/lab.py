@@ -264,7 +264,7 @@ class Stream:
         wait_until(lambda: bool(self._errors) or len(self.signed_by(signed_by)) >= number)
 
     def wait_beyond_success(self, seconds: float, *, signed_by: str) -> None:
-        """Wait until a login of keys with that name was answered so many seconds after the first that was authorized."""
+        """Wait until keys with that name signed a login so many seconds after the first that was authorized."""
 
         def is_beyond() -> bool:
             logins = self.signed_by(signed_by)
