@@ -18,8 +18,8 @@ from typing import Any, Final
 import boto3
 from moto import mock_aws
 
-from tests.template.stack import Resolver, sources, translated_by_sam, values_of
 from tools.events.stage import RESOURCES, environment
+from tools.template.stack import Resolver, sources, translated_by_sam, values_of
 
 Json = dict[str, Any]
 
@@ -42,9 +42,13 @@ LEFT_OUT: Final = frozenset(
         "AWS::ApiGateway::Stage",
         "AWS::ApiGateway::UsagePlan",
         "AWS::ApiGateway::UsagePlanKey",
+        "AWS::CloudWatch::Dashboard",
         "AWS::Lambda::Alias",
+        "AWS::Lambda::EventInvokeConfig",
         "AWS::Lambda::Permission",
         "AWS::Lambda::Version",
+        "AWS::Logs::MetricFilter",
+        "AWS::Logs::QueryDefinition",
         "AWS::Scheduler::Schedule",
     }
 )

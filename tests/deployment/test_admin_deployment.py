@@ -30,7 +30,9 @@ def permissions_needed(needed: Calls) -> Iterator[None]:
         if operation == "TransactWriteItems":
             calls = [(PARTS[kind], part) for item in parameters["TransactItems"] for kind, part in item.items()]
         for action, part in calls:
-            needed.add((f"dynamodb:{action}", f"arn:aws:dynamodb:{REGION}:123456789012:table/{part['TableName']}"))
+            index = f"/index/{part['IndexName']}" if "IndexName" in part else ""
+            table = f"arn:aws:dynamodb:{REGION}:123456789012:table/{part['TableName']}"
+            needed.add((f"dynamodb:{action}", f"{table}{index}"))
         return make_api_call(self, operation, parameters)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -51,6 +53,8 @@ def tour(operator: Operator) -> None:
     operator.has("zoe")
     zoe = f"{PROFILES}/zoe"
     operator.done("GET", PROFILES)
+    found = operator.done("GET", PROFILES, query=[("username", "zoe")])
+    assert [profile["tag"] for profile in found["profiles"]] == ["zoe"]
     etag = operator.ask("GET", zoe).headers["etag"]
     operator.done("PATCH", zoe, {"attributes": {"x": 1}}, headers=[("If-Match", etag)])
     operator.done("POST", f"{zoe}/rotate")
@@ -87,6 +91,18 @@ def test_what_is_written_stands_in_the_columns_of_the_stack() -> None:
     assert profile.keys() == {RENAMED["TagColumn"], RENAMED["UsernameColumn"]}
     own = ("SecretTagColumn", "SecretColumn", "StartTsColumn", "EndTsColumn", "AlgColumn", "KidColumn")
     assert secret.keys() == {"id", *(RENAMED[name] for name in own)}
+
+
+def test_the_index_that_the_stack_makes_is_the_one_that_is_asked() -> None:
+    """Under other names of columns, too: nothing is scanned."""
+    needed: Calls = set()
+    with deployed(**RENAMED, UsernameIndex="true") as (_, operator):
+        operator.done("POST", PROFILES, {"tag": "zoe", "sip_username": "zoë", "sip_domain": "example.org"})
+        with permissions_needed(needed):
+            found = operator.done("GET", PROFILES, query=[("username", "zoë"), ("domain", "Example.org")])
+
+    assert [profile["tag"] for profile in found["profiles"]] == ["zoe"]
+    assert {action for action, _ in needed} == {"dynamodb:Query", "dynamodb:GetItem"}
 
 
 def test_lines_go_to_a_group_of_its_own() -> None:

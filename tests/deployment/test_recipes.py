@@ -13,8 +13,8 @@ from botocore.parsers import ResponseParserError
 
 from tests.aws_commands import Command, blocks_of, commands_of, section_of
 from tests.deployment.account import account, client, deploy
-from tests.template.stack import TEMPLATE, properties, sources, stack_of
 from tools.events.stage import SAMPLES, Stage, environment, load_handler, read_json
+from tools.template.stack import TEMPLATE, properties, sources, stack_of
 
 PAGE = (TEMPLATE.parent / "docs" / "operations.md").read_text(encoding="utf-8")
 STACK = "auth-jwt"

@@ -14,8 +14,8 @@ from tests.factories import HMAC_KEY
 from tests.fakes import LambdaContext
 from tests.integration.managed_secrets import TAG, a_begun_rotation, a_function, a_profile, a_secret, an_account
 from tests.rotations import STEPS, row_of, the_app
-from tests.template.stack import Stack, properties, sources, stack_of
 from tools.events.stage import REGION, environment, load_handler
+from tools.template.stack import Stack, properties, sources, stack_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.template.stack import PSEUDO_PARAMETERS, Deploy, sources, stack_of
+from tools.template.stack import PSEUDO_PARAMETERS, Deploy, sources, stack_of
 
 
 @pytest.fixture(name="region", scope="session", autouse=True)

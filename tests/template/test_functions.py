@@ -6,7 +6,20 @@ from typing import Any
 
 import pytest
 
-from tests.template.stack import PSEUDO_PARAMETERS, TEMPLATE, Deploy, Stack, of_type, only, properties, stack_of, via
+from tools.dashboard.alarms import Alarm
+from tools.dashboard.metrics import Metric
+from tools.template.stack import (
+    PSEUDO_PARAMETERS,
+    TEMPLATE,
+    Deploy,
+    Stack,
+    of_type,
+    only,
+    properties,
+    sources,
+    stack_of,
+    via,
+)
 
 AUTHORIZE = "AuthorizeFunction"
 GATEWAY_AUTHORIZER = "GatewayAuthorizerFunction"
@@ -125,7 +138,7 @@ def test_nobody_else_may_call(deploy: Deploy) -> None:
     """But by the account's own IAM policies."""
     assert of_type(deploy(), "AWS::Lambda::Permission").keys() == {"AuthorizePermission", "GatewayAuthorizerPermission"}
     assert of_type(deploy(), "AWS::Events::Rule") == {}
-    assert of_type(deploy(), "AWS::Scheduler::Schedule").keys() == {"AuthorizePing", "GatewayAuthorizerPing"}
+    assert of_type(deploy(), "AWS::Scheduler::Schedule").keys() == {*PINGED, "EndingSecretsEveryDay"}
 
 
 # --- What keeps snapshots in use --------------------------------------------------------------------------------------
@@ -156,10 +169,11 @@ def test_whatever_has_snapshots_is_pinged_and_nothing_else(deploy: Deploy) -> No
     with_snapshots = {
         aliases[name]
         for name, function in of_type(stack, "AWS::Lambda::Function").items()
-        if function["Properties"]["SnapStart"] == {"ApplyOn": "PublishedVersions"}
+        if function["Properties"].get("SnapStart") == {"ApplyOn": "PublishedVersions"}
     }
 
-    pinged = {one["Properties"]["Target"]["Arn"] for one in of_type(stack, "AWS::Scheduler::Schedule").values()}
+    targets = [one["Properties"]["Target"] for one in of_type(stack, "AWS::Scheduler::Schedule").values()]
+    pinged = {target["Arn"] for target in targets if "warmer" in target["Input"]}
     assert pinged == with_snapshots == set(PINGED.values())
 
 
@@ -202,15 +216,18 @@ def test_without_the_authorizer_nothing_of_it_is_made(deploy: Deploy) -> None:
         "GatewayAuthorizerPermission",
         "GatewayAuthorizerRole",
         "GatewayAuthorizerLogGroup",
+        "GatewayAuthorizerAuthorizedFilter",
         "GatewayAuthorizerPing",
         "GatewayAuthorizerFaultAlarm",
         "GatewayAuthorizerUnusableSecretAlarm",
         "GatewayAuthorizerThrottledAlarm",
+        "GatewayAuthorizerNearTimeoutAlarm",
+        "GatewayAuthorizerStaleRowsAlarm",
     }
     assert usual["Outputs"].keys() - without["Outputs"].keys() == {"GatewayAuthorizerFunctionArn"}
     assert deploy(AlarmTopicArn=TOPIC_ARN) == usual
     changed = {name for name, made in without["Resources"].items() if made != usual["Resources"][name]}
-    assert changed == {"PingRole"}
+    assert changed == {"PingRole", "Dashboard"}
     (statement,) = properties(without, "PingRole")["Policies"][0]["PolicyDocument"]["Statement"]
     assert statement["Resource"] == ["<AuthorizeFunctionAliaslive>"]
 
@@ -261,7 +278,7 @@ def test_a_key_may_be_used_through_services_by_either_of_their_names(
     of_keys = [one for document in documents for one in document["Statement"] if one["Resource"] == KEY_ARN]
 
     services = [one["Condition"]["StringEquals"]["kms:ViaService"] for one in of_keys]
-    assert len(of_keys) == 4
+    assert len(of_keys) == 5
     assert {service.partition(".")[0] for names in services for service in names} == {"dynamodb", "secretsmanager"}
     for names in services:
         service = names[0].partition(".")[0]
@@ -294,7 +311,10 @@ def test_there_are_no_other_roles_and_policies(deploy: Deploy) -> None:
     """Or some of the tests above would look past them."""
     stack = deploy()
 
-    assert of_type(stack, "AWS::IAM::Role").keys() == {"AuthorizeRole", "GatewayAuthorizerRole", "PingRole"}
+    assert of_type(stack, "AWS::IAM::Role").keys() == {
+        *("AuthorizeRole", "GatewayAuthorizerRole", "PingRole"),
+        *("EndingSecretsRole", "EndingSecretsScheduleRole"),  # tests/integration/test_ending_permissions.py
+    }
     assert of_type(stack, "AWS::IAM::ManagedPolicy").keys() == {"ReadTheTables"}
     assert of_type(stack, "AWS::IAM::Policy") == {}
 
@@ -305,7 +325,11 @@ def test_there_are_no_other_roles_and_policies(deploy: Deploy) -> None:
 def test_what_outlives_the_stack_is_not_in_the_way_of_the_next_one(deploy: Deploy) -> None:
     """A name of ours would still be taken. Tables have one, which is why making them is a parameter."""
     stack = deploy(AdminApi="true", RotatedTag="alice-web", RevocationsTable="gone", AccessLogs="new-role")
-    outlive = {name for name, one in stack["Resources"].items() if one.get("DeletionPolicy", "").startswith("Retain")}
+    outlive = {
+        name
+        for name, one in stack["Resources"].items()
+        if one.get("DeletionPolicy", "").startswith("Retain") and one["Type"] != "AWS::Lambda::Version"
+    }  # a version goes with its function
     named = {
         name
         for name in outlive
@@ -338,12 +362,17 @@ def test_lines_of_audit_outlive_the_stack_and_are_kept_longer_than_others(deploy
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_requests_are_traced_from_the_gateway_on(deploy: Deploy, function: str) -> None:
+@pytest.mark.parametrize(
+    ("parameters", "mode", "is_traced"), [({}, "PassThrough", False), ({"Tracing": "Active"}, "Active", True)]
+)
+def test_requests_are_traced_from_the_gateway_on_when_asked_for(
+    deploy: Deploy, function: str, parameters: dict[str, str], mode: str, is_traced: bool
+) -> None:
     """By the platform: the code imports no SDK for it."""
-    stack = deploy()
+    stack = deploy(**parameters)
 
-    assert only(stack, "AWS::ApiGateway::Stage")["TracingEnabled"] is True
-    assert properties(stack, function)["TracingConfig"] == {"Mode": "Active"}
+    assert only(stack, "AWS::ApiGateway::Stage")["TracingEnabled"] is is_traced
+    assert properties(stack, function)["TracingConfig"] == {"Mode": mode}
     assert "xray" not in (TEMPLATE.parent / "layers" / "auth_jwt" / "requirements.txt").read_text(encoding="utf-8")
 
 
@@ -364,7 +393,54 @@ def test_a_functions_log_is_kept_for_as_long_as_asked(deploy: Deploy, function: 
     stack = deploy(LogRetentionDays="90")
 
     assert properties(stack, group) == {"LogGroupName": name, "RetentionInDays": "90"}
-    assert properties(stack, function)["LoggingConfig"] == {"LogGroup": f"<{group}>"}
+    assert properties(stack, function)["LoggingConfig"]["LogGroup"] == f"<{group}>"
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("level", ["WARN", "INFO", "DEBUG"])
+def test_lambda_writes_lines_of_its_own_as_asked_and_drops_none_of_ours(
+    deploy: Deploy, function: str, level: str
+) -> None:
+    """A line without `level` is INFO to Lambda, and the lines that count requests have none."""
+    written = properties(deploy(SystemLogLevel=level, LogLevel="ERROR"), function)["LoggingConfig"]
+
+    assert {name: value for name, value in written.items() if name != "LogGroup"} == {
+        "LogFormat": "JSON",
+        "ApplicationLogLevel": "INFO",
+        "SystemLogLevel": level,
+    }
+
+
+@pytest.mark.parametrize(
+    ("function", "filtered", "group"),
+    [
+        ("AuthorizeFunction", "AuthorizedFilter", "AuthorizeLogGroup"),
+        ("GatewayAuthorizerFunction", "GatewayAuthorizerAuthorizedFilter", "GatewayAuthorizerLogGroup"),
+    ],
+)
+def test_a_filter_counts_what_a_lean_line_does_not_say(
+    deploy: Deploy, function: str, filtered: str, group: str
+) -> None:
+    """Where the function's metrics go, so that nobody who asks for `Authorized` sees a difference."""
+    stack = deploy()
+    variables = properties(stack, function)["Environment"]["Variables"]
+
+    assert variables["AUTHORIZED_LOG"] == "lean"
+    assert properties(stack, filtered) == {
+        "LogGroupName": f"<{group}>",
+        "FilterPattern": '{ ($.service = "*") && ($.outcome = "authorized") && ($.Authorized NOT EXISTS) }',
+        "MetricTransformations": [
+            {
+                "MetricNamespace": variables["POWERTOOLS_METRICS_NAMESPACE"],
+                "MetricName": "Authorized",
+                "MetricValue": "1",
+                "Unit": "Count",
+                "Dimensions": [{"Key": "service", "Value": "$.service"}],
+            }
+        ],
+    }
+    written = sources()["Resources"][function]["Properties"]["LoggingConfig"]["LogGroup"]
+    assert written == {"Fn::GetAtt": ["Counting", f"Outputs.{group}Name"]}  # so the filter is made first
 
 
 def test_every_log_takes_a_key_of_ones_own(deploy: Deploy) -> None:
@@ -374,6 +450,7 @@ def test_every_log_takes_a_key_of_ones_own(deploy: Deploy) -> None:
     assert {name: group["Properties"].get("KmsKeyId") for name, group in groups.items()} == {
         "AuthorizeLogGroup": KEY_ARN,
         "GatewayAuthorizerLogGroup": KEY_ARN,
+        "EndingSecretsLogGroup": KEY_ARN,
         "AccessLogGroup": KEY_ARN,
     }
 
@@ -392,6 +469,8 @@ ACCESS_LOG_FIELDS = {
     "function_latency_ms": "integrationLatency",
     "api_key_id": "identity.apiKeyId",
     "user_arn": "identity.userArn",
+    "certificate_serial": "identity.clientCert.serialNumber",
+    "certificate_ends": "identity.clientCert.validity.notAfter",
     "source_ip": "identity.sourceIp",
 }
 
@@ -459,36 +538,32 @@ def test_without_a_new_role_no_api_waits_for_one(deploy: Deploy, access_logs: st
 
 # --- Alarms -----------------------------------------------------------------------------------------------------------
 
-OURS = "AuthJwt/auth-jwt"  # the second part is the stack's name
-ALARMS = {
-    "FaultAlarm": (OURS, "Fault", {"service": "authorize"}),
-    "UnusableSecretAlarm": (OURS, "UnusableSecret", {"service": "authorize"}),
-    "GatewayAuthorizerFaultAlarm": (OURS, "Fault", {"service": "gateway_authorizer"}),
-    "GatewayAuthorizerUnusableSecretAlarm": (OURS, "UnusableSecret", {"service": "gateway_authorizer"}),
-    "ThrottledAlarm": ("AWS/Lambda", "Throttles", {"FunctionName": "<AuthorizeFunction>"}),
-    "GatewayAuthorizerThrottledAlarm": ("AWS/Lambda", "Throttles", {"FunctionName": "<GatewayAuthorizerFunction>"}),
-    "DiedAlarm": ("AWS/Lambda", "Errors", {"FunctionName": "<AuthorizeFunction>"}),
-}
-
 
 def test_there_is_no_alarm_that_nobody_hears(deploy: Deploy) -> None:
     """Who gives no topic has to look at the metrics."""
     assert of_type(deploy(), "AWS::CloudWatch::Alarm") == {}
 
 
-def test_each_alarm_watches_one_metric(deploy: Deploy) -> None:
-    """Never Lambda's errors of the authorizer: a refused token is one there."""
-    alarms = of_type(deploy(AlarmTopicArn=TOPIC_ARN), "AWS::CloudWatch::Alarm")
-    watched = {
-        name: (
-            alarm["Properties"]["Namespace"],
-            alarm["Properties"]["MetricName"],
-            {dimension["Name"]: dimension["Value"] for dimension in alarm["Properties"]["Dimensions"]},
-        )
-        for name, alarm in alarms.items()
+def watched_by(stack: Stack) -> set[Metric]:
+    """Return the metrics that the alarms of a stack read."""
+    alarms = of_type(stack, "AWS::CloudWatch::Alarm").items()
+    return {
+        query.metric for name, alarm in alarms for query in Alarm.from_properties(name, alarm["Properties"]).queries
     }
 
-    assert watched == ALARMS
+
+def test_alarms_watch_functions_of_the_stack_and_never_the_errors_of_the_authorizer(deploy: Deploy) -> None:
+    """A refused token is an error there."""
+    watched = watched_by(deploy(AlarmTopicArn=TOPIC_ARN))
+
+    of_lambda = {
+        (metric.name, dict(metric.dimensions)["FunctionName"]) for metric in watched if metric.namespace == "AWS/Lambda"
+    }
+    assert of_lambda == {
+        *((name, f"<{AUTHORIZE}>") for name in ("Errors", "Throttles", "Invocations", "Duration")),
+        *((name, f"<{GATEWAY_AUTHORIZER}>") for name in ("Throttles", "Invocations", "Duration")),
+        ("Errors", "<EndingSecretsFunction>"),
+    }
 
 
 @pytest.mark.parametrize("stack_name", ["auth-jwt", "auth-jwt-2"])
@@ -504,24 +579,11 @@ def test_an_alarm_hears_what_the_functions_of_its_own_stack_count(
         for variables in (function["Properties"]["Environment"]["Variables"],)
     }
     heard = {
-        (alarm["Properties"]["Namespace"], dimension["Value"])
-        for alarm in of_type(stack, "AWS::CloudWatch::Alarm").values()
-        for dimension in alarm["Properties"]["Dimensions"]
-        if not alarm["Properties"]["Namespace"].startswith("AWS/")
+        (metric.namespace, dict(metric.dimensions)["service"])
+        for metric in watched_by(stack)
+        if not metric.namespace.startswith("AWS/") and metric.dimensions
     }
 
     assert {namespace for namespace, _ in counted} == {f"AuthJwt/{stack_name}"}
     assert heard <= counted
-    assert {service for _, service in heard} == {"authorize", "gateway_authorizer", "provisioning"}
-
-
-@pytest.mark.parametrize("name", ALARMS)
-def test_an_alarm_sounds_at_the_first_count_and_ends_with_the_last(deploy: Deploy, name: str) -> None:
-    """Each of these is one too many, and a quiet minute is a good one."""
-    alarm = properties(deploy(AlarmTopicArn=TOPIC_ARN), name)
-
-    assert (alarm["Statistic"], alarm["Period"], alarm["EvaluationPeriods"]) == ("Sum", 60, 1)
-    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanThreshold", 0)
-    assert alarm["TreatMissingData"] == "notBreaching"
-    assert alarm["AlarmActions"] == [TOPIC_ARN]
-    assert re.search("[a-z]", alarm["AlarmDescription"])
+    assert {service for _, service in heard} == {"authorize", "gateway_authorizer", "provisioning", "ending_secrets"}

@@ -3,8 +3,8 @@
 import pytest
 
 from auth_jwt.runtime.settings import DEFAULTS, RefreshSettings, Settings, near_misses
-from tests.template.stack import Deploy, Stack, of_type, properties
 from tools.events.stage import load_handler
+from tools.template.stack import Deploy, Stack, of_type, properties
 
 TOPIC_ARN = "arn:aws:sns:eu-central-1:123456789012:on-call"
 KEY_ARN = "arn:aws:kms:eu-central-1:123456789012:key/0000-1111"
@@ -80,7 +80,7 @@ def test_it_is_watched(stack: Stack) -> None:
     }
 
     assert {alarm["MetricName"] for alarm in alarms.values()} == {
-        *("RefreshFailed", "StaleKeysSoon", "JwksUriChanged", "KeysReplaced", "PrivateKeyPublished"),
+        *("IssuersLeft", "RefreshFailed", "StaleKeysSoon", "JwksUriChanged", "KeysReplaced", "PrivateKeyPublished"),
         *("Errors", "Invocations"),
     }
     assert alarms["RefreshStoppedAlarm"]["TreatMissingData"] == "breaching"
@@ -92,14 +92,14 @@ def test_it_is_watched(stack: Stack) -> None:
 def test_the_alarms_are_those_that_the_function_counts(stack: Stack) -> None:
 
     handler = load_handler("refresh_keys")
-    metrics = handler.__globals__["_NAMES"]
+    metrics = {*handler.__globals__["_NAMES"], handler.__globals__["ISSUERS_LEFT"]}
 
     counted = {
         alarm["Properties"]["MetricName"]
         for alarm in of_type(stack, "AWS::CloudWatch::Alarm").values()
-        if {"Name": "service", "Value": "refresh_keys"} in alarm["Properties"]["Dimensions"]
+        if {"Name": "service", "Value": "refresh_keys"} in alarm["Properties"].get("Dimensions", [])
     }
-    assert counted == set(metrics)
+    assert counted == metrics
 
 
 def test_without_a_topic_nothing_is_watched(deploy: Deploy) -> None:

@@ -4,10 +4,16 @@ import json
 import re
 from typing import Any
 
-from tests.template.stack import TEMPLATE, Deploy, of_type, only
+from tools.dashboard.alarms import Alarm
+from tools.template.stack import TEMPLATE, Deploy, of_type, only
 
 TOPIC = "arn:aws:sns:eu-central-1:123456789012:on-call"
-WITH_ALL_THERE_IS = {"AdminApi": "true", "RotatedTag": "alice-web", "Issuers": "https://login.example.com/"}
+WITH_ALL_THERE_IS = {
+    "AdminApi": "true",
+    "RotatedTag": "alice-web",
+    "Issuers": "https://login.example.com/",
+    "DeploymentPreference": "AllAtOnce",
+}
 PAGE = (TEMPLATE.parent / "docs" / "operations.md").read_text(encoding="utf-8")
 
 
@@ -19,14 +25,36 @@ def rows(title: str) -> list[list[str]]:
 
 
 def test_every_alarm_is_documented_with_its_metric_and_there_is_no_other(deploy: Deploy) -> None:
-    alarms = of_type(deploy(AlarmTopicArn=TOPIC, **WITH_ALL_THERE_IS), "AWS::CloudWatch::Alarm")
+    """A row names the metric by which it sounds: the one that the alarm watches, or the first of its expression."""
+    made = {**deploy(AlarmTopicArn=TOPIC, AccessLogs="account-role", **WITH_ALL_THERE_IS)["Resources"]}
+    alarms = {name: made[name] for name in made if made[name]["Type"] == "AWS::CloudWatch::Alarm"}
     told = {name: metric for name, metric, *_ in rows("alarm")}
 
     assert told.keys() == alarms.keys()
-    for name, alarm in alarms.items():
-        (dimension,) = alarm["Properties"]["Dimensions"]
-        assert told[name].startswith(alarm["Properties"]["MetricName"])
-        assert dimension["Value"].strip("<>") in told[name]
+    for name, resource in alarms.items():
+        first = Alarm.from_properties(name, resource["Properties"]).queries[0].metric
+        assert first.name in re.findall(r"\w+", told[name]), name
+        assert all(
+            value.strip("<>") in told[name] for key, value in first.dimensions if key not in ("ApiName", "Stage")
+        )
+
+
+def test_every_alarm_has_a_threshold_that_is_explained_and_a_first_thing_to_do() -> None:
+    for name, metric, sounds_when, why, first, _ in rows("alarm"):
+        assert all(len(cell) > 2 for cell in (metric, sounds_when, why, first)), name
+
+
+def test_the_urgency_of_an_alarm_is_what_its_description_begins_with(deploy: Deploy) -> None:
+    """So that a subscription can be filtered by it, as the page shows."""
+    stack = deploy(AlarmTopicArn=TOPIC, AccessLogs="account-role", **WITH_ALL_THERE_IS)
+    alarms = {name: alarm["Properties"] for name, alarm in of_type(stack, "AWS::CloudWatch::Alarm").items()}
+    prefixes = set(re.findall(r'"prefix": "([^"]+)"', PAGE))
+
+    assert prefixes == {"[page]"}
+    for name, *_, urgency in rows("alarm"):
+        assert urgency in {"page", "ticket", "none"}
+        assert (urgency == "none") is ("AlarmActions" not in alarms[name]), name
+        assert urgency == "none" or alarms[name]["AlarmDescription"].startswith(f"[{urgency}] "), name
 
 
 def test_every_field_of_the_access_log_is_documented_in_order(deploy: Deploy) -> None:

@@ -16,7 +16,17 @@ from typing import Any
 
 import pytest
 
-from tests.template.stack import TEMPLATE, Deploy, Stack, forget_translations, of_type, properties, sources, stack_of
+from tools.template.stack import (
+    NESTED,
+    TEMPLATE,
+    Deploy,
+    Stack,
+    forget_translations,
+    of_type,
+    properties,
+    sources,
+    stack_of,
+)
 
 ROOT = TEMPLATE.parent
 TOOLS = ROOT / "tools"
@@ -28,7 +38,7 @@ LAYER_FILE = Path(LAYER, "auth_jwt", "settings.py")
 def packaged(checkout: Path) -> dict[str, Any]:
     """Return the template as `sam package` leaves it: every folder of code replaced by the address of its contents."""
     template = sources(checkout / "template.yaml")
-    for resource in template["Resources"].values():
+    for resource in [one for part in (template, *template[NESTED].values()) for one in part["Resources"].values()]:
         for uri in {"CodeUri", "ContentUri"} & resource["Properties"].keys():
             folder = checkout / resource["Properties"][uri].removeprefix("s3://bucket/")
             digest = hashlib.sha256()
@@ -58,14 +68,14 @@ def run(*command: str | Path, cwd: Path = ROOT, env: Mapping[str, str] = Mapping
 
 def marked(checkout: Path, release: str) -> None:
     """Mark the template of *checkout*, as `make deploy` marks the built one."""
-    run(TOOLS / "mark", checkout / "template.yaml", release)
+    run(TOOLS / "mark", release, checkout / "template.yaml", *(checkout / "stacks").glob("*.yaml"))
 
 
 @pytest.fixture(name="checkout")
 def _checkout(tmp_path: Path) -> Path:
     """Return a folder with the template and what it deploys, to change."""
     ignored = shutil.ignore_patterns("__pycache__")
-    for folder in (LAYER, "functions"):
+    for folder in (LAYER, "functions", "stacks"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignored)
     shutil.copy(TEMPLATE, tmp_path)
     return tmp_path
@@ -107,6 +117,7 @@ def test_a_changed_setting_makes_new_versions_in_a_release_of_its_own(checkout: 
     marked(checkout, "2027-01-01T00:00:00Z")
     before = stack_of(packaged(checkout), CacheTtlSeconds="60")
     shutil.copy(TEMPLATE, checkout)
+    shutil.copytree(ROOT / "stacks", checkout / "stacks", dirs_exist_ok=True)
     marked(checkout, "2027-01-01T00:00:01Z")
     after = stack_of(packaged(checkout), CacheTtlSeconds="5")
 
@@ -136,11 +147,15 @@ def test_what_bears_a_mark_takes_no_other(checkout: Path) -> None:
         marked(checkout, "2027-01-01T00:00:01Z")
 
 
-def test_a_version_ends_with_the_release_after_it(deploy: Deploy) -> None:
-    """SAM would keep them all, and AWS bill their snapshots."""
-    policies = {version["DeletionPolicy"] for version in of_type(deploy(), "AWS::Lambda::Version").values()}
+def test_a_version_outlives_its_release_only_where_one_goes_back_to_it(deploy: Deploy) -> None:
+    """Those of the two functions that logins ask; `make deploy` deletes what is older. Nobody waits for the others."""
+    stack = deploy(AdminApi="true", RotatedTag="alice-web", Issuers="https://login.example.com/*")
+    versions = of_type(stack, "AWS::Lambda::Version").values()
+    policies = {version["Properties"]["FunctionName"][1:-1]: version["DeletionPolicy"] for version in versions}
 
-    assert policies == {"Delete"}
+    assert policies.keys() - FUNCTIONS == {"ProvisioningFunction", "RotateSecretsFunction", "RefreshKeysFunction"}
+    assert set(FUNCTIONS) == {name for name, policy in policies.items() if policy == "Retain"}
+    assert set(policies.values()) == {"Retain", "Delete"}
 
 
 def test_every_alias_is_called_live(deploy: Deploy) -> None:
@@ -154,8 +169,9 @@ def test_every_alias_is_called_live(deploy: Deploy) -> None:
 RECORDER = """#!/bin/sh
 echo "${0##*/} $*, in ${AWS_DEFAULT_REGION:-no region}" >> commands
 if [ "${0##*/} $1" = "sam build" ]; then
-  mkdir -p .aws-sam/build/AuthJwtLayer/python .aws-sam/build/AuthorizeFunction
+  mkdir -p .aws-sam/build/AuthJwtLayer/python .aws-sam/build/AuthorizeFunction .aws-sam/build/Admin/ProvisioningFunction
   cp template.yaml .aws-sam/build
+  cp stacks/admin.yaml .aws-sam/build/Admin/template.yaml
 fi
 """
 """Writes down how it is called. As `sam build`, it leaves the template and folders where SAM does."""
@@ -165,7 +181,7 @@ fi
 def _recorded(checkout: Path) -> Path:
     """Return a checkout whose `sam` and whose Python for the built code only write down how they are called."""
     (checkout / "tools").symlink_to(TOOLS)
-    for program in (".venv-sam/bin/sam", ".venv-e2e/bin/python"):
+    for program in (".venv-sam/bin/sam", ".venv-e2e/bin/python", ".venv/bin/python"):
         path = checkout / program
         path.parent.mkdir(parents=True)
         path.write_text(RECORDER, "utf-8")
@@ -187,8 +203,8 @@ def test_a_deployment_builds_then_compiles_then_deploys(recorded: Path) -> None:
     assert deployed(recorded, "default", "--no-confirm-changeset") == [
         f"sam build --build-dir {built} --config-env default, in no region",
         f"{compiled} /opt/python {built}/AuthJwtLayer/python, in no region",
-        f"{compiled} /var/task {built}/AuthorizeFunction, in no region",
-        "sam deploy --config-env default --no-confirm-changeset, in no region",
+        f"{compiled} /var/task {built}/AuthorizeFunction {built}/Admin/ProvisioningFunction, in no region",
+        "python -m tools.release deploy default --no-confirm-changeset, in no region",
     ]
 
 
@@ -198,6 +214,33 @@ def test_every_deployment_is_a_release(recorded: Path) -> None:
     template = (recorded / ".aws-sam" / "build" / "template.yaml").read_text("utf-8")
     assert re.search(r"\(release 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ\)", template)
     assert "(unreleased)" not in template
+    nested = (recorded / ".aws-sam" / "build" / "Admin" / "template.yaml").read_text("utf-8")
+    assert re.findall(r"\((?:release|unreleased).*?\)", nested) == re.findall(r"\(release .*?\)", template)[:1]
+
+
+@pytest.mark.parametrize("option", [["--execute", "auth-jwt-1"], ["--execute=auth-jwt-1"]])
+def test_a_change_set_that_was_shown_before_is_deployed_without_a_build(recorded: Path, option: list[str]) -> None:
+    """A new build would be another release than the one that somebody approved."""
+    assert deployed(recorded, "default", *option, "--yes") == [
+        f"python -m tools.release deploy default {' '.join(option)} --yes, in no region"
+    ]
+
+
+def test_what_was_built_before_is_deployed_as_it_is(recorded: Path) -> None:
+    """As a pipeline does it: the build needs no account, so it comes before the login. It is marked all the same."""
+    run(TOOLS / "build-release", "test", cwd=recorded)
+    commands = recorded / "commands"
+    build, *_ = commands.read_text("utf-8").splitlines()
+    commands.unlink()
+
+    assert " --config-env test," in build
+    template = recorded / ".aws-sam" / "build" / "template.yaml"
+    marked_before = template.read_text("utf-8")
+    assert "(release 20" in marked_before
+    assert deployed(recorded, "test", "--built", "--no-execute") == [
+        "python -m tools.release deploy test --built --no-execute, in no region"
+    ]
+    assert template.read_text("utf-8") == marked_before
 
 
 def test_a_deployment_builds_and_deploys_by_one_section_of_the_configuration(recorded: Path) -> None:
@@ -205,7 +248,7 @@ def test_a_deployment_builds_and_deploys_by_one_section_of_the_configuration(rec
     build, *_, deploy = deployed(recorded, "test")
 
     assert " --config-env test," in build
-    assert " --config-env test," in deploy
+    assert " deploy test," in deploy
 
 
 def test_what_cannot_be_built_is_not_deployed(recorded: Path) -> None:
@@ -213,7 +256,7 @@ def test_what_cannot_be_built_is_not_deployed(recorded: Path) -> None:
 
     with pytest.raises(subprocess.CalledProcessError):
         deployed(recorded, "default")
-    assert "sam deploy" not in (recorded / "commands").read_text("utf-8")
+    assert "tools.release" not in (recorded / "commands").read_text("utf-8")
 
 
 def make_deploy(*arguments: str, **variables: str) -> list[str]:
@@ -231,3 +274,11 @@ def test_make_deploy_takes_the_region_of_the_profile() -> None:
 def test_make_deploy_takes_a_region_that_is_asked_for() -> None:
     """In the environment, as with any tool of AWS's."""
     assert make_deploy(AWS_DEFAULT_REGION="eu-west-3") == ["tools/deploy", "default"]
+
+
+@pytest.mark.parametrize("command", ["rollback", "prune"])
+def test_make_goes_back_and_prunes_in_the_region_of_the_profile(command: str) -> None:
+    shown = run("make", "--dry-run", "--silent", command, "CONFIG_ENV=test", "ARGS=--yes").splitlines()[-1].split()
+
+    assert shown[:3] == ["env", "-u", "AWS_DEFAULT_REGION"]
+    assert shown[3:] == [".venv/bin/python", "-m", "tools.release", command, "test", "--yes"]

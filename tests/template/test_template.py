@@ -2,18 +2,24 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from auth_jwt.provisioning.tables import USERNAME_INDEX
 from auth_jwt.runtime.settings import (
     DEFAULTS,
+    FRONTEND_DEFAULTS,
     GATEWAY_AUTHORIZER_DEFAULTS,
+    LOG_DEFAULTS,
+    AuthorizedLog,
     GatewayAuthorizerSettings,
+    LogSettings,
     Settings,
     near_misses,
 )
-from tests.template.stack import Deploy, Stack, of_type, only, properties, stack_of
+from tools.template.stack import TEMPLATE, Deploy, Stack, of_type, only, properties, stack_of
 
 PRIVATE = {"Gate": "private", "VpcEndpointId": "vpce-0abc"}
 GATES = [
@@ -40,7 +46,8 @@ METHODS = {
 
 KEY_ARN = "arn:aws:kms:eu-central-1:123456789012:key/0000-1111"
 
-SETTINGS = dict(DEFAULTS)
+LOG_SETTINGS = {**LOG_DEFAULTS, "AUTHORIZED_LOG": "lean"}  # the template counts by filters what the code does not
+SETTINGS = {**DEFAULTS, **LOG_SETTINGS}
 ALL_SETTINGS = {**SETTINGS, **GATEWAY_AUTHORIZER_DEFAULTS}
 REVOCATIONS = {"RevocationsTable": "revoked"}
 TABLES = ["JwtProfiles", "JwtSecrets", "JwtRevocations"]
@@ -402,6 +409,28 @@ def test_the_tables_have_the_names_and_keys_of_the_settings(deploy: Deploy) -> N
     ]
 
 
+def test_profiles_have_an_index_of_usernames_where_it_is_asked_for(deploy: Deploy) -> None:
+    """As `provisioning.tables` asks it. No other table has one, and without being asked none."""
+    columns = {"TagColumn": "t", "UsernameColumn": "user", "DomainColumn": "realm"}
+    asked = deploy(**REVOCATIONS, UsernameIndex="true", MaxReadUnits="7", **columns)
+    profiles = properties(asked, "JwtProfiles")
+
+    assert profiles["GlobalSecondaryIndexes"] == [
+        {
+            "IndexName": USERNAME_INDEX,
+            "KeySchema": [
+                {"AttributeName": "user", "KeyType": "HASH"},
+                {"AttributeName": "t", "KeyType": "RANGE"},
+            ],
+            "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["realm"]},
+            "OnDemandThroughput": {"MaxReadRequestUnits": "7"},
+        }
+    ]
+    assert profiles["AttributeDefinitions"] == [{"AttributeName": name, "AttributeType": "S"} for name in ("t", "user")]
+    assert all("GlobalSecondaryIndexes" not in properties(asked, one) for one in ("JwtSecrets", "JwtRevocations"))
+    assert all("GlobalSecondaryIndexes" not in properties(deploy(**REVOCATIONS), one) for one in TABLES)
+
+
 @pytest.mark.parametrize("logical_id", TABLES)
 def test_a_table_is_protected_and_billed_on_demand(deploy: Deploy, logical_id: str) -> None:
     """Recoverable to any second, encrypted by a key one can audit, and not deleted by accident."""
@@ -517,7 +546,7 @@ def test_every_setting_reaches_its_functions(deploy: Deploy, variable: str, func
 @pytest.mark.parametrize(
     ("function", "service", "settings"),
     [
-        pytest.param("AuthorizeFunction", "authorize", SETTINGS, id="authorize"),
+        pytest.param("AuthorizeFunction", "authorize", {**SETTINGS, **FRONTEND_DEFAULTS}, id="authorize"),
         pytest.param("GatewayAuthorizerFunction", "gateway_authorizer", ALL_SETTINGS, id="gateway authorizer"),
     ],
 )
@@ -542,6 +571,7 @@ def test_a_function_starts_with_the_default_parameters(deploy: Deploy, function:
 
     assert Settings.from_env(variables) == Settings.from_env({})
     assert GatewayAuthorizerSettings.from_env(variables) == GatewayAuthorizerSettings.from_env({})
+    assert LogSettings.from_env(variables) == LogSettings(authorized=AuthorizedLog.LEAN)
 
 
 @pytest.mark.parametrize(
@@ -606,6 +636,13 @@ def test_a_function_starts_with_the_default_parameters(deploy: Deploy, function:
         pytest.param("CHALLENGE_REALM", "zürich", False, id="a realm that no header can hold"),
         pytest.param("AUTHZ_SERVER", "https://login.example.com/", True, id="an authorization server"),
         pytest.param("AUTHZ_SERVER", "login.example.com", False, id="an authorization server without a scheme"),
+        pytest.param("AUTHORIZED_LOG", "full", True, id="whole lines"),
+        pytest.param("AUTHORIZED_LOG", "none", False, id="no lines"),
+        pytest.param("AUTHORIZED_LOG_PERCENT", "0", True, id="lines of no authorized request"),
+        pytest.param("AUTHORIZED_LOG_PERCENT", "100", True, id="lines of all"),
+        pytest.param("AUTHORIZED_LOG_PERCENT", "101", False, id="more than all"),
+        pytest.param("AUTHORIZED_LOG_PERCENT", "", False, id="a percentage left empty"),
+        pytest.param("AUTHORIZED_LOG_PERCENT", "0.5", False, id="a fraction of a percent"),
         pytest.param("AUTHORIZER_RESPONSE", "iam", True, id="policies for HTTP APIs"),
         pytest.param("AUTHORIZER_RESPONSE", "policy", False, id="an unknown form of answer"),
         pytest.param("AUTHORIZER_REFUSAL", "deny", True, id="policies that deny"),
@@ -626,6 +663,13 @@ def test_a_parameter_refuses_what_the_function_would(
     assert is_setting(variable, value) is accepted
 
 
+READERS_OF_SETTINGS: dict[type[Any], Mapping[str, str]] = {
+    Settings: DEFAULTS,
+    GatewayAuthorizerSettings: GATEWAY_AUTHORIZER_DEFAULTS,
+    LogSettings: LOG_DEFAULTS,
+}
+
+
 def fits(parameter: dict[str, Any], value: str) -> bool:
     """Return whether CloudFormation takes the value of a text parameter."""
     return (
@@ -638,13 +682,20 @@ def fits(parameter: dict[str, Any], value: str) -> bool:
 def is_setting(variable: str, value: str) -> bool:
     """Return whether the function starts with that value."""
     try:
-        (GatewayAuthorizerSettings if variable in GATEWAY_AUTHORIZER_DEFAULTS else Settings).from_env({variable: value})
+        for reader, variables in READERS_OF_SETTINGS.items():
+            if variable in variables:
+                reader.from_env({variable: value})
     except Exception:  # noqa: BLE001 - the settings' own tests say which
         return False
     return True
 
 
 # --- Parameters -------------------------------------------------------------------------------------------------------
+
+
+def test_the_template_is_one_that_a_person_reads() -> None:
+    """What would make it longer is a nested application of its own: docs/decisions/0038."""
+    assert len(TEMPLATE.read_text(encoding="utf-8").splitlines()) <= 700
 
 
 def test_every_parameter_is_described(template: dict[str, Any]) -> None:
@@ -654,13 +705,11 @@ def test_every_parameter_is_described(template: dict[str, Any]) -> None:
     assert bare == []
 
 
-def test_every_parameter_stands_once_in_the_console_in_the_templates_order(template: dict[str, Any]) -> None:
-    """One that no group names would stand at the end, under "Other parameters"."""
-    groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
-    shown = [name for group in groups for name in group["Parameters"]]
+def test_the_description_of_the_gate_explains_every_gate(template: dict[str, Any]) -> None:
+    """Whoever looks for a gate looks there first."""
+    gate = template["Parameters"]["Gate"]
 
-    assert shown == list(template["Parameters"])
-    assert all(group["Label"]["default"] for group in groups)
+    assert [value for value in gate["AllowedValues"] if f"{value}: " not in gate["Description"]] == []
 
 
 @pytest.mark.parametrize(

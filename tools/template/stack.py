@@ -1,4 +1,8 @@
-"""The template as CloudFormation would see it: translated by SAM's own library, parameters and conditions resolved."""
+"""The template as CloudFormation would see it: translated by SAM's own library, parameters and conditions resolved.
+
+The nested applications of template.yaml are written into one stack with it, under their own logical ids, so that a test
+asks what is deployed and not where it is written: `inlined.py`.
+"""
 
 import copy
 import json
@@ -13,13 +17,16 @@ from unittest import mock
 from samtranslator.translator.transform import transform  # type: ignore[import-untyped]
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
+from tools.template.inlined import whole_of
+
 Stack = dict[str, Any]
 """`Resources` and `Outputs` of a stack, every condition decided and every reference written out."""
 Deploy = Callable[..., Stack]
 """Makes a stack of template.yaml: values of parameters in."""
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
-
+NESTED = "Nested"
+"""The member of a template as `sources` gives it that holds the templates of its nested applications, by logical id."""
 
 PSEUDO_PARAMETERS = {
     "AWS::AccountId": "123456789012",
@@ -88,10 +95,13 @@ class Resolver:
         name, _, attribute = argument.partition(".") if isinstance(argument, str) else (argument[0], "", argument[1])
         return f"<{self._resource(name)[1:-1]}.{attribute}>"
 
-    def sub(self, text: str) -> str:
-        """Fn::Sub."""
+    def sub(self, argument: str | list[Any]) -> str:
+        """Fn::Sub, alone or with names of its own."""
+        text, own = (argument, {}) if isinstance(argument, str) else argument
 
         def value(match: re.Match[str]) -> str:
+            if match[1] in own:
+                return str(self.resolve(own[match[1]]))
             return self.get_att(match[1]) if "." in match[1] else str(self.ref(match[1]))
 
         return re.sub(r"\$\{([^}]+)\}", value, text)
@@ -120,6 +130,7 @@ class Resolver:
         "Fn::Equals": equals,
         "Fn::Not": lambda self, argument: not self.resolve(argument[0]),
         "Fn::And": lambda self, argument: all(self.resolve(argument)),
+        "Fn::Or": lambda self, argument: any(self.resolve(argument)),
         "Condition": lambda self, argument: self.holds(argument),
     }
 
@@ -141,10 +152,18 @@ class Decider(Resolver):
         """Fn::GetAtt."""
         return {"Fn::GetAtt": argument}
 
-    def sub(self, text: str) -> Any:
-        """Fn::Sub."""
-        for name, value in self.parameters.items():
-            text = text.replace(f"${{{name}}}", value)
+    def sub(self, argument: str | list[Any]) -> Any:
+        """Fn::Sub, alone or with names of its own."""
+        text, own = (argument, {}) if isinstance(argument, str) else argument
+        left = {}
+        for name, value in [*self.parameters.items(), *[(name, self.resolve(value)) for name, value in own.items()]]:
+            within = value.get("Fn::Sub") if isinstance(value, dict) else value
+            if isinstance(within, str):
+                text = text.replace(f"${{{name}}}", within)
+            else:
+                left[name] = value
+        if left:
+            return {"Fn::Sub": [text, left]}
         return {"Fn::Sub": text} if "${" in text else text
 
     FUNCTIONS: ClassVar[dict[str, Callable[[Any, Any], Any]]] = {
@@ -156,27 +175,74 @@ class Decider(Resolver):
 
 
 def sources(path: Path = TEMPLATE) -> dict[str, Any]:
-    """Return the template as written, but for code, which is where `sam package` would put it."""
-    template: dict[str, Any] = yaml_parse(path.read_text())
+    """Return the template as written, but for code, which is where `sam package` would put it.
+
+    What it includes is in it, and its nested applications are under `NESTED`.
+    """
+    template = _source(path, path.parent)
+    template[NESTED] = {
+        name: _source(path.parent / resource["Properties"]["Location"], path.parent)
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::Serverless::Application"
+    }
+    for name in template[NESTED]:
+        properties_of = template["Resources"][name]["Properties"]
+        properties_of["Location"] = f"https://s3.amazonaws.com/bucket/{properties_of['Location']}"
+    return template
+
+
+def _source(path: Path, root: Path) -> dict[str, Any]:
+    template: dict[str, Any] = _with_includes(yaml_parse(path.read_text(encoding="utf-8")), path.parent)
     for resource in template["Resources"].values():
         for uri in {"CodeUri", "ContentUri"} & resource["Properties"].keys():
-            resource["Properties"][uri] = f"s3://bucket/{resource['Properties'][uri]}"
+            folder = (path.parent / resource["Properties"][uri]).resolve().relative_to(root.resolve())
+            resource["Properties"][uri] = f"s3://bucket/{folder.as_posix()}"
     return template
+
+
+def _with_includes(node: Any, folder: Path) -> Any:
+    if isinstance(node, list):
+        return [_with_includes(item, folder) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if node.keys() == {"Fn::Transform"}:
+        assert node["Fn::Transform"]["Name"] == "AWS::Include"
+        return yaml_parse((folder / node["Fn::Transform"]["Parameters"]["Location"]).read_text(encoding="utf-8"))
+    return {name: _with_includes(value, folder) for name, value in node.items()}
 
 
 def values_of(template: dict[str, Any], overrides: dict[str, str]) -> dict[str, str]:
     """Return the value of every parameter of *template*: its default, or what *overrides* says."""
     unknown = overrides.keys() - template["Parameters"].keys()
     assert not unknown, f"no such parameters: {unknown}"
-    return {name: str(parameter["Default"]) for name, parameter in template["Parameters"].items()} | overrides
+    parameters = template["Parameters"].items()
+    return {name: str(parameter["Default"]) for name, parameter in parameters if "Default" in parameter} | overrides
 
 
 def translated_by_sam(template: dict[str, Any], values: dict[str, str], second: int = 0) -> dict[str, Any]:
-    """Return *template* in plain CloudFormation, its parameters and conditions still open.
+    """Return *template* and all that is nested in it in plain CloudFormation, parameters and conditions still open.
 
     *second* is SAM's clock: with `AlwaysDeploy` it names an API's deployment after the second it is made in.
     """
-    return copy.deepcopy(_translated(json.dumps(template), json.dumps(values), second))
+    root, nested = parts_by_sam(template, values, second)
+    return whole_of(root, nested)
+
+
+def parts_by_sam(
+    template: dict[str, Any], values: dict[str, str], second: int = 0
+) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Return *template* and its nested applications, by logical id, each in plain CloudFormation as it is deployed."""
+    own = {name: part for name, part in template.items() if name != NESTED}
+    nested = {}
+    for name, inner in template.get(NESTED, {}).items():
+        given = own["Resources"][name]["Properties"]["Parameters"]
+        known = {
+            key: values[value["Ref"]] if isinstance(value, dict) else value
+            for key, value in given.items()
+            if isinstance(value, str) or (value.keys() == {"Ref"} and value["Ref"] in values)
+        }
+        nested[name] = copy.deepcopy(_translated(json.dumps(inner), json.dumps(known), second))
+    return copy.deepcopy(_translated(json.dumps(own), json.dumps(values), second)), nested
 
 
 @cache
@@ -197,7 +263,7 @@ def stack_of(template: dict[str, Any], second: int = 0, /, **overrides: str) -> 
     values = values_of(template, overrides)
     translated = translated_by_sam(template, values, second)
     resolver = Resolver(values, translated["Conditions"], translated["Resources"])
-    for rule in translated["Rules"].values():
+    for rule in translated.get("Rules", {}).values():
         if resolver.resolve(rule["RuleCondition"]):
             for assertion in rule["Assertions"]:
                 if not resolver.resolve(assertion["Assert"]):
@@ -210,7 +276,7 @@ def made_of(translated: dict[str, Any], resolver: Resolver) -> Stack:
     return {
         section: {
             name: resolver.resolve({key: value for key, value in item.items() if key != "Condition"})
-            for name, item in translated[section].items()
+            for name, item in translated.get(section, {}).items()
             if "Condition" not in item or resolver.holds(item["Condition"])
         }
         for section in ("Resources", "Outputs")
