@@ -75,7 +75,13 @@ class Choice:
         cold_share: share of requests that start an environment; None for the reference of the inputs.
         rate: requests a second; None for the reference of the inputs.
         snapstart: `SnapStart`.
+        in_region: whether the callers are in the stack's own region, so that no answer leaves it.
         log_level: `LogLevel`.
+        authorized_log: `AuthorizedLog`.
+        authorized_percent: `AuthorizedLogPercent`.
+        system_log_level: `SystemLogLevel`.
+        call_id: whether frontends send the Call-ID, which the log shows.
+        tracing: `Tracing`.
         retention_days: `LogRetentionDays`.
         access_logs: `AccessLogs`.
         revocations: whether there is a `RevocationsTable`, where each miss looks as well.
@@ -89,7 +95,13 @@ class Choice:
     cold_share: float | None = None
     rate: float | None = None
     snapstart: bool = True
+    in_region: bool = False
     log_level: str = "INFO"
+    authorized_log: str = "lean"
+    authorized_percent: float = 100
+    system_log_level: str = "WARN"
+    call_id: bool = False
+    tracing: str = "PassThrough"
     retention_days: int = 30
     access_logs: bool = False
     revocations: bool = False
@@ -196,15 +208,46 @@ def read_units_of_a_revocation(choice: Choice) -> float:
 
 
 def log_bytes(choice: Choice, inputs: Inputs) -> float:
-    """Return what CloudWatch Logs ingests for one request that was answered, in bytes."""
+    """Return what CloudWatch Logs ingests for one request that was authorized, in bytes."""
     log = inputs.log
-    own = log.line_bytes[choice.entry] if choice.log_level == "INFO" else log.quiet_line_bytes
-    lines = [own, log.platform_bytes]
-    events = 1 + log.platform_lines
+    is_lean = choice.authorized_log == "lean"
+    whole = (log.lean_line_bytes if is_lean else log.line_bytes)[choice.entry]
+    whole += log.call_id_bytes if choice.call_id else 0.0
+    counted = log.counted_line_bytes if is_lean else log.quiet_line_bytes
+    share = choice.authorized_percent / 100 if choice.log_level == "INFO" else 0.0
+    lines, events = [share * whole + (1 - share) * counted], 1.0
+    if is_lean:
+        lines.append(log.added_bytes)
+    if choice.system_log_level != "WARN":
+        lines.append(log.platform_bytes)
+        events += log.platform_lines
     if choice.access_logs and choice.entry is Entry.REST:
         lines.append(log.access_line_bytes)
         events += 1
     return sum(lines) + events * log.event_overhead_bytes
+
+
+def traced_share(rate: float, choice: Choice, inputs: Inputs) -> float:
+    """Return the share of requests that is traced at *rate* requests a second, when no caller asks for a trace."""
+    return inputs.tracing.share_at(rate) if choice.tracing == "Active" else 0.0
+
+
+def floor_of(choice: Choice, inputs: Inputs) -> float:
+    """Return what a million requests cost that do nothing: the entry's own price and the Lambda requests."""
+    bill = per_million(choice, inputs)
+    return bill[Item.GATEWAY] + bill[Item.REQUESTS]
+
+
+def times_floor(choice: Choice, inputs: Inputs) -> float:
+    """Return how many times the floor a million authorizations cost."""
+    return per_million(choice, inputs).total / floor_of(choice, inputs)
+
+
+def goal_of(entry: Entry, inputs: Inputs) -> float | None:
+    """Return how many times the floor the *entry* may cost; None for one that has no goal."""
+    if entry is Entry.AUTHORIZER:
+        return None
+    return inputs.goals.of_an_api if entry in _PRICES_OF_REQUESTS else inputs.goals.of_an_invocation
 
 
 def billed_ms(choice: Choice, inputs: Inputs) -> float:
@@ -230,8 +273,9 @@ def _bill(quantity: float, choice: Choice, inputs: Inputs) -> Bill:
     misses = 1 - choice.hit_rate
     units = misses * (sum(read_units_of_a_miss(inputs)) + read_units_of_a_revocation(choice))
     units += request.second_looks * sum(read_units_of_a_miss(inputs, consistent=True))
-    traced = inputs.tracing.share_at(request.reference_rate if choice.rate is None else choice.rate)
-    to_the_internet = 0.0 if choice.entry is Entry.AUTHORIZER else request.answers_to_the_internet
+    traced = traced_share(request.reference_rate if choice.rate is None else choice.rate, choice, inputs)
+    billed_answers = request.answers_in_the_region if choice.in_region else request.answers_to_the_internet
+    to_the_internet = 0.0 if choice.entry is Entry.AUTHORIZER else billed_answers
     gateway = _PRICES_OF_REQUESTS.get(choice.entry)
     restores = quantity * _cold_share(choice, inputs) * gigabytes_of_memory if choice.snapstart else 0.0
     return Bill(
@@ -298,7 +342,18 @@ def standing_costs(choice: Choice, inputs: Inputs) -> Iterable[Standing]:
         priced("custom_metric_months", metrics.most * metrics.functions),
         "none",
     )
-    yield Standing("alarms", f"{stack.alarms:g}", priced("alarm_months", stack.alarms), "`AlarmTopicArn`")
+    yield Standing(
+        "alarms",
+        f"{stack.alarms:g}, which read {stack.alarm_metrics:g} metrics",
+        priced("alarm_months", stack.alarm_metrics),
+        "`AlarmTopicArn`",
+    )
+    yield Standing(
+        "the dashboard",
+        f"{stack.dashboards:g}; the first three of an account are free",
+        priced("dashboard_months", stack.dashboards),
+        "none",
+    )
     yield Standing(
         "KMS, for the tables",
         f"at most {kms_requests:,.0f} requests",

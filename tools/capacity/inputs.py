@@ -64,6 +64,7 @@ class Request:
 
     answer_bytes: float
     answers_to_the_internet: float
+    answers_in_the_region: float
     second_looks: float
     reference_rate: float
     reference_cold_share: float
@@ -74,7 +75,11 @@ class Log:
     """What a request writes to the logs, in bytes."""
 
     line_bytes: Mapping[str, float]
+    lean_line_bytes: Mapping[str, float]
     quiet_line_bytes: float
+    counted_line_bytes: float
+    call_id_bytes: float
+    added_bytes: float
     platform_lines: float
     platform_bytes: float
     access_line_bytes: float
@@ -123,6 +128,8 @@ class Stack:
     """What a stack has, used or not."""
 
     alarms: float
+    alarm_metrics: float
+    dashboards: float
     versions: float
     tables: float
     kms_requests_per_hour: float
@@ -139,6 +146,15 @@ class Tracing:
     def share_at(self, rate: float) -> float:
         """Return the share of requests that is traced at *rate* requests a second."""
         return (min(rate, self.per_second) + max(0.0, rate - self.per_second) * self.share_of_the_rest) / rate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goals:
+    """How many times the floor a million authorizations may cost at a hit rate."""
+
+    hit_rate: float
+    of_an_api: float
+    of_an_invocation: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +230,7 @@ class Inputs:
     rows: Rows
     stack: Stack
     tracing: Tracing
+    goals: Goals
     durations: Durations
     scale: Scale
     simulation: Simulation

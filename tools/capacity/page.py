@@ -13,13 +13,16 @@ from tools.capacity.cost import (
     Entry,
     Item,
     Times,
-    log_bytes,
+    floor_of,
+    goal_of,
     per_million,
     per_month,
     read_units_of_a_miss,
     standing_costs,
+    times_floor,
 )
 from tools.capacity.inputs import FOLDER, Inputs
+from tools.capacity.restart import bottlenecks
 from tools.capacity.scale import needs, reads_of_a_hot_tag
 from tools.capacity.scenarios import Results
 from tools.capacity.simulation import cold_share_of_random_arrivals, concurrency
@@ -28,6 +31,23 @@ PAGE: Final = FOLDER / "README.md"
 
 HIT_RATES: Final = (0.0, 0.5, 0.9, 0.99)
 MEMORY_SIZES: Final = (128, 256, 512, 1024, 1769)
+
+_BEFORE: Final = {"system_log_level": "INFO", "authorized_log": "full", "tracing": "Active"}
+"""What was so before these were parameters; the defaults are otherwise now."""
+
+_BYTES_OF_A_TIMESTAMP: Final = len('"timestamp":"2026-11-23T12:00:00.042Z",')
+
+_LEVERS: Final[Sequence[tuple[str, Mapping[str, object]]]] = (
+    ("before", _BEFORE),
+    ("`SystemLogLevel=WARN`: no START, END, REPORT", {"system_log_level": "WARN"}),
+    ("`AuthorizedLog=lean`: no embedded metrics, nothing twice", {"authorized_log": "lean"}),
+    ("`Tracing=PassThrough`: **the defaults**", {"tracing": "PassThrough"}),
+    ("callers in the stack's region", {"in_region": True}),
+    ("`AuthorizedLogPercent=10`", {"authorized_percent": 10}),
+    ("`MemorySize=256`", {"memory_mb": 256}),
+    ("`SnapStart=None`", {"snapstart": False}),
+)
+"""Each changes something in addition to those before it: what it is, and what it changes of a choice."""
 
 _USUAL: Final = (3600, 60)  # seconds between registrations, and CACHE_TTL_SECONDS
 
@@ -57,6 +77,9 @@ def tables(inputs: Inputs, results: Results) -> dict[str, str]:
     """Return every table of the page as Markdown, by name."""
     from_inputs: Mapping[str, Callable[[Inputs], str]] = {
         "entries": _entries,
+        "floors": _floors,
+        "levers": _levers,
+        "doubts": _doubts,
         "hit-rates": _hit_rates,
         "memory-sizes": _memory_sizes,
         "logs": _logs,
@@ -73,6 +96,7 @@ def tables(inputs: Inputs, results: Results) -> dict[str, str]:
     }
     from_results: Mapping[str, Callable[[Inputs, Results], str]] = {
         "summary": _summary,
+        "restart": _restart,
         "memories": _memories,
         "cold-starts": _cold_starts,
     }
@@ -118,6 +142,58 @@ def _entries(inputs: Inputs) -> str:
     return _table(["what costs", *(entry.called for entry in Entry)], rows)
 
 
+def _floors(inputs: Inputs) -> str:
+    """Each entry before and now, by where callers are; bold is above the goal."""
+    rows = []
+    for entry in Entry:
+        now = Choice(entry=entry, hit_rate=inputs.goals.hit_rate)
+        goal = goal_of(entry, inputs)
+        sampled = now.but(authorized_percent=0)
+        near = now.but(in_region=True)
+        shown = (now.but(**_BEFORE), now, now.but(call_id=True), sampled, near, near.but(call_id=True))
+        rows.append(
+            [
+                entry.called,
+                dollars(floor_of(now, inputs)),
+                "" if goal is None else f"{goal:.2f}",
+                *(_times_floor(choice, inputs) for choice in shown),
+            ]
+        )
+    titles = ["entry", "floor", "goal", "before, internet", "now, internet", "with a Call-ID, internet"]
+    titles += ["`AuthorizedLogPercent=0`, internet", "now, same region", "with a Call-ID, same region"]
+    return _table(titles, rows)
+
+
+def _times_floor(choice: Choice, inputs: Inputs) -> str:
+    times, goal = times_floor(choice, inputs), goal_of(choice.entry, inputs)
+    shown = f"{dollars(per_million(choice, inputs).total)} ({times:.2f})"
+    return f"**{shown}**" if goal is not None and times > goal else shown
+
+
+def _levers(inputs: Inputs) -> str:
+    rows, chosen = [], Choice(hit_rate=inputs.goals.hit_rate)
+    for what, changes in _LEVERS:
+        chosen = chosen.but(**changes)
+        rows.append([what, *(_times_floor(chosen.but(entry=entry), inputs) for entry in Entry)])
+    return _table(["what is changed, in addition", *(entry.called for entry in Entry)], rows)
+
+
+def _doubts(inputs: Inputs) -> str:
+    """How much it matters when what the page assumes is otherwise."""
+    usual = Choice(hit_rate=inputs.goals.hit_rate, in_region=True)
+    stamped = replace(inputs, log=replace(inputs.log, added_bytes=_BYTES_OF_A_TIMESTAMP))
+    doubts = (
+        ("as assumed", usual, inputs),
+        ("one cold start in a thousand, not in ten thousand", usual.but(cold_share=0.001), inputs),
+        ("Lambda adds a `timestamp` to lines that have none", usual, stamped),
+        ("the same, and frontends send Call-IDs", usual.but(call_id=True), stamped),
+        ("processor time is twice as long", usual, _slower(inputs, 2.0)),
+        ("no request hits", usual.but(hit_rate=0.0), inputs),
+    )
+    rows = [[what, *(_times_floor(choice.but(entry=entry), of) for entry in Entry)] for what, choice, of in doubts]
+    return _table(["the defaults, callers in the same region", *(entry.called for entry in Entry)], rows)
+
+
 def _hit_rates(inputs: Inputs) -> str:
     rows = [
         [entry.called, *(dollars(per_million(Choice(entry=entry, hit_rate=hits), inputs).total) for hits in HIT_RATES)]
@@ -148,10 +224,14 @@ def _memory_sizes(inputs: Inputs) -> str:
 def _logs(inputs: Inputs) -> str:
     log = inputs.log
     price = inputs.price("lambda_log_gb", inputs.regions[0]).first
+    rest = Entry.REST
     lines = [
-        ("the handler's line, its metrics included", log.line_bytes[Entry.REST], 1, "`LogLevel`"),
-        ("the same with `LogLevel=WARNING`: metrics alone", log.quiet_line_bytes, 1, "none: the alarms live on it"),
-        ("Lambda's START, END and REPORT", log.platform_bytes, log.platform_lines, "none in the template"),
+        ("the handler's line, lean", log.lean_line_bytes[rest], 1, "`AuthorizedLog=lean`, the default"),
+        ("the handler's line, whole, its metrics included", log.line_bytes[rest], 1, "`AuthorizedLog=full`"),
+        ("lean, only counted", log.counted_line_bytes, 1, "beyond `AuthorizedLogPercent`; `LogLevel=WARNING`"),
+        ("full, only counted", log.quiet_line_bytes, 1, "the same"),
+        ("a Call-ID in a line", log.call_id_bytes, 0, "the frontend sends it, or not"),
+        ("Lambda's START, END and REPORT", log.platform_bytes, log.platform_lines, "`SystemLogLevel=INFO`"),
         ("API Gateway's line", log.access_line_bytes, 1, "`AccessLogs`, off by default"),
     ]
     rows = []
@@ -186,7 +266,12 @@ def _switches(inputs: Inputs) -> str:
         saves("an HTTP API in front of the function instead of the template's REST API", base.but(entry=Entry.HTTP)),
         saves("a Function URL, gated by IAM", base.but(entry=Entry.FUNCTION_URL)),
         saves("direct invocation by the frontend's SDK", base.but(entry=Entry.DIRECT)),
+        saves("callers in the stack's region, not on the internet", base.but(in_region=True)),
+        saves("`AuthorizedLogPercent` 10 instead of 100", base.but(authorized_percent=10)),
         saves("`LogLevel=WARNING`", base.but(log_level="WARNING")),
+        saves("`AuthorizedLog=full`", base.but(authorized_log="full")),
+        saves("`SystemLogLevel=INFO`", base.but(system_log_level="INFO")),
+        saves("`Tracing=Active`", base.but(tracing="Active")),
         saves("`AccessLogs`", base.but(access_logs=True)),
         saves("`LogRetentionDays` 1 instead of 30", base.but(retention_days=1)),
         saves("`LogRetentionDays` 3653 instead of 30", dear),
@@ -330,18 +415,22 @@ def _prices(inputs: Inputs) -> str:
 def _summary(inputs: Inputs, results: Results) -> str:
     rest, direct = (per_million(Choice(entry=entry), inputs) for entry in (Entry.REST, Entry.DIRECT))
     hit, miss = (per_million(Choice(hit_rate=hits), inputs).total for hits in (1.0, 0.0))
-    log, logs = inputs.log, rest[Item.LOGS] + rest[Item.KEPT]
+    usual = Choice(hit_rate=inputs.goals.hit_rate)
+    directly = usual.but(entry=Entry.DIRECT, in_region=True)
+    before = times_floor(directly.but(**_BEFORE), inputs)
+    logs = rest[Item.LOGS] + rest[Item.KEPT]
     function = rest[Item.REQUESTS] + rest[Item.DURATION]
     hourly = max(run["hit_rate"] for run in results["memory"] if (run["every"], run["ttl"]) == _USUAL)
     shipped, raised, *_ = results["storms"]
     users = inputs.simulation.storm.users
-    platform = (log.platform_bytes + log.platform_lines * log.event_overhead_bytes) / log_bytes(Choice(), inputs)
     lines = [
         f"A million authorizations cost **{dollars(rest.total)}** by the REST API of the template, of which "
         f"{dollars(rest[Item.GATEWAY])} are the API; **{dollars(direct.total)}** when the frontend invokes the "
         "function directly.",
-        f"Logs cost {dollars(logs)} of it, the function itself {dollars(function)}. {percent(platform)} of "
-        "the bytes logged are Lambda's own.",
+        f"Logs cost {dollars(logs)} of it, the function itself {dollars(function)}.",
+        f"At {percent(usual.hit_rate)} hits, that is {times_floor(usual, inputs):.2f} times the floor by the REST API, "
+        f"and {times_floor(directly, inputs):.2f} times directly from the same region, {before:.2f} before the log "
+        "was lean and tracing off. The floor is the entry's own price and a Lambda request.",
         f"With users who come back once an hour and `CACHE_TTL_SECONDS=60`, memory answers {percent(hourly)} of the "
         "requests: nearly every request reads the tables.",
         f"That is cheap: all misses cost {dollars(miss - hit)} a million more than all hits. Memory is there for "
@@ -414,6 +503,20 @@ def _storms(results: Results) -> str:
 
     titles = ["", "attempts refused", "cold starts", "most at once", "p99 of an answer"]
     return _table([*titles, "median wait", "p99 wait", "all are in after"], lines())
+
+
+def _restart(inputs: Inputs, results: Results) -> str:
+    rows = [
+        [
+            each.what,
+            f"{each.needed:,.0f}",
+            f"{each.there:,.0f}" if each.suffices else f"**{each.there:,.0f}**",
+            f"[{each.raised_by}]({each.source})" if each.source else each.raised_by,
+        ]
+        for each in bottlenecks(inputs, results)
+    ]
+    users = f"{inputs.simulation.storm.users:,.0f} users in {inputs.simulation.storm.spread_seconds:.0f} s"
+    return _table(["what", users, "at first", "raised by"], rows).replace(" ---: |\n", " --- |\n", 1)
 
 
 def _wait(seconds: float) -> str:

@@ -46,9 +46,11 @@ def _cost(inputs: Inputs, _: Results) -> Any:  # noqa: ANN401 - matplotlib has n
 
     figure = Figure(figsize=(8, 3.4))
     axes = figure.add_subplot()
-    bars = [(entry, "INFO") for entry in Entry] + [(Entry.DIRECT, "WARNING")]
-    bills = [per_million(Choice(entry=entry, log_level=level), inputs) for entry, level in bars]
-    names = [entry.called if level == "INFO" else f"{entry.called}, LogLevel={level}" for entry, level in bars]
+    bars = {entry.called: Choice(entry=entry) for entry in Entry}
+    for entry in (Entry.FUNCTION_URL, Entry.DIRECT):
+        bars[f"{entry.called}, same region"] = Choice(entry=entry, in_region=True)
+    bills = [per_million(choice, inputs) for choice in bars.values()]
+    names = list(bars)
     left = [0.0] * len(bars)
     for item in Item:
         widths = [bill[item] for bill in bills]

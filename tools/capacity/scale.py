@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tools.capacity.cost import Choice, Times, log_bytes, read_units_of_a_miss, read_units_of_a_revocation
+from tools.capacity.cost import Choice, Times, log_bytes, read_units_of_a_miss, read_units_of_a_revocation, traced_share
 from tools.capacity.inputs import Inputs
 from tools.capacity.simulation import concurrency
 
@@ -58,7 +58,8 @@ def needs(rate: float, inputs: Inputs, choice: Choice | None = None) -> Iterator
     partition = quotas["partition_read_units_per_second"].value
     yield Need("partitions under each table, at least", max(1.0, rate * units / partition), None, "")
     yield Need("logs, MB a second", rate * log_bytes(choice, inputs) / 1e6, None, "")
-    yield Need("traces a second", rate * inputs.tracing.share_at(rate), None, "")
+    active = choice.but(tracing="Active")
+    yield Need("traces a second, `Tracing=Active`", rate * traced_share(rate, active, inputs), None, "")
 
 
 def reads_of_a_hot_tag(inputs: Inputs) -> float:

@@ -15,6 +15,8 @@ from auth_jwt.errors import Reason
 from auth_jwt.memory.rows import MAX_REMEMBERED_BYTES
 from auth_jwt.models import Columns, Report, Secret, TagRows
 from auth_jwt.runtime.observability import Journal, Outcome
+from auth_jwt.runtime.settings import LogSettings
+from tools.capacity import scenarios
 from tools.capacity.cost import (
     MILLION,
     SECONDS_PER_MONTH,
@@ -23,16 +25,21 @@ from tools.capacity.cost import (
     Item,
     Times,
     billed_ms,
+    floor_of,
+    goal_of,
     log_bytes,
     per_million,
     per_month,
     read_units_of_a_miss,
     standing_costs,
+    times_floor,
 )
 from tools.capacity.inputs import DEFAULT, Inputs, InputsError, Price
 from tools.capacity.read_units import item_bytes
 from tools.capacity.scale import needs, reads_of_a_hot_tag
 from tools.events.stage import SAMPLES, read_json, template
+from tools.release.__main__ import KEPT_BEFORE
+from tools.template.stack import of_type, sources, stack_of
 
 INPUTS = Inputs.load()
 MEASURED = DEFAULT.parents[1] / "benchmarks" / "results.json"
@@ -163,10 +170,95 @@ def test_traces_are_one_a_second_and_a_twentieth_of_the_rest(rate: float, share:
     assert INPUTS.tracing.share_at(rate) == pytest.approx(share)
 
 
-def test_a_warning_level_drops_the_line_and_keeps_its_metrics() -> None:
-    loud, quiet = (log_bytes(Choice(log_level=level), INPUTS) for level in ("INFO", "WARNING"))
+@pytest.mark.parametrize(("kind", "whole", "counted"), [("full", 594, 205), ("lean", 258, 47)])
+def test_a_warning_level_drops_the_line_and_keeps_what_counts_it(kind: str, whole: int, counted: int) -> None:
+    loud, quiet = (log_bytes(Choice(authorized_log=kind, log_level=level), INPUTS) for level in ("INFO", "WARNING"))
 
-    assert loud - quiet == INPUTS.log.line_bytes["rest"] - INPUTS.log.quiet_line_bytes
+    assert (loud, quiet) == (whole + 26, counted + 26)
+
+
+def test_of_the_share_beyond_the_percent_only_what_counts_them_is_written() -> None:
+    none, half, all_of_them = (log_bytes(Choice(authorized_percent=percent), INPUTS) for percent in (0, 50, 100))
+
+    assert half == (none + all_of_them) / 2
+    assert none == INPUTS.log.counted_line_bytes + 26
+
+
+def test_lambdas_own_lines_cost_as_three() -> None:
+    without, with_them = (log_bytes(Choice(system_log_level=level), INPUTS) for level in ("WARN", "INFO"))
+
+    assert with_them - without == 300 + 3 * 26
+
+
+def test_nothing_is_traced_unless_it_is_asked_for() -> None:
+    off, on = (per_million(Choice(tracing=mode), INPUTS)[Item.TRACES] for mode in ("PassThrough", "Active"))
+
+    assert off == 0
+    assert on == pytest.approx(5 * (1 + 99 * 0.05) / 100)
+
+
+def test_answers_in_the_region_cost_no_transfer() -> None:
+    away, near = (per_million(Choice(in_region=there), INPUTS)[Item.TRANSFER] for there in (False, True))
+
+    assert away == pytest.approx(1200 * MILLION / 1e9 * 0.09)
+    assert near == 0
+
+
+# -- the floor --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("entry", "dollars"),
+    [
+        (Entry.REST, 3.70),
+        (Entry.HTTP, 1.20),
+        (Entry.FUNCTION_URL, 0.20),
+        (Entry.DIRECT, 0.20),
+        (Entry.AUTHORIZER, 0.20),
+    ],
+)
+def test_the_floor_is_the_entrys_own_price_and_a_lambda_request(entry: Entry, dollars: float) -> None:
+    assert floor_of(Choice(entry=entry), INPUTS) == pytest.approx(dollars)
+
+
+@pytest.mark.parametrize("entry", [Entry.REST, Entry.HTTP, Entry.FUNCTION_URL, Entry.DIRECT])
+@pytest.mark.parametrize("call_id", [False, True])
+def test_the_defaults_meet_the_goal_for_callers_in_the_region(entry: Entry, call_id: bool) -> None:
+    goal = goal_of(entry, INPUTS)
+    assert goal == (1.25 if entry in (Entry.REST, Entry.HTTP) else 2.0)
+
+    assert times_floor(Choice(entry=entry, hit_rate=0.9, in_region=True, call_id=call_id), INPUTS) <= goal
+
+
+@pytest.mark.parametrize(
+    ("entry", "changed", "meets"),
+    [
+        pytest.param(Entry.REST, {}, True, id="REST"),
+        pytest.param(Entry.REST, {"call_id": True}, True, id="REST, with Call-IDs"),
+        pytest.param(Entry.HTTP, {}, True, id="HTTP"),
+        pytest.param(Entry.HTTP, {"call_id": True}, False, id="HTTP, with Call-IDs"),
+        pytest.param(Entry.FUNCTION_URL, {}, False, id="Function URL"),
+        pytest.param(Entry.FUNCTION_URL, {"authorized_percent": 0}, True, id="Function URL, only counted"),
+        pytest.param(Entry.DIRECT, {}, False, id="direct"),
+        pytest.param(Entry.DIRECT, {"authorized_percent": 2}, True, id="direct, 2 % logged"),
+        pytest.param(Entry.DIRECT, {"authorized_percent": 3}, False, id="direct, 3 % logged"),
+    ],
+)
+def test_over_the_internet_the_goals_are_met_as_the_page_says(
+    entry: Entry, changed: dict[str, Any], meets: bool
+) -> None:
+    times = times_floor(Choice(entry=entry, hit_rate=0.9).but(**changed), INPUTS)
+
+    assert (times <= (goal_of(entry, INPUTS) or 0)) is meets
+
+
+def test_cold_starts_are_assumed_as_more_than_the_simulation_has_at_the_reference_rate() -> None:
+    """Deployments and replaced environments come on top of those that the load makes."""
+    (simulated,) = (
+        run["cold_share"] for run in scenarios.load()["cold_starts"] if run["rate"] == INPUTS.request.reference_rate
+    )
+
+    assert 3 < INPUTS.request.reference_cold_share / simulated < 10
 
 
 def test_what_is_kept_is_compressed_and_paid_by_the_month() -> None:
@@ -181,7 +273,7 @@ def test_snapshots_are_paid_for_as_long_as_they_are_there() -> None:
     def snapshots(choice: Choice) -> float:
         return next(cost.dollars for cost in standing_costs(choice, INPUTS) if "snapshots" in cost.what)
 
-    assert snapshots(Choice()) == pytest.approx(2 * 0.5 * SECONDS_PER_MONTH * 0.0000015046)
+    assert snapshots(Choice()) == pytest.approx(4 * 0.5 * SECONDS_PER_MONTH * 0.0000015046)
     assert snapshots(Choice(snapstart=False)) == 0
 
 
@@ -212,8 +304,9 @@ def test_a_partition_bears_twice_as_many_eventually_consistent_reads_as_units() 
 
 # What only the admin API and the rotation have, which a stack makes when it is asked to.
 OTHER_OUTCOMES = {Outcome.DONE}
-OTHER_FAULT_REASONS = {"not_rotated", "not_audited"}
-OTHER_CONDITIONS = {"HasAdminApi", "HasAdminAlarms", "Rotates", "WatchesRotation", "HasIssuers", "WatchesIssuers"}
+OTHER_REJECTION_REASONS = {"no_certificate"}
+"""Of another gate than the default."""
+OTHER_FAULT_REASONS = {"not_rotated", "not_released", "not_audited", "not_finished"}
 
 
 def test_the_counted_metrics_are_those_of_the_code() -> None:
@@ -226,21 +319,28 @@ def test_the_counted_metrics_are_those_of_the_code() -> None:
     stated = INPUTS.metrics
 
     assert stated.denial_reasons == len(Reason)
-    assert (stated.rejection_reasons, stated.fault_reasons) == (rejections, faults - len(OTHER_FAULT_REASONS))
+    assert stated.rejection_reasons == rejections - len(OTHER_REJECTION_REASONS)
+    assert stated.fault_reasons == faults - len(OTHER_FAULT_REASONS)
     assert stated.outcomes == len(set(Outcome) - OTHER_OUTCOMES)
 
 
-def test_the_stated_stack_is_that_of_the_template() -> None:
-    stack = template()
-    usual = [resource for resource in stack["Resources"].values() if resource.get("Condition") not in OTHER_CONDITIONS]
-    kinds = [resource["Type"] for resource in usual]
-    tables = [resource for resource in stack["Resources"].values() if resource["Type"] == "AWS::DynamoDB::Table"]
-    parameters = stack["Parameters"]
+def test_the_stated_stack_is_that_of_the_template(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a topic for alarms, and every other parameter as it is."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")  # which SAM's library asks for
+    written = sources()
+    stack = stack_of(written, AlarmTopicArn="arn:aws:sns:eu-central-1:123456789012:on-call")
+    kinds = [resource["Type"] for resource in stack["Resources"].values()]
+    parameters = written["Parameters"]
     storm = INPUTS.simulation.storm
 
-    assert INPUTS.stack.alarms == kinds.count("AWS::CloudWatch::Alarm")
-    assert INPUTS.stack.versions == INPUTS.metrics.functions == kinds.count("AWS::Serverless::Function")
-    assert INPUTS.stack.tables == [table["Condition"] for table in tables].count("MakesTables")
+    alarms = [one["Properties"] for one in of_type(stack, "AWS::CloudWatch::Alarm").values()]
+    read = [sum("MetricStat" in metric for metric in alarm.get("Metrics", [{"MetricStat": {}}])) for alarm in alarms]
+
+    assert (INPUTS.stack.alarms, INPUTS.stack.alarm_metrics) == (len(alarms), sum(read))
+    assert INPUTS.stack.dashboards == kinds.count("AWS::CloudWatch::Dashboard")
+    assert INPUTS.metrics.functions == kinds.count("AWS::Lambda::Version")
+    assert INPUTS.stack.versions == (1 + KEPT_BEFORE) * INPUTS.metrics.functions
+    assert INPUTS.stack.tables == kinds.count("AWS::DynamoDB::Table")
     assert storm.throttle_rate == parameters["ThrottleRate"]["Default"]
     assert storm.throttle_burst == parameters["ThrottleBurst"]["Default"]
     assert Choice() == Choice(
@@ -248,6 +348,10 @@ def test_the_stated_stack_is_that_of_the_template() -> None:
         architecture=parameters["Architecture"]["Default"],
         snapstart=parameters["SnapStart"]["Default"] == "PublishedVersions",
         log_level=parameters["LogLevel"]["Default"],
+        authorized_log=parameters["AuthorizedLog"]["Default"],
+        authorized_percent=int(parameters["AuthorizedLogPercent"]["Default"]),
+        system_log_level=parameters["SystemLogLevel"]["Default"],
+        tracing=parameters["Tracing"]["Default"],
         retention_days=parameters["LogRetentionDays"]["Default"],
         access_logs=parameters["AccessLogs"]["Default"] != "none",
         revocations=parameters["RevocationsTable"]["Default"] != "",
@@ -263,31 +367,51 @@ def test_the_stated_access_line_is_that_of_the_template() -> None:
     assert INPUTS.log.access_line_bytes == pytest.approx(usual, rel=0.15)
 
 
+REQUEST_ID = "5f2c6a4e-9d0b-4a57-8f5e-3c0d6a1b2e77"
+OF_HTTP = {"path": "/authorize", "status": 200}
+NOTED: dict[Entry, dict[str, Any]] = {
+    Entry.REST: {"gateway_request_id": REQUEST_ID, "gateway_extended_request_id": "JKJaXmPLvHcESHA=", **OF_HTTP},
+    Entry.HTTP: {"gateway_request_id": "JKJaXmPLvHcESHA=", **OF_HTTP},
+    Entry.FUNCTION_URL: {"gateway_request_id": REQUEST_ID, **OF_HTTP},
+    Entry.DIRECT: {},
+    Entry.AUTHORIZER: {"form": "rest_token"},
+}
+
+
+def line_of(entry: Entry, environment: dict[str, str], call_id: str | None = None) -> str:
+    """Return what a function writes of an authorized request that came in by *entry*."""
+    service = "gateway_authorizer" if entry is Entry.AUTHORIZER else "authorize"
+    report = Report(tag="alice-web", secret_id="1", algorithm="HS256", origin="memory", call_id=call_id)
+    journal = Journal(service, {"POWERTOOLS_METRICS_NAMESPACE": "AuthJwt/auth-jwt", **environment})
+    journal.log_authorized_as(LogSettings.from_env(environment))
+    with redirect_stdout(io.StringIO()) as written:
+        journal.record(Outcome.AUTHORIZED, report, duration_ms=0.123, request_id=REQUEST_ID, **NOTED[entry])
+    return written.getvalue()
+
+
+@pytest.mark.parametrize("entry", Entry)
+@pytest.mark.parametrize("kind", ["full", "lean"])
+def test_the_stated_lines_are_as_long_as_those_written(entry: Entry, kind: str) -> None:
+    stated = INPUTS.log.line_bytes if kind == "full" else INPUTS.log.lean_line_bytes
+
+    assert len(line_of(entry, {"AUTHORIZED_LOG": kind})) == pytest.approx(stated[entry], abs=2)
+
+
 @pytest.mark.parametrize(
-    ("level", "entry", "stated"),
-    [
-        ("INFO", Entry.REST, INPUTS.log.line_bytes["rest"]),
-        ("INFO", Entry.DIRECT, INPUTS.log.line_bytes["direct"]),
-        ("WARNING", Entry.REST, INPUTS.log.quiet_line_bytes),
-    ],
+    ("kind", "stated"), [("full", INPUTS.log.quiet_line_bytes), ("lean", INPUTS.log.counted_line_bytes)]
 )
-def test_the_stated_lines_are_as_long_as_those_written(level: str, entry: Entry, stated: float) -> None:
-    report = Report(tag="alice-web", secret_id="1", algorithm="HS256", origin="memory")
-    request_id = "5f2c6a4e-9d0b-4a57-8f5e-3c0d6a1b2e77"
-    of_the_gateway = {"gateway_request_id": request_id, "gateway_extended_request_id": "JKJaXmPLvHcESHA="}
-    of_http: dict[str, Any] = {"status": 200, **of_the_gateway, "path": "/authorize"}
-    written = io.StringIO()
+@pytest.mark.parametrize("quiet", [{"POWERTOOLS_LOG_LEVEL": "WARNING"}, {"AUTHORIZED_LOG_PERCENT": "0"}], ids=str)
+def test_so_are_those_that_only_count(kind: str, stated: float, quiet: dict[str, str]) -> None:
+    assert len(line_of(Entry.REST, {"AUTHORIZED_LOG": kind, **quiet})) == pytest.approx(stated, abs=2)
 
-    with redirect_stdout(written):
-        Journal("authorize", {"POWERTOOLS_LOG_LEVEL": level}).record(
-            Outcome.AUTHORIZED,
-            report,
-            duration_ms=0.123,
-            request_id=request_id,
-            **({} if entry is Entry.DIRECT else of_http),
-        )
 
-    assert len(written.getvalue()) == pytest.approx(stated, rel=0.05)
+def test_a_call_id_is_as_long_as_stated() -> None:
+    without, with_it = (
+        len(line_of(Entry.REST, {"AUTHORIZED_LOG": "lean"}, call_id))
+        for call_id in (None, "a84b4c76e66710@198.51.100.9")
+    )
+
+    assert with_it - without == pytest.approx(INPUTS.log.call_id_bytes, abs=3)
 
 
 def test_the_stated_rows_are_as_large_as_rows_are() -> None:
@@ -339,11 +463,11 @@ def test_inputs_can_be_changed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "named"),
     [
-        pytest.param("alarms = 7", "alarm = 5", "stack", id="a name that is none"),
-        pytest.param("alarms = 7\n", "", "alarms", id="one that is missing"),
-        pytest.param("alarms = 7", "alarms = 'five'", "alarms", id="no number"),
-        pytest.param("alarms = 7", "alarms = true", "alarms", id="a boolean is none"),
-        pytest.param("alarms = 7", "alarms = -1", "alarms", id="less than nothing"),
+        pytest.param("alarms = 24", "alarm = 5", "stack", id="a name that is none"),
+        pytest.param("alarms = 24 # by default, with AlarmTopicArn\n", "", "alarms", id="one that is missing"),
+        pytest.param("alarms = 24", "alarms = 'five'", "alarms", id="no number"),
+        pytest.param("alarms = 24", "alarms = true", "alarms", id="a boolean is none"),
+        pytest.param("alarms = 24", "alarms = -1", "alarms", id="less than nothing"),
         pytest.param("[inf, 1.51]", "[21e9, 1.51]", "rest_api_requests", id="tiers that end"),
         pytest.param("[1e9, 2.80]", "[1e6, 2.80]", "rest_api_requests", id="tiers that fall"),
         pytest.param("[stack]", "[stack", "my.toml", id="no TOML"),

@@ -128,3 +128,19 @@ def test_the_command_names_what_is_wrong_with_inputs(tmp_path: Path) -> None:
 
     assert refused.returncode == 2
     assert "prices" in refused.stderr
+
+
+def test_what_a_restart_meets_is_bold_where_there_is_too_little_of_it() -> None:
+    table = page.tables(INPUTS, RESULTS)["restart"]
+    throttle = next(line for line in table.splitlines() if line.startswith("| `ThrottleRate`"))
+    units = next(line for line in table.splitlines() if line.startswith("| DynamoDB, read units a second of each"))
+
+    assert throttle.split(" | ")[1:3] == ["3,333", "**100**"]  # 100,000 users in 30 seconds
+    assert units.split(" | ")[1:3] == ["1,667", "12,000"]  # half a unit of each table for a user
+
+
+def test_a_slower_restart_needs_less_of_everything_that_counts_by_the_second() -> None:
+    storm = replace(INPUTS.simulation.storm, spread_seconds=1000)
+    slower = replace(INPUTS, simulation=replace(INPUTS.simulation, storm=storm))
+
+    assert "| **100** |" not in page.tables(slower, RESULTS)["restart"]
