@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from admin_api.problems import FAULT, UNAVAILABLE, answer_to, kind_of
 from admin_api.resolver import AdminResolver
-from admin_api.visit import Fetching, Visit, actor_of, base_and_path, normalize_event
+from admin_api.visit import Fetching, Visit, actor_of, base_and_path, deployment_of, normalize_event
 from auth_jwt.errors import UnknownEvent
 from auth_jwt.fetching.errors import FetchFailed
 from auth_jwt.provisioning.audit import AuditEntry
 from auth_jwt.provisioning.tables import provisioning_client
-from auth_jwt.provisioning.wiring import provisioning_of
+from auth_jwt.provisioning.wiring import provisioning_of, target_of
 from auth_jwt.refreshing.wiring import client_of, refresher_of
 from auth_jwt.runtime.observability import Journal, Outcome, gateway_ids_of
 from auth_jwt.runtime.settings import RefreshSettings, Settings, near_misses
@@ -120,14 +120,17 @@ def _answer(event: Event, context: object, visit: Visit) -> dict[str, Any]:
     visit.base, path = base_and_path(event)
     request = normalize_event(event, path)
 
+    target = target_of(settings(), function_arn=getattr(context, "invoked_function_arn", None))
+
     def audit(entry: AuditEntry) -> None:
-        journal().record_write(entry.as_line())
+        journal().record_write(entry.as_line(target))
         visit.written.append(entry)
 
     @cache  # for this request
     def refresher() -> "Refresher":
         return refresher_of(settings(), refresh_settings(), client(), actor=actor, audit=audit)
 
+    visit.deployment = deployment_of(event, settings(), os.environ)
     left = getattr(context, "get_remaining_time_in_millis", lambda: 60_000)
     visit.provisioning = provisioning_of(settings(), client(), actor=actor, audit=audit)
     visit.fetching = Fetching(issuer_client, refresher, lambda: left() / 1000)

@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Final
 
 from auth_jwt.errors import Fault, UnknownEvent
 from auth_jwt.fetching.errors import FetchFailed
-from auth_jwt.provisioning.audit import AuditEntry
+from auth_jwt.provisioning.audit import AuditEntry, AuditTarget
 from auth_jwt.provisioning.tables import provisioning_client
+from auth_jwt.provisioning.wiring import target_of
 from auth_jwt.refreshing.models import Refreshed, RefreshOutcome
 from auth_jwt.refreshing.refresher import Refresher
 from auth_jwt.refreshing.wiring import refresher_of
@@ -36,6 +37,9 @@ its write happens only if nobody wrote meanwhile.
 """
 
 MAX_NAMED: Final = 20  # issuers, in one line
+ISSUERS_LEFT: Final = "IssuersLeft"
+"""The metric of issuers that a round left to the next one. It names none: others come last the next time."""
+
 _SCHEDULERS: Final = ("aws.events", "aws.scheduler")
 
 
@@ -58,7 +62,7 @@ def lambda_handler(event: object, context: object) -> dict[str, int]:
 def _refresh_all(event: object, context: object, call: Call) -> dict[str, int]:
     if not isinstance(event, dict) or not (event == {} or event.get("source") in _SCHEDULERS):
         raise UnknownEvent("neither the event of a schedule nor an empty object")
-    wired = service()
+    wired = service(getattr(context, "invoked_function_arn", None))
     left = getattr(context, "get_remaining_time_in_millis", lambda: 60_000)
     outcome = refresh_all(wired.refresher, seconds_left=lambda: left() / 1000)
     for refreshed in outcome.refreshed:
@@ -70,6 +74,8 @@ def _refresh_all(event: object, context: object, call: Call) -> dict[str, int]:
         **{_NAMES[name]: each[:MAX_NAMED] for name, each in alarms.items() if each},
     }
     call.counts = {name: len(issuers) for name, issuers in alarms.items() if issuers}
+    if outcome.left:
+        call.counts = {**call.counts, ISSUERS_LEFT: outcome.left}
     if outcome.faults:
         raise Fault(f"{len(outcome.faults)} of the issuers were not refreshed") from outcome.faults[0]
     call.record(Outcome.DONE)
@@ -99,7 +105,7 @@ def journal() -> Journal:
 
 
 @cache
-def service() -> RefreshService:
+def service(function_arn: str | None = None) -> RefreshService:
     """Read the environment and wire the service, at the first call.
 
     Raises:
@@ -107,19 +113,20 @@ def service() -> RefreshService:
     """
     settings, rules = Settings.from_env(os.environ), RefreshSettings.from_env(os.environ)
     journal().warn_of_near_misses(near_misses(os.environ))
+    target = target_of(settings, function_arn=function_arn)
     database = settings.database
     client = provisioning_client(region=database.region, endpoint=database.endpoint, connections=WORKERS)
-    refresher = refresher_of(settings, rules, client, actor="refresh_keys", audit=write_audit)
+    refresher = refresher_of(settings, rules, client, actor="refresh_keys", audit=partial(write_audit, target))
     return RefreshService(refresher, settings.keys_lifetime)
 
 
-def write_audit(entry: AuditEntry) -> None:
+def write_audit(target: AuditTarget, entry: AuditEntry) -> None:
     """Write the audit line of a change of keys into the log of the function.
 
     Raises:
         NotAudited: the line cannot be written.
     """
-    journal().record_write(entry.as_line())
+    journal().record_write(entry.as_line(target))
 
 
 # -- a round ----------------------------------------------------------------------------------------------------------

@@ -7,18 +7,18 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 from auth_jwt.errors import UnknownEvent
 from auth_jwt.models import Report
 from auth_jwt.provisioning import Provisioning
-from auth_jwt.provisioning.audit import AuditEntry
+from auth_jwt.provisioning.audit import AuditEntry, AuditTarget
 from auth_jwt.provisioning.rotation import RotationStep, SecretRotation
 from auth_jwt.provisioning.secrets_manager import SecretsManager, secrets_manager_client
 from auth_jwt.provisioning.tables import provisioning_client
 from auth_jwt.provisioning.tokens import Trial
 from auth_jwt.provisioning.versions import VersionsStore
-from auth_jwt.provisioning.wiring import provisioning_of
+from auth_jwt.provisioning.wiring import provisioning_of, target_of
 from auth_jwt.runtime.observability import Journal, Outcome
 from auth_jwt.runtime.settings import RotationSettings, Settings, near_misses
 from auth_jwt.runtime.shell import Call, answer_or_fault
@@ -34,13 +34,13 @@ def lambda_handler(event: object, context: object) -> None:
     Raises:
         Fault: the step is not done, so that Secrets Manager tries again.
     """
-    answer_or_fault(journal(), context, lambda call: _do_step(event, call))
+    answer_or_fault(journal(), context, lambda call: _do_step(event, context, call))
 
 
-def _do_step(event: object, call: Call) -> None:
+def _do_step(event: object, context: object, call: Call) -> None:
     request = RotationRequest.from_event(event)
     call.noted |= {"step": request.step.value, "managed_secret": request.secret_id}
-    trial = _rotate(request, service(), call.report)
+    trial = _rotate(request, service(getattr(context, "invoked_function_arn", None)), call.report)
     if trial is None:
         call.record(Outcome.DONE)
         return
@@ -83,7 +83,7 @@ def journal() -> Journal:
 
 
 @cache
-def service() -> RotationService:
+def service(function_arn: str | None = None) -> RotationService:
     """Read the environment and wire the service, at the first call.
 
     Raises:
@@ -91,21 +91,22 @@ def service() -> RotationService:
     """
     settings, rules = Settings.from_env(os.environ), RotationSettings.from_env(os.environ)
     journal().warn_of_near_misses(near_misses(os.environ))
+    target = target_of(settings, function_arn=function_arn)
     tables = provisioning_client(region=settings.database.region, endpoint=settings.database.endpoint)
 
     def provisioning(actor: str) -> Provisioning:
-        return provisioning_of(settings, tables, actor=actor, audit=write_audit)
+        return provisioning_of(settings, tables, actor=actor, audit=partial(write_audit, target))
 
     return RotationService(rules, SecretsManager(secrets_manager_client()), provisioning)
 
 
-def write_audit(entry: AuditEntry) -> None:
+def write_audit(target: AuditTarget, entry: AuditEntry) -> None:
     """Write the audit line of a write into the log of the function.
 
     Raises:
         NotAudited: the line cannot be written. Then the step fails, and Secrets Manager calls it again.
     """
-    journal().record_write(entry.as_line())
+    journal().record_write(entry.as_line(target))
 
 
 # -- requests ---------------------------------------------------------------------------------------------------------

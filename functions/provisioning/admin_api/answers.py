@@ -6,16 +6,30 @@ from aws_lambda_powertools.event_handler.openapi.types import OpenAPIResponse
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from admin_api.problems import PROBLEM_JSON
-from auth_jwt.errors import Flaw
+from auth_jwt.errors import Flaw, Reason
 from auth_jwt.fetching.errors import FailureKind, FetchFailed
 from auth_jwt.fetching.lookup import Published
 from auth_jwt.issuers.models import Issuer
+from auth_jwt.provisioning.deleting import Restored
+from auth_jwt.provisioning.endings import Ending, EndingKind
+from auth_jwt.provisioning.explanation import Explanation, StepOutcome
 from auth_jwt.provisioning.inspection import SecretRecord, SecretState
 from auth_jwt.provisioning.issuers import IssuerRecord, describe_key
+from auth_jwt.provisioning.pasted import Pasted
 from auth_jwt.provisioning.profiles import Created, ProfileRecord
-from auth_jwt.provisioning.rendering import issuer_json, key_json, profile_json, revocation_json, secret_json
+from auth_jwt.provisioning.rendering import (
+    ending_json,
+    explanation_json,
+    issuer_json,
+    key_json,
+    profile_json,
+    revocation_json,
+    secret_json,
+    tombstone_json,
+)
 from auth_jwt.provisioning.revocations import Revocation
 from auth_jwt.provisioning.secrets import Added, Rotated
+from auth_jwt.provisioning.tombstones import Tombstone
 from auth_jwt.refreshing.models import Refreshed, RefreshOutcome
 
 NEXT: Final = "The `cursor` of the next page; null on the last page"
@@ -111,10 +125,31 @@ class AddedSecretOut(SecretOut):
         return cls.model_validate({**secret_json(added.secret), "value": added.generated})
 
 
+class EndingOut(Out):
+    """An instant at which no secret of a tag is open any more: from then on, every login with it is denied."""
+
+    tag: str
+    id: str = Field(description="The id of the secret that ends last")
+    kind: EndingKind = Field(description="`ends_soon`: that instant is to come; `ended`: it is past")
+    end_ts: int | float = Field(description="That instant, in UNIX seconds")
+    opens_again_ts: int | float | None = Field(
+        description="When the next secret opens after a gap, in UNIX seconds; null if none ever does"
+    )
+    command: str = Field(description="A command that mends it, for a shell")
+
+    @classmethod
+    def of(cls, ending: Ending | None) -> Self | None:
+        """Make it of an ending, if there is one."""
+        return None if ending is None else cls.model_validate(ending_json(ending))
+
+
 class SecretsOut(Out):
     """All secrets of a tag, the newest window first."""
 
     secrets: list[SecretOut]
+    ending: EndingOut | None = Field(
+        description="When the last of them ends without a successor, if that is within 30 days, or was; null otherwise"
+    )
 
 
 class RotatedOut(Out):
@@ -174,6 +209,53 @@ class DeletedOut(Out):
     deleted_secrets: int
 
 
+class DeletedProfileOut(Out):
+    """A deleted profile that can be restored: everything except its rows."""
+
+    model_config = _example(
+        tag="alice-web",
+        deleted_at=1795402396,
+        deleted_by="arn:aws:iam::123456789012:user/olivia",
+        kept_until=1797994396,
+        profile=True,
+        secrets=2,
+    )
+
+    tag: str
+    deleted_at: int = Field(description="When it was deleted, in UNIX seconds")
+    deleted_by: str
+    kept_until: int = Field(description="From when on it can be restored no more, in UNIX seconds")
+    profile: bool = Field(description="Whether there was a profile; false when there were secrets only")
+    secrets: int = Field(description="How many secrets were deleted with it")
+
+    @classmethod
+    def of(cls, tombstone: Tombstone) -> Self:
+        """Make it of a tombstone."""
+        return cls.model_validate(tombstone_json(tombstone))
+
+
+class DeletedProfilesOut(Out):
+    """One page of deleted profiles, the latest deletion first."""
+
+    deleted_profiles: list[DeletedProfileOut]
+    next: str | None = Field(description=NEXT)
+
+
+class RestoredOut(Out):
+    """What was restored."""
+
+    model_config = _example(tag="alice-web", profile=True, secrets=["1", "2026-11"])
+
+    tag: str
+    profile: bool = Field(description="Whether a profile was restored; false when there were secrets only")
+    secrets: list[str] = Field(description="The ids of the restored secrets")
+
+    @classmethod
+    def of(cls, restored: Restored) -> Self:
+        """Make it of what was restored."""
+        return cls(tag=restored.tag, profile=restored.has_profile, secrets=list(restored.secrets))
+
+
 class TokenOut(Out):
     """A token that the service accepts at this moment."""
 
@@ -192,6 +274,107 @@ class TokenOut(Out):
     secret_id: str
     jti: str
     expires_at: int = Field(description="UNIX seconds")
+
+
+class StepOut(Out):
+    """One rule of a decision."""
+
+    name: str = Field(description="The rule, or the claim or setting that it is about")
+    outcome: StepOutcome
+    reason: Reason | None = Field(description="The reason of the denial; null if this rule does not deny the token")
+    text: str = Field(description="The explanation, for people")
+
+
+class ExplainedSecretOut(SecretOut):
+    """A secret, and what the service does with it for this token."""
+
+    model_config = _example(**_SECRET, passed_over=None, signed=True, misreading=None)
+
+    passed_over: str | None = Field(description="Why the service does not try it; null when it does")
+    signed: bool = Field(description="Whether its key made the signature, even if the service does not try it")
+    misreading: str | None = Field(
+        description="Another reading of its text that made the signature, in words; null if none did, or its key did"
+    )
+
+
+class ExplainedKeyOut(Out):
+    """A key of an issuer, and what the service does with it for this token."""
+
+    kid: str | None
+    thumbprint: str
+    blocked: bool
+    named: bool = Field(description="Whether the token's `kid` names it; true for a token without one")
+    signed: bool = Field(description="Whether it made the signature, even if the service does not try it")
+
+
+class ExplanationOut(Out):
+    """What the service would decide about a token, and why."""
+
+    accepted: bool
+    reason: Reason | None = Field(description="Why it is denied; null when it is not")
+    fault: str | None = Field(description="Why nothing can be decided; null when something can")
+    retry_after: int | None = Field(description="In how many seconds the key that signed it will have been fetched")
+    remedy: str | None = Field(description="What to do about a denied token, in one sentence")
+    removed: list[str] = Field(description="What was around the token as it was pasted, in words")
+    spoils: list[str] = Field(description="Those of them with which the service denies it: `malformed_token`")
+    issuer: str | None = Field(description="The issuer whose rules judge it; null where those of tags do")
+    tag: str | None = Field(description="The tag in the token, unverified unless it is accepted")
+    sip_username: str | None = Field(default=None, description="For whom it is accepted")
+    expires_at: int | None = Field(default=None, description="Until when, in UNIX seconds")
+    credentials: list[str] = Field(default=[], description="The names of the credentials that the answer returns")
+    header: dict[str, JsonValue] | None = Field(description="Unverified unless the token is accepted")
+    claims: dict[str, JsonValue] | None = Field(description="Unverified unless the token is accepted")
+    steps: list[StepOut] = Field(description="The rules, in the service's order")
+    secrets: list[ExplainedSecretOut]
+    keys: list[ExplainedKeyOut]
+
+    @classmethod
+    def of(cls, explanation: Explanation, pasted: Pasted) -> Self:
+        """Make it of an explanation of a token, and of how that was pasted."""
+        told = {**explanation_json(explanation, with_claims=True), "removed": pasted.removed, "spoils": pasted.spoils}
+        return cls.model_validate(told, strict=False)
+
+
+class TablesOut(Out):
+    """The tables that the admin API writes."""
+
+    profiles: str
+    secrets: str
+    revocations: str | None = Field(description="null: there is none, so only all tokens of a profile can be revoked")
+    endpoint: str | None = Field(description="Where they are, if that is not DynamoDB in AWS, but a stand-in for it")
+    region: str | None
+
+
+class DeploymentOut(Out):
+    """Which deployment answers, and to whom."""
+
+    model_config = _example(
+        stack="auth-jwt",
+        account="123456789012",
+        region="eu-central-1",
+        stage="v1",
+        caller="arn:aws:iam::123456789012:user/olivia",
+        tables={
+            "profiles": "jwt_profiles",
+            "secrets": "jwt_secrets",
+            "revocations": "jwt_revocations",
+            "endpoint": None,
+            "region": "eu-central-1",
+        },
+        cache_ttl_seconds=60,
+        stale_if_error_seconds=300,
+    )
+
+    stack: str | None = Field(description="The name of the stack; null when the function does not know it")
+    account: str | None = Field(
+        description="The AWS account of the API; null when no IAM identified the caller, as under `make serve`"
+    )
+    region: str | None
+    stage: str | None
+    caller: str = Field(description="Who asks, as IAM knows them: the `actor` of their lines of audit")
+    tables: TablesOut
+    cache_ttl_seconds: int = Field(description="After how long the service notices what ends: `CACHE_TTL_SECONDS`")
+    stale_if_error_seconds: int = Field(description="How much later in an outage: `STALE_IF_ERROR_SECONDS`")
 
 
 class RevocationOut(Out):

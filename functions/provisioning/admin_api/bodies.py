@@ -30,6 +30,7 @@ from auth_jwt.provisioning.registry import MAX_TIME
 from auth_jwt.provisioning.secrets import GENERATED_BYTES, LIFETIME_SECONDS, OVERLAP_SECONDS, NewSecret
 from auth_jwt.provisioning.tokens import TOKEN_SECONDS
 
+MAX_EXPLAINED_CHARACTERS: Final = 100_000
 _MAX_SECONDS: Final = 10**9
 _GREATEST: Final = 9.9e125  # slightly within DynamoDB's range of numbers
 _LEAST: Final = 1e-129
@@ -193,6 +194,11 @@ class Rotation(Body):
     )
     kid: str | None = Field(default=None, min_length=1, max_length=1024, description="As of a new secret")
 
+    replace_public_key: bool = Field(
+        default=False,
+        description="Whether an HMAC secret may take the place of a public key; its issuer is then locked out",
+    )
+
     def to_new_secret(self) -> NewSecret:
         """Return the new secret in the form that the operations take; its window starts now."""
         return NewSecret(
@@ -220,6 +226,18 @@ class Minting(Body):
         max_length=1024,
         description="The secret that signs; without it, the one that stays open longest",
     )
+
+
+class Explaining(Body):
+    """The token to explain, and what the SIP request says of its user."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"token": "HEADER.PAYLOAD.SIGNATURE"}]})
+
+    token: str = Field(
+        max_length=MAX_EXPLAINED_CHARACTERS, repr=False, description="The token as the service got it; never logged"
+    )
+    from_user: str | None = Field(default=None, max_length=1024, description="The SIP user that the request acts as")
+    from_domain: str | None = Field(default=None, max_length=1024, description="The SIP domain of that user")
 
 
 class Revoking(Body):

@@ -1,16 +1,11 @@
-"""The OpenAPI document: Powertools writes it, this module adds what Powertools cannot know. Swagger UI shows it."""
+"""The OpenAPI document: Powertools writes it, this module adds what Powertools cannot know."""
 
-import base64
 import copy
-import hashlib
 import json
-import re
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any, Final
 
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, openapi
-from aws_lambda_powertools.event_handler.openapi.swagger_ui import generate_swagger_html
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 
 from admin_api.problems import PROBLEM_JSON
 
@@ -27,6 +22,7 @@ TAGS: Final = {
     "secrets": "The keys of a tag, each with the window in which it may verify tokens",
     "tokens": "Tokens that those keys sign",
     "revocations": "Tokens that the service denies although such a key signed them",
+    "deployment": "Which deployment answers, and to whom",
     "issuers": "Identity providers whose published keys verify tokens",
 }
 SIGV4: Final = {
@@ -64,10 +60,9 @@ _HEADERS: Final[dict[str, dict[str, Any]]] = {
     "Retry-After": {"description": "Seconds to wait", "schema": {"type": "string", "pattern": "^[0-9]+$"}},
 }
 _WITH_ETAG: Final = (
-    *("create_profile", "show_profile", "change_profile"),
+    *("create_profile", "show_profile", "change_profile", "disable_profile", "enable_profile"),
     *("show_issuer", "change_issuer", "show_user", "change_user"),
 )
-_SCRIPT: Final = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
 def document_of(app: APIGatewayRestResolver) -> dict[str, Any]:
@@ -96,26 +91,6 @@ def document_of(app: APIGatewayRestResolver) -> dict[str, Any]:
 def add_server(document: dict[str, Any], base: str) -> dict[str, Any]:
     """Return a copy of *document* for an API at *base*, the part of the URL before `/admin`."""
     return {**document, "servers": [{"url": base or "/"}]}
-
-
-def swagger_page(document: dict[str, Any]) -> tuple[str, str]:
-    """Return Swagger UI as one page that loads nothing else, and the Content-Security-Policy that enforces this."""
-    assets = Path(openapi.__path__[0]) / "swagger_ui"
-    script, style = ((assets / f"swagger-ui{name}").read_text("utf-8") for name in ("-bundle.min.js", ".min.css"))
-    shown = json.dumps(document, ensure_ascii=False).replace("</", "<\\/")
-    page = generate_swagger_html(shown, script, style, "", None)
-    hashes = " ".join(f"'sha256-{_sha256(text)}'" for text in _SCRIPT.findall(page))
-    policy = {
-        "default-src": "'none'",
-        "script-src": hashes,
-        "style-src": "'unsafe-inline'",  # Swagger UI sets styles of elements
-        "img-src": "data:",
-        "connect-src": "'self'",
-        "base-uri": "'none'",
-        "form-action": "'none'",
-        "frame-ancestors": "'none'",
-    }
-    return page, "; ".join(f"{name} {value}" for name, value in policy.items())
 
 
 def _complete(operation: dict[str, Any]) -> dict[str, Any]:
@@ -171,7 +146,3 @@ def _without_null_defaults(schema: dict[str, Any]) -> dict[str, Any]:
         if part.get("default", "") is None:
             del part["default"]
     return cleaned
-
-
-def _sha256(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -20,7 +20,7 @@ from admin_api.answers import (
 )
 from admin_api.bodies import IssuerChange, IssuerIn
 from admin_api.conditions import cursor_of, entity_tag, key_of, unquote_segment, version_to_match
-from admin_api.profiles import Cursor, IfMatch, Limit
+from admin_api.profiles import STALE, Cursor, IfMatch, Limit
 from admin_api.visit import fetching_for, new_router, provisioning_for, visit_of
 from auth_jwt.errors import Conflict
 from auth_jwt.fetching.errors import FetchFailed
@@ -127,7 +127,7 @@ def show_issuer(issuer_id: IssuerId) -> Response[IssuerOut]:
         (200, "The issuer as it is now"),
         not_found=_NONE,
         conflict=f"Another issuer has the SIP domain. Or: {_CHANGES.lower()}",
-        stale="`If-Match` does not name the present version",
+        stale=STALE,
         fetch_failed=_NOTHING_USABLE,
     ),
 )

@@ -11,15 +11,22 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
-from admin_api import issuers, profiles, revocations, secrets, tokens, users
-from admin_api.document import add_server, document_of, swagger_page
+from admin_api import deleted, deployment, issuers, page, profiles, revocations, secrets, tokens, users
+from admin_api.document import add_server, document_of
 from admin_api.problems import UNKNOWN_PARAMETER, WrongMethod, answer_to
+from admin_api.swagger import swagger_page
 from admin_api.visit import Visit, visit_of
 from auth_jwt.http.wire import JSON, Malformed
 from auth_jwt.strict_json import strict_json_object
 
-ROUTERS: Final = tuple(room.router for room in (profiles, secrets, tokens, revocations, issuers, users))
+ROUTERS: Final = tuple(
+    room.router for room in (profiles, deleted, secrets, tokens, revocations, issuers, users, deployment, page)
+)
+MAX_VALUES: Final = 10_000
+"""How many values a body may hold. Each that breaks a rule takes about 2 KB while a body is judged."""
+
 _VARIABLE: Final = re.compile(r"<\w+>")
+_NO_ROUTE: Final = r"^.*\Z"  # how Powertools routes what no route matches
 _SWAGGER: Final = "swagger"
 _FORMAT: Final = "format"  # the one query parameter that no route function declares
 
@@ -107,9 +114,23 @@ def strict_body(text: str) -> dict[str, Any]:
         Malformed: the body is not such an object.
     """
     try:
-        return strict_json_object(text)
+        body = strict_json_object(text)
     except ValueError:
         raise Malformed("the body is not a well-formed JSON object, or names a member twice") from None
+    if _has_more_values(body, MAX_VALUES):
+        raise Malformed(f"the body holds more than {MAX_VALUES} values")
+    return body
+
+
+def _has_more_values(document: object, most: int) -> bool:
+    """Tell whether a *document* holds more than *most* values, at all levels together."""
+    waiting, count = [document], 0
+    while waiting and count <= most:
+        value = waiting.pop()
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        count += len(inner)
+        waiting.extend(inner)
+    return count > most
 
 
 def _note_operation(app: APIGatewayRestResolver, next_middleware: NextMiddleware) -> Response[Any]:
@@ -121,6 +142,9 @@ def _note_operation(app: APIGatewayRestResolver, next_middleware: NextMiddleware
 def _check_query(app: APIGatewayRestResolver, next_middleware: NextMiddleware) -> Response[Any]:
     """Reject a query parameter that is unknown or given twice: ignoring it would surprise the caller who sent it."""
     route = app.context["_route"]
+    if route.rule.pattern == _NO_ROUTE:  # no path of ours, or no method that it has
+        refused: Response[Any] = next_middleware(app)
+        return refused
     known = {_FORMAT} if route.operation_id == _SWAGGER else {field.alias for field in route.dependant.query_params}
     flaws = [
         {"loc": ("query", name if name in known else UNKNOWN_PARAMETER), "type": rule}

@@ -6,12 +6,13 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path
 from pydantic import BeforeValidator
 
-from admin_api.answers import AddedSecretOut, RotatedOut, SecretOut, SecretsOut, describe_answers
+from admin_api.answers import AddedSecretOut, EndingOut, RotatedOut, SecretOut, SecretsOut, describe_answers
 from admin_api.bodies import Rotation, SecretClosing, SecretIn
 from admin_api.conditions import quote_segment, unquote_segment
 from admin_api.profiles import Tag
 from admin_api.visit import new_router, provisioning_for, visit_of
 from auth_jwt.http.wire import JSON
+from auth_jwt.provisioning.endings import MONTH, ending_of_records
 
 router = new_router()
 _TAGS: Final = ["secrets"]
@@ -24,7 +25,7 @@ SecretId = Annotated[str, BeforeValidator(unquote_segment), Path(description="Th
     operation_id="list_secrets",
     tags=_TAGS,
     summary="List the secrets of a tag",
-    description="Their values are never shown.",
+    description="Their values are never shown. `ending` says when the last of them ends without a successor.",
     responses=describe_answers(
         (200, "All of them, the newest window first"),
         not_found="There is no such profile",
@@ -33,8 +34,11 @@ SecretId = Annotated[str, BeforeValidator(unquote_segment), Path(description="Th
 )
 def list_secrets(tag: Tag) -> Response[SecretsOut]:
     """Return the secrets of a tag."""
-    secrets = provisioning_for(router, tag).secrets.list(tag)
-    return Response(200, JSON, SecretsOut(secrets=[SecretOut.of(secret) for secret in secrets]))
+    provisioning = provisioning_for(router, tag)
+    secrets = provisioning.secrets.list(tag)
+    ending = ending_of_records(tag, secrets, provisioning.registry.now(), MONTH)
+    shown = [SecretOut.of(secret) for secret in secrets]
+    return Response(200, JSON, SecretsOut(secrets=shown, ending=EndingOut.of(ending)))
 
 
 @router.post(
@@ -124,7 +128,10 @@ def remove_secret(tag: Tag, secret_id: SecretId) -> Response[None]:
 def rotate_secrets(tag: Tag, rotation: Annotated[Rotation, Body()] = Rotation()) -> Response[RotatedOut]:  # noqa: B008
     """Rotate the secrets of a tag."""
     rotated = provisioning_for(router, tag).secrets.rotate(
-        tag, rotation.to_new_secret(), overlap_seconds=rotation.overlap_seconds
+        tag,
+        rotation.to_new_secret(),
+        overlap_seconds=rotation.overlap_seconds,
+        replace_public_key=rotation.replace_public_key,
     )
     status, headers = visit_of(router).created(_path_of(tag, rotated.secret.id))
     return Response(status, JSON, RotatedOut.of(rotated), headers)

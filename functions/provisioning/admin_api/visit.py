@@ -14,6 +14,7 @@ from auth_jwt.http.wire import JSON, Malformed, values_of
 from auth_jwt.models import Report
 from auth_jwt.provisioning import Provisioning
 from auth_jwt.provisioning.audit import AuditEntry
+from auth_jwt.runtime.settings import Settings
 
 if TYPE_CHECKING:
     from auth_jwt.fetching.client import IssuerClient
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 MAX_BODY_CHARACTERS: Final = 1_000_000
 _ADMIN: Final = "/admin/"
+_NAMESPACE: Final = "AuthJwt/"  # stacks/admin.yaml writes the name of the stack behind it
 _PATH_CHARACTERS: Final = "/%-._~!$&'()*+,;=:@"  # RFC 3986, section 3.3
 _WHO: Final = ("userArn", "caller", "accountId")
 
@@ -40,6 +42,25 @@ class Fetching:
     seconds_left: Callable[[], float]
 
 
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """Which deployment answers.
+
+    Attributes:
+        settings: the service's settings.
+        stack: the name of the stack; None when the function does not know it.
+        account: the AWS account of the API; None when nobody signed the request, as under `make serve`.
+        region: AWS region of the function.
+        stage: the stage of the API.
+    """
+
+    settings: Settings
+    stack: str | None
+    account: str | None
+    region: str | None
+    stage: str | None
+
+
 @dataclass(slots=True)
 class Visit:
     """The state of one request; the handler and the routes fill it in.
@@ -51,6 +72,7 @@ class Visit:
         base: the part of the caller's URLs before `/admin`.
         provisioning: the operations, once the caller is known; each write is added to `written`.
         fetching: what asks issuers, likewise.
+        deployment: which deployment answers, likewise.
         report: details for the log.
         written: the writes of this request.
         operation: the id of the operation, for the log; None when no route fits.
@@ -63,6 +85,7 @@ class Visit:
     base: str = ""
     provisioning: Provisioning | None = None
     fetching: Fetching | None = None
+    deployment: Deployment | None = None
     report: Report = field(default_factory=Report)
     written: list[AuditEntry] = field(default_factory=list)
     operation: str | None = None
@@ -107,6 +130,32 @@ def fetching_for(app: BaseRouter) -> Fetching:
     if fetching is None:
         raise RejectedRequest(FORBIDDEN, "the caller is unknown")
     return fetching
+
+
+def deployment_for(app: BaseRouter) -> tuple[Deployment, str]:
+    """Return which deployment answers, and the caller.
+
+    Raises:
+        RejectedRequest: the caller is unknown.
+    """
+    visit = visit_of(app)
+    if visit.deployment is None or visit.actor is None:
+        raise RejectedRequest(FORBIDDEN, "the caller is unknown")
+    return visit.deployment, visit.actor
+
+
+def deployment_of(event: Mapping[str, Any], settings: Settings, env: Mapping[str, str]) -> Deployment:
+    """Return which deployment an *event* is for. IAM's check gives the access key that signed the request."""
+    context = event["requestContext"]
+    is_signed = bool(context["identity"].get("accessKey"))
+    namespace = env.get("POWERTOOLS_METRICS_NAMESPACE", "")
+    return Deployment(
+        settings,
+        stack=namespace.removeprefix(_NAMESPACE) if namespace.startswith(_NAMESPACE) else None,
+        account=context.get("accountId") if is_signed else None,
+        region=env.get("AWS_REGION"),
+        stage=context.get("stage"),
+    )
 
 
 def actor_of(event: Mapping[str, Any]) -> str:

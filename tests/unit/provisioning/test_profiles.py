@@ -1,16 +1,19 @@
 """Profiles: created, shown, listed, changed, disabled and deleted, with nothing lost and nothing half done."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from auth_jwt.errors import Conflict, Fault, Invalid, NotFound, Outdated, Reason, Unreachable
+from auth_jwt.errors import Conflict, Fault, Invalid, NotFound, Outdated, Reason, Rejected, Unreachable
 from auth_jwt.models import Columns
 from auth_jwt.provisioning.audit import WriteOutcome
 from auth_jwt.provisioning.changes import MISSING, Key, Table
+from auth_jwt.provisioning.profiles import Profiles
 from auth_jwt.provisioning.secrets import NewSecret
 from tests.factories import HMAC_KEY, TAG, a_token
+from tests.fakes import MemoryTables, natural
 from tests.service import a_service
 
 PROFILE = Key(Table.PROFILES, TAG)
@@ -223,6 +226,64 @@ def test_no_update_is_lost_between_look_and_write(column: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "operation",
+    [
+        pytest.param(lambda profiles, version: profiles.change(TAG, username="bob", if_version=version), id="change"),
+        pytest.param(lambda profiles, version: profiles.enable(TAG, if_version=version), id="enable"),
+        pytest.param(lambda profiles, version: profiles.delete(TAG, if_version=version), id="delete"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("column", "value"), [("disabled", True), ("tokens_valid_after", 1_800_000_000), ("sip_domain", "example.com")]
+)
+def test_a_column_that_is_added_between_look_and_write_makes_another_version(
+    operation: Callable[[Profiles, str], object], column: str, value: object
+) -> None:
+    """The row had no such column at the version that the operator names."""
+    service = a_service()
+    service.has()
+    version = service.provisioning.profiles.show(TAG).version
+    service.tables.before_write = lambda: service.tables.write_row(PROFILE, {"sip_username": "alice", column: value})
+
+    with pytest.raises(Outdated):
+        operation(service.provisioning.profiles, version)
+
+    assert service.tables.rows == {PROFILE: natural({"sip_username": "alice", column: value})}
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        pytest.param(lambda profiles: profiles.change(TAG, username="bob"), id="change"),
+        pytest.param(lambda profiles: profiles.disable(TAG), id="disable"),
+        pytest.param(lambda profiles: profiles.enable(TAG), id="enable"),
+        pytest.param(lambda profiles: profiles.switch(TAG, disabled=True), id="switch"),
+    ],
+)
+@pytest.mark.parametrize(
+    "meanwhile",
+    [
+        pytest.param(lambda tables: tables.rows.pop(PROFILE), id="deleted"),
+        pytest.param(lambda tables: tables.write_row(PROFILE, {"issuer_config": "{}"}), id="an issuer's by now"),
+    ],
+)
+def test_a_profile_that_is_gone_between_look_and_write_does_not_come_back(
+    operation: Callable[[Profiles], object], meanwhile: Callable[[MemoryTables], object]
+) -> None:
+    """DynamoDB makes a row of an update without a condition, and a deleted user would log in again."""
+    service = a_service()
+    service.has()
+    service.tables.before_write = lambda: meanwhile(service.tables)
+
+    with pytest.raises(Rejected):
+        operation(service.provisioning.profiles)
+
+    assert "sip_username" not in service.tables.rows.get(PROFILE, {})
+    assert "disabled" not in service.tables.rows.get(PROFILE, {})
+    assert service.actions == []
+
+
+@pytest.mark.parametrize(
     ("row", "other"),
     [
         ({"level": 1}, {"level": "1"}),
@@ -253,6 +314,17 @@ def test_a_disabled_profile_is_refused_until_it_is_enabled() -> None:
     assert not any(entry.details for entry in service.audit)
 
 
+@pytest.mark.parametrize("disabled", [True, False])
+def test_a_profile_is_switched_only_if_it_is_not_so_already(disabled: bool) -> None:
+    service = a_service()
+    service.has() if disabled else service.has(disabled=True)
+
+    assert service.provisioning.profiles.switch(TAG, disabled=disabled) is True
+    assert service.provisioning.profiles.switch(TAG, disabled=disabled) is False
+    assert service.provisioning.profiles.show(TAG).disabled is disabled
+    assert service.actions == ["profile.disable" if disabled else "profile.enable"]
+
+
 def test_nothing_is_done_to_a_profile_that_is_not_there() -> None:
     service = a_service()
     profiles = service.provisioning.profiles
@@ -280,7 +352,7 @@ def test_a_profile_goes_with_all_its_secrets() -> None:
         service.has_secret(str(number))
     service.has_secret("1", tag="other")
 
-    assert service.provisioning.profiles.delete(TAG) == 250
+    assert service.provisioning.profiles.delete(TAG, forever=True) == 250
 
     assert sorted(key.tag for key in service.tables.rows) == ["other", "other"]
     assert service.actions == ["profile.delete"] * 3
@@ -290,7 +362,7 @@ def test_what_an_interrupted_deletion_left_goes_at_the_next_attempt() -> None:
     service = a_service()
     service.has_secret()
 
-    assert service.provisioning.profiles.delete(TAG) == 1
+    assert service.provisioning.profiles.delete(TAG, forever=True) == 1
 
     assert service.tables.rows == {}
 
@@ -301,7 +373,7 @@ def test_a_secret_added_meanwhile_goes_too() -> None:
     service.has()
     service.tables.before_write = lambda: service.has_secret("late")
 
-    assert service.provisioning.profiles.delete(TAG) == 1
+    assert service.provisioning.profiles.delete(TAG, forever=True) == 1
 
     assert service.tables.rows == {}
 
@@ -323,7 +395,7 @@ def test_a_profile_created_while_another_is_deleted_keeps_its_secret() -> None:
     service.tables.before_write = wait_for_the_second_write
 
     with pytest.raises(Conflict, match="while the old one was deleted"):
-        service.provisioning.profiles.delete(TAG)
+        service.provisioning.profiles.delete(TAG, forever=True)
 
     assert {key.id for key in service.tables.rows} == {None, "left", "new"}
 
@@ -355,7 +427,7 @@ def test_a_page_goes_on_where_the_last_one_ended() -> None:
     assert third.next is None
 
 
-@pytest.mark.parametrize(("limit", "fits"), [(0, False), (1, True), (100, True), (101, False)])
+@pytest.mark.parametrize(("limit", "fits"), [(0, False), (1, True), (1000, True), (1001, False)])
 def test_a_page_has_bounds(limit: int, fits: bool) -> None:
     service = a_service()
     if fits:

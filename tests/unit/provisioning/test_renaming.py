@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
+from auth_jwt.credentials import Credential
 from auth_jwt.errors import Conflict, Invalid, NotFound, Reason
 from auth_jwt.provisioning.changes import Key, Table
 from auth_jwt.provisioning.renaming import MAX_RENAMED
 from tests.factories import HMAC_KEY, NOW, a_token
+from tests.fakes import natural
 from tests.service import Service, a_service
 
 
@@ -99,6 +101,47 @@ def test_what_somebody_changes_meanwhile_is_not_lost() -> None:
     assert {key.tag for key in service.tables.rows} == {"t1"}
 
 
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        pytest.param("disabled", True, id="disabled"),
+        pytest.param("tokens_valid_after", NOW, id="all tokens revoked"),
+        pytest.param("sip_domain", "example.com", id="given a domain"),
+        pytest.param("caller", "Alice", id="given a credential"),
+    ],
+)
+def test_what_somebody_adds_to_a_profile_meanwhile_is_not_lost(column: str, value: object) -> None:
+    """The profile had no such column when it was read: a disabled user would log in again under the new tag."""
+    service = a_service(credentials=(Credential("caller", "caller"),))
+    service.has(tag="t1")
+    service.tables.before_write = lambda: service.has(tag="t1", **{column: value})
+
+    with pytest.raises(Conflict, match=r"changed a row of .* meanwhile, so nothing was done"):
+        service.provisioning.profiles.rename("t1", "t2")
+    assert service.tables.rows == {Key(Table.PROFILES, "t1"): natural({"sip_username": "alice", column: value})}
+
+
+def test_what_somebody_adds_to_a_secret_meanwhile_is_not_lost() -> None:
+    service = a_service_with("t1", "1")
+    service.tables.before_write = lambda: service.has_secret("1", tag="t1", secret=f"{HMAC_KEY} 1", kid="k")
+
+    with pytest.raises(Conflict, match="meanwhile"):
+        service.provisioning.profiles.rename("t1", "t2")
+    assert service.secret("1", tag="t1")["kid"] == "k"
+
+
+def test_secrets_do_not_join_somebody_who_becomes_an_issuer_meanwhile() -> None:
+    """A tag holds an issuer or secrets, never both."""
+    service = a_service()
+    service.has_secret("1", tag="t1")
+    service.tables.before_write = lambda: service.tables.write_row(Key(Table.PROFILES, "t2"), {"issuer_config": "{}"})
+
+    with pytest.raises(Conflict, match="'t2' is an issuer"):
+        service.provisioning.profiles.rename("t1", "t2")
+    assert Key(Table.SECRETS, "t1", "1") in service.tables.rows
+    assert service.actions == []
+
+
 def test_nothing_and_the_same_have_no_other_tag() -> None:
     service = a_service_with("t1")
 
@@ -122,7 +165,7 @@ def test_rows_of_any_tag_can_be_deleted() -> None:
     service = a_service_with("a\0b", "1")
 
     assert service.provisioning.profiles.secret_count("a\0b") == 1
-    assert service.provisioning.profiles.delete("a\0b") == 1
+    assert service.provisioning.profiles.delete("a\0b", forever=True) == 1
     assert not service.tables.rows
 
 

@@ -1,5 +1,6 @@
 """Secrets: added, listed, closed, removed and rotated; what would never verify is refused."""
 
+import secrets
 from decimal import Decimal
 from typing import Any
 
@@ -24,6 +25,7 @@ from tests.factories import (
     private_pem,
     public_pem,
 )
+from tests.fakes import compared_by
 from tests.service import Service, a_service
 
 OLD_KEY = "the HMAC secret of an earlier time, long enough for all of them: 64"
@@ -99,6 +101,9 @@ def test_whatever_kind_of_key_may_be_given(value: str, kind: str, algorithms: tu
             "names no algorithm that its key verifies: PS256",
             id="alg of another kind",
         ),
+        pytest.param(NewSecret(value=a_token()), "this is a token, not a secret", id="a token"),
+        pytest.param(NewSecret(value=f"Bearer {a_token()}"), "this is a token", id="a token with its scheme"),
+        pytest.param(NewSecret(value=a_token(), algorithms=("HS256",)), "this is a token", id="a token as HMAC"),
         pytest.param(NewSecret(value=HMAC_KEY, algorithms=("none",)), "no such algorithm: none", id="unknown alg"),
         pytest.param(NewSecret(value=HMAC_KEY, algorithms=()), "none is named", id="no alg"),
         pytest.param(NewSecret(value=HMAC_KEY, end=NOW), "ended already", id="over"),
@@ -178,6 +183,20 @@ def test_a_secret_of_the_same_id_is_not_replaced() -> None:
             service.provisioning.secrets.add(TAG, NewSecret(value=value, id="a"))
 
     assert service.secret("a")["secret"] == OLD_KEY
+
+
+def test_a_value_given_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With each that is stored: how long the answer takes does not tell how much of a guess is right."""
+    service = a_service_with_a_user()
+    service.has_secret("1")
+    compared = compared_by(secrets, monkeypatch)
+
+    service.provisioning.secrets.add(TAG, NewSecret(value=HMAC_KEY[::-1]))
+    found = service.provisioning.secrets.find_by_value(TAG, HMAC_KEY)
+
+    assert [one.id for one in found] == ["1"]
+    assert (HMAC_KEY.encode(), HMAC_KEY[::-1].encode()) in compared
+    assert (HMAC_KEY.encode(), HMAC_KEY.encode()) in compared
 
 
 def test_a_secret_that_was_closed_since_is_not_told_to_be_added() -> None:
@@ -443,6 +462,35 @@ def test_a_rotation_tells_which_secrets_it_closes() -> None:
     ends = {secret.id: secret.end for secret in service.provisioning.secrets.list(TAG)}
     assert (ends["ending"], ends["future"], ends["closed"]) == (NOW + 30, NOW + YEAR, NOW)
     assert service.audit[0].details["closing"] == ["open"]
+
+
+@pytest.mark.parametrize("public", [public_pem(), a_jwks(a_jwk("ed25519"))], ids=["PEM", "JWKS"])
+def test_an_hmac_secret_does_not_replace_an_issuers_public_key(public: str) -> None:
+    """The issuer signs with a private key that nobody here has: it would be locked out when the overlap ends."""
+    service = a_service_with_a_user()
+    service.has_secret("1", secret=public)
+    before = dict(service.tables.rows)
+
+    for new in (NewSecret(), NewSecret(value=HMAC_KEY)):
+        with pytest.raises(Invalid, match=r"issuer's public key \((RSA 2048|Ed25519)\).+--replace-public-key"):
+            service.provisioning.secrets.rotate(TAG, new)
+    assert service.tables.rows == before
+    assert service.audit == []
+
+    rotated = service.provisioning.secrets.rotate(TAG, NewSecret(), replace_public_key=True)
+    assert [secret.id for secret in rotated.closing] == ["1"]
+
+
+def test_a_public_key_replaces_a_public_key_or_an_hmac_secret() -> None:
+    service = a_service_with_a_user()
+    service.has_secret("1", secret=public_pem())
+
+    service.provisioning.secrets.rotate(TAG, NewSecret(value=public_pem("p256")), overlap_seconds=0)
+    service.provisioning.secrets.close(TAG, "2")
+    service.provisioning.secrets.rotate(TAG, NewSecret(), overlap_seconds=60)  # the public keys have ended
+
+    rotated = service.provisioning.secrets.rotate(TAG, NewSecret(value=public_pem("ed25519")), overlap_seconds=0)
+    assert [secret.id for secret in rotated.closing] == ["3"]
 
 
 def test_an_overlap_of_nothing_closes_the_old_secrets_now() -> None:

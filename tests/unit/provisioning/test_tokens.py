@@ -330,6 +330,20 @@ def test_of_two_revocations_at_once_the_longer_holds() -> None:
     assert revocations.revoke(TAG, "j", exp=NOW + 60).expires_at == NOW + 9 * DAY
 
 
+@pytest.mark.parametrize("others", [NOW + 9 * DAY, None], ids=["later", "never"])
+def test_of_two_that_prolong_a_revocation_at_once_the_longer_holds(others: int | None) -> None:
+    """Both saw the same end, and the one that writes last asked for the shorter time."""
+    service = a_service_with_a_login()
+    revocations, key = service.provisioning.revocations, Key(Table.REVOCATIONS, TAG, "j")
+    revocations.revoke(TAG, "j", exp=NOW + 60)
+    longer = {} if others is None else {"expires_at": others}
+    service.tables.before_write = lambda: service.tables.write_row(key, longer)
+
+    assert revocations.revoke(TAG, "j", exp=NOW + 90).expires_at == others
+    assert service.tables.rows[key] == longer
+    assert service.actions == ["token.revoke"]
+
+
 @pytest.mark.parametrize(("size", "fits"), [(MAX_JTI_BYTES, True), (MAX_JTI_BYTES + 1, False)])
 def test_a_jti_has_to_fit_into_the_table(size: int, fits: bool) -> None:
     service = a_service_with_a_login()

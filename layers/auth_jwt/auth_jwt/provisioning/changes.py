@@ -1,6 +1,6 @@
 """The port through which provisioning reads rows and writes changes: all changes of one write happen, or none."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Final, Protocol
@@ -118,8 +118,57 @@ class Page:
     next: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ScannedPage:
+    """One page of a scan.
+
+    Attributes:
+        rows: the rows. The rows of one tag may be on several pages.
+        read_units: what the page cost, in DynamoDB's read units.
+        looked_at: how many rows were looked at, those included that the scan left out.
+        next: the tag after which the scan continues; None on the last page.
+    """
+
+    rows: Sequence[Row] = field(repr=False)
+    read_units: float
+    looked_at: int = 0
+    next: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowFilter:
+    """Conditions of a scan on the columns of a row: all must hold. A row that it leaves out is read and paid for.
+
+    Attributes:
+        one_of: for a column, the values of which it must have one. As everywhere, True is not 1.
+        beginnings: for a column, how its text must begin.
+        present: columns that a row must have, with whatever value.
+    """
+
+    one_of: Mapping[str, Sequence[object]] = field(default_factory=dict, repr=False)
+    beginnings: Mapping[str, str] = field(default_factory=dict, repr=False)
+    present: Sequence[str] = ()
+
+
+EVERY_ROW: Final = RowFilter()
+
+
+class NoIndex(AuthJwtError):
+    """The index of usernames cannot be asked.
+
+    Attributes:
+        is_denied: whether a permission is missing. Otherwise the table has no such index, or DynamoDB still fills it.
+    """
+
+    def __init__(self, message: str, *, is_denied: bool) -> None:
+        super().__init__(message)
+        self.is_denied = is_denied
+
+
 class ProvisioningStore(Protocol):
-    """The tables, for reading and writing. Every read sees every acknowledged write.
+    """The tables, for reading and writing.
+
+    Every read sees every acknowledged write, except for scans and the index of usernames.
 
     Every method raises `Unreachable` when the tables do not answer: a write may then have happened or not. It raises
     `Fault` when a retry cannot help, such as for a missing table or permission.
@@ -138,8 +187,51 @@ class ProvisioningStore(Protocol):
         """Return up to *limit* profiles that follow the tag *after*, or the first ones."""
         ...
 
-    def secrets(self, tag: str, *, only: Sequence[str] | None = None) -> list[Row]:
-        """Return all secrets of *tag*, sorted by id. With *only*, these columns of each."""
+    def profiles_of(self, username: str, *, after: str | None, limit: int) -> Page:
+        """Return the tags of up to *limit* profiles with this *username* that follow the tag *after*, sorted.
+
+        The rows have the column of the tag, and that of the domain where the index holds it. What was written within
+        the last second may be missing, or be as it was.
+
+        Raises:
+            NoIndex: the table has no index of usernames that can be asked.
+        """
+        ...
+
+    def scan_profiles(
+        self, *, where: RowFilter = EVERY_ROW, after: str | None = None, segments: int = 1
+    ) -> Iterator[ScannedPage]:
+        """Give the rows of the profiles table that fit, in an order that means nothing, page by page.
+
+        It may miss what was written within the last second, and costs half as much for that. The scan that raises no
+        error has given the whole table.
+
+        Args:
+            where: which rows to give.
+            after: the tag after which to begin, as a page's `next` or the tag of any row has it; None is the beginning.
+            segments: how many parts of the table are read at the same time. With more than one there is no `after`,
+                and pages have no `next`.
+        """
+        ...
+
+    def secrets(self, tag: str, *, only: Sequence[str] | None = None, most: int | None = None) -> list[Row]:
+        """Return all secrets of *tag*, sorted by id.
+
+        Args:
+            tag: the tag.
+            only: the columns to return of each; None returns all.
+            most: how many to return, the first ones; None returns all.
+        """
+        ...
+
+    def scan_secrets(self, *, only: Sequence[str] | None, where: RowFilter = EVERY_ROW) -> Iterator[ScannedPage]:
+        """Give the rows of the secrets table that fit, in an order that means nothing, page by page.
+
+        With *only*, these columns of each; None gives all columns, with the values of secrets.
+
+        It may miss what was written within the last second, and costs half as much for that. Each page is read when it
+        is asked for. The scan that raises no error has given the whole table.
+        """
         ...
 
     def revocation(self, tag: str, jti: str) -> Row | None:

@@ -1,7 +1,5 @@
 """Profiles: which SIP user a tag stands for."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Context, Decimal
@@ -12,12 +10,8 @@ from auth_jwt.issuers.models import CONFIGURATION, DOMAIN_OF, VERSION, domain_ta
 from auth_jwt.models import SECRET_ID, Columns, Row, disables
 from auth_jwt.provisioning.changes import (
     ABSENT,
-    ANYTHING,
-    MAX_CHANGES,
     MISSING,
     Change,
-    Check,
-    Delete,
     Expected,
     Key,
     Missing,
@@ -27,6 +21,7 @@ from auth_jwt.provisioning.changes import (
     Table,
     Update,
 )
+from auth_jwt.provisioning.deleting import Restored, delete, list_tombstones, restore
 from auth_jwt.provisioning.registry import (
     IS_PROFILE,
     MAX_KEY_BYTES,
@@ -35,11 +30,15 @@ from auth_jwt.provisioning.registry import (
     check_no_issuer,
     check_profile_tag,
     check_text,
+    version_of,
 )
 from auth_jwt.provisioning.renaming import Renamed, rename
 from auth_jwt.provisioning.secrets import Added, NewSecret, PreparedSecret, prepare_secret, report_added
+from auth_jwt.provisioning.tombstones import Tombstone
 
 MAX_PAGE: Final = 100
+MAX_LISTED: Final = 1000
+"""How many profiles one read may give to a program that goes through all of them. The admin API gives `MAX_PAGE`."""
 _MAX_COLUMN_BYTES: Final = 255
 _MAX_ROW_BYTES: Final = 350_000  # DynamoDB's limit is 400 kB, names and overhead included
 
@@ -165,15 +164,15 @@ class Profiles:
         return ProfileRecord.from_row(self._read_existing(tag), self._columns)
 
     def page(self, *, after: str | None = None, limit: int = MAX_PAGE) -> ProfilePage:
-        """Return up to *limit* profiles (at most 100) that follow the tag *after*, in the table's order.
+        """Return up to *limit* profiles (at most `MAX_LISTED`) that follow the tag *after*, in the table's order.
 
         Issuers are left out, so a page may have fewer, though others follow.
 
         Raises:
             Invalid: the limit is out of range, or no row may have the tag *after*.
         """
-        if not 1 <= limit <= MAX_PAGE:
-            raise Invalid(f"a page has 1 to {MAX_PAGE} profiles, not {limit}")
+        if not 1 <= limit <= MAX_LISTED:
+            raise Invalid(f"a page has 1 to {MAX_LISTED} profiles, not {limit}")
         if after is not None and len(check_text("the tag to continue after", after).encode()) > MAX_KEY_BYTES:
             raise Invalid(f"the tag to continue after has at most {MAX_KEY_BYTES} bytes")
         page: Page = self._store.profiles(after=after, limit=limit)
@@ -222,58 +221,61 @@ class Profiles:
         self._update("profile.change", tag, columns, if_version)
         return self.show(tag)
 
-    def disable(self, tag: str) -> ProfileRecord:
+    def disable(self, tag: str, *, if_version: str | None = None) -> ProfileRecord:
         """Disable a profile: every login with it is denied, once the service reads the row again (`CACHE_TTL_SECONDS`).
 
         Raises:
             NotFound: there is no such profile.
+            Outdated: with *if_version*, the profile has another version by now.
         """
-        self._update("profile.disable", tag, {self._columns.disabled: True}, None)
+        self._update("profile.disable", tag, {self._columns.disabled: True}, if_version)
         return self.show(tag)
 
-    def enable(self, tag: str) -> ProfileRecord:
+    def enable(self, tag: str, *, if_version: str | None = None) -> ProfileRecord:
         """Enable a disabled profile.
 
         Raises:
             NotFound: there is no such profile.
+            Outdated: with *if_version*, the profile has another version by now.
         """
-        self._update("profile.enable", tag, {self._columns.disabled: MISSING}, None)
+        self._update("profile.enable", tag, {self._columns.disabled: MISSING}, if_version)
         return self.show(tag)
 
-    def delete(self, tag: str, *, if_version: str | None = None) -> int:
-        """Delete a profile and all its secrets; return how many secrets were deleted.
-
-        The first write deletes the profile, which ends all logins. After an interruption, the next call deletes the
-        secrets that are left.
+    def switch(self, tag: str, *, disabled: bool) -> bool:
+        """Disable or enable a profile, unless it is so already; return whether that changed it.
 
         Raises:
-            NotFound: neither a profile nor a secret has the tag.
-            Conflict: the tag is an issuer's, or somebody created a new profile with the tag meanwhile.
-            Outdated: the profile has another version by now.
+            NotFound: there is no such profile.
+            Conflict: the tag is an issuer's.
         """
-        profile = self._store.profile(check_key(tag))
-        check_no_issuer(tag, profile)
-        ids = self._secret_ids(tag)
-        if profile is None and not ids:
-            raise NotFound(f"there is no profile {tag!r}")
-        expected = ANYTHING if if_version is None else self._as_read(tag, profile, if_version)
-        some = ids[: MAX_CHANGES - 1]
-        try:
-            self._delete(tag, some, Delete(Key(Table.PROFILES, tag), expected))
-        except Overtaken:
-            raise _outdated(tag) from None
-        deleted = len(some)
-        while ids := self._secret_ids(tag):  # it ends: nobody can add a secret without a profile
-            some = ids[: MAX_CHANGES - 1]
-            try:
-                self._delete(tag, some, Check(Key(Table.PROFILES, tag), ABSENT))
-            except Overtaken:
-                raise Conflict(
-                    f"somebody created a profile {tag!r} while the old one was deleted; it has secrets of the old one"
-                    ": list them"
-                ) from None
-            deleted += len(some)
-        return deleted
+        present = self._read_existing(tag)
+        if disables(present.get(self._columns.disabled, False)) is disabled:
+            return False
+        action = "profile.disable" if disabled else "profile.enable"
+        self._update(action, tag, {self._columns.disabled: True if disabled else MISSING}, None, present)
+        return True
+
+    def delete(self, tag: str, *, if_version: str | None = None, forever: bool = False) -> int:
+        """Delete a profile and all its secrets; see `auth_jwt.provisioning.deleting`."""
+        return delete(self._registry, tag, if_version=if_version, forever=forever)
+
+    def deleted(self) -> list[Tombstone]:
+        """Return the deleted profiles that can be restored, the latest first."""
+        return list_tombstones(self._registry)
+
+    def restore(self, tag: str) -> Restored:
+        """Restore the profile of *tag* that was deleted last; see `auth_jwt.provisioning.deleting`.
+
+        Raises:
+            NotFound: nothing of the tag is kept.
+            Conflict: a profile or a secret is in its place, or an issuer has the tag or the domain by now.
+        """
+
+        def check(row: Row) -> None:
+            if isinstance(domain := row.get(self._columns.domain), str):
+                self._check_domain(tag, domain)
+
+        return restore(self._registry, tag, check=check)
 
     def rename(self, tag: str, new_tag: str) -> Renamed:
         """Move a profile and its secrets to another tag; see `auth_jwt.provisioning.renaming`."""
@@ -281,14 +283,7 @@ class Profiles:
 
     def secret_count(self, tag: str) -> int:
         """Return how many secrets `delete` would delete with the profile."""
-        return len(self._secret_ids(check_key(tag)))
-
-    def _secret_ids(self, tag: str) -> list[str]:
-        return [str(row[SECRET_ID]) for row in self._store.secrets(tag)]
-
-    def _delete(self, tag: str, ids: list[str], *more: Change) -> None:
-        secrets = [Delete(Key(Table.SECRETS, tag, secret_id)) for secret_id in ids]
-        self._registry.write("profile.delete", tag, *more, *secrets, details={"secrets": ids})
+        return len(self._store.secrets(check_key(tag)))
 
     def _has(self, tag: str, new: PreparedSecret | None) -> bool:
         """Tell whether the tables hold the secret *new* already, as after a lost answer; True without a secret."""
@@ -319,8 +314,8 @@ class Profiles:
             if issuer != issuer_of_user(tag):
                 raise Conflict(f"the SIP domain {domain!r} is that of the issuer {issuer!r}, who names its users")
 
-    def _update(self, action: str, tag: str, columns: Row, if_version: str | None) -> None:
-        present = self._read_existing(tag)
+    def _update(self, action: str, tag: str, columns: Row, if_version: str | None, present: Row | None = None) -> None:
+        present = self._read_existing(tag) if present is None else present
         _check_size({**present, **{name: value for name, value in columns.items() if value is not MISSING}})
         expected = IS_PROFILE if if_version is None else self._as_read(tag, present, if_version)
         try:
@@ -339,7 +334,7 @@ class Profiles:
         """Return the condition that the row still is what it was at this *version*."""
         if row is None or version_of(row) != version:
             raise _outdated(tag)
-        return Expected(True, {name: value for name, value in row.items() if name != self._columns.tag})
+        return self._registry.as_read(Table.PROFILES, row)
 
     def _row(
         self, username: str, domain: str | None, disabled: bool, attributes: Mapping[str, AttributeValue]
@@ -368,7 +363,7 @@ class Profiles:
                 check_text(f"the column {name!r}", value)
             elif isinstance(value, float) or not isinstance(value, bool | int | Decimal | None):
                 raise Invalid(f"the column {name!r} is neither text nor a number, true or false")
-            elif value is not None and not _fits(Decimal(value)):
+            elif value is not None and not is_storable(Decimal(value)):
                 raise Invalid(
                     f"the column {name!r} is a number that DynamoDB cannot store: it stores 38 digits, up to 1E+125"
                 )
@@ -378,12 +373,6 @@ class Profiles:
 def own_columns(columns: Columns) -> frozenset[str]:
     """Return the names of the profile columns that the decision itself reads."""
     return frozenset({columns.tag, columns.username, columns.domain, columns.disabled, columns.valid_after})
-
-
-def version_of(row: Row) -> str:
-    """Return a digest of a *row*, which changes whenever the row changes."""
-    described = {name: [type(value).__name__, str(value)] for name, value in row.items()}
-    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _check_size(row: Row) -> None:
@@ -397,7 +386,8 @@ def _is_same(row: Row | None, other: Row) -> bool:
     return row == other and all(isinstance(row[name], bool) is isinstance(other[name], bool) for name in other)
 
 
-def _fits(number: Decimal) -> bool:
+def is_storable(number: Decimal) -> bool:
+    """Tell whether DynamoDB can store a *number*: it stores 38 digits, up to 1E+125."""
     if not number.is_finite():
         return False
     digits = number.normalize(Context(prec=_MANY_DIGITS)).as_tuple().digits

@@ -1,5 +1,7 @@
 """What all operations share: the tables, the rules, the clock, the audit log, and checks of values."""
 
+import hashlib
+import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -12,8 +14,9 @@ from auth_jwt.issuers.models import CONFIGURATION, holds_issuer, is_kept_for_iss
 from auth_jwt.jose.tokens import MAX_TAG_CHARACTERS
 from auth_jwt.models import SECRET_ID, Columns, Policy, Row, Secret
 from auth_jwt.provisioning.audit import Audit, AuditEntry, WriteOutcome
-from auth_jwt.provisioning.changes import MISSING, Change, Expected, ProvisioningStore
+from auth_jwt.provisioning.changes import MISSING, Change, Expected, ProvisioningStore, Table
 from auth_jwt.provisioning.inspection import SecretRecord, inspect_secret
+from auth_jwt.provisioning.tombstones import is_tombstone
 
 MAX_TIME: Final = 10**11 - 1
 """UNIX seconds, in the year 5138. A greater number must be in milliseconds."""
@@ -54,6 +57,22 @@ class Registry:
     def secrets(self, tag: str) -> list[Row]:
         """Return all secrets of *tag*, sorted by id, without the rows of an issuer."""
         return [row for row in self.store.secrets(tag) if not is_kept_for_issuers(row, self.columns)]
+
+    def as_read(self, table: Table, row: Row) -> Expected:
+        """Return the condition that a *row* of the profiles or the secrets table still is as it was read.
+
+        No condition of DynamoDB says that a row has no other columns. So each column that a login reads is named, also
+        where the row lacks it: else who disables a profile meanwhile, or revokes its tokens, would be overwritten.
+        """
+        columns = self.columns
+        if table is Table.PROFILES:
+            key = {columns.tag}
+            read = {columns.username, columns.domain, columns.disabled, columns.valid_after, CONFIGURATION}
+            read |= {credential.column for credential in self.policy.credentials}
+        else:
+            key = {columns.secret_tag, SECRET_ID}
+            read = {columns.secret, columns.start, columns.end, columns.alg, columns.kid}
+        return Expected(True, {name: row.get(name, MISSING) for name in (row.keys() | read) - key})
 
     def inspect(self, row: Row) -> SecretRecord:
         """Judge a *row* of the secrets table at the current time; see `auth_jwt.provisioning.inspection`."""
@@ -147,7 +166,7 @@ def check_key(tag: str) -> str:
     """Return *tag* if a row may have it, even if no token may carry it: operators must be able to delete such rows.
 
     Raises:
-        Invalid: it is empty, too long for DynamoDB, or not valid Unicode.
+        Invalid: it is empty, too long for DynamoDB, or not valid Unicode, or it names the rows of deleted profiles.
     """
     try:
         size = len(tag.encode("utf-8"))
@@ -155,6 +174,8 @@ def check_key(tag: str) -> str:
         raise Invalid("the tag is not valid Unicode") from None
     if not 0 < size <= MAX_KEY_BYTES:
         raise Invalid(f"a row's tag has 1 to {MAX_KEY_BYTES} bytes, this one {size}")
+    if is_tombstone(tag):
+        raise Invalid("this is no tag, but where deleted profiles are kept: see `auth-jwt profile list --deleted`")
     return tag
 
 
@@ -173,3 +194,9 @@ def check_text(name: str, text: str) -> str:
     if "\0" in text:
         raise Invalid(f"{name} holds a NUL, which no token may")
     return text
+
+
+def version_of(row: Row) -> str:
+    """Return a digest of a *row*, which changes whenever the row changes."""
+    described = {name: [type(value).__name__, str(value)] for name, value in row.items()}
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:32]

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from auth_jwt.errors import Conflict, Invalid, NotFound
+from auth_jwt.issuers.models import CONFIGURATION
 from auth_jwt.models import SECRET_ID, Row
 from auth_jwt.provisioning.changes import (
     ABSENT,
     MAX_CHANGES,
+    MISSING,
     Change,
+    Check,
     Delete,
     Expected,
     Key,
@@ -62,22 +65,26 @@ def rename(registry: Registry, tag: str, new_tag: str) -> Renamed:
         raise Invalid(f"{len(secrets)} secrets have the tag; one rename can move at most {MAX_RENAMED}")
     changes: list[Change] = []
     if profile is not None:
-        changes += _move(Key(Table.PROFILES, tag), Key(Table.PROFILES, new_tag), profile, {columns.tag})
+        changes += _move(registry, Key(Table.PROFILES, tag), Key(Table.PROFILES, new_tag), profile, {columns.tag})
+    else:
+        changes.append(Check(Key(Table.PROFILES, new_tag), Expected(None, {CONFIGURATION: MISSING})))
     ids = tuple(str(row[SECRET_ID]) for row in secrets)
     for secret_id, row in zip(ids, secrets, strict=True):
         here, there = Key(Table.SECRETS, tag, secret_id), Key(Table.SECRETS, new_tag, secret_id)
-        changes += _move(here, there, row, {columns.secret_tag, SECRET_ID})
+        changes += _move(registry, here, there, row, {columns.secret_tag, SECRET_ID})
     try:
         registry.write("profile.rename", tag, *changes, details={"new_tag": new_tag, "secrets": list(ids)})
     except Overtaken as overtaken:
+        if profile is None and overtaken.key.table is Table.PROFILES:
+            check_no_issuer(new_tag, store.profile(new_tag))
         raise _conflict_at(overtaken.key, new_tag) from None
     return Renamed(new_tag, profile is not None, ids)
 
 
-def _move(here: Key, there: Key, row: Row, keys: set[str]) -> tuple[Change, Change]:
+def _move(registry: Registry, here: Key, there: Key, row: Row, keys: set[str]) -> tuple[Change, Change]:
     """Return two changes: write *row* at the key *there*, which must be free, and delete it *here*, if unchanged."""
     columns: Mapping[str, object] = {name: value for name, value in row.items() if name not in keys}
-    return Put(there, columns, ABSENT), Delete(here, Expected(True, columns))
+    return Put(there, columns, ABSENT), Delete(here, registry.as_read(here.table, row))
 
 
 def _conflict_at(key: Key, new_tag: str) -> Conflict:

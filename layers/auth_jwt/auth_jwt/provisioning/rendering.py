@@ -3,7 +3,7 @@
 import json
 from base64 import b64encode
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from auth_jwt.issuers.status import FetchStatus
 from auth_jwt.provisioning.inspection import SecretRecord
@@ -12,6 +12,12 @@ from auth_jwt.provisioning.profiles import ProfileRecord
 from auth_jwt.provisioning.revocations import Revocation
 from auth_jwt.provisioning.secrets import Rotated
 from auth_jwt.provisioning.tokens import Minted
+
+if TYPE_CHECKING:  # a command that shows a profile loads none of these
+    from auth_jwt.provisioning.endings import Ending
+    from auth_jwt.provisioning.explanation import Explanation
+    from auth_jwt.provisioning.secret_search import SharedKey
+    from auth_jwt.provisioning.tombstones import Tombstone
 
 Json = dict[str, Any]
 
@@ -25,6 +31,30 @@ def profile_json(profile: ProfileRecord) -> Json:
         "disabled": profile.disabled,
         "tokens_valid_after": _plain(profile.tokens_valid_after),
         "attributes": {name: _plain(value) for name, value in sorted(profile.attributes.items())},
+    }
+
+
+def tombstone_json(tombstone: "Tombstone") -> Json:
+    """Return the members of a deleted profile that can be restored."""
+    return {
+        "tag": tombstone.tag,
+        "deleted_at": tombstone.deleted_at,
+        "deleted_by": tombstone.deleted_by,
+        "kept_until": tombstone.kept_until,
+        "profile": tombstone.has_profile,
+        "secrets": tombstone.secrets,
+    }
+
+
+def ending_json(ending: "Ending") -> Json:
+    """Return the members of a tag whose secrets end: when, and a command that mends it."""
+    return {
+        "tag": ending.tag,
+        "id": ending.secret_id,
+        "kind": ending.kind.value,
+        "end_ts": _plain(ending.end),
+        "opens_again_ts": _plain(ending.opens_again),
+        "command": ending.remedy,
     }
 
 
@@ -51,6 +81,11 @@ def secret_json(secret: SecretRecord) -> Json:
             for key in secret.keys
         ],
     }
+
+
+def shared_key_json(key: "SharedKey") -> Json:
+    """Return the members of a key that several tags share."""
+    return {"fingerprint": key.fingerprint, "kind": key.kind, "tags": key.tags, "some_tags": list(key.named)}
 
 
 def rotated_json(rotated: Rotated) -> Json:
@@ -105,6 +140,50 @@ def key_json(key: PublishedKey) -> Json:
         "thumbprint": key.thumbprint,
         "blocked": key.blocked,
     }
+
+
+def explanation_json(explanation: "Explanation", *, with_claims: bool) -> Json:
+    """Return the members of an *explanation*, and the token's claims on demand."""
+    answer = explanation.answer
+    document: Json = {
+        "accepted": answer is not None,
+        "reason": explanation.reason,
+        "fault": None if explanation.fault is None else str(explanation.fault),
+        "retry_after": explanation.retry_after,
+        "remedy": explanation.remedy,
+        "issuer": explanation.issuer,
+        "tag": explanation.tag,
+        "steps": [
+            {"name": step.name, "outcome": step.outcome, "reason": step.reason, "text": step.text}
+            for step in explanation.steps
+        ],
+        "secrets": [
+            {
+                **secret_json(look.record),
+                "passed_over": look.passed_over,
+                "signed": look.signed,
+                "misreading": None if look.misreading is None else look.misreading.name,
+            }
+            for look in explanation.secrets
+        ],
+        "keys": [
+            {
+                "kid": look.key.kid,
+                "thumbprint": look.key.thumbprint,
+                "blocked": look.key.blocked,
+                "named": look.named,
+                "signed": look.signed,
+            }
+            for look in explanation.keys
+        ],
+    }
+    if answer is not None:
+        document["sip_username"] = answer.sip_username
+        document["expires_at"] = answer.expires_at
+        document["credentials"] = sorted(answer.credentials)
+    if with_claims:
+        document |= {"header": explanation.header, "claims": explanation.claims}
+    return document
 
 
 def _status_json(status: FetchStatus) -> Json:

@@ -20,6 +20,7 @@ from auth_jwt.provisioning.changes import (
     Table,
     Update,
 )
+from auth_jwt.provisioning.pasted import is_token
 from auth_jwt.provisioning.registry import MAX_TIME, Registry, check_profile_tag, check_text, check_time
 
 MAX_PAGE: Final = 100
@@ -208,6 +209,10 @@ class Revocations:
         check_text("the jti", jti)
         if len(jti.encode()) > MAX_JTI_BYTES:
             raise Invalid(f"a jti that can be revoked has at most {MAX_JTI_BYTES} bytes")
+        if is_token(jti):  # it would be shown, logged and written, and the token would go on logging in
+            raise Invalid(
+                "this is a whole token, and not the `jti` in it: `auth-jwt revoke --token-file` revokes a token"
+            )
         if (issuer := issuer_of_user(tag)) is not None and not self._store.secrets(tag):
             raise Invalid(f"one token of an issuer's user is revoked under the issuer: give {issuer!r} as the tag")
         self._check_known(tag)

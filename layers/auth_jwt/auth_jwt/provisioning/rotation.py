@@ -19,7 +19,7 @@ from auth_jwt.provisioning.audit import Audit, AuditEntry, WriteOutcome
 from auth_jwt.provisioning.inspection import SecretRecord, SecretState
 from auth_jwt.provisioning.secrets import NewSecret
 from auth_jwt.provisioning.tokens import Trial
-from auth_jwt.provisioning.versions import CURRENT, PENDING, PREVIOUS, ManagedSecret, VersionsStore
+from auth_jwt.provisioning.versions import CURRENT, PENDING, PREVIOUS, ROTATED, ManagedSecret, VersionsStore
 from auth_jwt.runtime.settings import RotationSettings
 
 SETTLE_SECONDS: Final = 3
@@ -146,7 +146,7 @@ class SecretRotation:
         report.tag = rules.tag
         self._pause = pause
         # The ARN tells secrets apart: a name may be used again for another secret, and two secrets may have one tag.
-        self._prefix = f"sm-{managed.arn[-6:]}-"
+        self._prefix = f"{ROTATED}{managed.arn[-6:]}-"
 
     def do(self, step: RotationStep) -> Trial | None:
         """Do a step. Return the result of the test step, and None for all others.

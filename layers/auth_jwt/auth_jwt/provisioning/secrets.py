@@ -25,7 +25,8 @@ from auth_jwt.provisioning.changes import (
     Table,
     Update,
 )
-from auth_jwt.provisioning.inspection import SecretRecord, SecretState, inspect_secret
+from auth_jwt.provisioning.inspection import KeyRecord, SecretRecord, SecretState, inspect_secret
+from auth_jwt.provisioning.pasted import is_token
 from auth_jwt.provisioning.registry import (
     IS_PROFILE,
     Registry,
@@ -276,7 +277,14 @@ class Secrets:
                 f"somebody changed the secret {secret_id!r} of {tag!r} meanwhile: look at it again"
             ) from None
 
-    def rotate(self, tag: str, secret: NewSecret, *, overlap_seconds: int = OVERLAP_SECONDS) -> Rotated:
+    def rotate(
+        self,
+        tag: str,
+        secret: NewSecret,
+        *,
+        overlap_seconds: int = OVERLAP_SECONDS,
+        replace_public_key: bool = False,
+    ) -> Rotated:
         """Open a new *secret* now, and end the open ones after an overlap. All of it happens, or nothing.
 
         Of two simultaneous rotations one succeeds, and the other raises `Conflict`. If both succeeded, the overlap of
@@ -287,9 +295,12 @@ class Secrets:
             tag: the profile's tag.
             secret: the new secret; its window starts now, whatever `start` says.
             overlap_seconds: how long the old secrets keep verifying: at least as long as their tokens live.
+            replace_public_key: whether an HMAC secret may take the place of a public key. The issuer of that key signs
+                with a private key of its own, and would be locked out when the overlap ends.
 
         Raises:
-            Invalid: the new secret would never verify a token, or a value would not work.
+            Invalid: the new secret would never verify a token, a value would not work, or an HMAC secret would replace
+                a public key.
             NotFound: there is no such profile.
             Conflict: somebody else changed the secrets meanwhile, another secret has the id, an open secret holds the
                 same key, or too many would be open during the overlap (`MAX_SECRETS_PER_TAG`).
@@ -307,6 +318,8 @@ class Secrets:
         if there is not None and there.state is SecretState.OPEN and [row[SECRET_ID] for row in old] == [new.id]:
             return Rotated(there, ())
         self._reject_duplicate(rows, new)
+        if not replace_public_key:
+            _reject_other_kind(new.record, map(self._registry.inspect, old))
         if len(old) > MAX_ROTATED:
             raise Invalid(f"{len(old)} secrets are open; one rotation can close at most {MAX_ROTATED}")
         closed = {row[SECRET_ID]: {**row, self._columns.end: Decimal(end)} for row in old}
@@ -490,6 +503,11 @@ def prepare_secret(registry: Registry, tag: str, secret: NewSecret, *, others: S
         record = inspect_secret(judged, tag, registry.policy, registry.clock())
         unusable = statement.unusable or record.unusable
         if unusable is None:
+            if secret.value is not None and is_token(value):
+                raise Invalid(
+                    "this is a token, not a secret: whoever has it could sign others by it; take the secret that it was"
+                    " signed with"
+                )
             if weakness := weakness_in(judged.keys):
                 raise Invalid(f"anybody could sign by this key: it is {weakness}")
             return PreparedSecret(secret_id, value, {**row, registry.columns.alg: statement.alg}, record)
@@ -508,6 +526,29 @@ def _hint_for(unusable: Unusable) -> str:
     if unusable.flaw is not Flaw.IN_DOUBT:
         return ""
     return ": `--alg HS256` on the command line, `algorithms` in the admin API"
+
+
+def _reject_other_kind(new: SecretRecord, closing: Iterable[SecretRecord]) -> None:
+    """Refuse to let a *new* HMAC secret take the place of a public key, which is an issuer's.
+
+    Raises:
+        Invalid: one of the secrets that are *closing* holds a public key.
+    """
+    if not all(_is_hmac(key) for key in new.keys):
+        return
+    for old in closing:
+        public = ", ".join(dict.fromkeys(key.kind for key in old.keys if not _is_hmac(key)))
+        if public:
+            raise Invalid(
+                f"the open secret {old.id!r} of {new.tag!r} is an issuer's public key ({public}),"
+                " and an HMAC secret would lock that issuer out when the overlap ends: rotate to its next public key"
+                " (`auth-jwt secret rotate TAG --secret-file FILE`); if its tokens will be signed by the new secret,"
+                " add `--replace-public-key` on the command line, `replace_public_key` in the admin API"
+            )
+
+
+def _is_hmac(key: KeyRecord) -> bool:
+    return isinstance(key.key.material, bytes)
 
 
 def _check_algorithms(algorithms: tuple[str, ...]) -> tuple[str, ...]:

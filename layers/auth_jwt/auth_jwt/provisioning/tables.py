@@ -10,23 +10,29 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from auth_jwt.aws.failures import Refused, sdk_errors, translated_errors
+from auth_jwt.aws.merging import merged
 from auth_jwt.aws.reads import placeholders, row_of
 from auth_jwt.aws.sdk_guard import guard
 from auth_jwt.errors import Fault, Unreachable
 from auth_jwt.models import REVOCATION_JTI, REVOCATION_TAG, SECRET_ID, Columns, Row
 from auth_jwt.provisioning.changes import (
+    EVERY_ROW,
     MISSING,
     Change,
     Check,
     Delete,
     Expected,
     Key,
+    NoIndex,
     Overtaken,
     Page,
     Put,
+    RowFilter,
+    ScannedPage,
     Table,
     Update,
 )
@@ -41,6 +47,15 @@ _SDK_ATTEMPTS: Final = 3
 _SDK_PAUSE_SECONDS: Final = 3  # all pauses between attempts together: at most one second, then two
 PATIENCE_SECONDS: Final = _SDK_ATTEMPTS * (_CONNECT_SECONDS + _READ_SECONDS) + _SDK_PAUSE_SECONDS
 """The longest time until a call fails. A function needs a longer timeout, or it cannot report the failure."""
+
+USERNAME_INDEX: Final = "by_sip_user"
+"""The index of the profiles table: partition key `USERNAME_COLUMN`, sort key `TAG_COLUMN`. A table may lack it.
+
+docs/decisions/0040 says why it is so, and template.yaml makes it where `UsernameIndex` is true.
+"""
+_DENIED: Final = "AccessDeniedException"
+_NO_INDEX: Final = frozenset({"ValidationException", "ResourceNotFoundException", _DENIED})
+"""The codes of a Query of an index that is not there, is still being filled, or may not be asked."""
 
 _ATTEMPTS: Final = 5
 _FIRST_PAUSE_SECONDS: Final = 0.05
@@ -94,16 +109,61 @@ class DynamoDbTables:
         answer = self._call("dynamodb:Scan", Table.PROFILES, call=lambda: self._client.scan(**question))
         return _page(answer, self._columns.tag)
 
-    def secrets(self, tag: str, *, only: Sequence[str] | None = None) -> list[Row]:
+    def profiles_of(self, username: str, *, after: str | None, limit: int) -> Page:
+        """Return the tags of profiles with this *username*, by the index; see `ProvisioningStore`."""
+        table, tag = self._name(Table.PROFILES), self._columns.tag
+        question: Any = {
+            "TableName": table,
+            "IndexName": USERNAME_INDEX,
+            "KeyConditionExpression": "#username = :username",
+            "ExpressionAttributeNames": {"#username": self._columns.username},
+            "ExpressionAttributeValues": {":username": {"S": username}},
+            "Limit": limit,
+        }
+        if after is not None:
+            question["ExclusiveStartKey"] = {self._columns.username: {"S": username}, tag: {"S": after}}
+        action = f"dynamodb:Query on index {USERNAME_INDEX!r} of table {table!r}"
+        try:
+            with _translate_errors(action):
+                answer = self._client.query(**question)
+        except Fault as fault:
+            code = fault.__cause__.code if isinstance(fault.__cause__, Refused) else None
+            if code not in _NO_INDEX:
+                raise
+            raise NoIndex(str(fault), is_denied=code == _DENIED) from fault.__cause__
+        return _page(answer, tag)
+
+    def scan_profiles(
+        self, *, where: RowFilter = EVERY_ROW, after: str | None = None, segments: int = 1
+    ) -> Iterator[ScannedPage]:
+        """Give the rows of the profiles table that fit; see `ProvisioningStore`."""
+        question = _filtered(where)
+        if segments > 1:
+            parts = [{**question, "Segment": number, "TotalSegments": segments} for number in range(segments)]
+            return merged([partial(self._scan, Table.PROFILES, part) for part in parts])
+        if after is not None:
+            question["ExclusiveStartKey"] = self._key(Key(Table.PROFILES, after))
+        return self._scan(Table.PROFILES, question, self._columns.tag)
+
+    def secrets(self, tag: str, *, only: Sequence[str] | None = None, most: int | None = None) -> list[Row]:
         """Return all secrets of *tag*; see `ProvisioningStore`."""
         rows: list[Row] = []
         last: Mapping[str, Any] | None = None
         while True:
-            answer = self._query(Table.SECRETS, self._columns.secret_tag, tag, last, None, only)
+            left = None if most is None else most - len(rows)
+            answer = self._query(Table.SECRETS, self._columns.secret_tag, tag, last, left, only)
             rows.extend(map(row_of, answer["Items"]))
             last = answer.get("LastEvaluatedKey")
-            if last is None:
+            if last is None or len(rows) == most:
                 return rows
+
+    def scan_secrets(self, *, only: Sequence[str] | None, where: RowFilter = EVERY_ROW) -> Iterator[ScannedPage]:
+        """Give the rows of the secrets table that fit; see `ProvisioningStore`."""
+        question, selection = _filtered(where), _selection(only)
+        names = {**selection.get("ExpressionAttributeNames", {}), **question.get("ExpressionAttributeNames", {})}
+        if names:
+            question["ExpressionAttributeNames"] = names
+        return self._scan(Table.SECRETS, {**selection, **question})
 
     def revocation(self, tag: str, jti: str) -> Row | None:
         """Return the row that revokes this token; see `ProvisioningStore`."""
@@ -136,6 +196,11 @@ class DynamoDbTables:
                 if attempt + 1 == _ATTEMPTS:
                     raise Unreachable("other writes kept changing the same rows; try again") from None
                 time.sleep(_FIRST_PAUSE_SECONDS * 2**attempt * secrets.randbelow(1000) / 1000)
+            except Fault as fault:
+                cause = fault.__cause__
+                if isinstance(fault, Unreachable) or not (isinstance(cause, Refused) and cause.is_repeated):
+                    raise
+                raise unknown_outcome(fault) from cause
             else:
                 return
 
@@ -146,6 +211,20 @@ class DynamoDbTables:
             self._call("dynamodb:UpdateItem", change.key.table, call=lambda: self._client.update_item(**item))
         except _ConditionFailed:
             raise Overtaken(change.key) from None
+
+    def _scan(self, table: Table, question: dict[str, Any], next_by: str | None = None) -> Iterator[ScannedPage]:
+        """Read a table page by page; *next_by* is the column of its key that says where a page ends."""
+        question = {**question, "TableName": self._name(table)}
+        while True:
+            answer = self._call("dynamodb:Scan", table, call=partial(self._client.scan, **question))
+            last = answer.get("LastEvaluatedKey")
+            rows = list(map(row_of, answer["Items"]))
+            units, looked_at = answer["ConsumedCapacity"].get("CapacityUnits", 0.0), answer.get("ScannedCount", 0)
+            following = None if last is None or next_by is None else last[next_by]["S"]
+            yield ScannedPage(rows, units, max(looked_at, len(rows)), following)
+            if last is None:
+                return
+            question["ExclusiveStartKey"] = last
 
     def _row(self, key: Key, only: Sequence[str] | None = None) -> Row | None:
         question: Any = {"TableName": self._name(key.table), "Key": self._key(key), "ConsistentRead": True}
@@ -163,7 +242,7 @@ class DynamoDbTables:
         limit: int | None,
         only: Sequence[str] | None = None,
     ) -> Mapping[str, Any]:
-        projection = _projection(only)
+        projection = _selection(only)
         names = projection.pop("ExpressionAttributeNames", {})
         question: Any = {
             **projection,
@@ -221,6 +300,11 @@ class DynamoDbTables:
             return call()  # type: ignore[no-any-return]
 
 
+def unknown_outcome(fault: Fault) -> Unreachable:
+    """Return the error of a write that an earlier attempt may have made, before the *fault* of the last one."""
+    return Unreachable(f"{fault}; an earlier attempt got no answer, so the write may have been done")
+
+
 class _ConditionFailed(Exception):
     """The row of an update is not as expected."""
 
@@ -263,6 +347,35 @@ def _projection(only: Sequence[str] | None) -> dict[str, Any]:
         return {}
     names = placeholders(list(only))
     return {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names}
+
+
+def _selection(only: Sequence[str] | None) -> dict[str, Any]:
+    """Return the projection of a Query or a Scan. It says `Select`, so that a role can demand that.
+
+    The condition key `dynamodb:Select` is that parameter:
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html.
+    """
+    return {} if only is None else {**_projection(only), "Select": "SPECIFIC_ATTRIBUTES"}
+
+
+def _filtered(where: RowFilter) -> dict[str, Any]:
+    """Return the filter of a Scan. Its placeholders differ from those of `_selection`, beside which it may stand."""
+    names, values = _Placeholders("#f"), _Placeholders(":f")
+    parts = [
+        f"({' OR '.join(f'{names.of(name)} = {values.hold(value)}' for value in given)})"
+        for name, given in where.one_of.items()
+    ]
+    parts += [f"begins_with({names.of(name)}, {values.hold(text)})" for name, text in where.beginnings.items()]
+    parts += [f"attribute_exists({names.of(name)})" for name in where.present]
+    if not parts:
+        return {}
+    asked: dict[str, Any] = {
+        "FilterExpression": " AND ".join(parts),
+        "ExpressionAttributeNames": {placeholder: name for name, placeholder in names.items()},
+    }
+    if values.given:
+        asked["ExpressionAttributeValues"] = {name: _to_dynamodb(value) for name, value in values.given.items()}
+    return asked
 
 
 def _update(columns: Row, names: _Placeholders, values: _Placeholders) -> str:

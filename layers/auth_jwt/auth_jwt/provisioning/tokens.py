@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from auth_jwt.errors import Conflict, Denied, Invalid, NotFound, Reason
 from auth_jwt.models import SECRET_ID, Authorized, Policy, Report, Secret
+from auth_jwt.provisioning.audit import AuditEntry
 from auth_jwt.provisioning.inspection import SecretRecord, SecretState
 from auth_jwt.provisioning.registry import Registry, check_tag
 from auth_jwt.provisioning.secrets import NewSecret, prepare_secret
@@ -36,6 +37,18 @@ class Minted:
     jti: str
     expires_at: int
     answer: Authorized
+
+
+def minting_entry(minted: Minted, *, actor: str, at: int) -> AuditEntry:
+    """Return the entry of audit about a *minted* token: whoever has the token can log in as its user.
+
+    Args:
+        minted: the token, of which the entry names the `jti`.
+        actor: who minted it.
+        at: when, in UNIX seconds.
+    """
+    details = {"secret": minted.secret_id, "expires_at": minted.expires_at}
+    return AuditEntry(at, actor, "token.mint", minted.tag, minted.jti, details=details)
 
 
 @dataclass(frozen=True, slots=True)

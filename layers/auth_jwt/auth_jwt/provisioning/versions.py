@@ -12,6 +12,9 @@ CURRENT: Final = "AWSCURRENT"
 PENDING: Final = "AWSPENDING"
 PREVIOUS: Final = "AWSPREVIOUS"
 
+ROTATED: Final = "sm-"
+"""How the ids of all rows begin that a rotation wrote."""
+
 
 @dataclass(frozen=True, slots=True)
 class ManagedSecret:

@@ -12,7 +12,8 @@ from auth_jwt.memory.rows import RowMemory
 from auth_jwt.models import TagRows
 from auth_jwt.ports import Deadline, RowsStore
 from auth_jwt.provisioning import Provisioning
-from auth_jwt.provisioning.audit import Audit
+from auth_jwt.provisioning.audit import Audit, AuditTarget
+from auth_jwt.provisioning.changes import ProvisioningStore
 from auth_jwt.provisioning.registry import Registry
 from auth_jwt.provisioning.tables import DynamoDbTables
 from auth_jwt.runtime.settings import Settings
@@ -30,6 +31,7 @@ def provisioning_of(
     actor: str,
     audit: Audit,
     clock: Callable[[], float] = time.time,
+    store: ProvisioningStore | None = None,
 ) -> Provisioning:
     """Wire provisioning over DynamoDB as the *settings* say.
 
@@ -39,17 +41,11 @@ def provisioning_of(
         actor: who writes, for the audit log.
         audit: receives an entry for every write.
         clock: returns the time in UNIX seconds.
+        store: what reads and writes the tables, as for a rehearsal; None does that itself.
     """
-    tables = DynamoDbTables(
-        client,
-        profiles_table=settings.profiles_table,
-        secrets_table=settings.secrets_table,
-        revocations_table=settings.revocations_table,
-        columns=settings.columns,
-    )
     return Provisioning(
         Registry(
-            store=tables,
+            store=tables_of(settings, client) if store is None else store,
             columns=settings.columns,
             policy=settings.policy,
             authorizer=_fresh_authorizer_of(settings, client, clock),
@@ -57,6 +53,29 @@ def provisioning_of(
             actor=actor,
             clock=clock,
         )
+    )
+
+
+def target_of(settings: Settings, *, function_arn: str | None) -> AuditTarget:
+    """Return where a function writes, for its lines of audit.
+
+    Args:
+        settings: they name the tables.
+        function_arn: the ARN by which the function was called; None outside of Lambda.
+    """
+    names = (settings.profiles_table, settings.secrets_table, settings.revocations_table)
+    tables = tuple(name for name in names if name is not None)
+    return AuditTarget.of_function(function_arn, tables, settings.database.endpoint)
+
+
+def tables_of(settings: Settings, client: "DynamoDBClient") -> DynamoDbTables:
+    """Wire the tables that the *settings* name, read and written by boto3's *client* for DynamoDB."""
+    return DynamoDbTables(
+        client,
+        profiles_table=settings.profiles_table,
+        secrets_table=settings.secrets_table,
+        revocations_table=settings.revocations_table,
+        columns=settings.columns,
     )
 
 
