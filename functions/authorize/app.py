@@ -31,6 +31,7 @@ from auth_jwt.http.wire import (
 )
 from auth_jwt.models import Authorized, Report
 from auth_jwt.runtime.observability import Journal, Outcome, gateway_ids_of
+from auth_jwt.runtime.settings import ClientCertificates, FrontendSettings
 from auth_jwt.runtime.shell import Call, answer_or_fault
 from auth_jwt.runtime.snapshot import prepare_for_snapshots
 from auth_jwt.runtime.warmers import PONG, is_ping
@@ -76,6 +77,16 @@ def service() -> Service:
     return service_of(os.environ, journal())
 
 
+@cache
+def frontend_settings() -> FrontendSettings:
+    """Read the settings that only this function has.
+
+    Raises:
+        BadSetting: a variable has an invalid value.
+    """
+    return FrontendSettings.from_env(os.environ)
+
+
 prepare_for_snapshots(os.environ, lambda: service().prepare())
 
 
@@ -116,6 +127,17 @@ class FrontendRequest:
     def is_alb(self) -> bool:
         """Whether the event comes from an ALB, which wants a status description and sometimes multi-value headers."""
         return "elb" in self.event["requestContext"]
+
+    @property
+    def is_known_to_aws(self) -> bool:
+        """Whether AWS knows who sends it: by a certificate that API Gateway verified, or by a Function URL's IAM.
+
+        Both stand in the context, where no caller writes: in `identity` (payload 1.0), in `authentication` and
+        `authorizer` (payload 2.0).
+        """
+        parts = ("identity", "clientCert"), ("authentication", "clientCert"), ("authorizer", "iam")
+        holders = ((self.event["requestContext"].get(holder), member) for holder, member in parts)
+        return any(isinstance(holder, dict) and bool(holder.get(member)) for holder, member in holders)
 
     def header(self, name: str) -> list[str]:
         """Return the values of a header, in order. *name* is in lower case."""
@@ -369,7 +391,13 @@ _ROUTES: Final[Mapping[str, tuple[tuple[str, ...], Callable[[FrontendRequest, Re
 
 
 def _dispatch(request: FrontendRequest, report: Report) -> Conclusion:
-    """Call the route of the request. A request that is malformed or too large becomes a rejection."""
+    """Call the route of the request. A request that is malformed or too large becomes a rejection.
+
+    Where certificates are required, the gateway has seen one, unless somebody opened another way to this function.
+    """
+    certificates = frontend_settings().client_certificates
+    if certificates is ClientCertificates.REQUIRED and request.path != "/health" and not request.is_known_to_aws:
+        return Conclusion(_make_problem(HTTPStatus.FORBIDDEN, "forbidden", request), Outcome.REJECTED, "no_certificate")
     if request.path not in _ROUTES:
         return Conclusion(_make_problem(HTTPStatus.NOT_FOUND, "not-found", request), Outcome.REJECTED, "unknown_path")
     methods, route = _ROUTES[request.path]
@@ -396,7 +424,7 @@ def _answer_http(event: Event, context: object) -> dict[str, Any]:
     call.noted |= gateway_ids_of(event["requestContext"])
     call.noted["path"] = request.path if request.path in _ROUTES else None
     try:
-        service()  # an invalid setting is a fault at every path, even at one that reads no setting
+        service(), frontend_settings()  # an invalid setting is a fault at every path, even at one that reads no setting
         conclusion = _dispatch(request, call.report)
         answer = conclusion.answer
         call.noted["status"] = int(answer.status)
@@ -428,6 +456,7 @@ def _answer_ping(context: object) -> dict[str, Any]:
     """Answer a warmer, and prepare for a request: a setting that would fail a request fails the ping."""
 
     def prepare(call: Call) -> dict[str, Any]:
+        frontend_settings()
         service().prepare()
         call.record(Outcome.PING)
         return dict(PONG)

@@ -15,6 +15,7 @@
         ├── TooLarge     the answer is too large for the gateway
         ├── NotAudited   the tables changed, or may have, and the audit line was not written
         ├── NotRotated   a rotation cannot continue
+        ├── NotReleased  a new version does not answer as a working one
         ├── StaleKeys    an issuer's keys could not be fetched for too long
         └── Unreachable  the tables cannot be reached now; remembered rows may serve
             └── Throttled  DynamoDB throttles this tag's partition only
@@ -169,6 +170,17 @@ class NotRotated(Fault):
 
     The message says which secret, row or profile is not as the rotation needs it, and holds no key.
     """
+
+
+class NotReleased(Fault):
+    """A new version of a function answers otherwise than a working one, so no user may reach it.
+
+    The message says which check failed, and holds nothing of the answer but its kind.
+    """
+
+
+class NotFinished(Fault):
+    """A function has not done all of its work, because its time was over. The message says how far it came."""
 
 
 class StaleKeys(Fault):

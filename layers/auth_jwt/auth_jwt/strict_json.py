@@ -40,7 +40,8 @@ def strict_json_object(text: str) -> dict[str, Any]:
         raise ValueError("text after the value")
     if not isinstance(value, dict):
         raise ValueError("not an object")  # noqa: TRY004 - one error for every kind of malformed text
-    if "\\u" in text:  # lone surrogates and U+0000 can only come from an escape
+    # Lone surrogates and U+0000 come from an escape. A key that a request brings may also hold lone surrogates as such.
+    if "\\u" in text or not text.isascii():
         _refuse_odd_text(value)
     return value
 

@@ -389,7 +389,7 @@ class TestDroppedKeys:
 
 
 class TestRefusedSets:
-    @pytest.mark.parametrize("member", ["d", "p", "q", "dp", "dq", "qi", "oth"])
+    @pytest.mark.parametrize("member", ["d", "p", "q", "dp", "dq", "qi", "oth", "priv"])
     @pytest.mark.parametrize("key", [a_jwk(), an_oct_jwk(), {"kty": "AKP"}, a_jwk(use="enc"), {}], ids=str)
     def test_a_private_key_among_them_refuses_the_whole_set(self, key: dict[str, Any], member: str) -> None:
         failure = failure_of(a_jwk("p256"), {**key, member: CANARY})

@@ -804,7 +804,7 @@ def _ask(scene: Scene, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
         return scene.service.provisioning
 
     wired = app.RotationService(RULES, scene.versions, provisioning)
-    monkeypatch.setattr(app, "service", lambda: wired)
+    monkeypatch.setattr(app, "service", lambda _: wired)
     monkeypatch.setattr(rotation, "SETTLE_SECONDS", 0)
 
     def ask(step: object = "createSecret", error: type[Fault] | None = None, **members: object) -> dict[str, Any]:

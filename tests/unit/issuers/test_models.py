@@ -24,6 +24,7 @@ def an_issuer(**members: object) -> Issuer:
         "https://a/",
         "https://login.example.com:8443/realms/sip",
         "https://[2001:db8::1]/",
+        "https://[2001:db8::1]:8443/",
         "https://a/b//c/",
     ],
 )
@@ -40,6 +41,8 @@ def test_an_https_url_can_be_an_issuer(identifier: str) -> None:
         pytest.param("https://a:0", "with a host", id="port 0"),
         pytest.param("https://a:b", "https URL", id="no port"),
         pytest.param("https://[a", "https URL", id="a bracket"),
+        pytest.param("https://[2001:db8::1]a/", "neither a name", id="a name behind an address"),
+        pytest.param("https://[v1.a]/", "neither a name", id="a name in brackets"),
         pytest.param("https://u:p@a", "no user", id="a user"),
         pytest.param("https://a?", "no query", id="an empty query"),
         pytest.param("https://a#", "no fragment", id="an empty fragment"),

@@ -304,8 +304,9 @@ def test_a_jwk_that_is_not_meant_or_not_able_to_verify_is_unusable(case: str) ->
         ),
         (a_jwk(n="with blanks"), "a JWK whose `n` is not base64url"),
         ({"kty": "EC", "crv": "P-256", "x": segment(bytes(32))}, "a JWK whose `y` is missing or not a string"),
+        (a_jwk(kty=["RSA"]), "a JWK whose `kty` is not a string"),
     ],
-    ids=["short", "long", "short OKP", "padded", "standard alphabet", "nonsense", "missing"],
+    ids=["short", "long", "short OKP", "padded", "standard alphabet", "nonsense", "missing", "a list of kinds"],
 )
 def test_what_is_wrong_with_a_jwk_is_said_in_so_many_words(jwk: dict[str, object], why: str) -> None:
     assert why_unusable(json.dumps(jwk)) == why

@@ -26,6 +26,7 @@ from auth_jwt.models import Columns, Half, Policy, Report, TagRows
 from auth_jwt.ports import Deadline, RowsStore
 from tests.factories import HMAC_KEY, NOW, TAG, a_profile, a_secret, a_token, refusal, verdict
 from tests.fakes import Clock, MemoryStore
+from tests.interleaving import Turns
 from tools.events.stage import create_tables, template
 
 THREADS = 32
@@ -467,6 +468,33 @@ def test_whatever_the_threads_do_reads_are_rare_and_the_books_balance() -> None:
     assert memory._bytes == sum(entry.weight for entry in memory._known.values()) <= 2 * weight
     assert len(memory._unknown) <= MAX_UNKNOWN_KEYS
     assert not memory._under_way
+
+
+def test_who_remembers_at_the_same_time_waits_for_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the older of two reads could be put in the place of the newer, which was remembered meanwhile."""
+    timer, store = Clock(), MemoryStore([a_profile()], [a_secret()])
+    turns = Turns(timer)
+    monkeypatch.setattr("auth_jwt.memory.memory.Lock", turns.lock)
+
+    class Overtaken(RowMemory):
+        def weigh(self, key: str, value: TagRows, /) -> int:
+            turns.pause("it is about to be remembered")
+            return super().weigh(key, value)
+
+    memory = Overtaken(store, ttl=TTL, stale_for=STALE_FOR, timer=timer)
+    older = turns.start(lambda: memory.recall(TAG, Deadline(PATIENCE)))
+    older.go_on()
+    assert older.point == "it is about to be remembered"
+    timer.pass_by(1)
+    store.secrets.append(a_secret(id="2"))
+    newer = turns.start(lambda: memory.renew(TAG, Deadline(PATIENCE)))
+    newer.go_on(9)
+    older.go_on(9)
+    newer.go_on(9)
+
+    assert (older.has_ended, older.failure, newer.has_ended, newer.failure) == (True, None, True, None)
+    assert [secret.id for secret in memory.recall(TAG, Deadline(PATIENCE)).found.secrets] == ["1", "2"]
+    assert memory._bytes == sum(entry.weight for entry in memory._known.values())
 
 
 # -- through the whole decision ---------------------------------------------------------------------------------------

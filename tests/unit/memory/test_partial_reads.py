@@ -355,3 +355,15 @@ class TestOfASecondLook:
 
         assert service.store.reads == []
         assert service.ask().sip_username == "alice"
+
+
+@pytest.mark.parametrize("ttl", [0, TTL])
+@pytest.mark.parametrize("failure", [Throttled("busy"), Unreachable("gone")], ids=repr)
+def test_who_is_not_remembered_gets_the_fault_of_the_profile_that_was_not_read(ttl: int, failure: Fault) -> None:
+    """And not that of a second look, which would come too soon: the log says what happened to the table."""
+    service = Service(ttl=ttl)
+    service.store.halves = {Half.PROFILE: failure}
+
+    fault = service.cannot_tell()
+
+    assert (type(fault), str(fault)) == (type(failure), str(failure))

@@ -3,9 +3,11 @@
 import io
 import json
 import re
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from aws_lambda_powertools import Logger, Metrics
@@ -14,6 +16,7 @@ from auth_jwt.errors import Reason, Unreachable
 from auth_jwt.models import Report
 from auth_jwt.runtime import observability
 from auth_jwt.runtime.observability import Journal, Outcome, gateway_ids_of, request_id_of
+from auth_jwt.runtime.settings import AuthorizedLog, LogSettings
 
 NOON = 1_795_435_200.0  # 2026-11-23T12:00:00Z
 TRACE = "Root=1-684e9fe8-c535c344b12b4a32da2c26dc;Parent=53995c3f42cd8ad8;Sampled=1"
@@ -83,7 +86,7 @@ def test_the_line_has_the_fields_that_powertools_gives_its_two(
         metrics = Metrics(service=service, namespace="AuthJwt")
         for name, count in {
             observability._metric_of(outcome): 1,
-            **observability._count_unusable(report),
+            **observability._count_seen(report),
         }.items():
             metrics.add_metric(name=name, unit="Count", value=count)
         if reason is not None:
@@ -114,6 +117,9 @@ def test_the_line_has_the_fields_that_powertools_gives_its_two(
         pytest.param({"POWERTOOLS_LOG_LEVEL": "critical"}, False, id="CRITICAL"),
         pytest.param({"LOG_LEVEL": "ERROR"}, False, id="by its old name"),
         pytest.param({"POWERTOOLS_LOG_LEVEL": "INFO", "AWS_LAMBDA_LOG_LEVEL": "WARN"}, False, id="by Lambda's own"),
+        pytest.param({"POWERTOOLS_LOG_LEVEL": "WARNING", "AWS_LAMBDA_LOG_LEVEL": "INFO"}, False, id="beside Lambda's"),
+        pytest.param({"POWERTOOLS_LOG_LEVEL": "INFO", "LOG_LEVEL": "ERROR"}, True, id="the newer name"),
+        pytest.param({"POWERTOOLS_LOG_LEVEL": "loud", "AWS_LAMBDA_LOG_LEVEL": "TRACE"}, True, id="unknown words"),
     ],
 )
 def test_a_level_above_info_leaves_only_the_metrics(variables: dict[str, str], shows: bool) -> None:
@@ -209,6 +215,23 @@ def test_where_standard_output_takes_ascii_alone_the_line_is_written_so(tmp_path
         Journal("authorize", {}).record(Outcome.AUTHORIZED, REPORT, gateway_request_id="é\U0001f600")
 
     assert json.loads(path.read_text("ascii"))["gateway_request_id"] == "é\U0001f600"
+
+
+@pytest.mark.parametrize("kind", ["whole", "lean", "fault", "warning", "audit"])
+def test_a_line_has_left_the_process_before_the_request_is_answered(tmp_path: Path, kind: str) -> None:
+    """Lambda freezes a process after its answer, and may never thaw it: what it had not passed on would be lost."""
+    journal = lean_journal() if kind == "lean" else Journal("authorize", {})
+    write: dict[str, Callable[[], None]] = {
+        "fault": lambda: journal.record_fault(Unreachable("no answer"), REPORT),
+        "warning": lambda: journal.warn_of_boto3("a proxy is set"),
+        "audit": lambda: journal.record_write("{}"),
+    }
+    path = tmp_path / "log"
+    with path.open("w", encoding="utf-8") as file, redirect_stdout(file):
+        write.get(kind, lambda: journal.record(Outcome.AUTHORIZED, REPORT, **SEEN))()
+        passed_on = path.read_text("utf-8")
+
+    assert passed_on.endswith("}\n")
 
 
 def test_a_line_of_audit_is_one_line_and_visible() -> None:
@@ -314,6 +337,155 @@ def test_a_level_above_a_line_leaves_only_its_metrics(level: str, shows_warnings
     )
     assert ["causes" in line for line in lines if "Fault" in line] == [shows_faults]
     assert [line["Boto3Fallback"] for line in lines if "Boto3Fallback" in line] == [1]
+
+
+# -- plain authorized requests ----------------------------------------------------------------------------------------
+
+OF_REST: dict[str, Any] = {
+    "duration_ms": 0.125,
+    "request_id": "r-1",
+    "gateway_request_id": "g-1",
+    "gateway_extended_request_id": "e-1",
+    "path": "/authorize",
+    "status": 200,
+}
+LEAN_REST = {
+    "service": "authorize",
+    "outcome": "authorized",
+    "tag": "t1",
+    "secret_id": "1",
+    "algorithm": "HS256",
+    "rows": "memory",
+    "duration_ms": 0.125,
+    "request_id": "r-1",
+    "gateway_extended_request_id": "e-1",
+    "path": "/authorize",
+}
+ONLY_COUNTED = {"service": "authorize", "outcome": "authorized"}
+
+
+def lean_journal(percent: int = 100, variables: dict[str, str] | None = None) -> Journal:
+    journal = Journal("authorize", variables or {})
+    journal.log_authorized_as(LogSettings(authorized=AuthorizedLog.LEAN, authorized_percent=percent))
+    return journal
+
+
+def test_a_lean_line_leaves_out_what_others_say() -> None:
+    (line,) = written(lean_journal(), Outcome.AUTHORIZED, **OF_REST)
+
+    assert line == LEAN_REST
+
+
+@pytest.mark.parametrize(
+    ("ids", "kept"),
+    [
+        pytest.param({}, {}, id="direct invocation"),
+        pytest.param({"gateway_request_id": "r-1"}, {}, id="a Function URL, whose id is Lambda's own"),
+        pytest.param({"gateway_request_id": "g-1"}, {"gateway_request_id": "g-1"}, id="an HTTP API"),
+        pytest.param(
+            {"gateway_request_id": "g-1", "gateway_extended_request_id": "e-1"},
+            {"gateway_extended_request_id": "e-1"},
+            id="a REST API",
+        ),
+    ],
+)
+def test_a_lean_line_names_each_request_of_a_gateway_once(ids: dict[str, Any], kept: dict[str, str]) -> None:
+    (line,) = written(lean_journal(), Outcome.AUTHORIZED, request_id="r-1", **ids)
+
+    assert {name: value for name, value in line.items() if name.startswith("gateway")} == kept
+    assert line["request_id"] == "r-1"
+
+
+@pytest.mark.parametrize(
+    ("trace", "shown"),
+    [
+        (TRACE, "1-684e9fe8-c535c344b12b4a32da2c26dc"),
+        ("Root=1-00000000-0;Sampled=0", None),
+        ("Root=1-00000000-0", None),
+    ],
+)
+def test_a_lean_line_names_a_trace_that_was_recorded(trace: str, shown: str | None) -> None:
+    (line,) = written(lean_journal(variables={"_X_AMZN_TRACE_ID": trace}), Outcome.AUTHORIZED)
+
+    assert line.get("xray_trace_id") == shown
+
+
+@pytest.mark.parametrize(
+    ("report", "fields"),
+    [
+        pytest.param(Report(tag="t1", origin="stale"), {}, id="stale rows"),
+        pytest.param(Report(tag="t1", origin="memory", issuer_origin="stale"), {}, id="stale rows of an issuer"),
+        pytest.param(Report(tag="t1", unusable_secrets={"2": "not text"}), {}, id="an unusable secret"),
+        pytest.param(Report(tag="t1", left_out=("2",)), {}, id="a secret too many"),
+        pytest.param(Report(tag="t1", unusable_credentials=("a",)), {}, id="an unusable credential"),
+        pytest.param(Report(tag="t1", call_id="a", call_id_altered=True), {}, id="an altered Call-ID"),
+        pytest.param(REPORT, {"dropped": "decoded_token"}, id="an answer that was cut"),
+        pytest.param(REPORT, {"counts": {"More": 1}}, id="further metrics"),
+    ],
+)
+@pytest.mark.parametrize("percent", [0, 100])
+def test_an_authorized_line_that_needs_attention_is_whole(report: Report, fields: dict[str, Any], percent: int) -> None:
+    (line,) = written(lean_journal(percent), Outcome.AUTHORIZED, report, **OF_REST, **fields)
+    (whole,) = written(Journal("authorize", {}), Outcome.AUTHORIZED, report, **OF_REST, **fields)
+
+    assert line == whole
+    assert line["Authorized"] == 1
+
+
+@pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if outcome is not Outcome.AUTHORIZED])
+@pytest.mark.parametrize("reason", [None, "some_reason"])
+def test_the_lines_of_all_other_outcomes_are_whole(outcome: Outcome, reason: str | None) -> None:
+    lean = written(lean_journal(0), outcome, reason=reason, **OF_REST)
+
+    assert lean == written(Journal("authorize", {}), outcome, reason=reason, **OF_REST)
+    assert {"level", "timestamp", "_aws"} < lean[0].keys()
+
+
+def test_a_lean_fault_is_whole() -> None:
+    assert fault_of(lean_journal(0), Unreachable("no answer")) == fault_of(
+        Journal("authorize", {}), Unreachable("no answer")
+    )
+
+
+@pytest.mark.parametrize("percent", [0, 1, 10, 50, 99, 100])
+@pytest.mark.parametrize("kind", AuthorizedLog)
+def test_a_share_of_the_plain_lines_is_written_and_each_request_is_counted(percent: int, kind: AuthorizedLog) -> None:
+    """The same requests by every process: who knows a request's id knows whether to look for its line."""
+    journal = Journal("authorize", {})
+    journal.log_authorized_as(LogSettings(authorized=kind, authorized_percent=percent))
+    ids = [str(UUID(int=number * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128)) for number in range(2000)]
+
+    lines = [line for request_id in ids for line in written(journal, Outcome.AUTHORIZED, request_id=request_id)]
+    again = [line for request_id in ids for line in written(journal, Outcome.AUTHORIZED, request_id=request_id)]
+    shown = [line for line in lines if "tag" in line]
+
+    assert len(lines) == 2000
+    assert lines == again
+    assert len(shown) == pytest.approx(20 * percent, abs=0 if percent in (0, 100) else 60)
+    if kind is AuthorizedLog.LEAN:
+        assert all(line == ONLY_COUNTED for line in lines if "tag" not in line)
+    else:
+        assert all(line["Authorized"] == 1 for line in lines)
+        assert all(line.keys() == {"service", "_aws", "Authorized"} for line in lines if "tag" not in line)
+
+
+@pytest.mark.parametrize("variables", [{"POWERTOOLS_LOG_LEVEL": "WARNING"}, {"AWS_LAMBDA_LOG_LEVEL": "ERROR"}])
+def test_a_level_above_info_leaves_of_a_lean_line_what_counts_it(variables: dict[str, str]) -> None:
+    assert written(lean_journal(100, variables), Outcome.AUTHORIZED, **OF_REST) == [ONLY_COUNTED]
+
+
+def test_a_lean_line_is_as_visible_as_another() -> None:
+    with redirect_stdout(io.StringIO()) as out:
+        lean_journal().record(Outcome.AUTHORIZED, Report(tag=INVISIBLE, call_id=INVISIBLE), request_id="\ud800")
+
+    assert out.getvalue()[:-1].isprintable()
+    assert json.loads(out.getvalue())["tag"] == INVISIBLE
+
+
+def test_a_lean_line_that_cannot_be_written_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", None)
+
+    lean_journal().record(Outcome.AUTHORIZED, REPORT, **OF_REST)
 
 
 # -- metrics ----------------------------------------------------------------------------------------------------------

@@ -11,14 +11,22 @@ from auth_jwt.jose.tokens import ALGORITHMS, HeaderRules
 from auth_jwt.models import Columns, Policy
 from auth_jwt.runtime.settings import (
     DEFAULTS,
+    ENDING_DEFAULTS,
+    FRONTEND_DEFAULTS,
     GATEWAY_AUTHORIZER_DEFAULTS,
+    LOG_DEFAULTS,
     REFRESH_DEFAULTS,
     ROTATION_DEFAULTS,
+    AuthorizedLog,
     AuthorizerRefusal,
     AuthorizerResponse,
+    ClientCertificates,
     Database,
     DynamoDbClient,
+    EndingSettings,
+    FrontendSettings,
     GatewayAuthorizerSettings,
+    LogSettings,
     RefreshSettings,
     RotationSettings,
     Settings,
@@ -196,6 +204,25 @@ def test_an_authorization_server_with_a_password_is_refused_and_not_repeated() -
 
 
 @pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("AUTHZ_SERVER", "https:/admin:hunter2@login.example.org"),
+        ("AUTHZ_SERVER", "https://admin:hunter2@[login.example.org"),
+        ("AUTHZ_SERVER", "https://admin:hunter2@login\u2100.example.org"),
+        ("PROFILES_TABLE", "mysql://admin:hunter2@db.example.org/opensips"),
+        ("LOAD_CREDENTIALS", "mysql://admin:hunter2@db.example.org/opensips;("),
+        ("CACHE_TTL_SECONDS", "redis://admin:hunter2@cache"),
+    ],
+)
+def test_a_url_in_a_variable_that_takes_none_such_is_not_repeated(variable: str, value: str) -> None:
+    """Whoever moves in may put `db_url`, with its password, anywhere; and the error is in the log."""
+    message = refusal(**{variable: value})
+
+    assert message.startswith(f"{variable} is refused")
+    assert "hunter2" not in message
+
+
+@pytest.mark.parametrize(
     ("variable", "value", "accepted"),
     [
         ("PROFILES_TABLE", "", "the name or ARN of a table"),
@@ -335,9 +362,36 @@ def test_what_lambda_itself_sets_is_not_taken_for_a_misspelling() -> None:
     assert near_misses(dict.fromkeys(lambda_variables.split(), "x")) == {}
 
 
-@pytest.mark.parametrize("variable", [*DEFAULTS, *GATEWAY_AUTHORIZER_DEFAULTS, *ROTATION_DEFAULTS, *REFRESH_DEFAULTS])
+EVERYBODYS = [
+    *(*DEFAULTS, *FRONTEND_DEFAULTS, *GATEWAY_AUTHORIZER_DEFAULTS, *LOG_DEFAULTS),
+    *(*ROTATION_DEFAULTS, *REFRESH_DEFAULTS, *ENDING_DEFAULTS),
+]
+
+
+@pytest.mark.parametrize("variable", EVERYBODYS)
 def test_a_setting_of_any_function_is_no_misspelling(variable: str) -> None:
     assert near_misses({variable: "x"}) == {}
+
+
+class TestFrontends:
+    """The variable of the function for SIP frontends."""
+
+    def test_an_empty_environment_is_the_default(self) -> None:
+        optional = FrontendSettings(client_certificates=ClientCertificates.OPTIONAL)
+
+        assert FrontendSettings.from_env({}) == FrontendSettings.from_env(FRONTEND_DEFAULTS) == optional
+
+    def test_a_word_may_be_in_any_case(self) -> None:
+        read = FrontendSettings.from_env({"CLIENT_CERTIFICATES": " Required"})
+
+        assert read.client_certificates is ClientCertificates.REQUIRED
+
+    @pytest.mark.parametrize("value", ["", "true", "require"])
+    def test_no_other_word_is_taken_for_optional(self, value: str) -> None:
+        with pytest.raises(BadSetting) as caught:
+            FrontendSettings.from_env({"CLIENT_CERTIFICATES": value})
+
+        assert str(caught.value) == f"CLIENT_CERTIFICATES={value!r} is refused; accepted: optional or required"
 
 
 class TestAuthorizer:
@@ -395,6 +449,38 @@ class TestAuthorizer:
         assert accepted in str(caught.value)
 
 
+class TestLog:
+    """The variables that say what the log holds of authorized requests."""
+
+    def test_an_empty_environment_writes_every_line_whole(self) -> None:
+        assert LogSettings.from_env({}) == LogSettings.from_env(LOG_DEFAULTS) == LogSettings()
+        assert LogSettings() == LogSettings(authorized=AuthorizedLog.FULL, authorized_percent=100)
+
+    def test_both_can_be_chosen(self) -> None:
+        read = LogSettings.from_env({"AUTHORIZED_LOG": " Lean", "AUTHORIZED_LOG_PERCENT": "0"})
+
+        assert read == LogSettings(authorized=AuthorizedLog.LEAN, authorized_percent=0)
+
+    @pytest.mark.parametrize(
+        ("variable", "value", "accepted"),
+        [
+            ("AUTHORIZED_LOG", "", "full or lean"),
+            ("AUTHORIZED_LOG", "none", "full or lean"),
+            ("AUTHORIZED_LOG_PERCENT", "", "a whole number from 0 to 100"),
+            ("AUTHORIZED_LOG_PERCENT", "101", "a whole number from 0 to 100"),
+            ("AUTHORIZED_LOG_PERCENT", "0.5", "a whole number from 0 to 100"),
+            ("AUTHORIZED_LOG_PERCENT", "-1", "a whole number from 0 to 100"),
+        ],
+    )
+    def test_a_value_that_cannot_be_is_named_with_what_is_accepted(
+        self, variable: str, value: str, accepted: str
+    ) -> None:
+        with pytest.raises(BadSetting) as caught:
+            LogSettings.from_env({variable: value})
+
+        assert str(caught.value) == f"{variable}={value!r} is refused; accepted: {accepted}"
+
+
 class TestRotation:
     """The variables of the rotation of secrets."""
 
@@ -435,6 +521,45 @@ class TestRotation:
     def test_a_secret_that_ends_with_the_overlap_will_not(self) -> None:
         with pytest.raises(BadSetting, match=r"SECRET_LIFETIME_SECONDS=100 is refused: .* more than .* 100"):
             RotationSettings.from_env({**self.TAG, "ROTATION_OVERLAP_SECONDS": "100", "SECRET_LIFETIME_SECONDS": "100"})
+
+
+class TestEnding:
+    """The variables of the check for secrets that end."""
+
+    def test_all_have_defaults(self) -> None:
+        expected = EndingSettings(within_days=30, rotated_tag=None, rotation_days=None, overlap=86400)
+
+        assert EndingSettings.from_env({}) == EndingSettings.from_env(ENDING_DEFAULTS) == EndingSettings() == expected
+
+    def test_a_rotated_tag_has_its_days(self) -> None:
+        env = {"ROTATED_TAG": "alice-web", "ROTATION_DAYS": "7", "ROTATION_OVERLAP_SECONDS": "60"}
+
+        assert EndingSettings.from_env(env) == EndingSettings(rotated_tag="alice-web", rotation_days=7, overlap=60)
+
+    def test_days_without_a_tag_say_nothing(self) -> None:
+        assert EndingSettings.from_env({"ROTATION_DAYS": "30"}) == EndingSettings()
+
+    def test_a_tag_without_days_is_named(self) -> None:
+        with pytest.raises(BadSetting, match=r"ROTATION_DAYS='' is refused: .*; accepted: the days from one rotation"):
+            EndingSettings.from_env({"ROTATED_TAG": "alice-web"})
+
+    @pytest.mark.parametrize(
+        ("variable", "value", "accepted"),
+        [
+            *(("SECRETS_END_WITHIN_DAYS", text, "from 1 to 3650") for text in ("", "0", "3651", "-1", "30d", "1.5")),
+            *(("ROTATION_DAYS", text, "empty, or a whole number from 1 to 1000") for text in ("0", "1001", "a month")),
+            *(("MAX_READ_UNITS", text, "empty, or a whole number from 1 to") for text in ("0", "all")),
+            ("ROTATED_TAG", "t" * 129, "empty, or the tag whose secret is rotated, 1 to 128 characters"),
+        ],
+    )
+    def test_a_value_that_cannot_be_is_named_with_what_is_accepted(
+        self, variable: str, value: str, accepted: str
+    ) -> None:
+        with pytest.raises(BadSetting) as caught:
+            EndingSettings.from_env({variable: value})
+
+        assert str(caught.value).startswith(f"{variable}={value!r} is refused")
+        assert accepted in str(caught.value)
 
 
 def test_every_algorithm_may_be_listed() -> None:

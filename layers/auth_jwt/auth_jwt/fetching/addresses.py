@@ -31,6 +31,7 @@ HOST: Final = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
 """A name, or an address without brackets."""
 
 _GLOBAL_UNICAST: Final = IPv6Network("2000::/3")  # all that has been given out: RFC 4291, section 2.4
+_DOCUMENTATION: Final = IPv6Network("3fff::/20")  # RFC 9637, which Python knows since 3.14
 _NAT64: Final = IPv6Network("64:ff9b::/96")  # RFC 6052, section 2.1
 
 
@@ -110,7 +111,7 @@ def is_public(address: Address) -> bool:
     inner = _inner_addresses(address)
     if inner:
         return all(is_public(each) for each in inner)
-    if isinstance(address, IPv6Address) and address not in _GLOBAL_UNICAST:
+    if isinstance(address, IPv6Address) and (address not in _GLOBAL_UNICAST or address in _DOCUMENTATION):
         return False
     return address.is_global and not address.is_multicast
 

@@ -70,6 +70,7 @@ MAX_REPETITIONS: Final = 3
 _REPETITION: Final = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|([*+{])", re.DOTALL)
 _ID_DIGITS: Final = 32
 _SLASHES_BEFORE_A_PATH: Final = 3  # https://host/
+_IN_BRACKETS: Final = re.compile(r"\[[0-9A-Fa-f:.]+\](?::[0-9]*)?")
 
 ASYMMETRIC: Final = tuple(name for name in ALGORITHMS if name not in HMAC_ALGORITHMS)
 
@@ -355,6 +356,7 @@ def check_identifier(identifier: str) -> None:
         raise Invalid("an issuer is an https URL with a host")
     if "@" in parts.netloc:
         raise Invalid("an issuer holds no user and no password")
+    _check_brackets(parts.netloc)
     if "?" in identifier or "#" in identifier:
         raise Invalid("an issuer holds no query and no fragment (OpenID Connect Discovery 1.0, section 3)")
 
@@ -380,6 +382,19 @@ def check_keys_url(url: str) -> None:
         raise Invalid("the address of the keys holds no user and no password: keys are public")
     if not url.isascii() or not url.isprintable() or " " in url or "{" in url:
         raise Invalid("the address of the keys holds printable ASCII only, and nothing to fill in")
+    _check_brackets(parts.netloc)
+
+
+def _check_brackets(netloc: str) -> None:
+    """Check that what brackets hold is the whole host, and an IPv6 address (RFC 3986, section 3.2.2).
+
+    `urlsplit` drops what stands beside them: whoever reads `https://[2606:4700::1]login.example.com` sees another host.
+
+    Raises:
+        Invalid: there is more, or something else.
+    """
+    if "[" in netloc and not _IN_BRACKETS.fullmatch(netloc):
+        raise Invalid("the host in the address is neither a name nor an IP address")
 
 
 def id_of(tag: str) -> str:

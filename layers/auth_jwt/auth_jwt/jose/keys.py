@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from auth_jwt.jose.asymmetric import PublicKey
 
-_PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
+_PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "priv"})
 _ABSENT_VALUES: Final[tuple[object, ...]] = (None, "", [])
 """What a server may write for a member that its key does not have."""
 
@@ -130,7 +130,10 @@ def read_jwk(entry: object) -> VerificationKey:
 
 
 def holds_private_member(jwk: Mapping[str, Any]) -> bool:
-    """Tell whether *jwk* has a member that only private keys have (RFC 7518, sections 6.2.2 and 6.3.2)."""
+    """Tell whether *jwk* has a member that only private keys have.
+
+    They are those of RFC 7518, sections 6.2.2 and 6.3.2, and `priv` of the AKP keys of ML-DSA.
+    """
     return any(jwk.get(member) not in _ABSENT_VALUES for member in _PRIVATE_MEMBERS)
 
 

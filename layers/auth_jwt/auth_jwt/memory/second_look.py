@@ -67,6 +67,8 @@ def look_again(
     half = worth_it.get(denied.reason)
     if half is None or half in recalled.halves_read:
         raise denied
+    if recalled.failure is not None:  # this request has just tried to read that half
+        raise recalled.failure from denied
     renewed = memory.renew(key, deadline, instead_of=recalled.found)
     if renewed is None:
         raise denied

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from math import floor
 from typing import Final
 
-from auth_jwt.errors import Invalid
+from auth_jwt.errors import AuthJwtError, Invalid, Unreachable
 from auth_jwt.fetching.documents import FilteredKeySet, discovery_url, read_discovery, read_key_set
 from auth_jwt.fetching.errors import FetchFailed
 from auth_jwt.issuers.models import Issuer, IssuerPatterns, KeySet
@@ -185,6 +185,10 @@ class Refresher:
         try:
             written = self.store.write_keys(issuer.identifier, found.key_set, status, before=before)
             outcome = WriteOutcome.DONE if written else None
+        except AuthJwtError as error:
+            if not isinstance(error, Unreachable):  # the tables rejected the write, so it did not happen
+                outcome = None
+            raise
         finally:
             if outcome is not None:
                 details = {"keys": len(new), "added": sorted(new - old), "removed": sorted(old - new)}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from auth_jwt.fetching.client import IssuerClient, tls_context
 from auth_jwt.provisioning.audit import Audit
+from auth_jwt.provisioning.changes import ProvisioningStore
 from auth_jwt.provisioning.tables import DynamoDbTables
 from auth_jwt.refreshing.refresher import Refresher
 from auth_jwt.refreshing.store import IssuerTables
@@ -32,6 +33,7 @@ def refresher_of(
     actor: str,
     audit: Audit,
     clock: Callable[[], float] = time.time,
+    store: ProvisioningStore | None = None,
 ) -> Refresher:
     """Wire a refresher over DynamoDB and the internet as the settings say.
 
@@ -42,11 +44,12 @@ def refresher_of(
         actor: who refreshes, for the audit log.
         audit: receives an entry for every change of keys.
         clock: returns the time in UNIX seconds.
+        store: what reads and writes the tables, as for a rehearsal; None does that itself.
 
     Raises:
         Fault: the bundle of certificates cannot be read.
     """
-    tables = DynamoDbTables(
+    tables = store or DynamoDbTables(
         client,
         profiles_table=settings.profiles_table,
         secrets_table=settings.secrets_table,

@@ -4,14 +4,16 @@ A line may hold a tag, a row's `id`, an algorithm and a reason. It never holds a
 value. Exceptions of other packages are logged by type and place in the code, since their messages may quote their
 input. Our own messages hold no values and are logged.
 
-Each line is a log record and embedded metrics in one (docs/decisions/0018). Writing a line imports nothing, since the
-fault may be that no file can be opened any more. A line that cannot be written changes no answer; an audit line is the
-exception.
+Each line is a log record and embedded metrics in one (docs/decisions/0018). The exception is the line of a plain
+authorized request, which may be leaner, and counted by who reads the log (docs/decisions/0033). Writing a line imports
+nothing, since the fault may be that no file can be opened any more. A line that cannot be written changes no answer; an
+audit line is the exception.
 """
 
 import re
 import sys
 import time
+from binascii import crc32
 from collections import deque
 from collections.abc import Callable, Mapping
 from enum import StrEnum
@@ -28,6 +30,8 @@ from auth_jwt.errors import (
     Fault,
     Flaw,
     NotAudited,
+    NotFinished,
+    NotReleased,
     NotRotated,
     StaleKeys,
     Throttled,
@@ -37,17 +41,21 @@ from auth_jwt.errors import (
 )
 from auth_jwt.http.wire import compact_json
 from auth_jwt.models import Report, Unusable
+from auth_jwt.runtime.settings import AuthorizedLog, LogSettings
 
 METRICS_NAMESPACE: Final = "AuthJwt"
 UNUSABLE_SECRET: Final = "UnusableSecret"  # noqa: S105 - a metric's name
 UNUSABLE_CREDENTIAL: Final = "UnusableCredential"
+STALE_ROWS: Final = "StaleRows"
 MAX_NAMED_SECRETS: Final = 20  # of one tag, in one line
 _BEYOND_LIMIT: Final = Unusable(Flaw.BEYOND_LIMIT, "as many secrets as MAX_SECRETS_PER_TAG allows opened later")
 BOTO3_FALLBACK: Final = "Boto3Fallback"
 _INFO, _WARNING, _ERROR, _CRITICAL = "INFO", "WARNING", "ERROR", "CRITICAL"
+_LEVEL_VARIABLES: Final = ("AWS_LAMBDA_LOG_LEVEL", "POWERTOOLS_LOG_LEVEL", "LOG_LEVEL")
 _RANKS: Final = {_INFO: 1, "WARN": 2, _WARNING: 2, _ERROR: 3, _CRITICAL: 4, "FATAL": 4}  # Lambda has its own words
 _RENDERERS: Final[Mapping[type, Callable[[Any], str]]] = {str: encode_basestring, int: repr, float: repr}
 NO_COUNTS: Final[Mapping[str, int]] = MappingProxyType({})
+_STALE: Final = "stale"  # an origin of rows: see `auth_jwt.memory.memory.Recalled`
 _CANNOT_WRITE: Final = (OSError, ValueError, MemoryError)  # the device is full, the stream closed, the memory used up
 _MAX_CAUSES: Final = 8
 _MAX_PLACES: Final = 4
@@ -81,9 +89,14 @@ class Journal:
         self._function = env.get("POWERTOOLS_SERVICE_NAME") or function
         self._namespace = env.get("POWERTOOLS_METRICS_NAMESPACE") or METRICS_NAMESPACE
         self._env = env
-        level = env.get("AWS_LAMBDA_LOG_LEVEL") or env.get("POWERTOOLS_LOG_LEVEL") or env.get("LOG_LEVEL") or _INFO
-        least = _RANKS.get(level.upper(), _RANKS[_INFO])
-        self._frame = lru_cache(partial(_frame, self._namespace, self._function, least))
+        self._least = _least_rank(env)
+        self._frame = lru_cache(partial(_frame, self._namespace, self._function))
+        self._lean_head = f'"service":{encode_basestring(self._function)},"outcome":"{Outcome.AUTHORIZED}"'
+        self._authorized = LogSettings()
+
+    def log_authorized_as(self, wanted: LogSettings) -> None:
+        """Let the lines of plain authorized requests be as *wanted*; all of them are whole until then."""
+        self._authorized = wanted
 
     def warn_of_near_misses(self, near_misses: Mapping[str, str]) -> None:
         """Warn of each variable that is ignored and nearly spells a setting."""
@@ -124,8 +137,35 @@ class Journal:
             counts: further metrics, by name.
             fields: what else the handler knows; a None is left out.
         """
-        unusable = _count_unusable(report)
-        self._write(_INFO, outcome, reason, _fields(report, fields), {**unusable, **counts} if counts else unusable)
+        seen = _count_seen(report)
+        if outcome is Outcome.AUTHORIZED and not seen and not counts and _is_plain(report, fields):
+            self._record_plain(report, fields)
+            return
+        self._write(_INFO, outcome, reason, _fields(report, fields), {**seen, **counts} if counts else seen)
+
+    def _record_plain(self, report: Report, fields: Mapping[str, object]) -> None:
+        """Write the line of a plain authorized request: whole, lean, or only what counts it."""
+        wanted = self._authorized
+        percent = wanted.authorized_percent
+        is_shown = percent == 100 or crc32(str(fields.get("request_id")).encode("utf-8", "replace")) % 100 < percent
+        if wanted.authorized is AuthorizedLog.FULL:
+            self._write(_INFO, Outcome.AUTHORIZED, None, _fields(report, fields), NO_COUNTS, is_shown=is_shown)
+            return
+        is_shown = is_shown and self._least <= _RANKS[_INFO]
+        try:
+            _put(f"{{{self._lean_head}{self._lean_members(report, fields) if is_shown else ''}}}\n")
+        except _CANNOT_WRITE:
+            return  # as in `_write`
+
+    def _lean_members(self, report: Report, fields: Mapping[str, object]) -> str:
+        """Return the members of a lean line after its head, each after a comma."""
+        members = _fields(report, fields)
+        first = members.get("gateway_request_id")
+        if members.get("gateway_extended_request_id") or first == members.get("request_id"):
+            first = None  # the extended id names the request, too, and a Function URL's id is Lambda's own
+        members |= {"gateway_request_id": first, "status": None}  # whoever is authorized gets a 200
+        trace = self._env.get("_X_AMZN_TRACE_ID")
+        return _join(members) + (_trace_member(trace) if trace and "Sampled=1" in trace else "")
 
     def record_fault(
         self, error: BaseException, report: Report, *, counts: Mapping[str, int] = NO_COUNTS, **fields: object
@@ -135,7 +175,7 @@ class Journal:
         The arguments are as of `record`.
         """
         members = {**_fields(report, fields), "causes": _causes(error)}
-        self._write(_ERROR, Outcome.FAULT, _fault_reason(error), members, {**_count_unusable(report), **counts})
+        self._write(_ERROR, Outcome.FAULT, _fault_reason(error), members, {**_count_seen(report), **counts})
 
     def record_write(self, line: str) -> None:
         """Write an audit *line*, at every log level: no level may hide a write to the tables.
@@ -149,19 +189,28 @@ class Journal:
             raise NotAudited("the audit line cannot be written; the tables were changed, or may have been") from error
 
     def _write(
-        self, level: str, message: str, reason: str | None, members: Mapping[str, Any], counts: Mapping[str, int]
+        self,
+        level: str,
+        message: str,
+        reason: str | None,
+        members: Mapping[str, Any],
+        counts: Mapping[str, int],
+        *,
+        is_shown: bool = True,
     ) -> None:
         """Write a line. When it cannot be written, do nothing.
 
         Args:
-            level: the level of the line; a line below the log's level has its metrics only.
+            level: the level of the line; a line below the log's level is not shown.
             message: the text for people; an `Outcome` is also a metric, counted once.
             reason: why; a dimension of the metrics, beside the service.
             members: what else the line shows; a None is left out.
             counts: further metrics, by name.
+            is_shown: whether the log shows the line; one that it does not show has its metrics only.
         """
+        is_shown = is_shown and _RANKS[level] >= self._least
         try:
-            head, metrics, counted, is_shown = self._frame(level, message, reason, tuple(counts) if counts else ())
+            head, metrics, counted = self._frame(level, message, reason, tuple(counts) if counts else (), is_shown)
             if not is_shown and not metrics:
                 return
             now = int(time.time() * 1000)
@@ -169,14 +218,8 @@ class Journal:
             if is_shown:
                 second, millisecond = divmod(now, 1000)
                 trace = self._env.get("_X_AMZN_TRACE_ID")
-                texts = [
-                    f',"{name}":{_RENDERERS.get(type(value), compact_json)(value)}'
-                    for name, value in members.items()
-                    if value is not None
-                ]
-                if trace:
-                    texts.append(f',"xray_trace_id":{compact_json(trace.partition(";")[0].removeprefix("Root="))}')
-                shown = f',"timestamp":"{_format_second(second)}.{millisecond:03}+00:00"{"".join(texts)}'
+                texts = _join(members) + (_trace_member(trace) if trace else "")
+                shown = f',"timestamp":"{_format_second(second)}.{millisecond:03}+00:00"{texts}'
             if metrics:
                 embedded = f',"_aws":{{"Timestamp":{now},"CloudWatchMetrics":{metrics}}}{counted}'
                 for name, count in counts.items():
@@ -210,6 +253,31 @@ def gateway_ids_of(about: object) -> dict[str, str | None]:
 def milliseconds_since(started: float) -> float:
     """Return the milliseconds since `time.perf_counter()` returned *started*, rounded to 3 digits for log lines."""
     return round((time.perf_counter() - started) * 1000, 3)
+
+
+def _least_rank(env: Mapping[str, str]) -> int:
+    """Return the rank of the least severe level that the log shows: the stricter of Lambda's level and ours.
+
+    With the log format JSON, Lambda sets its variable to its own level, INFO unless told otherwise, and drops what is
+    below it. So a stricter level of ours must hold beside it.
+    """
+    lambdas, *ours = (_RANKS.get(env.get(name, "").upper(), 0) for name in _LEVEL_VARIABLES)
+    return max(lambdas, next(filter(None, ours), 0), _RANKS[_INFO])
+
+
+def _join(members: Mapping[str, Any]) -> str:
+    """Return *members* as the inside of a JSON object, each after a comma; a None is left out."""
+    return "".join(
+        [
+            f',"{name}":{_RENDERERS.get(type(value), compact_json)(value)}'
+            for name, value in members.items()
+            if value is not None
+        ]
+    )
+
+
+def _trace_member(trace: str) -> str:
+    return f',"xray_trace_id":{compact_json(trace.partition(";")[0].removeprefix("Root="))}'
 
 
 def _put(line: str) -> None:
@@ -247,16 +315,25 @@ def _format_second(second: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
-def _count_unusable(report: Report) -> Mapping[str, int]:
-    """Return how many secrets and credentials a request could not use, by metric. Mostly there are none."""
-    if not (report.unusable_secrets or report.left_out or report.unusable_credentials):
+def _count_seen(report: Report) -> Mapping[str, int]:
+    """Return what a request met that somebody should look into, by metric. Mostly there is nothing.
+
+    That is secrets and credentials which it could not use, and rows that were stale: the tables did not answer.
+    """
+    is_stale = report.origin == _STALE or report.issuer_origin == _STALE
+    if not (is_stale or report.unusable_secrets or report.left_out or report.unusable_credentials):
         return NO_COUNTS
-    counts = {}
+    counts = {STALE_ROWS: 1} if is_stale else {}
     if report.unusable_secrets or report.left_out:
         counts[UNUSABLE_SECRET] = len(report.unusable_secrets) + len(report.left_out)
     if report.unusable_credentials:
         counts[UNUSABLE_CREDENTIAL] = len(report.unusable_credentials)
     return counts
+
+
+def _is_plain(report: Report, fields: Mapping[str, object]) -> bool:
+    """Return whether an authorized request that counts nothing but itself has nothing that an operator should see."""
+    return not report.call_id_altered and fields.get("dropped") is None
 
 
 def _why_unusable(report: Report) -> Mapping[str, str]:
@@ -274,12 +351,12 @@ def _metric_of(outcome: Outcome) -> str:
 def _frame(
     namespace: str,
     function: str,
-    least: int,
     level: str,
     message: str,
     reason: str | None,
     more_metrics: tuple[str, ...],
-) -> tuple[str, str, str, bool]:
+    is_shown: bool,
+) -> tuple[str, str, str]:
     """Return what all lines of a kind share.
 
     The metrics are in CloudWatch's embedded format, without the counts that differ from line to line. CloudWatch counts
@@ -287,12 +364,11 @@ def _frame(
 
     Returns:
         Pieces of JSON: the first members of the line; the list of its metrics, empty text without any; the members that
-        count the outcome, each after a comma. At last, whether the log shows the line.
+        count the outcome, each after a comma.
     """
     outcome = message.value if isinstance(message, Outcome) else None
     first = {"level": level, "message": str(message), "service": function, "outcome": outcome, "reason": reason}
     head = {name: value for name, value in first.items() if value is not None}
-    is_shown = _RANKS[level] >= least
     if not is_shown:
         head = {name: head[name] for name in ("service", "reason") if name in head}
     own = (_metric_of(message),) if isinstance(message, Outcome) else ()
@@ -303,7 +379,7 @@ def _frame(
     }
     counted = "".join(f',"{name}":1' for name in own)
     metrics = compact_json([directive]) if own or more_metrics else ""
-    return compact_json(head)[1:-1], metrics, counted, is_shown
+    return compact_json(head)[1:-1], metrics, counted
 
 
 def _fields(report: Report, fields: Mapping[str, object]) -> dict[str, Any]:
@@ -334,7 +410,9 @@ def _fault_reason(error: BaseException) -> str:
         (UnknownEvent, "unknown_event"),
         (TooLarge, "too_large"),
         (NotRotated, "not_rotated"),
+        (NotReleased, "not_released"),
         (NotAudited, "not_audited"),
+        (NotFinished, "not_finished"),
         (StaleKeys, "stale_keys"),
         (Fault, "unusable_store"),
     ):

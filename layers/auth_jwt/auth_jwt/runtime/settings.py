@@ -66,12 +66,23 @@ DEFAULTS: Final[Mapping[str, str]] = {
 }
 """Every variable and its default, in the order of the documentation."""
 
+FRONTEND_DEFAULTS: Final[Mapping[str, str]] = {
+    "CLIENT_CERTIFICATES": "optional",
+}
+"""The variables that only the function for SIP frontends reads, in addition to `DEFAULTS`."""
+
 GATEWAY_AUTHORIZER_DEFAULTS: Final[Mapping[str, str]] = {
     "AUTHORIZER_RESPONSE": "simple",
     "AUTHORIZER_REFUSAL": "unauthorized",
     "TOKEN_SOURCES": "header:authorization",
 }
 """The variables that only API Gateway's authorizer reads, in addition to `DEFAULTS`."""
+
+LOG_DEFAULTS: Final[Mapping[str, str]] = {
+    "AUTHORIZED_LOG": "full",
+    "AUTHORIZED_LOG_PERCENT": "100",
+}
+"""The variables that say what the log holds of plain authorized requests. The functions that authorize read them."""
 
 ROTATION_DEFAULTS: Final[Mapping[str, str]] = {
     "ROTATED_TAG": "",
@@ -86,20 +97,42 @@ REFRESH_DEFAULTS: Final[Mapping[str, str]] = {
 }
 """The variables that only the refresh of issuers' keys reads, in addition to `DEFAULTS`."""
 
+RELEASE_CHECK_DEFAULTS: Final[Mapping[str, str]] = {
+    "CANARY_TAG": "",
+    "AUTHORIZE_VERSION": "",
+    "GATEWAY_AUTHORIZER_VERSION": "",
+}
+"""The variables that only the check of a release reads. `AUTHORIZE_VERSION` must be set; the template does."""
+
+ENDING_DEFAULTS: Final[Mapping[str, str]] = {
+    "SECRETS_END_WITHIN_DAYS": "30",
+    "ROTATION_DAYS": "",
+    "MAX_READ_UNITS": "",
+}
+"""The variables that only the check for secrets that end reads, in addition to `DEFAULTS`.
+
+It also reads `ROTATED_TAG`, which may be empty here, and `ROTATION_OVERLAP_SECONDS`.
+"""
+
 _MAX_NUMBER: Final = 10**9
 _MAX_DIGITS: Final = 20
 _REGION: Final = re.compile(r"[a-z]{2,}(?:-[a-z]+)+-[0-9]+")
 _TABLE: Final = re.compile(r"[A-Za-z0-9_.-]{3,255}|arn:[\w:/.-]{1,1000}")
+_VERSION_ARN: Final = re.compile(r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]{1,64}:[0-9]+")
 _FIELD_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # of headers and cookies: RFC 9110, RFC 6265
 _MAX_COLUMN_BYTES: Final = 255
 _DB_URL_FORMS: Final = "`dynamodb://[region]` or `dynamodb+http(s)://host:port[/region]`"
 _LIKENESS: Final = 0.8
 _SHORTEST_KEYS_LIFETIME: Final = 3600
 _LONGEST_KEYS_LIFETIME: Final = 7 * 86400
+_LONGEST_NOTICE_DAYS: Final = 3650
+_LONGEST_ROTATION_DAYS: Final = 1000  # that Secrets Manager accepts
 _ISSUERS_WORDS: Final = (
     "empty, or a comma list of issuers, https URLs as tokens name them in `iss`; one that ends with `*` after"
     " https://host/ stands for all that begin so"
 )
+
+_UNSHOWN: Final = "its value has an `@` and may hold a password, so it is not shown"
 
 _T = TypeVar("_T")
 _E = TypeVar("_E", bound=StrEnum)
@@ -118,6 +151,39 @@ class DynamoDbClient(StrEnum):
 
     EXPRESS = "express"
     BOTO3 = "boto3"
+
+
+class AuthorizedLog(StrEnum):
+    """What the line of a plain authorized request holds."""
+
+    FULL = "full"
+    LEAN = "lean"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSettings:
+    """What the log holds of plain authorized requests (docs/decisions/0033).
+
+    Attributes:
+        authorized: what their lines hold. A lean line has no metrics: something that reads the log counts it.
+        authorized_percent: how many of a hundred such requests get a line. All of them are counted.
+    """
+
+    authorized: AuthorizedLog = AuthorizedLog.FULL
+    authorized_percent: int = 100
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Read *env*. A variable that is not in it has its default.
+
+        Raises:
+            BadSetting: a value is invalid. The message names the variable, the value and what is accepted.
+        """
+        read = _EnvironmentReader(env, LOG_DEFAULTS)
+        return cls(
+            authorized=read("AUTHORIZED_LOG", *_one_of(AuthorizedLog)),
+            authorized_percent=read("AUTHORIZED_LOG_PERCENT", *_number(0, 100)),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +235,34 @@ class Settings:
         """The names of the tables that logins read."""
         both = (self.profiles_table, self.secrets_table)
         return both if self.revocations_table is None else (*both, self.revocations_table)
+
+
+class ClientCertificates(StrEnum):
+    """Whether a request over HTTP must have come by mutual TLS."""
+
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontendSettings:
+    """The settings that only the function for SIP frontends reads.
+
+    Attributes:
+        client_certificates: whether a request needs a certificate that API Gateway has verified.
+    """
+
+    client_certificates: ClientCertificates
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Read *env*. A variable that is not in it has its default.
+
+        Raises:
+            BadSetting: a value is invalid. The message names the variable, the value and what is accepted.
+        """
+        read = _EnvironmentReader(env, FRONTEND_DEFAULTS)
+        return cls(client_certificates=read("CLIENT_CERTIFICATES", *_one_of(ClientCertificates)))
 
 
 class AuthorizerResponse(StrEnum):
@@ -257,7 +351,7 @@ class RotationSettings:
             BadSetting: a value is invalid. The message names the variable, the value and what is accepted.
         """
         read = _EnvironmentReader(env, ROTATION_DEFAULTS)
-        tag = read("ROTATED_TAG", _parse_tag, f"the tag whose secret is rotated, 1 to {MAX_TAG_CHARACTERS} characters")
+        tag = read("ROTATED_TAG", _parse_tag, _TAG_WORDS)
         overlap = read("ROTATION_OVERLAP_SECONDS", *_number(1))
         lifetime = read("SECRET_LIFETIME_SECONDS", *_number(1))
         if lifetime <= overlap:
@@ -296,9 +390,83 @@ class RefreshSettings:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndingSettings:
+    """The settings that only the check for secrets that end reads.
+
+    Attributes:
+        within_days: how many days before its end a secret is news.
+        rotated_tag: the tag whose secret Secrets Manager rotates; None when there is none.
+        rotation_days: the days from one rotation to the next; None when no tag is rotated.
+        overlap: how many seconds a replaced secret still verifies tokens.
+        max_read_units: the bound on the table's read units in a second; None when there is none.
+    """
+
+    within_days: int = 30
+    rotated_tag: str | None = None
+    rotation_days: int | None = None
+    overlap: int = 86400
+    max_read_units: int | None = None
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Read *env*. A variable that is not in it has its default.
+
+        Raises:
+            BadSetting: a value is invalid. The message names the variable, the value and what is accepted.
+        """
+        read = _EnvironmentReader(env, {**ROTATION_DEFAULTS, **ENDING_DEFAULTS})
+        tag = read("ROTATED_TAG", lambda text: _parse_tag(text) if text else None, f"empty, or {_TAG_WORDS}")
+        days = read("ROTATION_DAYS", *_number_or_empty(1, _LONGEST_ROTATION_DAYS))
+        if tag is not None and days is None:
+            raise BadSetting(
+                "ROTATION_DAYS='' is refused: ROTATED_TAG names a tag; accepted: the days from one rotation to the next"
+            )
+        return cls(
+            within_days=read("SECRETS_END_WITHIN_DAYS", *_number(1, _LONGEST_NOTICE_DAYS)),
+            rotated_tag=tag,
+            rotation_days=None if tag is None else days,
+            overlap=read("ROTATION_OVERLAP_SECONDS", *_number(1)),
+            max_read_units=read("MAX_READ_UNITS", *_number_or_empty(1)),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseCheckSettings:
+    """The settings that only the check of a release reads.
+
+    Attributes:
+        canary_tag: the tag of the profile that is let in by the new versions; None checks a ping only.
+        authorize_version: ARN of the new version of `authorize`.
+        gateway_authorizer_version: ARN of the new version of `gateway_authorizer`; None if the stack has none.
+    """
+
+    canary_tag: str | None
+    authorize_version: str
+    gateway_authorizer_version: str | None
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Read *env*. A variable that is not in it has its default; `AUTHORIZE_VERSION` has none and must be set.
+
+        Raises:
+            BadSetting: a value is invalid. The message names the variable, the value and what is accepted.
+        """
+        read = _EnvironmentReader(env, RELEASE_CHECK_DEFAULTS)
+        accepted = "the ARN of a version of a function, with its number at the end"
+        gateway_authorizer = read("GATEWAY_AUTHORIZER_VERSION", _or_none(_parse_version), f"empty, or {accepted}")
+        tag = read("CANARY_TAG", _or_none(_parse_tag), f"empty, or a tag of at most {MAX_TAG_CHARACTERS} characters")
+        return cls(
+            canary_tag=tag,
+            authorize_version=read("AUTHORIZE_VERSION", _parse_version, accepted),
+            gateway_authorizer_version=gateway_authorizer,
+        )
+
+
 def near_misses(env: Mapping[str, str]) -> dict[str, str]:
     """Return the variables of *env* that nearly spell a setting, each with the setting it nearly spells."""
-    known = {**DEFAULTS, **GATEWAY_AUTHORIZER_DEFAULTS, **ROTATION_DEFAULTS, **REFRESH_DEFAULTS}
+    of_functions = {**GATEWAY_AUTHORIZER_DEFAULTS, **LOG_DEFAULTS, **ROTATION_DEFAULTS, **REFRESH_DEFAULTS}
+    known = {**DEFAULTS, **FRONTEND_DEFAULTS, **of_functions, **ENDING_DEFAULTS, **RELEASE_CHECK_DEFAULTS}
     found = {}
     for name in env:
         if name in known or name.startswith(("AWS_", "POWERTOOLS_")):
@@ -325,6 +493,8 @@ class _EnvironmentReader:
         except _Unshowable as problem:
             raise BadSetting(f"{variable} is refused: {problem}; accepted: {accepted}") from None
         except ValueError as problem:
+            if "@" in text:  # perhaps a URL with a password, which the problem may quote, too
+                raise BadSetting(f"{variable} is refused: {_UNSHOWN}; accepted: {accepted}") from None
             detail = f" ({problem})" if problem.args else ""
             raise BadSetting(f"{variable}={text!r} is refused{detail}; accepted: {accepted}") from None
 
@@ -389,8 +559,8 @@ def _number(least: int, most: int = _MAX_NUMBER) -> tuple[Callable[[str], int], 
     return parse, f"a whole number from {least} to {most}"
 
 
-def _number_or_empty(least: int) -> tuple[Callable[[str], int | None], str]:
-    parse, accepted = _number(least)
+def _number_or_empty(least: int, most: int = _MAX_NUMBER) -> tuple[Callable[[str], int | None], str]:
+    parse, accepted = _number(least, most)
     return lambda text: parse(text) if text.strip() else None, f"empty, or {accepted}"
 
 
@@ -459,10 +629,23 @@ def _parse_claim(text: str) -> str:
     return text
 
 
+_TAG_WORDS: Final = f"the tag whose secret is rotated, 1 to {MAX_TAG_CHARACTERS} characters"
+
+
 def _parse_tag(text: str) -> str:
     if not 0 < len(text) <= MAX_TAG_CHARACTERS:
         raise ValueError
     return text
+
+
+def _parse_version(text: str) -> str:
+    if not _VERSION_ARN.fullmatch(text):
+        raise ValueError
+    return text
+
+
+def _or_none(parse: Callable[[str], _T]) -> Callable[[str], _T | None]:
+    return lambda text: parse(text) if text else None
 
 
 def _parse_column(text: str) -> str:

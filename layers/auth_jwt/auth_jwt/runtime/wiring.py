@@ -12,7 +12,7 @@ from auth_jwt.aws.express import express_client, reason_for_boto3
 from auth_jwt.memory.revocations import RevocationMemory
 from auth_jwt.memory.rows import RowMemory
 from auth_jwt.runtime.observability import Journal
-from auth_jwt.runtime.settings import DynamoDbClient, Settings, near_misses
+from auth_jwt.runtime.settings import DynamoDbClient, LogSettings, Settings, near_misses
 
 if TYPE_CHECKING:
     from auth_jwt.issuers.authorizer import IssuerAuthorizer
@@ -47,13 +47,14 @@ class Service:
 def service_of(env: Mapping[str, str], journal: Journal) -> Service:
     """Wire the service as *env* says.
 
-    The *journal* gets a warning for each variable that nearly spells a setting, and one when boto3 has to replace the
-    express lane (see `choose_client`).
+    The *journal* learns what its lines hold of authorized requests. It gets a warning for each variable that nearly
+    spells a setting, and one when boto3 has to replace the express lane (see `choose_client`).
 
     Raises:
         BadSetting: a variable has an invalid value.
     """
     settings = Settings.from_env(env)
+    journal.log_authorized_as(LogSettings.from_env(env))
     journal.warn_of_near_misses(near_misses(env))
 
     @cache
