@@ -12,6 +12,8 @@ def main() -> None:
     """Run the command line, or say what to install."""
     try:
         from auth_jwt_cli.main import main as run
+
+        run()
     except ModuleNotFoundError as missing:
         name = (missing.name or "").partition(".")[0]
         if name.startswith("auth_jwt"):  # a module of this project: installing the extra does not help
@@ -23,7 +25,6 @@ def main() -> None:
             advice = "Install the wheel again with its extra: uv tool install --force 'WHEEL[cli]'"
         print(f"auth-jwt needs {name}, which is not installed here. {advice}", file=sys.stderr)  # noqa: T201
         sys.exit(NOT_INSTALLED)
-    run()
 
 
 if __name__ == "__main__":

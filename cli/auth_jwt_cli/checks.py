@@ -8,17 +8,21 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from auth_jwt.aws.failures import Refused, sdk_errors, translated_errors
+from auth_jwt.aws.failures import Caller, Refused, remedy_of, sdk_errors, translated_errors
 from auth_jwt.aws.reads import row_of
 from auth_jwt.aws.sdk_guard import guard
 from auth_jwt.errors import BadSetting, Fault, Flaw, Unreachable
-from auth_jwt.issuers.models import is_kept_for_issuers
 from auth_jwt.models import REVOCATION_JTI, REVOCATION_TAG, SECRET_ID, Columns, Row, Secret
 from auth_jwt.provisioning.profiles import MAX_PAGE, Profiles, own_columns
+from auth_jwt.provisioning.tombstones import is_no_secret
 from auth_jwt.runtime.settings import (
     DEFAULTS,
+    FRONTEND_DEFAULTS,
     GATEWAY_AUTHORIZER_DEFAULTS,
+    LOG_DEFAULTS,
+    FrontendSettings,
     GatewayAuthorizerSettings,
+    LogSettings,
     Settings,
     near_misses,
 )
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
 _RFC_7518_BYTES: Final = 32  # the minimum for HS256; HS384 and HS512 need more
 _MAX_SKEW_SECONDS: Final = 5
 _LONG_MEMORY_SECONDS: Final = 3600
+_FIRST_READ_SECONDS: Final = 0.2
+"""By measurement a first request takes 40 ms over boto3 after a restored snapshot, 172 ms with a client made anew."""
 _MISSING: Final = "ResourceNotFoundException"
 _SAMPLED_PAGES: Final = 3
 _REVOCATION_END: Final = "expires_at"
@@ -75,8 +81,12 @@ def warning(about: str, text: str, remedy: str) -> Finding:
 
 def bad_settings(variables: Mapping[str, str]) -> dict[str, str]:
     """Return every setting with an invalid value, and why. Each is read alone: reading all stops at the first."""
-    readers = [(name, Settings.from_env) for name in DEFAULTS]
-    readers += [(name, GatewayAuthorizerSettings.from_env) for name in GATEWAY_AUTHORIZER_DEFAULTS]  # type: ignore[misc]
+    readers: list[tuple[str, Callable[[Mapping[str, str]], object]]] = [
+        *((name, Settings.from_env) for name in DEFAULTS),
+        *((name, FrontendSettings.from_env) for name in FRONTEND_DEFAULTS),
+        *((name, GatewayAuthorizerSettings.from_env) for name in GATEWAY_AUTHORIZER_DEFAULTS),
+        *((name, LogSettings.from_env) for name in LOG_DEFAULTS),
+    ]
     found = {}
     for name, read in readers:
         if name in variables:
@@ -110,6 +120,12 @@ def policy_findings(settings: Settings) -> Iterator[Finding]:
         yield warning("MIN_HMAC_KEY_BYTES", text, "rotate short secrets (`auth-jwt lint` names them), then remove it")
     if not policy.enforce_time_claims:
         yield warning("ENFORCE_TIME_CLAIMS", "expired tokens are accepted while their secret is open", "set it to true")
+    if settings.store_timeout < _FIRST_READ_SECONDS:
+        text = (
+            f"the tables have {settings.store_timeout * 1000:g} ms to answer; the first read of a process, with a new "
+            f"connection, may take {_FIRST_READ_SECONDS * 1000:g} ms, and then nobody can log in"
+        )
+        yield warning("STORE_TIMEOUT_MS", text, "set it to 200 or more; 1500 is the default")
     if settings.cache_ttl > _LONG_MEMORY_SECONDS:
         text = f"closed, disabled or revoked rows may be accepted for another {format_duration(settings.cache_ttl)}"
         yield warning("CACHE_TTL_SECONDS", text, "set it to the time that you can wait; 60 is the default")
@@ -144,7 +160,7 @@ def function_findings(settings: Settings, timeout_seconds: float | None) -> Iter
         )
 
 
-def table_findings(client: "DynamoDBClient", settings: Settings) -> Iterator[Finding]:
+def table_findings(client: "DynamoDBClient", settings: Settings, caller: Caller) -> Iterator[Finding]:
     """Judge the tables that the settings name: keys, protection, backups, TTL, and this machine's clock."""
     guard(client)
     columns = settings.columns
@@ -158,14 +174,14 @@ def table_findings(client: "DynamoDBClient", settings: Settings) -> Iterator[Fin
         try:
             answer = _call("DescribeTable", name, lambda name=name: client.describe_table(TableName=name))  # type: ignore[misc]
         except _NotPermitted as refused:
-            yield refused.finding(name, variable)
+            yield refused.finding(name, variable, caller)
             continue
         described = answer["Table"]
         yield from clock_findings(answer)
         yield from _shape_findings(name, described, keys)
         yield from _protection_findings(name, described)
-        yield from _backup_findings(client, name)
-        yield from _ttl_findings(client, name, variable, settings)
+        yield from _backup_findings(client, name, caller)
+        yield from _ttl_findings(client, name, variable, settings, caller)
 
 
 def profile_findings(profiles: Profiles, settings: Settings) -> Iterator[Finding]:
@@ -192,12 +208,12 @@ def profile_findings(profiles: Profiles, settings: Settings) -> Iterator[Finding
         yield error("USERNAME_COLUMN", text, "name the column that holds it")
 
 
-def secret_findings(client: "DynamoDBClient", settings: Settings) -> Iterator[Finding]:
+def secret_findings(client: "DynamoDBClient", settings: Settings, caller: Caller) -> Iterator[Finding]:
     """Judge some rows of the table of secrets: do the columns that the settings name hold what they should?"""
     try:
         rows = _sample_rows(client, settings)
     except _NotPermitted as refused:
-        yield refused.finding(settings.secrets_table, "SECRETS_TABLE")
+        yield refused.finding(settings.secrets_table, "SECRETS_TABLE", caller)
         return
     if not rows:
         if settings.issuer_patterns is None:
@@ -224,7 +240,7 @@ def _sample_rows(client: "DynamoDBClient", settings: Settings) -> list[Row]:
         answer: Any = _call("Scan", name, lambda: client.scan(**question))
         if "Items" not in answer:
             raise Fault("the answer is not DynamoDB's: it has no member Items")
-        rows += (row for row in map(row_of, answer["Items"]) if not is_kept_for_issuers(row, columns))
+        rows += (row for row in map(row_of, answer["Items"]) if not is_no_secret(row, columns))
         if "LastEvaluatedKey" not in answer:
             break
         question["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
@@ -282,17 +298,17 @@ def _alg_findings(rows: list[Row], columns: Columns) -> Iterator[Finding]:
 class _NotPermitted(Exception):
     """DynamoDB refused a request: the table does not exist, or the permission is missing."""
 
-    def __init__(self, action: str, code: str) -> None:
+    def __init__(self, fault: Fault, code: str) -> None:
         super().__init__(code)
-        self.action = action
+        self.fault = fault
         self.code = code
 
-    def finding(self, name: str, variable: str) -> Finding:
+    def finding(self, name: str, variable: str, caller: Caller) -> Finding:
+        """Make a finding that says what every command says of this fault."""
+        text = f"{self.fault}. {remedy_of(self.fault, caller) or ''}".rstrip(". ")
         if self.code == _MISSING:
-            return error(name, "there is no such table in this region and account", f"create it, or correct {variable}")
-        return warning(
-            name, f"you may not call dynamodb:{self.action} ({self.code})", "get the permission, to check this"
-        )
+            return error(name, text, f"create it, or correct {variable}")
+        return warning(name, text, "get the permission, to check this")
 
 
 def _call(action: str, name: str, call: Callable[[], _T]) -> _T:
@@ -303,14 +319,14 @@ def _call(action: str, name: str, call: Callable[[], _T]) -> _T:
         Unreachable: the table cannot be reached now.
         Fault: the SDK cannot send the request, or DynamoDB refuses it for another reason.
     """
-    with translated_errors(f"dynamodb:{action} on table {name!r}"):
-        try:
-            with sdk_errors():
-                return call()
-        except Refused as error:
-            if error.code == _MISSING or "Denied" in error.code:
-                raise _NotPermitted(action, error.code) from None
-            raise
+    try:
+        with translated_errors(f"dynamodb:{action} on table {name!r}"), sdk_errors():
+            return call()
+    except Fault as fault:
+        refused = fault.__cause__
+        if isinstance(refused, Refused) and (refused.code == _MISSING or "Denied" in refused.code):
+            raise _NotPermitted(fault, refused.code) from None
+        raise
 
 
 def _shape_findings(name: str, described: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[Finding]:
@@ -334,24 +350,26 @@ def _protection_findings(name: str, described: Mapping[str, Any]) -> Iterator[Fi
         yield warning(name, text, "switch KMS encryption on, as the template does")
 
 
-def _backup_findings(client: "DynamoDBClient", name: str) -> Iterator[Finding]:
+def _backup_findings(client: "DynamoDBClient", name: str, caller: Caller) -> Iterator[Finding]:
     try:
         answer: Any = _call(
             "DescribeContinuousBackups", name, lambda: client.describe_continuous_backups(TableName=name)
         )
     except _NotPermitted as refused:
-        yield refused.finding(name, "")
+        yield refused.finding(name, "", caller)
         return
     recovery = answer["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
     if recovery.get("PointInTimeRecoveryStatus") != "ENABLED":
         yield warning(name, "point-in-time recovery is off", "switch it on, as the template does")
 
 
-def _ttl_findings(client: "DynamoDBClient", name: str, variable: str, settings: Settings) -> Iterator[Finding]:
+def _ttl_findings(
+    client: "DynamoDBClient", name: str, variable: str, settings: Settings, caller: Caller
+) -> Iterator[Finding]:
     try:
         answer: Any = _call("DescribeTimeToLive", name, lambda: client.describe_time_to_live(TableName=name))
     except _NotPermitted as refused:
-        yield refused.finding(name, "")
+        yield refused.finding(name, "", caller)
         return
     ttl = answer["TimeToLiveDescription"]
     attribute = ttl.get("AttributeName") if ttl.get("TimeToLiveStatus") in ("ENABLED", "ENABLING") else None

@@ -48,7 +48,7 @@ def check(
 
     Example: auth-jwt config check --function auth-jwt-authorize
     """
-    findings = list(dict.fromkeys(_findings(connection)))
+    findings = list(dict.fromkeys(findings_of(connection)))
     severities = [finding.severity for finding in findings]
     rows = [
         (_MARKS[finding.severity], finding.about, f"{finding.text}. Remedy: {finding.remedy}.") for finding in findings
@@ -64,7 +64,13 @@ def check(
         raise typer.Exit(REFUSED)
 
 
-def _findings(connection: Connection) -> Iterator[Finding]:
+def findings_of(connection: Connection) -> Iterator[Finding]:
+    """Give what is wrong with the settings and the tables of a *connection*.
+
+    Raises:
+        Unreachable: a table cannot be reached now.
+        Fault: the settings or the tables cannot be read.
+    """
     variables = connection.configuration.variables
     if connection.where.names_source:
         yield from source_findings(connection.source.variables)
@@ -78,10 +84,10 @@ def _findings(connection: Connection) -> Iterator[Finding]:
         connection.output.note("The tables are not checked: correct the settings first.")
         return
     broken = False
-    for finding in table_findings(connection.client, settings):
+    for finding in table_findings(connection.client, settings, connection.caller):
         broken = broken or finding.severity is Severity.ERROR
         yield finding
     if not broken:
         yield from profile_findings(connection.reading.profiles, settings)
-        yield from secret_findings(connection.client, settings)
+        yield from secret_findings(connection.client, settings, connection.caller)
         yield from issuer_findings(connection.reading.issuers, settings, connection.reading.registry.clock())

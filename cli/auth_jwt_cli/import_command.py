@@ -5,22 +5,22 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from rich.text import Text
 
-from auth_jwt.errors import AuthJwtError
+from auth_jwt.errors import AuthJwtError, Fault
 from auth_jwt.provisioning.audit import AuditEntry
 from auth_jwt.provisioning.changes import Table
 from auth_jwt_cli.connection import Connection
 from auth_jwt_cli.migration.examination import Examination
-from auth_jwt_cli.migration.importing import DEFAULT_WORKERS, Import, RowOutcome
+from auth_jwt_cli.migration.importing import DEFAULT_WORKERS, Import
 from auth_jwt_cli.migration.options import Choice, reads_source
 from auth_jwt_cli.migration.progress import PauseTeller, progress_on
 from auth_jwt_cli.migration.reports import ImportRecord, ImportSummary, ReportFile
 from auth_jwt_cli.migration.sources import SourceError
 from auth_jwt_cli.migration.target import Patience, Target, patient_client
 from auth_jwt_cli.migration.translation import Translation
-from auth_jwt_cli.options import writes_tables
-from auth_jwt_cli.output import CONFLICT, FAULT, REFUSED, USAGE, complain, fail, message_of
+from auth_jwt_cli.migration.writing import RowOutcome
+from auth_jwt_cli.options import Yes, writes_tables
+from auth_jwt_cli.output import CONFLICT, FAULT, REFUSED, USAGE, complain, fail, message_of, prose
 
 _INTERRUPTED: Final = 130
 _SUMMARY_ONLY: Final = Path("-")
@@ -56,11 +56,12 @@ def import_rows(
         int, typer.Option("--workers", min=1, max=32, help="How many batches are written at once.")
     ] = DEFAULT_WORKERS,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Import the tables of an OpenSIPS auth_jwt: profiles, and their secrets.
 
     You may run it as often as you like. Existing rows stay as they are, and an interrupted import continues. A row
-    that differs from the table's is reported and stays as it is, too, unless --overwrite is given.
+    that differs from the table's is reported and stays as it is, too, unless --overwrite is given, which asks first.
 
     Rows that cannot be stored are reported, never dropped silently. So are rows whose secret is empty or NULL:
     OpenSIPS lets anyone in with them, but here they would verify nothing, so they are not imported. Rows that are odd
@@ -80,6 +81,8 @@ def import_rows(
         fail("name a SOURCE; `auth-jwt import --help` says what it may be", USAGE)
     if hmac and skip_in_doubt:
         fail("--hmac imports what --skip-in-doubt leaves out: give one of them", USAGE)
+    if overwrite and not dry_run:
+        connection.output.confirm("Overwrite the rows that differ from SOURCE?", yes=yes)
     began = time.monotonic()
     settings = connection.settings
     try:
@@ -114,7 +117,11 @@ def import_rows(
                 workers=workers,
             )
             interrupted, problem = _run(
-                job, record, for_doubts=not hmac and not skip_in_doubt, accept_incomplete=choice.accept_incomplete
+                connection,
+                job,
+                record,
+                for_doubts=not hmac and not skip_in_doubt,
+                accept_incomplete=choice.accept_incomplete,
             )
             summary = ImportSummary(
                 record=record,
@@ -134,13 +141,15 @@ def import_rows(
         fail(str(error), FAULT)
     if not dry_run:
         connection.audit(_entry_of(summary, connection.actor))
-    connection.output.show(summary.as_json(), *map(Text, summary.lines()))
+    connection.output.show(summary.as_json(), *map(prose, summary.lines()))
     if summary.problem is not None:
         complain(summary.problem)
     raise typer.Exit(_exit_code_of(summary, accept_incomplete=choice.accept_incomplete))
 
 
-def _run(job: Import, record: ImportRecord, *, for_doubts: bool, accept_incomplete: bool) -> tuple[bool, str | None]:
+def _run(
+    connection: Connection, job: Import, record: ImportRecord, *, for_doubts: bool, accept_incomplete: bool
+) -> tuple[bool, str | None]:
     """Run the *job*; return whether somebody interrupted it, and the error that ended it, if any."""
     for_doubts = for_doubts and Table.SECRETS in job.examination.tables
     try:
@@ -152,6 +161,8 @@ def _run(job: Import, record: ImportRecord, *, for_doubts: bool, accept_incomple
     except KeyboardInterrupt:
         return True, None
     except AuthJwtError as error:
+        if isinstance(error, Fault):
+            connection.advise(error)
         return False, message_of(error)
     return False, None
 

@@ -5,6 +5,7 @@ file: somebody may have typed the secret itself in its place.
 """
 
 import os
+import select
 import sys
 import termios
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from auth_jwt_cli.output import USAGE, Misused, complain, fail, is_interactive
 STDIN: Final = Path("-")
 _MAX_BYTES: Final = 1_000_000
 _LINE_ENDS: Final = b"\r\n"
+_PASTED_WITHIN: Final = 0.05  # seconds between two lines of one paste
 
 
 def octets_of(path: Path, what: str) -> bytes:
@@ -106,9 +108,12 @@ def read_secret(path: Path | None, *, exact: bool, generate: bool, out: Path | N
 
 
 def token_text(path: Path | None) -> str:
-    """Return a token, without blanks around it, from the file *path*, a prompt, or standard input."""
+    """Return a token, without blanks around it, from the file *path*, a prompt, or standard input.
+
+    At a prompt, lines that are pasted at once are one answer. Otherwise the rest would go to the shell, as commands.
+    """
     if path is None and sys.stdin.isatty():
-        return _ask("Token").strip()
+        return _ask("Token", pasted=True).strip()
     return text_of(path or STDIN, "the token").strip(" \t\r\n")
 
 
@@ -117,8 +122,8 @@ def without_line_end(text: str) -> str:
     return text.removesuffix("\r\n") if text.endswith("\r\n") else text.removesuffix("\n")
 
 
-def _ask(what: str) -> str:
-    """Ask at the terminal until something is typed, and return it.
+def _ask(what: str, *, pasted: bool = False) -> str:
+    """Ask at the terminal until something is typed, and return it; with *pasted*, all lines that come at once.
 
     Raises:
         Misused: the input ends, or is not UTF-8.
@@ -130,6 +135,8 @@ def _ask(what: str) -> str:
             sys.stderr.flush()
             try:
                 line = _read_line(terminal, **editing)
+                while pasted and line and _has_more(terminal):
+                    line += b"\n" + (_read_line(terminal, **editing) or b"")
             finally:
                 sys.stderr.write("\n")
             if line is None:
@@ -175,6 +182,11 @@ def _read_line(terminal: int, *, erase: bytes, kill: bytes, eof: bytes) -> bytes
             line.clear()
         elif octet != eof:
             line += octet
+
+
+def _has_more(terminal: int) -> bool:
+    """Tell whether more input is there already, as after a paste."""
+    return bool(select.select([terminal], [], [], _PASTED_WITHIN)[0])
 
 
 def _remove_last_character(line: bytearray) -> None:

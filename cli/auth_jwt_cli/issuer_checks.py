@@ -1,5 +1,6 @@
 """Checks of issuers: does the setting name those that are there, and are their keys fetched?"""
 
+import shlex
 from collections.abc import Iterator
 
 from auth_jwt.errors import Fault, Unreachable
@@ -24,7 +25,9 @@ def issuer_findings(issuers: Issuers, settings: Settings, now: float) -> Iterato
     there = {record.identifier for record in records}
     for identifier in sorted(set() if patterns is None else patterns.exact - there):
         text = f"names {identifier!r}, and there is no such issuer: its tokens are denied"
-        yield error("ISSUERS", text, f"add it: `auth-jwt issuer add {identifier}`, or remove it from the setting")
+        yield error(
+            "ISSUERS", text, f"add it: `auth-jwt issuer add {shlex.quote(identifier)}`, or remove it from the setting"
+        )
     domains: dict[str, str] = {}
     for record in records:
         if patterns is None or not patterns.match(record.identifier):

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
-from rich.console import RenderableType
 
 from auth_jwt.errors import Invalid, Rejected
 from auth_jwt.provisioning.issuers import MAX_PAGE, IssuerRecord
@@ -12,8 +11,9 @@ from auth_jwt.provisioning.rendering import Json, issuer_json
 from auth_jwt_cli.connection import Connection
 from auth_jwt_cli.inputs import token_text
 from auth_jwt_cli.issuer_options import states_members
+from auth_jwt_cli.listing import Listed, show_list
 from auth_jwt_cli.options import TokenFile, Yes, reads_tables, writes_tables
-from auth_jwt_cli.output import REFUSED, Misused, details, pluralize, table
+from auth_jwt_cli.output import REFUSED, Misused, Part, details, pluralize, table
 from auth_jwt_cli.presets import PRESETS, members_of
 from auth_jwt_cli.times import format_duration, format_instant
 from auth_jwt_cli.token_commands import (
@@ -40,7 +40,7 @@ KeysUrl = Annotated[
 ]
 TrustClaim = Annotated[
     bool,
-    typer.Option("--users-cannot-change-claim", help="You know that users cannot change the claim that names them."),
+    typer.Option("--users-cannot-change-claim", help="Confirm that users cannot change the claim that names them."),
 ]
 
 
@@ -53,7 +53,8 @@ def add(
     given: dict[str, Any],
     *,
     preset: Annotated[
-        str | None, typer.Option("--preset", metavar="NAME", help=f"Start from a provider's: {', '.join(PRESETS)}.")
+        str | None,
+        typer.Option("--preset", metavar="NAME", help=f"Start from the settings for a provider: {', '.join(PRESETS)}."),
     ] = None,
     keys_url: KeysUrl = None,
     users_cannot_change_claim: TrustClaim = False,
@@ -103,21 +104,22 @@ def list_(
 
     Example: auth-jwt issuer list
     """
-    records: list[IssuerRecord] = []
     following = after
-    while all_ or len(records) < limit:
-        size = MAX_PAGE if all_ else min(MAX_PAGE, limit - len(records))
-        page = connection.reading.issuers.page(after=following, limit=size)
-        records += page.issuers
-        following = page.next
-        if following is None:
-            break
+    left = None if all_ else limit
     now = connection.reading.registry.clock()
-    rows = [(record.identifier, _state_of(record), _fetches_of(record, now), len(record.keys)) for record in records]
-    connection.output.show(
-        {"issuers": [issuer_json(record) for record in records], "next": following},
-        table(("ISSUER", "STATE", "KEYS FETCHED", "KEYS"), rows),
-    )
+
+    def pages() -> Iterator[list[Listed]]:
+        nonlocal following, left
+        while left is None or left > 0:
+            size = MAX_PAGE if left is None else min(MAX_PAGE, left)
+            page = connection.reading.issuers.page(after=following, limit=size)
+            yield [(issuer_json(record), _cells(record, now)) for record in page.issuers]
+            following = page.next
+            left = None if left is None else left - len(page.issuers)
+            if following is None:
+                break
+
+    show_list(connection.output, ("ISSUER", "KEYS", "KEYS FETCHED", "STATE"), pages())
     if following is not None:
         connection.output.note(f"There may be more: --after {following!r}, or --all.")
 
@@ -204,7 +206,8 @@ def try_out(
 
     Nothing is written: the token is judged by the keys that were fetched last.
 
-    Exit code 0: the keys can be fetched, and the token would be accepted; 1: not so; 4: it cannot be decided.
+    Exit code 0: the keys can be fetched, and the token would be accepted; 1: one of the two is not so; 4: it
+    cannot be decided.
 
     Example: auth-jwt issuer test https://login.example.com/realms/sip --token-file token.txt
     """
@@ -213,7 +216,7 @@ def try_out(
     token = None if token_file is None else token_text(token_file)
     looked, code = _try_fetch(connection, record)
     document: Json = {"issuer": identifier, "fetch": looked, "token": None}
-    parts: list[RenderableType] = [details(_rendered(looked))]
+    parts: list[Part] = [details(_rendered(looked))]
     if token is not None:
         now = connection.reading.registry.clock()
         explanation = explanation_of(token, connection, now, from_user=from_user, from_domain=from_domain)
@@ -403,7 +406,7 @@ def _show(connection: Connection, identifier: str, *, reads_only: bool = False) 
     connection.output.show(issuer_json(record), *_describe(record, now, lifetime))
 
 
-def _describe(record: IssuerRecord, now: float, lifetime: float) -> Iterator[RenderableType]:
+def _describe(record: IssuerRecord, now: float, lifetime: float) -> Iterator[Part]:
     document: Json = issuer_json(record)
     pairs: dict[str, object] = {"issuer": record.identifier, "id": record.id, "state": _state_of(record)}
     configuration = document["configuration"] or {}
@@ -436,6 +439,10 @@ def _state_of(record: IssuerRecord) -> str:
     if record.issuer is None:
         return "gone: only its line in the registry is there"
     return "disabled" if record.disabled else "enabled"
+
+
+def _cells(record: IssuerRecord, now: float) -> tuple[object, ...]:
+    return record.identifier, len(record.keys), _fetches_of(record, now), _state_of(record)
 
 
 def _fetches_of(record: IssuerRecord, now: float) -> str:

@@ -41,7 +41,7 @@ def from_cert(output: Output, file: KeyFile) -> None:
 def from_jwk(
     output: Output,
     file: KeyFile,
-    kid: Annotated[str | None, typer.Option("--kid", help="Write only the key with this id.")] = None,
+    kid: Annotated[str | None, typer.Option("--kid", metavar="KID", help="Write only the key with this id.")] = None,
 ) -> None:
     """Write the public key of a JWK, or the keys of a JWKS, as PEM. Of a private JWK, write only the public part.
 
@@ -55,7 +55,7 @@ def from_jwk(
 def mend(
     output: Output,
     file: KeyFile,
-    kid: Annotated[str | None, typer.Option("--kid", help="Write only the key with this id.")] = None,
+    kid: Annotated[str | None, typer.Option("--kid", metavar="KID", help="Write only the key with this id.")] = None,
 ) -> None:
     """Write the public keys in a file as PEM, whatever their form, and say what was mended.
 

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
-from auth_jwt.errors import AuthJwtError
+from auth_jwt.errors import AuthJwtError, Fault
 from auth_jwt.provisioning.changes import Table
 from auth_jwt_cli.connection import Connection
 from auth_jwt_cli.migration.examination import Examination
@@ -25,7 +24,7 @@ from auth_jwt_cli.migration.sources import Gap, Source, SourceError, SourceReadi
 from auth_jwt_cli.migration.target import Patience, Target, patient_client
 from auth_jwt_cli.migration.translation import Translation
 from auth_jwt_cli.options import reads_tables
-from auth_jwt_cli.output import FAULT, REFUSED, USAGE, fail, message_of
+from auth_jwt_cli.output import FAULT, REFUSED, USAGE, fail, message_of, pluralize, prose
 
 _TOLD_EVERY = 100
 
@@ -73,11 +72,13 @@ def lint(
                     if show is not None:
                         show.add(members)
         except (AuthJwtError, KeyboardInterrupt) as error:
+            if isinstance(error, Fault):
+                connection.advise(error)
             problem = message_of(error) if isinstance(error, AuthJwtError) else "interrupted"
     if show is not None:
         show.end(task, counts, problem)
     elif problem is None or task.rows:
-        connection.output.show(None, *map(Text, _report_lines(task, counts)))
+        connection.output.show(None, *map(prose, _report_lines(task, counts)))
     _fail_if_not_all(task, problem, accept_incomplete=choice.accept_incomplete)
     if counts.of(Severity.DANGER) or (strict and counts.counts):
         raise typer.Exit(REFUSED)
@@ -188,10 +189,8 @@ def _report_lines(task: _Lint, counts: FindingCounts) -> Iterator[str]:
     yield from describe_reading(task.reading)
     yield from describe_findings(counts)
     yield ""
-    told = ", ".join(f"{counts.of(severity)} {_plural(severity)}" for severity in Severity if counts.of(severity))
+    told = ", ".join(
+        f"{pluralize(counts.of(severity), severity.value)}" for severity in Severity if counts.of(severity)
+    )
     yield f"Found: {told}." if told else "Found nothing."
     yield from describe_gaps(task.gaps)
-
-
-def _plural(severity: Severity) -> str:
-    return {Severity.DANGER: "dangers", Severity.DIFFERENCE: "differences", Severity.HINT: "hints"}[severity]

@@ -1,26 +1,18 @@
 """`auth-jwt`: operators manage profiles, secrets, tokens and revocations from a terminal or a script."""
 
 import io
+import platform
+import re
 import sys
-from importlib import metadata
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
-from typer.core import TyperGroup
 
 from auth_jwt.errors import AuthJwtError
-from auth_jwt_cli import (
-    config_commands,
-    import_command,
-    issuer_commands,
-    key_commands,
-    lint_command,
-    profile_commands,
-    revoke_command,
-    secret_commands,
-    token_commands,
-)
+from auth_jwt_cli.commands import ENTRIES, SECTIONS, Catalogue
+from auth_jwt_cli.help_pages import HelpedGroup
 from auth_jwt_cli.output import (
     EXIT_CODES,
     FAULT,
@@ -29,6 +21,7 @@ from auth_jwt_cli.output import (
     UNREAD,
     UNSHOWN,
     USAGE,
+    Misused,
     NotShown,
     Output,
     code_of,
@@ -37,8 +30,22 @@ from auth_jwt_cli.output import (
 )
 
 
-class Commands(TyperGroup):
-    """The group of all commands. It turns every error into a message and an exit code, never into a traceback."""
+class Commands(HelpedGroup):
+    """The group of all commands. It turns every error into a message and an exit code, never into a traceback.
+
+    Only the command that runs is imported: see `auth_jwt_cli.commands`.
+    """
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - as Typer declares it
+        super().__init__(**{**settings, "commands": Catalogue(ENTRIES)})
+
+    def sections(self) -> Mapping[str, Mapping[str, str]]:
+        """Return the first paragraph of each command's help, by title and name, without importing the commands."""
+        return {title: {entry.name: entry.help for entry in entries} for title, entries in SECTIONS.items()}
+
+    def exit_codes(self) -> Mapping[int, str]:
+        """Return the meaning of each exit code."""
+        return EXIT_CODES
 
     def main(self, *args: Any, **options: Any) -> NoReturn:  # noqa: ANN401 - as Typer declares it
         """Run a command and end the process with its exit code."""
@@ -51,9 +58,7 @@ class Commands(TyperGroup):
             complain(message_of(error))
             return code_of(error)
         except typer.TyperException as error:
-            told = error.format_message()
-            if told:  # without a message, Typer has shown the help, because the command line had no command
-                complain(_safe_message(told))
+            complain(_safe_message(error))
             return USAGE
         except typer.Abort as abort:  # Typer raises it at a question, for Ctrl-C and for the end of the input
             complain("nothing was done")
@@ -63,6 +68,8 @@ class Commands(TyperGroup):
                 return UNREAD
             complain(f"the result could not be shown ({problem.reason})")
             return UNSHOWN
+        except ModuleNotFoundError:  # a command is imported when it runs: `__main__` says what to install
+            raise
         except Exception as error:  # noqa: BLE001 - the text of any error may hold a secret, so it is not shown
             complain(f"an error in this program: {_place_of(error)}")
             return FAULT
@@ -72,36 +79,37 @@ app = typer.Typer(
     cls=Commands,
     help="Profiles, secrets, tokens and revocations of the auth_jwt service.\n\n"
     "Secrets and tokens are read from a prompt, a file or standard input, never from an argument.",
-    epilog="Exit codes: " + "; ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items()) + ".",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
 
 
-def _show_version(asked: bool) -> None:
-    if asked:
-        Output().write(f"auth-jwt {metadata.version('auth-jwt-serverless')}\n")
-        raise typer.Exit
-
-
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _root(
-    version: Annotated[
-        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="With --version: as JSON, with those of Python and of the AWS SDK.")
     ] = False,
-) -> None: ...
+) -> None:
+    if version:
+        _show_version(Output(as_json=as_json))
+        raise typer.Exit
+    if as_json:
+        raise Misused("--json goes after the command, or with --version")
+    if context.invoked_subcommand is None:
+        raise Misused("a command is missing")
 
 
-app.add_typer(profile_commands.app, name="profile")
-app.add_typer(secret_commands.app, name="secret")
-app.add_typer(token_commands.app, name="token")
-app.add_typer(issuer_commands.app, name="issuer")
-app.command("revoke")(revoke_command.revoke)
-app.add_typer(key_commands.app, name="key")
-app.add_typer(config_commands.app, name="config")
-app.command("import")(import_command.import_rows)
-app.command("lint")(lint_command.lint)
+def _show_version(output: Output) -> None:
+    from importlib import metadata
+
+    versions = {"auth-jwt": metadata.version("auth-jwt-serverless")}
+    if output.as_json:
+        versions |= {"python": platform.python_version(), "boto3": metadata.version("boto3")}
+    output.show(versions, f"auth-jwt {versions['auth-jwt']}")
 
 
 def main() -> None:
@@ -112,12 +120,31 @@ def main() -> None:
     app(prog_name="auth-jwt")
 
 
-def _safe_message(message: str) -> str:
-    """Return Typer's *message* about a command line, without words that could be a misplaced secret."""
-    for beginning in ("Got unexpected extra argument", "No such command"):
+_PLAINER: Final = (
+    (re.compile(r"Input should be greater than or equal to (-?\d+)"), r"it must be at least \1"),
+    (re.compile(r"Input should be less than or equal to (-?\d+)"), r"it must be at most \1"),
+    (re.compile(r"Input should be a valid integer.*"), "it must be a whole number"),
+    (re.compile(r"(?<=: )Value error, "), ""),
+)
+"""What Pydantic says of a value, by which Typer reads it, and what an operator is told."""
+
+
+def _safe_message(error: typer.TyperException) -> str:
+    """Return Typer's message about a command line, without words that could be a misplaced secret.
+
+    What is like a command or an option is named by what there is, never by what was typed.
+    """
+    message = error.format_message()
+    for pattern, words in _PLAINER:
+        message = pattern.sub(words, message)
+    likely = getattr(error, "possibilities", None) or re.findall(r"'([^']+)'", message.partition("Did you mean")[2])
+    for beginning in ("Got unexpected extra argument", "No such command", "No such option"):
         if message.startswith(beginning):
-            message = f"{beginning}; secrets and tokens are read from a prompt, a file or standard input only"
-    return f"{message.rstrip('.')}. See --help."
+            if likely:
+                message = f"{beginning}. Did you mean {' or '.join(map(repr, sorted(likely)))}?"
+            else:
+                message = f"{beginning}; secrets and tokens are read from a prompt, a file or standard input only"
+    return f"{message}{'' if message.endswith('?') else '.'} See --help.".replace("..", ".")
 
 
 def _place_of(error: BaseException) -> str:

@@ -8,7 +8,7 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 _OWNER_ONLY: Final = 0o600
 _SAFE: Final = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # opening a pipe must not block
@@ -61,9 +61,14 @@ class NewFile:
 
     def fill(self, text: str) -> None:
         """Write *text* and close the file."""
-        with os.fdopen(self._descriptor, "w", encoding="utf-8") as file:
-            self._descriptor = _CLOSED
+        with self.open() as file:
             file.write(text)
+
+    def open(self) -> IO[str]:
+        """Return the file, open for text; whoever gets it closes it."""
+        file = os.fdopen(self._descriptor, "w", encoding="utf-8")
+        self._descriptor = _CLOSED
+        return file
 
     def forget(self) -> None:
         """Delete the file: its content, if any, is of no use."""
@@ -73,6 +78,13 @@ class NewFile:
 
 
 _CLOSED: Final = -1
+
+
+def describe_refusal(path: Path, error: OSError) -> str:
+    """Return why the new file at *path* cannot be made. Only a file that is there is named: it may be a secret else."""
+    if isinstance(error, FileExistsError):
+        return f"{path} exists already: name a new file with --out, or move that one away"
+    return f"the file of --out cannot be made: {error.strerror}"
 
 
 def _open(path: Path, flags: int, tell: Callable[[str], None]) -> int:

@@ -1,20 +1,22 @@
 """`auth-jwt profile`: which SIP user a tag stands for."""
 
 import json
+import shlex
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
-from rich.console import RenderableType
-from rich.text import Text
 
 from auth_jwt.provisioning.changes import MISSING
-from auth_jwt.provisioning.profiles import MAX_PAGE, AttributeValue, ProfileRecord
-from auth_jwt.provisioning.rendering import Json, profile_json, secret_json
+from auth_jwt.provisioning.profiles import MAX_LISTED, MAX_PAGE, AttributeValue, ProfileRecord
+from auth_jwt.provisioning.rendering import Json, profile_json, secret_json, tombstone_json
 from auth_jwt.provisioning.secrets import NewSecret
+from auth_jwt.provisioning.tombstones import KEPT_SECONDS
 from auth_jwt_cli.connection import Connection
 from auth_jwt_cli.inputs import read_secret, text_of, without_line_end
+from auth_jwt_cli.listing import Listed, show_list
 from auth_jwt_cli.options import (
     Algorithms,
     Exact,
@@ -26,7 +28,7 @@ from auth_jwt_cli.options import (
     reads_tables,
     writes_tables,
 )
-from auth_jwt_cli.output import Misused, details, pluralize, render_cell, table
+from auth_jwt_cli.output import Misused, Part, details, pluralize, render_cell
 from auth_jwt_cli.sources import pair_of
 from auth_jwt_cli.times import format_instant
 from auth_jwt_cli.values import GeneratedValue
@@ -90,7 +92,15 @@ def add(
     if created.secret is not None:
         document["secret"] = {**secret_json(created.secret.secret), **value.members()}
     value.show(document, _describe(created.profile, connection))
-    connection.output.note("It works at once.")
+    if disabled:
+        connection.output.note(f"Nobody can log in with it until `auth-jwt profile enable {shlex.quote(tag)}`.")
+    if created.secret is None:
+        command = f"auth-jwt secret add {shlex.quote(tag)} --generate --out FILE"
+        connection.output.note(
+            f"Nobody can log in with it until it has a secret: `{command}`, or `--secret-file FILE`."
+        )
+    elif not disabled:
+        connection.output.note("It works at once.")
 
 
 @app.command("show")
@@ -111,29 +121,35 @@ def list_(
     after: Annotated[str | None, typer.Option("--after", metavar="TAG", help="Continue after this tag.")] = None,
     limit: Annotated[int, typer.Option("--limit", help="The greatest number of profiles.", min=1)] = MAX_PAGE,
     all_: Annotated[bool, typer.Option("--all", help="List all profiles.")] = False,
+    deleted: Annotated[
+        bool, typer.Option("--deleted", help="List those that were deleted and can be restored, the latest first.")
+    ] = False,
 ) -> None:
-    """List profiles, in the table's order.
+    """List profiles, in the table's order. The first ones are shown at once.
+
+    With --json, each line is a profile, as JSON. The list is whole if the exit code is 0. With --limit, standard error
+    says if others may follow: --after continues after the tag of the last line.
 
     Example: auth-jwt profile list --limit 20
     """
-    profiles: list[ProfileRecord] = []
+    if deleted:
+        _list_deleted(connection, limit=None if all_ else limit)
+        return
     following = after
-    while all_ or len(profiles) < limit:
-        page = connection.reading.profiles.page(
-            after=following, limit=MAX_PAGE if all_ else min(MAX_PAGE, limit - len(profiles))
-        )
-        profiles += page.profiles
-        following = page.next
-        if following is None:
-            break
-    rows = [
-        (record.tag, record.sip_username, record.sip_domain, "disabled" if record.disabled else "enabled")
-        for record in profiles
-    ]
-    connection.output.show(
-        {"profiles": [profile_json(record) for record in profiles], "next": following},
-        table(("TAG", "USERNAME", "DOMAIN", "STATE"), rows),
-    )
+    left = None if all_ else limit
+
+    def pages() -> Iterator[list[Listed]]:
+        nonlocal following, left
+        size = MAX_PAGE  # a small first page is there at once
+        while left is None or left > 0:
+            page = connection.reading.profiles.page(after=following, limit=size if left is None else min(size, left))
+            yield [(profile_json(record), _cells(record)) for record in page.profiles]
+            following, size = page.next, MAX_LISTED
+            left = None if left is None else left - len(page.profiles)
+            if following is None:
+                break
+
+    show_list(connection.output, ("TAG", "USERNAME", "DOMAIN", "STATE"), pages())
     if following is not None:
         connection.output.note(f"There may be more: --after {following!r}, or --all.")
 
@@ -208,27 +224,80 @@ def rename(
     moved = pluralize(len(renamed.secrets), "secret")
     document = {"tag": renamed.tag, "profile": renamed.has_profile, "secrets": list(renamed.secrets)}
     what = f"The profile and {moved}" if renamed.has_profile else moved
-    connection.output.show(document, Text(f"{what} of {render_cell(tag)} have the tag {render_cell(new_tag)} now."))
+    connection.output.show(document, f"{what} of {render_cell(tag)} have the tag {render_cell(new_tag)} now.")
     connection.tell_when_it_works(at_once="The new tag")
 
 
 @app.command("rm")
 @writes_tables
-def remove(connection: Connection, tag: Tag, yes: Yes = False) -> None:
-    """Delete a profile and all its secrets.
+def remove(
+    connection: Connection,
+    tag: Tag,
+    forever: Annotated[
+        bool,
+        typer.Option("--forever", help="Keep nothing to restore it from, and erase what earlier deletions kept."),
+    ] = False,
+    yes: Yes = False,
+) -> None:
+    """Delete a profile and all its secrets. For 30 days, `profile restore` brings them back.
+
+    Nobody can log in with what is kept. --forever keeps nothing; of a deleted profile it erases what is kept.
 
     Example: auth-jwt profile rm alice-web
     """
     output = connection.output
-    if not yes:
-        count = connection.reading.profiles.secret_count(tag)
-        output.confirm(f"Delete the profile {tag!r} and its {pluralize(count, 'secret')}?", yes=yes)
-    secrets = connection.writing.profiles.delete(tag)
-    output.show({"tag": tag, "secrets": secrets}, f"Deleted the profile and {pluralize(secrets, 'secret')}.")
+    its = "secrets" if yes else pluralize(connection.reading.profiles.secret_count(tag), "secret")
+    what = " for good, and what is kept of it" if forever else ""
+    output.confirm(f"Delete the profile {tag!r} and its {its}{what}?", yes=yes)
+    secrets = connection.writing.profiles.delete(tag, forever=forever)
+    kept_until = None if forever else connection.writing.registry.now() + KEPT_SECONDS
+    output.show(
+        {"tag": tag, "secrets": secrets, "kept_until": kept_until},
+        f"Deleted the profile and {pluralize(secrets, 'secret')}.",
+    )
+    if kept_until is not None:
+        now = connection.reading.registry.clock()
+        command = f"auth-jwt profile restore {shlex.quote(tag)}"
+        output.note(f"`{command}` brings it back until {format_instant(kept_until, now)}.")
     connection.tell_when_it_works()
 
 
-_WORDS: Final = {"true": True, "false": False}
+@app.command("restore")
+@writes_tables
+def restore(connection: Connection, tag: Tag) -> None:
+    """Bring a deleted profile back with its secrets, as they were; of several with the tag, the one deleted last.
+
+    Secrets that have ended stay ended, and revoked tokens stay revoked. `profile list --deleted` lists what can be
+    restored.
+
+    Example: auth-jwt profile restore alice-web
+    """
+    restored = connection.writing.profiles.restore(tag)
+    back = pluralize(len(restored.secrets), "secret")
+    document = {"tag": tag, "profile": restored.has_profile, "secrets": list(restored.secrets)}
+    what = f"The profile and {back}" if restored.has_profile else back
+    connection.output.show(document, f"{what} of {render_cell(tag)} are back.")
+    connection.output.note("It works at once.")
+
+
+def _list_deleted(connection: Connection, *, limit: int | None) -> None:
+    now = connection.reading.registry.clock()
+    found = connection.reading.profiles.deleted()
+    listed = [
+        (
+            tombstone_json(each),
+            (each.tag, each.secrets, format_instant(each.deleted_at, now), format_instant(each.kept_until, now),
+             each.deleted_by),
+        )
+        for each in found[:limit]
+    ]  # fmt: skip
+    show_list(connection.output, ("TAG", "SECRETS", "DELETED", "KEPT UNTIL", "BY"), [listed])
+    if limit is not None and len(found) > limit:
+        connection.output.note(f"There are {len(found) - limit} more: --all, or a greater --limit.")
+
+
+def _cells(record: ProfileRecord) -> tuple[object, ...]:
+    return record.tag, record.sip_username, record.sip_domain, "disabled" if record.disabled else "enabled"
 
 
 def _attributes(pairs: list[str] | None, files: list[str] | None) -> dict[str, AttributeValue]:
@@ -252,7 +321,7 @@ def _literal(text: str) -> AttributeValue:
     return value
 
 
-def _describe(profile: ProfileRecord, connection: Connection) -> RenderableType:
+def _describe(profile: ProfileRecord, connection: Connection) -> Part:
     now = connection.reading.registry.clock()
     pairs: dict[str, object] = {
         "tag": profile.tag,

@@ -1,6 +1,7 @@
 """`auth-jwt revoke`: revokes one token or all tokens of a profile, lists revocations, and lifts them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -8,16 +9,18 @@ import typer
 from auth_jwt.errors import Denied, Invalid
 from auth_jwt.jose.tokens import unverified_jws, unverified_object, unverified_tag
 from auth_jwt.models import Report, Secret
+from auth_jwt.provisioning.explanation import Explanation, StepOutcome
 from auth_jwt.provisioning.registry import check_time
 from auth_jwt.provisioning.rendering import revocation_json
 from auth_jwt.provisioning.revocations import Revocation
 from auth_jwt.rules import is_number, signing_secret
 from auth_jwt_cli.connection import Connection
-from auth_jwt_cli.explanation import Explanation, StepOutcome
 from auth_jwt_cli.inputs import token_text
+from auth_jwt_cli.listing import Listed, show_list
 from auth_jwt_cli.options import TokenFile, Yes, writes_tables
-from auth_jwt_cli.output import Misused, details, table
-from auth_jwt_cli.times import format_instant, parse_instant
+from auth_jwt_cli.output import Misused, Part, details
+from auth_jwt_cli.tag_completion import complete_tag
+from auth_jwt_cli.times import format_date, format_instant, parse_instant
 from auth_jwt_cli.token_commands import explanation_of
 
 
@@ -25,9 +28,12 @@ from auth_jwt_cli.token_commands import explanation_of
 def revoke(
     connection: Connection,
     tag: Annotated[
-        str | None, typer.Argument(metavar="TAG", help="Whose tokens; not needed with the token itself.")
+        str | None,
+        typer.Argument(
+            metavar="TAG", help="Whose tokens; not needed with the token itself.", autocompletion=complete_tag
+        ),
     ] = None,
-    jti: Annotated[str | None, typer.Option("--jti", help="The id of one token.")] = None,
+    jti: Annotated[str | None, typer.Option("--jti", metavar="ID", help="The id of one token.")] = None,
     token_file: TokenFile = None,
     exp: Annotated[
         int | None,
@@ -51,7 +57,7 @@ def revoke(
 
     Revoking one token needs REVOCATIONS_TABLE.
 
-    Without --jti and --all, the token is read from a prompt, from --token-file or from standard input.
+    Say which by --jti, --token-file or --all. `--token-file -` reads the token from a prompt or from standard input.
 
     Example: auth-jwt revoke --token-file stolen.txt
 
@@ -61,6 +67,11 @@ def revoke(
     """
     if sum((jti is not None, token_file is not None, all_, show)) > 1:
         raise Misused("--jti, --token-file, --all and --list are four different things: one is enough")
+    if jti is None and token_file is None and not all_ and not show:
+        raise Misused(
+            "say what to revoke: --jti ID for one token by its id, --token-file FILE for a token that you have (`-` "
+            "asks for it, or reads standard input), or --all for all tokens of TAG"
+        )
     if before is not None and (lift or not all_):
         raise Misused("--before goes with --all, to revoke")
     if exp is not None and (lift or all_ or show):
@@ -68,16 +79,23 @@ def revoke(
     if lift and show:
         raise Misused("--lift and --list are two different things: one is enough")
     if show:
-        _list(connection, _require_tag(tag))
+        _list(connection, _require_tag(tag, "list"))
     elif all_:
         _revoke_all(connection, _require_tag(tag), before, lift=lift, yes=yes)
     elif jti is not None:
         _revoke_one(connection, _require_tag(tag), jti, exp, lift=lift)
     else:
-        own_tag, own_jti, own_exp = _read_token(connection, token_text(token_file))
+        own_tag, own_jti, own_exp = _read_token(connection, _given_token(token_file))
         if tag is not None and tag != own_tag:
             raise Misused(f"the token is not of {tag!r}, but of {own_tag!r}")
         _revoke_one(connection, own_tag, own_jti, own_exp if exp is None else exp, lift=lift)
+
+
+def _given_token(file: Path | None) -> str:
+    token = token_text(file)
+    if not token:
+        raise Misused("the token is empty: there is nothing to revoke")
+    return token
 
 
 def _revoke_one(connection: Connection, tag: str, jti: str, exp: int | None, *, lift: bool) -> None:
@@ -110,19 +128,21 @@ def _revoke_all(connection: Connection, tag: str, before: int | None, *, lift: b
 
 
 def _list(connection: Connection, tag: str) -> None:
-    found: list[Revocation] = []
-    following = None
-    while True:
-        page = connection.reading.revocations.page(tag, after=following)
-        found += page.revocations
-        following = page.next
-        if following is None:
-            break
-    now = connection.reading.registry.clock()
-    rows = [(one.jti, format_instant(one.revoked_at, now), format_instant(one.expires_at, now)) for one in found]
-    connection.output.show(
-        {"revocations": [revocation_json(one) for one in found]}, table(("JTI", "REVOKED", "FORGOTTEN"), rows)
-    )
+
+    def pages() -> Iterator[list[Listed]]:
+        following = None
+        while True:
+            page = connection.reading.revocations.page(tag, after=following)
+            yield [(revocation_json(one), _cells(one)) for one in page.revocations]
+            following = page.next
+            if following is None:
+                return
+
+    show_list(connection.output, ("JTI", "REVOKED", "FORGOTTEN"), pages())
+
+
+def _cells(one: Revocation) -> tuple[object, ...]:
+    return one.jti, format_date(one.revoked_at), "never" if one.expires_at is None else format_date(one.expires_at)
 
 
 def _read_token(connection: Connection, token: str) -> tuple[str, str, int | None]:
@@ -177,9 +197,9 @@ def _exp_of(claims: Mapping[str, Any]) -> int | None:
         return None
 
 
-def _require_tag(tag: str | None) -> str:
+def _require_tag(tag: str | None, verb: str = "revoke") -> str:
     if tag is None:
-        raise Misused("TAG is missing: it says whose tokens to revoke")
+        raise Misused(f"TAG is missing: it says whose tokens to {verb}")
     return tag
 
 
@@ -187,7 +207,7 @@ def _when(connection: Connection, instant: int | None) -> str:
     return "now" if instant is None else format_instant(instant, connection.reading.registry.clock())
 
 
-def _describe(revocation: Revocation, connection: Connection) -> Any:  # noqa: ANN401 - what Rich shows
+def _describe(revocation: Revocation, connection: Connection) -> Part:
     now = connection.reading.registry.clock()
     forgotten = "never" if revocation.expires_at is None else format_instant(revocation.expires_at, now)
     return details(

@@ -1,10 +1,10 @@
 """`auth-jwt secret`: the keys of a tag, each with the window in which it may verify."""
 
 from collections.abc import Iterable
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Final
 
 import typer
-from rich.console import RenderableType
 
 from auth_jwt.provisioning.changes import MISSING
 from auth_jwt.provisioning.inspection import SecretRecord, SecretState
@@ -12,11 +12,15 @@ from auth_jwt.provisioning.rendering import rotated_json, secret_json
 from auth_jwt.provisioning.secrets import OVERLAP_SECONDS, NewSecret
 from auth_jwt.provisioning.windows import is_in_milliseconds, meant_seconds
 from auth_jwt_cli.connection import Connection
+from auth_jwt_cli.ending_secrets import list_endings
 from auth_jwt_cli.inputs import read_secret
+from auth_jwt_cli.key_holders import list_holders, list_shared_keys
 from auth_jwt_cli.options import (
     Algorithms,
     Exact,
     Out,
+    Overlap,
+    ReplacePublicKey,
     SecretFile,
     Tag,
     Yes,
@@ -24,15 +28,21 @@ from auth_jwt_cli.options import (
     reads_tables,
     writes_tables,
 )
-from auth_jwt_cli.output import Misused, details, table
+from auth_jwt_cli.output import Misused, Part, details, table
+from auth_jwt_cli.scans import ReadUnits
 from auth_jwt_cli.set_alg_command import set_alg
-from auth_jwt_cli.times import format_instant, parse_duration, parse_instant
+from auth_jwt_cli.tag_completion import complete_tag
+from auth_jwt_cli.times import format_date, format_instant, parse_duration, parse_instant
 from auth_jwt_cli.values import GeneratedValue
 
 app = typer.Typer(help="Secrets: the keys of a tag. Their values are never shown.", no_args_is_help=True)
 app.command("set-alg")(set_alg)
 
 SecretId = Annotated[str, typer.Argument(metavar="ID", help="The secret's id.")]
+_WHAT_TO_LIST: Final = (
+    "give a TAG, or --all-tags with one of: --ending-within DURATION --no-successor; --fingerprint TEXT; "
+    "--same-key-as FILE; --shared"
+)
 NewId = Annotated[
     str | None,
     typer.Option("--id", metavar="ID", help="Its id; without it, the next number. With it, you can repeat a command."),
@@ -57,16 +67,6 @@ End = Annotated[
 CloseAt = Annotated[
     int | None,
     typer.Option("--at", parser=parse_instant, metavar="TIME", help="When it stops verifying; without it, now."),
-]
-Overlap = Annotated[
-    int,
-    typer.Option(
-        "--overlap",
-        parser=parse_duration,
-        metavar="DURATION",
-        help="How long the old secrets keep verifying: at least as long as their tokens live.",
-        show_default="1d",
-    ),
 ]
 
 
@@ -102,13 +102,76 @@ def add(
 
 @app.command("list")
 @reads_tables
-def list_(connection: Connection, tag: Tag) -> None:
-    """List the secrets of a tag, the newest window first.
+def list_(
+    connection: Connection,
+    tag: Annotated[
+        str | None, typer.Argument(metavar="[TAG]", help="The tag, as tokens carry it.", autocompletion=complete_tag)
+    ] = None,
+    *,
+    all_tags: Annotated[bool, typer.Option("--all-tags", help="Look at the secrets of all tags.")] = False,
+    ending_within: Annotated[
+        int | None,
+        typer.Option(
+            "--ending-within",
+            parser=parse_duration,
+            metavar="DURATION",
+            help="With --all-tags: those that end within this time, or ended within it.",
+        ),
+    ] = None,
+    no_successor: Annotated[
+        bool, typer.Option("--no-successor", help="With --all-tags: those that no other open secret follows.")
+    ] = False,
+    fingerprint: Annotated[
+        str | None,
+        typer.Option(
+            "--fingerprint", metavar="TEXT", help="With --all-tags: those that hold the key with this fingerprint."
+        ),
+    ] = None,
+    same_key_as: Annotated[
+        Path | None,
+        typer.Option(
+            "--same-key-as",
+            metavar="FILE",
+            help="With --all-tags: those that hold the key in this file (`-` is standard input).",
+        ),
+    ] = None,
+    shared: Annotated[
+        bool, typer.Option("--shared", help="With --all-tags: the keys that several tags share.")
+    ] = False,
+    tag_prefix: Annotated[
+        str | None,
+        typer.Option("--tag-prefix", metavar="TEXT", help="With --all-tags and a key: only tags that begin with this."),
+    ] = None,
+    read_units: ReadUnits = None,
+) -> None:
+    """List the secrets of a tag, the newest window first; or some of all tags: those that end, or hold a certain key.
+
+    The second form reads the whole table and costs what docs/operations.md says. --ending-within goes with
+    --no-successor, and reads no value of any secret.
 
     Example: auth-jwt secret list alice-web
+
+    Example: auth-jwt secret list --all-tags --ending-within 30d --no-successor
+
+    Example: auth-jwt secret list --all-tags --shared
     """
+    ends = bool(ending_within) and no_successor
+    questions = [ends, fingerprint is not None, same_key_as is not None, shared]
+    is_half = ends is not (ending_within is not None or no_successor)
+    if all_tags:
+        if tag is not None or is_half or sum(questions) != 1 or (ends and tag_prefix is not None):
+            raise Misused(_WHAT_TO_LIST)
+        if ending_within is not None:
+            list_endings(connection, ending_within, read_units)
+        elif shared:
+            list_shared_keys(connection, tag_prefix, read_units)
+        else:
+            list_holders(connection, fingerprint, same_key_as, tag_prefix, read_units)
+        return
+    if tag is None or is_half or any(questions) or tag_prefix is not None:
+        raise Misused(_WHAT_TO_LIST)
     secrets = connection.reading.secrets.list(tag)
-    connection.output.show({"secrets": [secret_json(record) for record in secrets]}, _list_secrets(secrets, connection))
+    connection.output.show_lines(map(secret_json, secrets), _list_secrets(secrets))
 
 
 @app.command("show")
@@ -209,9 +272,13 @@ def rotate(
     end: End = None,
     algorithms: Algorithms = None,
     kid: KeyId = None,
+    replace_public_key: ReplacePublicKey = False,
     out: Out = None,
 ) -> None:
     """Open a new secret now, and end the open ones after an overlap.
+
+    An HMAC secret does not replace an issuer's public key: the issuer would be locked out. --replace-public-key says
+    that its tokens will be signed by the new secret.
 
     Example: auth-jwt secret rotate alice-web --generate --overlap 2h --out alice.secret
     """
@@ -220,10 +287,10 @@ def rotate(
     with GeneratedValue(connection, out) as value:
         held = value.hold(connection.writing.secrets.generate(tag, algorithms=names)) if given is None else given
         secret = NewSecret(value=held, id=secret_id, end=end, algorithms=names, kid=kid)
-        rotated = connection.writing.secrets.rotate(tag, secret, overlap_seconds=overlap)
-    value.show(
-        {**rotated_json(rotated), **value.members()}, _list_secrets((rotated.secret, *rotated.closing), connection)
-    )
+        rotated = connection.writing.secrets.rotate(
+            tag, secret, overlap_seconds=overlap, replace_public_key=replace_public_key
+        )
+    value.show({**rotated_json(rotated), **value.members()}, _list_secrets((rotated.secret, *rotated.closing)))
     connection.tell_when_it_works(at_once="The new secret")
 
 
@@ -238,25 +305,25 @@ def remove(connection: Connection, tag: Tag, secret_id: SecretId) -> None:
     connection.output.show({"tag": tag, "id": secret_id}, "The row is gone.")
 
 
-def _list_secrets(secrets: Iterable[SecretRecord], connection: Connection) -> RenderableType:
-    now = connection.reading.registry.clock()
+def _list_secrets(secrets: Iterable[SecretRecord]) -> Part:
     rows = [
         (
             record.id,
             record.state.value,
-            record.kind,
-            ",".join(record.algorithms),
-            record.kid,
-            format_instant(record.start, now),
-            format_instant(record.end, now),
             str(record.unusable or "") or " ".join(key.fingerprint for key in record.keys),
+            record.kind,
+            format_date(record.start),
+            format_date(record.end),
+            record.kid,
+            ",".join(record.algorithms),
         )
         for record in secrets
     ]
-    return table(("ID", "STATE", "KIND", "ALGORITHMS", "KID", "START", "END", "FINGERPRINT"), rows)
+    titles = ("ID", "STATE", "FINGERPRINT", "KIND", "START", "END", "KID", "ALGORITHMS")
+    return table(titles, rows, prose=["FINGERPRINT"])
 
 
-def _describe(secret: SecretRecord, connection: Connection) -> RenderableType:
+def _describe(secret: SecretRecord, connection: Connection) -> Part:
     now = connection.reading.registry.clock()
     pairs = {
         "tag": secret.tag,
@@ -268,6 +335,6 @@ def _describe(secret: SecretRecord, connection: Connection) -> RenderableType:
         "kid": secret.kid,
         "start": format_instant(secret.start, now),
         "end": format_instant(secret.end, now),
-        "fingerprint": "\n".join(key.fingerprint for key in secret.keys),
+        "fingerprint": " ".join(key.fingerprint for key in secret.keys),
     }
     return details({name: value for name, value in pairs.items() if value is not None and value != ""})

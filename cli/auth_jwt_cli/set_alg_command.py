@@ -1,23 +1,24 @@
 """`auth-jwt secret set-alg`: writes into the `alg` of rows what their keys are, where it is missing."""
 
 import json
-import time
 from collections import Counter
 from collections.abc import Iterator
-from typing import Annotated, Any, Final
+from functools import partial
+from typing import Annotated, Final
 
 import typer
-from rich.text import Text
 
-from auth_jwt.errors import AuthJwtError, Throttled
+from auth_jwt.errors import AuthJwtError
 from auth_jwt.models import Row
 from auth_jwt.provisioning.changes import Table
 from auth_jwt.provisioning.secrets import Stated, StatementOutcome
 from auth_jwt_cli.connection import Connection
 from auth_jwt_cli.migration.progress import PauseTeller, Progress, progress_on
-from auth_jwt_cli.migration.target import Patience, Target, Waiting, patient_client
+from auth_jwt_cli.migration.target import Patience, Target, patient_client
 from auth_jwt_cli.options import named_algorithms, writes_tables
 from auth_jwt_cli.output import REFUSED, Misused, pluralize, render_cell
+from auth_jwt_cli.tag_completion import complete_tag
+from auth_jwt_cli.throttling import retry_throttled
 
 _TOLD_EVERY: Final = 100
 _SHOWN: Final = (StatementOutcome.WRITTEN, StatementOutcome.LEFT, StatementOutcome.GONE)
@@ -27,7 +28,10 @@ _SHOWN: Final = (StatementOutcome.WRITTEN, StatementOutcome.LEFT, StatementOutco
 def set_alg(
     connection: Connection,
     tag: Annotated[
-        str | None, typer.Argument(metavar="[TAG]", help="The secrets of this tag; without a tag, give --all.")
+        str | None,
+        typer.Argument(
+            metavar="[TAG]", help="The secrets of this tag; without a tag, give --all.", autocompletion=complete_tag
+        ),
     ] = None,
     secret_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="Only the secret with this id.")] = None,
     all_: Annotated[bool, typer.Option("--all", help="Every row of the table.")] = False,
@@ -53,7 +57,7 @@ def set_alg(
     unknown or it holds no usable key. Rows that name their algorithms already stay as they are, and no other column
     changes. Values are not shown. You may stop it and run it again: it continues where it ended.
 
-    Exit codes: 0 all rows say what their key is; 1 some were left; 4 the tables cannot be used.
+    Exit codes: 0 all rows say what their key is; 1 some rows were left as they are; 4 the tables cannot be used.
 
     Example: auth-jwt secret set-alg --all --dry-run
     """
@@ -72,9 +76,14 @@ def set_alg(
         try:
             for row in rows:
                 report.add(
-                    _retry_throttled(
-                        lambda row=row: secrets.state_algorithms(
-                            row, algorithms=names, hmac=hmac, anew=secret_id is not None, dry_run=dry_run
+                    retry_throttled(
+                        partial(
+                            secrets.state_algorithms,
+                            row,
+                            algorithms=names,
+                            hmac=hmac,
+                            anew=secret_id is not None,
+                            dry_run=dry_run,
                         ),
                         pauses,
                     )
@@ -100,23 +109,6 @@ def _all_rows(connection: Connection, pauses: PauseTeller, progress: Progress) -
             progress.update(min(1.0, number / expected) if expected else None, f"{number} rows")
 
 
-def _retry_throttled(write: Any, tell: PauseTeller) -> Stated:  # noqa: ANN401 - a call about one row
-    """Call *write* and return its result; retry after a pause while the table is throttled."""
-    patience, failures = Patience(), 0
-    while True:
-        try:
-            stated: Stated = write()
-        except Throttled as problem:
-            failures += 1
-            if failures > patience.attempts:
-                raise
-            seconds = patience.pause(failures)
-            tell(Waiting(seconds, str(problem)))
-            time.sleep(seconds)
-        else:
-            return stated
-
-
 class _Report:
     """The report about each row, shown row by row, because there may be many."""
 
@@ -140,7 +132,7 @@ class _Report:
             self._output.write(f"{self._separator}{json.dumps(_statement_members(stated))}")
             self._separator = ", "
         else:
-            self._output.show(None, Text(self._line(stated)))
+            self._output.show(None, self._line(stated))
 
     def end(self, problem: BaseException | None) -> None:
         """Show the counts, and the *problem* that ended the run early, if any."""
@@ -158,7 +150,7 @@ class _Report:
         }
         parts = [f"{self.counts[outcome]} {word}" for outcome, word in told.items() if self.counts[outcome]]
         summary = f"{pluralize(self.counts.total(), 'row')}" + (f": {', '.join(parts)}" if parts else "")
-        self._output.show(None, Text(summary if problem is None else f"{summary}; that is not all"))
+        self._output.show(None, summary if problem is None else f"{summary}; that is not all")
 
     def _line(self, stated: Stated) -> str:
         row = f"{render_cell(stated.tag)}  {render_cell(stated.id)}"

@@ -5,19 +5,19 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 from auth_jwt.aws.failures import sdk_errors, translated_errors
 from auth_jwt.errors import Fault
-from auth_jwt.runtime.settings import DEFAULTS, GATEWAY_AUTHORIZER_DEFAULTS
+from auth_jwt.runtime.settings import DEFAULTS, FRONTEND_DEFAULTS, GATEWAY_AUTHORIZER_DEFAULTS, LOG_DEFAULTS
 from auth_jwt_cli.inputs import text_of
 from auth_jwt_cli.output import Misused
 
-if TYPE_CHECKING:
-    import boto3
-
 _LINE: Final = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
 _FUNCTION_ARN: Final = re.compile(r"arn:[^:]+:lambda:([^:]+):.+")
+
+SETTINGS: Final = (*DEFAULTS, *FRONTEND_DEFAULTS, *GATEWAY_AUTHORIZER_DEFAULTS, *LOG_DEFAULTS)
+"""The names of all settings of the service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class FunctionConfiguration:
 
 def only_settings(variables: Mapping[str, str]) -> dict[str, str]:
     """Return those of *variables* that are settings of the service."""
-    return {name: value for name, value in variables.items() if name in DEFAULTS or name in GATEWAY_AUTHORIZER_DEFAULTS}
+    return {name: value for name, value in variables.items() if name in SETTINGS}
 
 
 def from_file(path: Path) -> FunctionConfiguration:
@@ -51,18 +51,12 @@ def from_file(path: Path) -> FunctionConfiguration:
     return FunctionConfiguration(dict(_pair(line, number) for number, line in _lines(text)))
 
 
-def from_function(name: str, session: "boto3.Session") -> FunctionConfiguration:
+def from_function(name: str, client: Any) -> FunctionConfiguration:  # noqa: ANN401 - boto3's, of Lambda
     """Ask Lambda for the configuration of the function *name*.
 
     Raises:
         Fault: Lambda does not return the configuration, or not the variables.
     """
-    from botocore.config import Config
-
-    from auth_jwt.aws.sdk import sdk_client
-
-    config = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
-    client = sdk_client("lambda", config, session=session, region=region_of(name))
     with translated_errors(f"lambda:GetFunctionConfiguration on function {name!r}"), sdk_errors():
         answer = client.get_function_configuration(FunctionName=name)
     environment = answer.get("Environment", {})

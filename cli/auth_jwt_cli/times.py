@@ -1,23 +1,29 @@
-"""Instants and durations: reads them as operators write them, and writes them for people."""
+"""Instants and durations: reads them as operators write them; `auth_jwt.wording` writes them."""
 
 import re
 import time
 from datetime import UTC, datetime
-from decimal import Decimal
-from itertools import pairwise
-from math import inf
 from typing import Final
 
 import typer
 
-from auth_jwt_cli.output import pluralize
+from auth_jwt.wording import distance, format_date, format_duration, format_instant
+
+__all__ = [
+    "distance",
+    "format_date",
+    "format_duration",
+    "format_instant",
+    "parse_duration",
+    "parse_instant",
+    "parse_since",
+]
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _DURATION: Final = re.compile(r"([0-9]{1,12})([smhdw]?)")
 _RELATIVE: Final = re.compile(r"([+-]?)([0-9]{1,12})([smhdw])")
 _UNIX: Final = re.compile(r"-?[0-9]{1,20}")
-_NAMES: Final = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
-_FEW: Final = 10
+_MOST_DIGITS: Final = 8  # of a number that is a duration in seconds; a longer one is UNIX seconds
 _FORMS: Final = "UNIX seconds, ISO 8601 (UTC if it names no zone), `now`, or relative to now: `+1h`, `30d`, `-15m`"
 
 
@@ -41,6 +47,21 @@ def parse_instant(text: str) -> int:
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
+def parse_since(text: str | int) -> int:
+    """Return the UNIX seconds since which something is asked: a duration before now, as `15m`, or an instant.
+
+    Raises:
+        typer.BadParameter: *text* is neither, or lies in the future.
+    """
+    duration = _DURATION.fullmatch(str(text))
+    if duration is not None and (duration[2] or len(duration[1]) <= _MOST_DIGITS):
+        return int(time.time()) - parse_duration(text)
+    instant = parse_instant(str(text))
+    if instant > time.time():
+        raise typer.BadParameter(f"{text!r} is in the future; write 15m, 2h, 7d or a time that has passed")
+    return instant
+
+
 def parse_duration(text: str | int) -> int:
     """Return the seconds that *text* means: `90`, `90s`, `5m`, `1h`, `30d`, `2w`. Typer passes a default as a number.
 
@@ -51,37 +72,3 @@ def parse_duration(text: str | int) -> int:
     if duration is None:
         raise typer.BadParameter(f"{text!r} is not a duration; write 90 (seconds), 90s, 5m, 1h, 30d or 2w")
     return int(duration[1]) * _UNITS[duration[2] or "s"]
-
-
-def format_instant(instant: object, now: float) -> str:
-    """Return UNIX seconds as a date in UTC with the distance from *now*; a note for a value that is no instant."""
-    if isinstance(instant, bool) or not isinstance(instant, int | float | Decimal):
-        return "none" if instant is None else f"not a number ({type(instant).__name__})"
-    try:
-        moment = datetime.fromtimestamp(float(instant), UTC)
-    except (OverflowError, ValueError, OSError):
-        return f"{instant} (no date)"
-    return f"{moment:%Y-%m-%d %H:%M:%S}Z ({distance(float(instant) - now)})"
-
-
-def format_duration(seconds: float) -> str:
-    """Return a duration in its largest unit, below ten of it also in the next one: `1 hour 30 minutes`."""
-    length = abs(seconds)
-    if length == inf:
-        return "an infinite time"
-    for (name, size), (next_name, next_size) in pairwise((*_NAMES, _NAMES[-1])):
-        if length >= size:
-            few = length < _FEW * size
-            whole = round(length / (next_size if few else size)) * (next_size if few else size)
-            count, rest = divmod(whole, size)
-            return " ".join(
-                pluralize(number, word) for number, word in ((count, name), (rest // next_size, next_name)) if number
-            )
-    return "less than a second" if length else "0 seconds"
-
-
-def distance(seconds: float) -> str:
-    """Return the distance of an instant from now: `in 3 days`, `2 hours ago`, `now`."""
-    if abs(seconds) < 1:
-        return "now"
-    return f"in {format_duration(seconds)}" if seconds > 0 else f"{format_duration(seconds)} ago"

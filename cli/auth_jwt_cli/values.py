@@ -4,12 +4,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from rich.console import RenderableType
-
 from auth_jwt.errors import Invalid
 from auth_jwt_cli.connection import Connection
-from auth_jwt_cli.output import NotShown
-from auth_jwt_cli.private_files import NewFile
+from auth_jwt_cli.output import NotShown, Part
+from auth_jwt_cli.private_files import NewFile, describe_refusal
 
 
 class GeneratedValue:
@@ -41,7 +39,10 @@ class GeneratedValue:
             try:
                 self._file = NewFile(self._path)
             except OSError as error:
-                raise Invalid(f"the file of --out cannot be made: {error.strerror}") from None
+                raise Invalid(describe_refusal(self._path, error)) from None
+            if self._connection.rehearses:  # now it is known that the file could be made
+                self._file.forget()
+                self._file = None
         return self
 
     def __exit__(
@@ -77,14 +78,17 @@ class GeneratedValue:
             return {}
         return {self._member: self._value} if self._path is None else {f"{self._member}_file": str(self._path)}
 
-    def show(self, document: Any, described: RenderableType) -> None:  # noqa: ANN401 - any JSON value
+    def show(self, document: Any, described: Part) -> None:  # noqa: ANN401 - any JSON value
         """Show the result of the command.
 
-        As text, standard output gets the value alone, so that it can be piped; the rest goes to standard error.
+        A rehearsal shows none. As text, standard output gets the value alone, so that it can be piped; the rest goes to
+        standard error.
 
         Raises:
             NotShown: standard output cannot be written.
         """
+        if self._connection.rehearses:
+            return
         output = self._connection.output
         if self._value is None or self._path is not None:
             output.show(document, described)

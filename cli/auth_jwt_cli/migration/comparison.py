@@ -52,7 +52,7 @@ def compare_rows(row: TargetRow, existing: Row | None, columns: Columns) -> Comp
     kept = tuple(
         name
         for name in different
-        if name in existing and _closes_more(row.key.table, name, existing[name], row.columns[name], columns)
+        if _closes_more(row.key.table, name, existing.get(name, MISSING), row.columns[name], columns)
     )
     wanted: dict[str, object] = {name: row.columns[name] for name in different if name not in kept}
     if columns.secret in wanted and columns.alg not in row.columns and row.key.table is Table.SECRETS:
@@ -64,9 +64,13 @@ def compare_rows(row: TargetRow, existing: Row | None, columns: Columns) -> Comp
 
 
 def _closes_more(table: Table, name: str, here: object, there: object, columns: Columns) -> bool:
-    """Tell whether a column's value *here* lets fewer tokens through than its value *there*."""
+    """Tell whether a column's value *here*, which may be missing, lets fewer tokens through than that *there*."""
     if table is Table.SECRETS:
-        return name == columns.end and isinstance(here, Decimal) and isinstance(there, Decimal) and here < there
+        if name != columns.end or not isinstance(there, Decimal):
+            return False
+        return not isinstance(here, Decimal) or here < there  # without an end that is a number, no window ever opens
+    if here is MISSING:
+        return False
     if name == columns.disabled:
         return disables(here) and not disables(there)
     if name == columns.valid_after and isinstance(there, Decimal):

@@ -8,64 +8,20 @@ since they were read. If somebody else changed them first, they are read and com
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
-from auth_jwt.errors import AuthJwtError, Unreachable
-from auth_jwt.models import Columns, Row
-from auth_jwt.provisioning.changes import MAX_CHANGES, Key, Overtaken, Put, Table, Update
-from auth_jwt_cli.migration.comparison import compare_rows
+from auth_jwt.models import Columns
+from auth_jwt.provisioning.changes import Key, Table
 from auth_jwt_cli.migration.examination import Examination
 from auth_jwt_cli.migration.findings import RULES, Finding
 from auth_jwt_cli.migration.ledger import Ledger, Seen
 from auth_jwt_cli.migration.sources import Source, SourceError
-from auth_jwt_cli.migration.target import MAX_KEYS, MAX_WRITE_BYTES, Interrupted, Target
+from auth_jwt_cli.migration.target import MAX_KEYS, Target
 from auth_jwt_cli.migration.translation import MAX_ITEM_BYTES, TargetRow, Translation, Unstorable, size_of
+from auth_jwt_cli.migration.writing import Batch, RowWriter, Taken
 
 DEFAULT_WORKERS: Final = 4
-_ATTEMPTS: Final = 10
-"""How often a batch is compared while others write the same rows."""
-
-
-class RowOutcome(StrEnum):
-    """What became of a row."""
-
-    WRITTEN = "written"
-    OVERWRITTEN = "overwritten"
-    UNCHANGED = "unchanged"  # the table had the same row
-    DIFFERENT = "different"  # the table had another row, which stays
-    REPEATED = "repeated"  # the source has the row twice
-    REFUSED = "refused"
-    UNKNOWN = "unknown"  # the table did not answer: the row may have been written
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A row, and what became of it in the table.
-
-    Attributes:
-        key: the row's key.
-        outcome: what became of the row.
-        columns: the columns in which the table and the source differed.
-        kept: the columns among them that --overwrite did not write, because the table's value closes, disables or
-            revokes more.
-    """
-
-    key: Key
-    outcome: RowOutcome
-    columns: tuple[str, ...] = ()
-    kept: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Planned:
-    """A row, how to write it, and its outcome once it is written."""
-
-    row: TargetRow
-    change: Put | Update
-    taken: Taken
-    size: int
 
 
 class Recorder(Protocol):
@@ -94,14 +50,6 @@ class Recorder(Protocol):
     def taken(self, row: Taken) -> None:
         """A row was written to the table, or the table had it already."""
         ...
-
-
-@dataclass(slots=True)
-class _Batch:
-    """The outcomes of some rows, and the error that ended the batch, if any."""
-
-    rows: list[Taken] = field(default_factory=list)
-    error: BaseException | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,11 +107,12 @@ class Import:
             Fault: a request failed in a way that no retry mends.
             KeyboardInterrupt: somebody interrupted the import. The batches under way have ended.
         """
+        writer = RowWriter(self.target, self.columns, overwrite=self.overwrite, dry_run=self.dry_run)
         with Ledger() as ledger, ThreadPoolExecutor(self.workers, "import") as pool:
-            under_way: deque[Future[_Batch]] = deque()
+            under_way: deque[Future[Batch]] = deque()
             try:
                 for batch in self._batches(ledger):
-                    under_way.append(pool.submit(self._take, batch))
+                    under_way.append(pool.submit(writer.take, batch))
                     if len(under_way) >= 2 * self.workers:
                         self._record_first(under_way)
                 while under_way:
@@ -223,62 +172,7 @@ class Import:
             rule, row.key.table, row.key.tag, row.key.id, "With its `alg` it has more than 400 kB.", row.place
         )
 
-    def _take(self, rows: list[TargetRow]) -> _Batch:
-        """Compare *rows* of one table with the table, and write those that need it."""
-        done = _Batch()
-        try:
-            waiting = rows
-            for _ in range(_ATTEMPTS):
-                waiting = self._settle(waiting, done)
-                if not waiting:
-                    return done
-            raise Unreachable(f"other writers kept changing the same rows of {rows[0].key.table}; try again")
-        except (AuthJwtError, Interrupted) as error:
-            done.error = error
-        return done
-
-    def _settle(self, rows: list[TargetRow], done: _Batch) -> list[TargetRow]:
-        """Read, compare and write *rows*. Return those that somebody else changed between the read and the write."""
-        table = rows[0].key.table
-        existing = self.target.read(table, [row.key for row in rows])
-        planned = [plan for row in rows if (plan := self._plan(row, existing.get(row.key), done)) is not None]
-        overtaken: list[TargetRow] = []
-        for chunk in _chunks(planned):
-            try:
-                self._write(table, chunk, done)
-            except Overtaken:
-                overtaken += [plan.row for plan in chunk]
-        return overtaken
-
-    def _plan(self, row: TargetRow, existing: Row | None, done: _Batch) -> _Planned | None:
-        """Return how to write *row*. If there is nothing to write, add it to *done* and return None."""
-        comparison = compare_rows(row, existing, self.columns)
-        kept = comparison.kept if self.overwrite else ()
-        if existing is None:
-            taken = Taken(row.key, RowOutcome.WRITTEN)
-        elif not comparison.columns:
-            taken = Taken(row.key, RowOutcome.UNCHANGED)
-        elif self.overwrite and comparison.change is not None:
-            taken = Taken(row.key, RowOutcome.OVERWRITTEN, comparison.columns, kept)
-        else:
-            taken = Taken(row.key, RowOutcome.DIFFERENT, comparison.columns, kept)
-        if comparison.change is not None and taken.outcome in (RowOutcome.WRITTEN, RowOutcome.OVERWRITTEN):
-            return _Planned(row, comparison.change, taken, comparison.size)
-        done.rows.append(taken)
-        return None
-
-    def _write(self, table: Table, chunk: list[_Planned], done: _Batch) -> None:
-        if self.target.is_ended:
-            raise Interrupted
-        try:
-            if not self.dry_run:
-                self.target.write(table, [plan.change for plan in chunk])
-        except (Unreachable, Interrupted):
-            done.rows.extend(Taken(plan.row.key, RowOutcome.UNKNOWN) for plan in chunk)
-            raise
-        done.rows.extend(plan.taken for plan in chunk)
-
-    def _record_first(self, under_way: deque[Future[_Batch]]) -> None:
+    def _record_first(self, under_way: deque[Future[Batch]]) -> None:
         """Wait for the first batch of those *under_way*, and record it. Records so keep the source's order."""
         batch = under_way[0].result()  # if this is interrupted, the batch is still under way
         under_way.popleft()
@@ -286,7 +180,7 @@ class Import:
         if error is not None:
             raise error
 
-    def _record(self, batch: _Batch) -> BaseException | None:
+    def _record(self, batch: Batch) -> BaseException | None:
         for row in batch.rows:
             self.recorder.taken(row)
             if row.kept:
@@ -295,21 +189,7 @@ class Import:
                 self.recorder.flagged(Finding(rule, row.key.table, row.key.tag, row.key.id, why))
         return batch.error
 
-    def _end(self, under_way: deque[Future[_Batch]]) -> None:
+    def _end(self, under_way: deque[Future[Batch]]) -> None:
         """Wait for the batches under way, and record them."""
         for future in under_way:
             self._record(future.result())
-
-
-def _chunks(planned: list[_Planned]) -> Iterator[list[_Planned]]:
-    """Split what is *planned* into parts that fit into one transaction."""
-    chunk: list[_Planned] = []
-    size = 0
-    for plan in planned:
-        if chunk and (len(chunk) == MAX_CHANGES or size + plan.size > MAX_WRITE_BYTES):
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(plan)
-        size += plan.size
-    if chunk:
-        yield chunk

@@ -148,7 +148,7 @@ class Choice:
             password = secret_text(self.password_file)
         elif self.ask_password:
             if not is_interactive():
-                fail("nobody is there to ask for a password: use --password-file", USAGE)
+                fail("the database needs a password, and there is no terminal: use --password-file", USAGE)
             password = typer.prompt("Password of the database", hide_input=True, err=True)
         return DatabaseSource(url, self.layout, password=password)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, TextIO
 
 from auth_jwt_cli.migration.target import Waiting
+from auth_jwt_cli.terminal import has_cursor
 
 _SECONDS_BETWEEN_LINES: Final = 5.0
 _SECONDS_BETWEEN_PAUSES: Final = 1.0
@@ -63,7 +64,7 @@ def progress_on(stream: TextIO | None = None, *, quiet: bool = False) -> Iterato
     stream = stream or sys.stderr
     if quiet:
         yield Silence()
-    elif stream.isatty():
+    elif has_cursor(stream):
         with _bar_on(stream) as bar:
             yield bar
     else:

@@ -16,10 +16,10 @@ from typing import IO, Any, Final, Self
 from auth_jwt.provisioning.audit import AuditEntry, WriteOutcome
 from auth_jwt.provisioning.changes import Key, Table
 from auth_jwt_cli.migration.findings import RULES, Finding, Severity
-from auth_jwt_cli.migration.importing import RowOutcome, Taken
 from auth_jwt_cli.migration.progress import Progress
 from auth_jwt_cli.migration.sources import Gap, SourceError, SourceReading
 from auth_jwt_cli.migration.sources.dumps.dialects import Dialect
+from auth_jwt_cli.migration.writing import RowOutcome, Taken
 from auth_jwt_cli.output import warn
 from auth_jwt_cli.private_files import open_to_replace
 

@@ -11,14 +11,15 @@ from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from auth_jwt.aws.failures import sdk_errors, translated_errors
+from auth_jwt.aws.failures import Refused, sdk_errors, translated_errors
 from auth_jwt.aws.reads import row_of
 from auth_jwt.aws.sdk_guard import guard
-from auth_jwt.errors import Throttled, Unreachable
-from auth_jwt.issuers.models import holds_issuer, is_kept_for_issuers
+from auth_jwt.errors import Fault, Throttled, Unreachable
+from auth_jwt.issuers.models import holds_issuer
 from auth_jwt.models import SECRET_ID, Row
 from auth_jwt.provisioning.changes import MISSING, Key, Overtaken, Put, Table, Update
-from auth_jwt.provisioning.tables import DynamoDbTables
+from auth_jwt.provisioning.tables import DynamoDbTables, unknown_outcome
+from auth_jwt.provisioning.tombstones import is_no_secret
 from auth_jwt.runtime.settings import Settings
 from auth_jwt_cli.migration.translation import TargetRow
 
@@ -30,6 +31,9 @@ MAX_KEYS: Final = 100
 """The most keys that BatchGetItem accepts."""
 MAX_WRITE_BYTES: Final = 3_500_000
 """The most bytes in one transaction. DynamoDB accepts 4 MB, but may count differently."""
+
+_SILENT_ATTEMPTS: Final = 3
+"""How many attempts follow the first while the tables have never answered: the endpoint may be a wrong one."""
 
 _T = TypeVar("_T")
 
@@ -98,6 +102,7 @@ class Target:
         self._patience = patience
         self._tell = tell
         self._ended = Event()
+        self._has_answered = False
 
     def end(self) -> None:
         """End all waits, and send no more requests."""
@@ -157,6 +162,10 @@ class Target:
             # Our own earlier attempt may have written the rows, if its answer was lost.
             if not (lost and self._holds(table, changes)):
                 raise
+        except Fault as fault:
+            if lost and not isinstance(fault, Unreachable):
+                raise unknown_outcome(fault) from fault
+            raise
 
     def _holds(self, table: Table, changes: Sequence[Put | Update]) -> bool:
         """Tell whether the rows are as *changes* would make them."""
@@ -168,7 +177,7 @@ class Target:
         )
 
     def rows(self, table: Table) -> Iterator[TargetRow]:
-        """Give every row of *table*, without those of issuers. It scans one page at a time.
+        """Give every row of *table*, without those of issuers and of deleted profiles. It scans one page at a time.
 
         Raises:
             Unreachable: the table answered none of the attempts.
@@ -180,7 +189,7 @@ class Target:
             answer = self._ask_sdk(action, partial(self._client.scan, **question))
             for item in answer["Items"]:
                 row = row_of(item)
-                if not (holds_issuer(row) if table is Table.PROFILES else is_kept_for_issuers(row, self._columns)):
+                if not (holds_issuer(row) if table is Table.PROFILES else is_no_secret(row, self._columns)):
                     yield TargetRow(self._key_of(table, row), row)
             last = answer.get("LastEvaluatedKey")
             question = {**question, "ExclusiveStartKey": last} if last else None
@@ -217,10 +226,16 @@ class Target:
             if self._ended.is_set():
                 raise Interrupted
             try:
-                return ask()
+                answer = ask()
             except Unreachable as error:
+                self._has_answered |= isinstance(error.__cause__, Refused)  # throttled, or a failure of its own
                 failures += 1
+                if failures > _SILENT_ATTEMPTS and not self._has_answered:
+                    raise
                 self._wait(failures, error)
+            else:
+                self._has_answered = True
+                return answer
 
     def _wait(self, failures: int, problem: Unreachable) -> None:
         """Pause after that many *failures* in a row. Raise the *problem* when they are too many."""

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 import typer
 
-from auth_jwt_cli.times import distance, format_duration, format_instant, parse_duration, parse_instant
+from auth_jwt_cli.times import distance, format_duration, format_instant, parse_duration, parse_instant, parse_since
 from tests.factories import NOW
 
 
@@ -92,3 +92,22 @@ def test_an_instant_is_shown_in_utc_with_its_distance(instant: object, shown: st
 def test_a_duration_is_shown_in_its_largest_units(seconds: float, shown: str) -> None:
     assert format_duration(seconds) == shown
     assert distance(-seconds) in {f"{shown} ago", "now"}
+
+
+@pytest.mark.parametrize(
+    ("text", "ago"),
+    [("15m", 900), ("2h", 7200), ("7d", 7 * 86400), ("90", 90), ("99999999", 99999999), ("-15m", 900), ("now", 0)],
+)
+def test_since_is_a_duration_before_now(text: str, ago: int) -> None:
+    assert time.time() - parse_since(text) == pytest.approx(ago, abs=2)
+
+
+@pytest.mark.parametrize("text", ["2026-11-01", "1793491200", "2026-11-01T00:00:00Z"])
+def test_since_is_an_instant_too(text: str) -> None:
+    assert parse_since(text) == 1793491200
+
+
+@pytest.mark.parametrize("text", ["2100-01-01", "soon", "", "-"])
+def test_since_is_neither_the_future_nor_another_text(text: str) -> None:
+    with pytest.raises(typer.BadParameter):
+        parse_since(text)

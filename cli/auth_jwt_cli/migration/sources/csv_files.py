@@ -309,10 +309,12 @@ class _Grammar:
         delimiter = re.escape(form.delimiter)
         self._marks = re.compile(f"{escaped}|({quote})", re.DOTALL)
         self._escapes = re.compile(f"{re.escape(form.escape)}(.)", re.DOTALL) if form.escape else None
+        # No `(?!...)` is in what is repeated: Python before 3.11.5 then ends `*+` too early (python/cpython#106052).
+        in_quotes = [escaped, quote * 2, f"[^{quote}]"] if form.escape else [quote * 2, f"[^{quote}]"]
+        in_bare = [escaped, f"[^{delimiter}]"] if form.escape else [f"[^{delimiter}]"]
+        quoted = rf"{quote}(?P<quoted>(?:{'|'.join(in_quotes)})*+){quote}" if form.quote else r"(?!)(?P<quoted>)"
         self._field = re.compile(
-            rf"(?:{quote}(?P<quoted>(?:{escaped}|{quote}{quote}|(?!{quote}).)*+){quote}"
-            rf"|(?!{quote})(?P<bare>(?:{escaped}|(?!{delimiter}).)*+))(?P<more>{delimiter}|\Z)",
-            re.DOTALL,
+            rf"(?:{quoted}|(?!{quote})(?P<bare>(?:{'|'.join(in_bare)})*+))(?P<more>{delimiter}|\Z)", re.DOTALL
         )
 
     def quotes_in(self, line: str) -> int:

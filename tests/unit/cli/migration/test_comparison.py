@@ -58,7 +58,9 @@ def test_a_row_that_differs_is_updated_if_it_is_still_as_it_was_read() -> None:
     [
         pytest.param(Table.SECRETS, "end_ts", Decimal(9), Decimal(10), True, id="an end is never moved later"),
         pytest.param(Table.SECRETS, "end_ts", Decimal(9), Decimal(8), False, id="but earlier"),
-        pytest.param(Table.SECRETS, "end_ts", "soon", Decimal(8), False, id="an end that is none is corrected"),
+        pytest.param(Table.SECRETS, "end_ts", "soon", Decimal(8), True, id="one that is none never opens, and stays"),
+        pytest.param(Table.SECRETS, "end_ts", None, Decimal(8), True, id="so does NULL"),
+        pytest.param(Table.SECRETS, "end_ts", NOTHING, Decimal(8), True, id="and an end that is missing"),
         pytest.param(Table.SECRETS, "end_ts", Decimal(9), "soon", False, id="or made none, which never opens"),
         pytest.param(Table.SECRETS, "start_ts", Decimal(9), Decimal(10), False, id="a start is the source's"),
         pytest.param(Table.PROFILES, "disabled", True, False, True, id="a disabled profile is never enabled"),

@@ -1,5 +1,8 @@
 """CSV as PostgreSQL, MySQL and others write it."""
 
+import shutil
+import subprocess
+import sysconfig
 import zipfile
 from pathlib import Path
 
@@ -11,6 +14,7 @@ from auth_jwt_cli.migration.sources import SourceError
 from auth_jwt_cli.migration.sources.csv_files import CsvForm, CsvSource, csv_files_in, csv_members_in
 from tests.migration_sources import as_read, values_of
 
+ROOT = Path(__file__).parents[5]
 LAYOUT = SourceLayout(tag_column="tag", username_column="name", tables=(Table.PROFILES,))
 
 
@@ -291,3 +295,25 @@ def test_a_folder_with_none_or_two_files_for_a_table_is_refused(tmp_path: Path, 
 
     with pytest.raises(SourceError, match="one file for 'jwt_profiles'"):
         csv_files_in(tmp_path, SourceLayout(tables=(Table.PROFILES,)))
+
+
+READ_ONE = """
+import sys
+from auth_jwt_cli.migration.sources.csv_files import CsvForm, _Grammar
+read = _Grammar(CsvForm()).fields_of, _Grammar(CsvForm(delimiter="\\t", quote=None, escape="\\\\")).fields_of
+print((*sys.version_info[:2],) < (3, 11) or [read[0]('a,"b ""c"",",,d'), read[1]("a\\\\tb\\t\\\\\\tc")])
+"""
+
+
+@pytest.mark.parametrize("python", ["/usr/bin/python3", "python3.11", "python3.12", "python3.13"])
+def test_every_python_of_this_machine_reads_it_alike(python: str) -> None:
+    """Before 3.11.5, which Debian 12 has, Python ends `(?:(?!,).)*+` too early (python/cpython#106052)."""
+    found = shutil.which(python)
+    if found is None or subprocess.run([found, "-c", ""], check=False, capture_output=True).returncode:
+        pytest.skip(f"no {python} on this machine")
+    paths = [str(ROOT / "layers" / "auth_jwt"), str(ROOT / "cli"), sysconfig.get_path("purelib")]
+    env = {"PYTHONPATH": ":".join(paths), "PYTHONDONTWRITEBYTECODE": "1"}
+
+    done = subprocess.run([found, "-c", READ_ONE], env=env, check=False, capture_output=True, text=True)
+
+    assert done.stdout in ("True\n", "[['a', 'b \"c\",', None, 'd'], ['a\\tb', '\\tc']]\n"), done.stderr
