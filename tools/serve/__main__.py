@@ -5,17 +5,21 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 from tools.events.stage import ROOT, SAMPLES, read_json
-from tools.serve.processes import CannotStart, WorkersDie, until_stopped
+from tools.serve.pointing import AUDIT_LOG, lines_for_shell
+from tools.serve.processes import CannotStart, WorkersDie, ending_when_abandoned, until_stopped
 from tools.serve.rounds import SECONDS
 from tools.serve.service import HOST, Options, running
+from tools.serve.worker import end_at_once
 
 LAYER: Final = ROOT / "layers" / "auth_jwt"
 PORT: Final = 8080
 WORKERS: Final = 2
 LOG: Final = ROOT / "build" / "serve.log"
+EXAMPLE: Final = ".venv/bin/auth-jwt profile list"
 
 _EPILOG: Final = """\
 environment:
@@ -24,8 +28,8 @@ environment:
   DB_URL               the DynamoDB to read, dynamodb+http://127.0.0.1:8000/eu-central-1 for one; its tables must be
                        there, and nothing is written but by ADMIN=1 and, of issuers' keys, by ISSUERS. Without it:
                        DynamoDB in memory, with the rows of events/rows.json
-  ADMIN=1              serve the admin API, too, below /admin, with Swagger UI at /admin/swagger: whoever is on this
-                       machine may then write the tables
+  ADMIN=1              serve the admin API, too, below /admin, with a page for people at /admin/page and Swagger UI
+                       at /admin/swagger: whoever is on this machine may then write the tables
   REFRESH_SECONDS      with ISSUERS: how long from one round of refresh_keys to the next. A round fetches the keys of
                        issuers that are due within half a minute; a fetch makes them due after a minute
   any other setting    as the README says: make serve CACHE_TTL_SECONDS=0
@@ -106,21 +110,27 @@ def serve(options: Options, env: Mapping[str, str]) -> None:
         CannotStart: the port, a setting or the log cannot be.
         WorkersDie: the workers do not run.
     """
+    look = ending_when_abandoned(env)
     with until_stopped(), running(options, env, _tell) as service:
         url = service.url
         tables = service.variables["DB_URL"]
         if service.endpoint:
             tables = f"{service.endpoint}, DynamoDB in memory with the rows of events/rows.json"
+        with suppress(OSError):  # then the command line says so, which makes no folder that somebody named
+            AUDIT_LOG.parent.mkdir(exist_ok=True)
         print(
             f"Serving {url} as openapi.yaml says, with {options.workers} workers. Ctrl-C ends it.\n\n"
             f"  tables  {tables}\n"
             f"  logs    {service.log or 'standard error'}\n"
             + (f"  keys    of issuers, refreshed every {options.refresh_seconds} s\n" if service.refreshing else "")
-            + (f"  admin   {url}/admin/swagger\n" if options.admin else "")
-            + f"  try     {curl_line(url, options.api_key, has_samples=service.endpoint is not None)}\n",
+            + (f"  page    {url}/admin/page\n  admin   {url}/admin/swagger\n" if options.admin else "")
+            + f"  try     {curl_line(url, options.api_key, has_samples=service.endpoint is not None)}\n\n"
+            + "In another shell here, these lines point auth-jwt at it:\n\n"
+            + "".join(f"{line}\n" for line in lines_for_shell(service.variables, service.endpoint))
+            + f"{EXAMPLE}\n",
             flush=True,
         )
-        service.watch()
+        service.watch(look)
 
 
 def _tell(text: str) -> None:
@@ -136,9 +146,10 @@ def main() -> int:
     except (CannotStart, WorkersDie) as error:
         _tell(str(error))
         return 2 if isinstance(error, CannotStart) else 1
-    print("Stopped.", flush=True)
+    with suppress(OSError):  # its terminal is closed
+        print("Stopped.", flush=True)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_at_once(main())

@@ -2,12 +2,14 @@
 
 import contextlib
 import errno
+import os
+import select
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,7 +18,7 @@ from tools.serve.worker import READY
 
 _BACKLOG: Final = 512
 _POLL_SECONDS: Final = 0.2
-_STOP_SECONDS: Final = 10
+_STOP_SECONDS: Final = 0.5
 _MAX_DEATHS: Final = 5
 _DEATHS_SECONDS: Final = 60
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -47,6 +49,41 @@ def until_stopped() -> Iterator[None]:
         signal.signal(each, stop)
     with contextlib.suppress(_Stop):
         yield
+
+
+def ending_when_abandoned(env: Mapping[str, str]) -> Callable[[], None]:
+    """Return what ends this program, as SIGTERM does, once nobody is there who would: to be called now and then.
+
+    That is when its terminal is closed, of which only the first process there is told, and when the `make` that started
+    it has been killed. Who starts this in the background of a shell may leave the shell.
+
+    Args:
+        env: in which make says that it is there.
+    """
+    started_by = os.getppid()
+    terminal = select.poll()
+    if sys.stdin is not None and sys.stdin.isatty():
+        terminal.register(sys.stdin, 0)  # nothing is read, the end of it is told all the same
+
+    def look() -> None:
+        if terminal.poll(0) or ("MAKELEVEL" in env and os.getppid() != started_by):
+            signal.raise_signal(signal.SIGTERM)
+
+    return look
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Put off what signals do until the block has run: a process is not left without who knows of it."""
+    came: list[int] = []
+    before = {each: signal.signal(each, lambda number, _: came.append(number)) for each in _SIGNALS}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+        for number in came[:1]:
+            signal.raise_signal(number)
 
 
 def listening_socket(host: str, port: int, command: str = "make serve") -> socket.socket:
@@ -112,8 +149,11 @@ class Workers:
         Raises:
             WorkersDie: they do not start.
         """
+        self.running = []
         try:
-            self.running = [self._started() for _ in range(self.count)]
+            for _ in range(self.count):
+                with _undisturbed():
+                    self.running.append(self._started())
             for worker in self.running:
                 _wait_until_ready(worker)
         except BaseException:
@@ -159,7 +199,8 @@ class Workers:
         """Start another worker there. One that does not start is one more that died, at the next look."""
         _close_pipes(self.running[place])
         with contextlib.suppress(OSError):  # no process can be had now: the dead one is still there at the next look
-            self.running[place] = self._started()
+            with _undisturbed():
+                self.running[place] = self._started()
             try:
                 _wait_until_ready(self.running[place])
             except WorkersDie:
@@ -167,7 +208,7 @@ class Workers:
                 self.running[place].wait()
 
     def stop(self) -> None:
-        """End every worker: finish what it is at, or be killed."""
+        """End every worker: it finishes what it is at within half a second, or is killed."""
         for worker in self.running:
             worker.terminate()
         deadline = time.monotonic() + _STOP_SECONDS

@@ -22,7 +22,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from tools.events.stage import REGION, RESOURCES, ROOT, SAMPLES, read_json, template
+from tools.events.stage import REGION, RESOURCES, ROOT, SAMPLES, path_of, read_json, template
 from tools.serve import tables
 
 SAM: Final = ROOT / ".venv-sam" / "bin" / "sam"
@@ -123,7 +123,8 @@ def of_its_own(given: argparse.Namespace) -> list[str]:
     event = Path(given.event)
     if not event.is_file():
         raise CannotRun(f"there is no {event}: EVENT is a file of events/, {EVENT} for one")
-    function = RESOURCES.get(event.resolve().parent.name, RESOURCES["authorize"])
+    folder = event.resolve().parent.name
+    function = path_of(folder if folder in RESOURCES else "authorize")
     return ["invoke", function, "--event", str(event.resolve())]
 
 

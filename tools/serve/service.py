@@ -113,15 +113,26 @@ def running(options: Options, env: Mapping[str, str], tell: Callable[[str], None
 def variables_of(env: Mapping[str, str], stack: Json) -> dict[str, str]:
     """Return the functions' environment: the template's defaults, and on top the settings in *env*.
 
+    Lines are whole unless *env* says otherwise: no metric filter counts lean ones here.
+
     AWS credentials are those of *env* where tables are named by DB_URL, and false ones elsewhere.
 
     Raises:
         CannotStart: a setting cannot be.
     """
     from auth_jwt.errors import BadSetting
-    from auth_jwt.runtime.settings import DEFAULTS, REFRESH_DEFAULTS, RefreshSettings, Settings
+    from auth_jwt.runtime.settings import (
+        DEFAULTS,
+        LOG_DEFAULTS,
+        REFRESH_DEFAULTS,
+        LogSettings,
+        RefreshSettings,
+        Settings,
+    )
 
-    settings = {name: env[name] for name in (*DEFAULTS, *REFRESH_DEFAULTS) if name in env}
+    settings = dict(LOG_DEFAULTS) | {
+        name: env[name] for name in (*DEFAULTS, *LOG_DEFAULTS, *REFRESH_DEFAULTS) if name in env
+    }
     settings |= {name: value for name, value in env.items() if name.startswith("POWERTOOLS_")}
     if not env.get("DB_URL"):
         others = tables.names_of_its_own(settings, DEFAULTS)
@@ -135,6 +146,7 @@ def variables_of(env: Mapping[str, str], stack: Json) -> dict[str, str]:
     try:
         Settings.from_env(variables)
         RefreshSettings.from_env(variables)
+        LogSettings.from_env(variables)
     except BadSetting as error:
         raise CannotStart(str(error)) from None
     return variables

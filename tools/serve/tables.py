@@ -3,12 +3,14 @@
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from threading import Thread
 from typing import Final
 from urllib.request import Request, urlopen
 
 from tools.events.stage import REGION, REVOCATIONS, SAMPLES, Json, create_tables, read_json
 
 HOST: Final = "127.0.0.1"
+_POLL_SECONDS: Final = 0.05
 
 
 def load(endpoint: str, stack: Json) -> None:
@@ -30,21 +32,30 @@ def load(endpoint: str, stack: Json) -> None:
 def in_memory(stack: Json) -> Iterator[str]:
     """Run DynamoDB in this process, on a free port of the loopback interface, and yield its endpoint.
 
-    The tables are the process's: they are forgotten in the end, so that it can begin again.
+    It keeps every write that it confirms, however many write at a time. The tables are the process's: they are
+    forgotten in the end, so that it can begin again.
     """
-    from moto.server import ThreadedMotoServer
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+    from werkzeug.serving import make_server
 
+    from tools.serve.moto_tables import keep_every_write
+
+    keep_every_write()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # or it reports each request
-    server = ThreadedMotoServer(ip_address=HOST, port=0, verbose=False)
-    server.start()
+    app = DomainDispatcherApplication(create_backend_app)
+    server = make_server(HOST, 0, app, threaded=True, request_handler=MotoRequestHandler)
+    # moto's own ThreadedMotoServer looks every half second whether it shall end.
+    thread = Thread(target=server.serve_forever, args=(_POLL_SECONDS,), name="tables", daemon=True)
+    thread.start()
     try:
-        _, port = server.get_host_and_port()
-        endpoint = f"http://{HOST}:{port}"
+        endpoint = f"http://{HOST}:{server.port}"
         load(endpoint, stack)
         yield endpoint
         urlopen(Request(f"{endpoint}/moto-api/reset", method="POST")).close()  # noqa: S310 - our own server
     finally:
-        server.stop()
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def names_of_its_own(settings: Mapping[str, str], defaults: Mapping[str, str]) -> list[str]:

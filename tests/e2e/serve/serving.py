@@ -12,6 +12,8 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import IO, Final
 
+from tools.serve.__main__ import EXAMPLE
+
 ROOT: Final = Path(__file__).parents[3]
 COMMAND: Final = (sys.executable, "-m", "tools.serve")
 START_SECONDS: Final = 60
@@ -28,6 +30,7 @@ class Serving:
         port: where it listens, on loopback.
         tables: endpoint of its tables, or what it says of them.
         curl: the command line that it shows.
+        shell: the lines that it shows for another shell, the example at their end included.
         log: where its function writes.
         process: the parent of its processes.
     """
@@ -35,6 +38,7 @@ class Serving:
     port: int
     tables: str
     curl: str
+    shell: str
     log: Path
     process: subprocess.Popen[str]
 
@@ -78,14 +82,17 @@ def serving(log: Path, **settings: str) -> Iterator[Serving]:
 
 
 def _as_told(output: IO[str], log: Path, process: subprocess.Popen[str]) -> Serving:
-    """Read what it says of itself, up to the line to try."""
+    """Read what it says of itself, up to the lines for another shell."""
     told: dict[str, str] = {}
-    while "try" not in told:
+    shell: list[str] = []
+    while EXAMPLE not in shell:
         line = output.readline()
         if not line:
             raise RuntimeError(f"it ended before it served, with exit code {process.wait()}")
         word, _, rest = line.strip().partition(" ")
         told[word] = rest.strip()
+        if shell or word == "unset":
+            shell.append(line.strip())
     port = re.match(r"http://127\.0\.0\.1:(\d+) ", told["Serving"])
     assert port is not None
-    return Serving(int(port[1]), told["tables"].partition(",")[0], told["try"], log, process)
+    return Serving(int(port[1]), told["tables"].partition(",")[0], told["try"], "\n".join(shell), log, process)
