@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auth_jwt.provisioning.changes import Key, Table
-from auth_jwt_cli.explanation import StepOutcome, explain_token
+from auth_jwt.provisioning.explanation import StepOutcome, explain_token
 from tests.factories import HMAC_KEY, JTI, NOW, TAG, a_token, verdict
 from tests.service import Service, a_service
 from tests.strategies import ANY_OCTETS, ANY_TEXT, SECONDS

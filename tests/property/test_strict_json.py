@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any
 
+import pytest
 from hypothesis import given
 
 from auth_jwt.errors import Denied, Reason
@@ -112,3 +113,11 @@ def test_header_and_payload_stand_side_by_side(header: dict[str, Any], claims: d
     header["typ"] = "other"
 
     assert decoded_token(header_of(header), claims) == f"{as_jansson_writes(header)}.{as_jansson_writes(claims)}"
+
+
+def test_strict_json_refuses_a_lone_surrogate_that_is_in_the_text_itself() -> None:
+    """It reads not only octets of a token, but also text of a key that a request brings."""
+    with pytest.raises(ValueError, match="surrogates not allowed"):
+        strict_json_object('{"a": "\ud800"}')
+    with pytest.raises(ValueError, match="surrogates not allowed"):
+        strict_json_object('{"\ud800": 1}')
