@@ -11,14 +11,19 @@ from typing import Any
 Reply = Callable[[str], tuple[int, bytes]]
 
 
-@contextmanager
-def a_dynamodb(reply: Reply) -> Iterator[str]:
+def a_dynamodb(reply: Reply) -> AbstractContextManager[str]:
     """A server that gives *reply* to each operation; its address."""
+    return a_dynamodb_that_reads(lambda operation, _question: reply(operation))
+
+
+@contextmanager
+def a_dynamodb_that_reads(reply: Callable[[str, bytes], tuple[int, bytes]]) -> Iterator[str]:
+    """A server that gives *reply* to each operation and the body of its request; its address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            status, body = reply(self.headers["X-Amz-Target"].partition(".")[2])
+            question = self.rfile.read(int(self.headers["Content-Length"]))
+            status, body = reply(self.headers["X-Amz-Target"].partition(".")[2], question)
             self.send_response(status)
             self.send_header("Content-Type", "application/x-amz-json-1.0")
             self.send_header("Content-Length", str(len(body)))
@@ -36,8 +41,8 @@ def a_dynamodb(reply: Reply) -> Iterator[str]:
             server.shutdown()  # or its thread would look for questions without a pause, for as long as the process runs
 
 
-def an_error(status: int, code: str) -> Reply:
-    body = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "no"}
+def an_error(status: int, code: str, message: str = "no") -> Reply:
+    body = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": message}
     return lambda _operation: (status, json.dumps(body).encode())
 
 

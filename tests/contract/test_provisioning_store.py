@@ -12,9 +12,10 @@ from botocore.config import Config
 
 from auth_jwt.aws.client import SdkClient
 from auth_jwt.errors import Fault, Throttled, Unreachable
-from auth_jwt.models import Columns
+from auth_jwt.models import Columns, Row
 from auth_jwt.provisioning.changes import (
     ABSENT,
+    EVERY_ROW,
     MAX_CHANGES,
     MISSING,
     PRESENT,
@@ -23,17 +24,20 @@ from auth_jwt.provisioning.changes import (
     Delete,
     Expected,
     Key,
+    NoIndex,
     Overtaken,
     ProvisioningStore,
     Put,
+    RowFilter,
     Table,
     Update,
 )
 from auth_jwt.provisioning.tables import DynamoDbTables, provisioning_client
 from tests.contract.clients import REGION
-from tests.contract.faults import AT_ONCE, CUT, NOT_DYNAMODBS, WRONG_SUM, a_faulty_dynamodb
 from tests.contract.servers import NO_ROWS, a_dynamodb, an_error, costed
 from tests.fakes import MemoryTables
+from tests.faults.injected import AT_ONCE, CUT, NOT_DYNAMODBS, WRONG_SUM
+from tests.faults.proxy import a_faulty_dynamodb
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -44,13 +48,29 @@ SECRET = Key(Table.SECRETS, "t", "1")
 REVOCATION = Key(Table.REVOCATIONS, "t", "j")
 
 
-def make_table(client: "DynamoDBClient", name: str, hash_key: str, range_key: str | None = None) -> None:
+def make_table(
+    client: "DynamoDBClient", name: str, hash_key: str, range_key: str | None = None, *, index: bool = False
+) -> None:
+    """Make a table; with an *index*, one of usernames, as template.yaml makes it."""
+    by_username: Any = {
+        "IndexName": "by_sip_user",
+        "KeySchema": [
+            {"AttributeName": COLUMNS.username, "KeyType": "HASH"},
+            {"AttributeName": COLUMNS.tag, "KeyType": "RANGE"},
+        ],
+        "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": [COLUMNS.domain]},
+    }
+    more: Any = {"GlobalSecondaryIndexes": [by_username]} if index else {}
     keys = [(hash_key, "HASH"), *([(range_key, "RANGE")] if range_key else [])]
     client.create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
         KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys],  # type: ignore[typeddict-item]
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key, _ in keys],
+        AttributeDefinitions=[
+            {"AttributeName": key, "AttributeType": "S"}
+            for key in (*(key for key, _ in keys), *([COLUMNS.username] if index else []))
+        ],
+        **more,
     )
 
 
@@ -82,9 +102,193 @@ def test_what_was_put_is_read_with_its_key(store: ProvisioningStore) -> None:
     assert store.revocation("t", "j") == {"tag": "t", "jti": "j", "expires_at": Decimal(5)}
 
 
+def test_every_read_but_scans_and_the_index_sees_every_write(dynamodb: "DynamoDBClient", moto_endpoint: str) -> None:
+    """An operation decides by what it reads: a read that lags behind would decide by rows that are no more."""
+    make_table(dynamodb, "users", "etikett", index=True)
+    make_table(dynamodb, "keys", "zu etikett", "id")
+    make_table(dynamodb, "revoked", "tag", "jti")
+    client = provisioning_client(region=REGION, endpoint=moto_endpoint)
+    asked: list[tuple[str, str, bool]] = []
+
+    def note(params: dict[str, Any], model: Any, **_: object) -> None:
+        asked.append((model.name, params["TableName"], params.get("ConsistentRead", False)))
+
+    client.meta.events.register("provide-client-params.dynamodb", note)
+    tables = tables_of(client)
+
+    tables.profile("t")
+    tables.profile("t", only=("etikett",))
+    tables.profiles(after=None, limit=5)
+    tables.secrets("t")
+    tables.secrets("t", only=("id",), most=1)
+    tables.revocation("t", "j")
+    tables.revocations("t", after=None, limit=5)
+    list(tables.scan_profiles())
+    list(tables.scan_secrets(only=None))
+    tables.profiles_of("alice", after=None, limit=5)
+
+    assert asked == [
+        *[("GetItem", "users", True)] * 2,
+        ("Scan", "users", True),
+        *[("Query", "keys", True)] * 2,
+        ("GetItem", "revoked", True),
+        ("Query", "revoked", True),
+        ("Scan", "users", False),  # these two and the index may miss the last second, as the port says
+        ("Scan", "keys", False),
+        ("Query", "users", False),
+    ]
+
+
 def test_what_is_not_there_is_none(store: ProvisioningStore) -> None:
     assert (store.profile("t"), store.secrets("t"), store.revocation("t", "j")) == (None, [], None)
     assert list(store.profiles(after=None, limit=5).rows) == []
+
+
+def test_a_scan_gives_these_columns_of_all_secrets_and_what_each_page_cost(store: ProvisioningStore) -> None:
+    keys = [Key(Table.SECRETS, tag, number) for tag in ("t", "u", "v") for number in ("1", "2")]
+    store.write(*(Put(key, {"secret": "s", "end": 5}) for key in keys), Put(PROFILE, {"end": 6}))
+
+    pages = list(store.scan_secrets(only=("zu etikett", "id", "end")))
+
+    rows = sorted(
+        (row for page in pages for row in page.rows), key=lambda row: (str(row["zu etikett"]), str(row["id"]))
+    )
+    assert rows == [{"zu etikett": key.tag, "id": key.id, "end": Decimal(5)} for key in keys]
+    assert all(page.read_units > 0 for page in pages)
+
+
+def test_a_scan_of_nothing_has_no_rows(store: ProvisioningStore) -> None:
+    assert [row for page in store.scan_secrets(only=("id",)) for row in page.rows] == []
+
+
+def test_a_scan_reads_the_next_page_when_it_is_asked_for_and_fails_when_that_fails() -> None:
+    asked: list[str] = []
+
+    def reply(operation: str) -> tuple[int, bytes]:
+        asked.append(operation)
+        if len(asked) > 1:
+            return an_error(400, "AccessDeniedException")(operation)
+        last = {"zu etikett": {"S": "t"}, "id": {"S": "1"}}
+        return 200, costed(Items=[last], Count=1, ScannedCount=1, LastEvaluatedKey=last)
+
+    with a_dynamodb(reply) as endpoint:
+        pages = tables_of(provisioning_client(region=REGION, endpoint=endpoint)).scan_secrets(only=("id",))
+
+        assert asked == []
+        assert list(next(pages).rows) == [{"zu etikett": "t", "id": "1"}]
+        assert asked == ["Scan"]
+        with pytest.raises(Fault, match="dynamodb:Scan on table 'keys' is refused: AccessDeniedException"):
+            next(pages)
+
+
+FILTERED = (
+    (RowFilter(one_of={"#benutzer": ("alice", "bob")}), ["a", "b"]),
+    (RowFilter(one_of={"level": ("1", Decimal(2))}), ["a", "c"]),
+    (RowFilter(one_of={"level": (True,)}), ["b"]),
+    (RowFilter(beginnings={"#benutzer": "al"}), ["a", "d"]),
+    (RowFilter(beginnings={"etikett": "a", "#benutzer": "al"}), ["a"]),
+    (RowFilter(present=("level",)), ["a", "b", "c"]),
+    (RowFilter(one_of={"#benutzer": ("alice",)}, beginnings={"level": "1"}, present=("etikett",)), ["a"]),
+    (EVERY_ROW, ["a", "b", "c", "d"]),
+)
+
+
+@pytest.mark.parametrize("segments", [1, 3])
+def test_a_scan_gives_the_profiles_that_fit_whole(store: ProvisioningStore, segments: int) -> None:
+    rows: dict[str, dict[str, object]] = {
+        "a": {"#benutzer": "alice", "level": "1"},
+        "b": {"#benutzer": "bob", "level": True},
+        "c": {"level": Decimal(2)},
+        "d": {"#benutzer": "alina"},
+    }
+    store.write(*(Put(Key(Table.PROFILES, tag), row) for tag, row in rows.items()))
+
+    for where, tags in FILTERED:
+        pages = list(store.scan_profiles(where=where, segments=segments))
+        given = {str(row["etikett"]): row for page in pages for row in page.rows}
+        assert given == {tag: {"etikett": tag, **rows[tag]} for tag in tags}
+        assert sum(page.looked_at for page in pages) == 4
+        assert sum(page.read_units for page in pages) > 0
+
+
+def test_a_scan_of_profiles_continues_after_any_row_that_it_gave(store: ProvisioningStore) -> None:
+    store.write(*(Put(Key(Table.PROFILES, f"t{number}"), {}) for number in range(5)))
+    given = [str(row["etikett"]) for page in store.scan_profiles() for row in page.rows]
+
+    for number, tag in enumerate(given, 1):
+        rest = [row["etikett"] for page in store.scan_profiles(after=tag) for row in page.rows]
+        assert rest == given[number:]
+
+
+def test_a_scan_of_secrets_gives_those_that_fit(store: ProvisioningStore) -> None:
+    store.write(*(Put(Key(Table.SECRETS, tag, "1"), {"secret": "s"}) for tag in ("web-a", "web-b", "desk")))
+    where = RowFilter(beginnings={"zu etikett": "web-"})
+
+    def given(only: tuple[str, ...] | None) -> list[Row]:
+        rows = [row for page in store.scan_secrets(only=only, where=where) for row in page.rows]
+        return sorted(rows, key=lambda row: str(row["zu etikett"]))
+
+    assert given(None) == [{"zu etikett": tag, "id": "1", "secret": "s"} for tag in ("web-a", "web-b")]
+    assert given(("zu etikett",)) == [{"zu etikett": "web-a"}, {"zu etikett": "web-b"}]
+
+
+@pytest.fixture(name="indexed", params=["memory", "dynamodb"])
+def _indexed(request: pytest.FixtureRequest) -> Iterator[ProvisioningStore]:
+    """A store whose profiles have the index of usernames."""
+    if request.param == "memory":
+        yield MemoryTables(COLUMNS, index=True)
+        return
+    client: DynamoDBClient = request.getfixturevalue("dynamodb")
+    make_table(client, "users", "etikett", index=True)
+    yield tables_of(provisioning_client(region=REGION, endpoint=request.getfixturevalue("moto_endpoint")))
+
+
+def test_the_index_gives_the_tags_of_a_username_sorted_page_by_page(indexed: ProvisioningStore) -> None:
+    for tag, username in (("c", "alice"), ("a", "alice"), ("b", "alice"), ("d", "Alice"), ("e", "alice2")):
+        indexed.write(Put(Key(Table.PROFILES, tag), {"#benutzer": username, "sip_domain": tag, "pin": 1}))
+    indexed.write(Put(Key(Table.PROFILES, "f"), {"sip_domain": "without a name"}))
+
+    first = indexed.profiles_of("alice", after=None, limit=2)
+    second = indexed.profiles_of("alice", after=first.next, limit=2)
+
+    rows = [{name: row[name] for name in ("etikett", "sip_domain")} for row in (*first.rows, *second.rows)]
+    assert rows == [{"etikett": tag, "sip_domain": tag} for tag in ("a", "b", "c")]
+    assert all("pin" not in row for row in (*first.rows, *second.rows))
+    assert second.next is None
+    assert list(indexed.profiles_of("nobody", after=None, limit=2).rows) == []
+
+
+def test_a_table_without_the_index_says_so(store: ProvisioningStore) -> None:
+    with pytest.raises(NoIndex) as told:
+        store.profiles_of("alice", after=None, limit=1)
+
+    assert not told.value.is_denied
+
+
+@pytest.mark.parametrize(
+    ("code", "is_denied"),
+    [
+        pytest.param("ValidationException", False, id="absent, or still being filled"),
+        pytest.param("AccessDeniedException", True, id="not permitted"),
+    ],
+)
+def test_an_index_that_cannot_be_asked_is_told_apart_from_an_outage(code: str, is_denied: bool) -> None:
+    with a_dynamodb(an_error(400, code)) as endpoint, pytest.raises(NoIndex, match=code) as told:
+        tables_of(an_impatient_client(endpoint)).profiles_of("alice", after=None, limit=1)
+
+    assert told.value.is_denied is is_denied
+    assert "dynamodb:Query on index 'by_sip_user' of table 'users'" in str(told.value)
+
+
+def test_a_parallel_scan_fails_as_a_whole() -> None:
+    asked: list[str] = []
+
+    def reply(operation: str) -> tuple[int, bytes]:
+        asked.append(operation)
+        return (200, NO_ROWS) if len(asked) < 3 else an_error(400, "AccessDeniedException")(operation)
+
+    with a_dynamodb(reply) as endpoint, pytest.raises(Fault, match="dynamodb:Scan on table 'users' is refused"):
+        list(tables_of(an_impatient_client(endpoint)).scan_profiles(segments=4))
 
 
 def test_tags_are_compared_exactly(store: ProvisioningStore) -> None:
@@ -312,6 +516,9 @@ def test_every_call_tells_an_outage_from_what_an_operator_must_mend(status: int,
     calls: list[Any] = [
         lambda store: store.profile("t"),
         lambda store: store.profiles(after=None, limit=1),
+        lambda store: list(store.scan_secrets(only=("id",))),
+        lambda store: list(store.scan_profiles()),
+        lambda store: list(store.scan_profiles(segments=2)),
         lambda store: store.secrets("t"),
         lambda store: store.revocations("t", after=None, limit=1),
         lambda store: store.write(Put(PROFILE, {})),
@@ -362,7 +569,7 @@ def test_what_is_no_whole_answer_is_an_outage(fault: str, operation: str) -> Non
     assert f"dynamodb:{operation} on table" in str(fault_raised.value)
 
 
-@pytest.mark.parametrize("fault", CUT | NOT_DYNAMODBS | WRONG_SUM)
+@pytest.mark.parametrize("fault", [*CUT, *NOT_DYNAMODBS, *WRONG_SUM])
 def test_a_write_of_which_half_an_answer_came_is_asked_for_again_under_the_same_token(fault: str) -> None:
     """It may have been made; DynamoDB then makes it no second time."""
     tokens: list[object] = []
@@ -429,3 +636,13 @@ def test_of_many_writers_of_one_row_one_wins(dynamodb: "DynamoDBClient", moto_en
         writer.join()
 
     assert sorted(outcomes) == ["overtaken"] * 7 + ["won"]
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 4])
+def test_the_first_secrets_of_a_tag_are_read_alone(store: ProvisioningStore, most: int) -> None:
+    for number in ("2", "1", "3"):
+        store.write(Put(Key(Table.SECRETS, "t", number), {"end_ts": 1}))
+
+    found = store.secrets("t", only=("id",), most=most)
+
+    assert [row["id"] for row in found] == ["1", "2", "3"][:most]

@@ -1,5 +1,8 @@
 """What the command line advises for each fault of AWS: the advice depends on the fault, never on the command."""
 
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
 import pytest
 from botocore.exceptions import (
     ClientError,
@@ -12,7 +15,7 @@ from botocore.exceptions import (
     UnauthorizedSSOTokenError,
 )
 
-from auth_jwt.aws.failures import configuration_errors, remedy_of, sdk_errors, translated_errors
+from auth_jwt.aws.failures import Caller, configuration_errors, remedy_of, sdk_errors, translated_errors
 from auth_jwt.errors import Fault
 
 
@@ -35,8 +38,8 @@ def fault_of(error: Exception) -> Fault:
         (TokenRetrievalError(provider="sso", error_msg="expired"), "aws sso login"),
         (NoRegionError(), "AWS_DEFAULT_REGION"),
         (EndpointConnectionError(endpoint_url="http://127.0.0.1:9"), "Check the network"),
-        (answer_of("ResourceNotFoundException"), "Check the name in the settings"),
-        (answer_of("AccessDeniedException"), "lacks this permission"),
+        (answer_of("ResourceNotFoundException"), "It does not exist in this account and region. Check its name"),
+        (answer_of("AccessDeniedException"), "The permission is missing"),
         (answer_of("ExpiredTokenException"), "Log in to AWS again"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
@@ -48,7 +51,78 @@ def test_the_fault_says_what_was_asked_and_its_remedy_what_to_do(error: Exceptio
     assert advice in (remedy_of(fault) or "")
 
 
-@pytest.mark.parametrize("error", [answer_of("ValidationException"), answer_of("InternalServerError", 500)])
+def told(code: str, message: str, **headers: str) -> ClientError:
+    about = {"HTTPStatusCode": 400, "HTTPHeaders": headers}
+    return ClientError({"Error": {"Code": code, "Message": message}, "ResponseMetadata": about}, "Query")  # type: ignore[typeddict-item]
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (told("InvalidSignatureException", "The request signature we calculated does not match"), "secret access key"),
+        (told("InvalidSignatureException", "Signature expired: 1 is now earlier than 2"), "The clock of this machine"),
+        (told("InvalidSignatureException", "Signature not yet current: 2 is still later"), "The clock of this machine"),
+        (told("RequestTimeTooSkewed", ""), "The clock of this machine"),
+        (told("AccessDeniedException", "not authorized to perform: dynamodb:Query"), "permission is missing"),
+        (told("AccessDeniedException", "not authorized to perform: kms:Decrypt"), "get kms:Decrypt"),
+        (told("ValidationException", "The provided key element does not match the schema"), "has another key"),
+        (told("ValidationException", "Query condition missed key schema element: tag"), "has another key"),
+    ],
+)
+def test_what_aws_says_in_its_text_alone_is_told_apart(error: ClientError, advice: str) -> None:
+    assert advice in (remedy_of(fault_of(error)) or "")
+
+
+def test_aws_text_is_told_nowhere() -> None:
+    """It may quote the request."""
+    fault = fault_of(told("AccessDeniedException", "a secret"))
+
+    assert "a secret" not in f"{fault} {remedy_of(fault)}"
+
+
+@pytest.mark.parametrize(
+    ("minutes", "said"),
+    [(20, "wrong by 20 minutes: it is ahead."), (-20, "wrong by 20 minutes: it is behind."), (0.5, "is wrong. AWS")],
+)
+def test_the_clock_is_told_by_the_date_of_the_answer(minutes: float, said: str) -> None:
+    date = format_datetime(datetime.now(UTC) - timedelta(minutes=minutes), usegmt=True)
+
+    assert said in (remedy_of(fault_of(told("RequestTimeTooSkewed", "", date=date))) or "")
+
+
+CALLER = Caller(
+    profile="ops", region="eu-central-1", identity=lambda: ("arn:aws:iam::123456789012:user/olivia", "123456789012")
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (TokenRetrievalError(provider="sso", error_msg="expired"), "Run `aws sso login --profile ops`"),
+        (NoCredentialsError(), "the profile 'ops' has none"),
+        (answer_of("ResourceNotFoundException"), "does not exist in region eu-central-1 of account 123456789012"),
+        (
+            answer_of("AccessDeniedException"),
+            "arn:aws:iam::123456789012:user/olivia may not do this in region eu-central-1 of account 123456789012",
+        ),
+        (EndpointConnectionError(endpoint_url="-"), "the region (eu-central-1)"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_the_advice_names_who_asked_and_where(error: Exception, advice: str) -> None:
+    assert advice in (remedy_of(fault_of(error), CALLER) or "")
+
+
+def test_who_asked_is_looked_up_only_where_the_advice_names_it() -> None:
+    """It takes a request, and up to two seconds."""
+
+    def identity() -> None:
+        raise AssertionError("asked")
+
+    assert remedy_of(fault_of(NoCredentialsError()), Caller(identity=identity))
+
+
+@pytest.mark.parametrize("error", [answer_of("ValidationException"), answer_of("ItemCollectionSizeLimit")])
 def test_of_other_faults_nothing_is_advised(error: Exception) -> None:
     assert remedy_of(fault_of(error)) is None
 

@@ -8,12 +8,13 @@ import pytest
 
 from tests.contract.credentials_endpoint import an_endpoint
 from tests.contract.servers import NO_ROWS, a_dynamodb, an_answer, answering, rows
+from tests.faults.proxy import a_fault_proxy
 
 
 @pytest.mark.parametrize(
     "server",
-    [a_dynamodb(rows), answering(an_answer(NO_ROWS)), an_endpoint()],
-    ids=["DynamoDB", "a socket", "credentials"],
+    [a_dynamodb(rows), answering(an_answer(NO_ROWS)), an_endpoint(), a_fault_proxy(lambda _: an_answer(NO_ROWS))],
+    ids=["DynamoDB", "a socket", "credentials", "a proxy"],
 )
 def test_no_thread_of_a_server_outlives_a_test_that_fails(server: AbstractContextManager[Any]) -> None:
     """A thread whose socket is closed would use a processor, and slow every later test of the process."""

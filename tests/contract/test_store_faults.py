@@ -19,7 +19,6 @@ from auth_jwt.errors import Fault, Throttled, Unreachable
 from auth_jwt.models import Columns, Half, Profile
 from auth_jwt.ports import Deadline, HalfRead
 from tests.contract.clients import a_client
-from tests.contract.faults import AT_ONCE, SILENT, a_faulty_dynamodb
 from tests.contract.servers import (
     NO_ROWS,
     a_dynamodb,
@@ -31,6 +30,8 @@ from tests.contract.servers import (
     read_question,
     rows,
 )
+from tests.faults.injected import AT_ONCE, SILENT
+from tests.faults.proxy import a_faulty_dynamodb
 
 A_KEY: Final[dict[str, Any]] = {"TableName": "t", "Key": {"tag": {"S": "alice"}}}
 

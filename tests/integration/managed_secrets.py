@@ -42,9 +42,19 @@ def an_account() -> "Iterator[DynamoDBClient]":
     with environment(variables), mock_aws(config=LAMBDA):  # type: ignore[call-overload] # moto's types lag behind
         client = boto3.client("dynamodb", region_name=REGION)
         create_tables(client, stack)
+        _forget()
         yield client
-        the_app().service.cache_clear()
-        manager.cache_clear()
+        _forget()
+
+
+def _forget() -> None:
+    """Forget what was made in another account; before, too, since tests of the function alone leave theirs.
+
+    The journal as well: its metrics would have the namespace of the environment in which it was first needed.
+    """
+    the_app().service.cache_clear()
+    the_app().journal.cache_clear()
+    manager.cache_clear()
 
 
 @cache

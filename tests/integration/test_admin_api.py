@@ -25,6 +25,7 @@ from tools.events.stage import REGION, REVOCATIONS, SAMPLES, Answer, read_json
 GIVEN = "sEcReT-0123456789-0123456789-0123456789"
 YEAR = 365 * 86400
 ALICE = f"{PROFILES}/alice-web"
+DELETED = "/admin/deleted-profiles"
 SECRETS = f"{ALICE}/secrets"
 
 
@@ -110,6 +111,75 @@ def test_every_profile_is_on_one_page(operator: Operator, limit: int) -> None:
 
     rows = read_json(SAMPLES / "rows.json")["jwt_profiles"]
     assert sorted(tags) == sorted(row["PutRequest"]["Item"]["tag"]["S"] for row in rows)
+
+
+def found(operator: Operator, **conditions: str) -> list[str]:
+    """The tags of all pages of a search, sorted."""
+    tags, cursor = [], None
+    while True:
+        query = [*conditions.items(), ("limit", "1"), *([("cursor", cursor)] if cursor else [])]
+        page = operator.done("GET", PROFILES, query=query)
+        tags += [profile["tag"] for profile in page["profiles"]]
+        cursor = page["next"]
+        if cursor is None:
+            return sorted(tags)
+
+
+@pytest.mark.parametrize("indexed", [False, True])
+def test_profiles_are_found_by_conditions(operator: Operator, indexed: bool) -> None:
+    for tag, more in (
+        ("zoe-web", {"sip_domain": "Example.org", "attributes": {"tier": "gold"}}),
+        ("zoe-desk", {"sip_domain": "example.com", "disabled": True, "attributes": {"tier": 7}}),
+        ("zora", {"sip_username": "zora", "attributes": {"tier": "7"}}),
+    ):
+        operator.done("POST", PROFILES, {"tag": tag, "sip_username": "zoe", **more})
+    if indexed:
+        add_index()
+
+    assert found(operator, username="zoe") == ["zoe-desk", "zoe-web"]
+    assert found(operator, username="zoe", domain="example.ORG") == ["zoe-web"]
+    assert found(operator, username="zoe", state="disabled") == ["zoe-desk"]
+    assert found(operator, username_prefix="zo", tag_prefix="zo") == ["zoe-desk", "zoe-web", "zora"]
+    assert found(operator, attribute="tier=7") == ["zoe-desk", "zora"]
+    assert found(operator, username_prefix="zo", state="no-usable-secret") == ["zoe-desk", "zoe-web", "zora"]
+    assert found(operator, username="nobody") == []
+
+
+def add_index() -> None:
+    """Give the table of profiles the index, as the parameter UsernameIndex does."""
+    boto3.client("dynamodb", region_name=REGION).update_table(
+        TableName="jwt_profiles",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("tag", "sip_username")],
+        GlobalSecondaryIndexUpdates=[
+            {
+                "Create": {
+                    "IndexName": "by_sip_user",
+                    "KeySchema": [
+                        {"AttributeName": "sip_username", "KeyType": "HASH"},
+                        {"AttributeName": "tag", "KeyType": "RANGE"},
+                    ],
+                    "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["sip_domain"]},
+                }
+            }
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        [("username", "")],
+        [("state", "off")],
+        [("attribute", "tier")],
+        [("attribute", "=gold")],
+        [("attribute", "disabled=true")],
+        [("username", "a"), ("username", "b")],
+        [("user", "a")],
+        [("username", "a"), ("cursor", cursor_of("alice-web"))],
+    ],
+)
+def test_a_condition_that_is_none_is_told(operator: Operator, query: list[tuple[str, str]]) -> None:
+    assert operator.ask("GET", PROFILES, query=query).status == 400
 
 
 @pytest.mark.parametrize(
@@ -396,6 +466,66 @@ def test_a_rotation_needs_no_body(operator: Operator, zoe: str) -> None:
     assert answer.body["closing"][0]["end_ts"] - answer.body["secret"]["start_ts"] == 86400
 
 
+def test_a_deleted_profile_is_listed_and_comes_back_as_it_was(operator: Operator, zoe: str) -> None:
+    before = (operator.done("GET", zoe), operator.done("GET", f"{zoe}/secrets"))
+
+    assert operator.done("DELETE", zoe) == {"deleted_secrets": 1}
+    (kept,) = operator.done("GET", DELETED)["deleted_profiles"]
+    assert (kept["tag"], kept["profile"], kept["secrets"]) == ("zoe", True, 1)
+    assert kept["kept_until"] - kept["deleted_at"] == 30 * 86400
+    assert kept["deleted_by"] == operator.audit[-1]["actor"]
+
+    assert operator.done("POST", f"{zoe}/restore") == {"tag": "zoe", "profile": True, "secrets": ["1"]}
+    assert (operator.done("GET", zoe), operator.done("GET", f"{zoe}/secrets")) == before
+    assert operator.done("GET", DELETED) == {"deleted_profiles": [], "next": None}
+    assert [line["audit"] for line in operator.audit][-2:] == ["profile.delete", "profile.restore"]
+
+
+def test_what_is_in_the_place_of_a_deleted_profile_stays(operator: Operator, zoe: str) -> None:
+    operator.done("DELETE", zoe)
+    operator.ask("POST", PROFILES, {"tag": "zoe", "sip_username": "another"})
+
+    assert operator.ask("POST", f"{zoe}/restore").status == 409
+    assert operator.done("GET", zoe)["sip_username"] == "another"
+
+
+def test_deleting_keeps_and_only_erasing_does_not(operator: Operator, zoe: str) -> None:
+    """They are two paths, because IAM judges paths: who may delete restorably may not delete for good."""
+    assert operator.ask("DELETE", zoe, query=[("forever", "true")]).status == 400
+    operator.done("DELETE", zoe)
+
+    assert operator.done("POST", f"{zoe}/erase") == {"deleted_secrets": 0}
+    assert operator.done("GET", DELETED)["deleted_profiles"] == []
+    assert operator.ask("POST", f"{zoe}/restore").status == operator.ask("POST", f"{zoe}/erase").status == 404
+
+
+def test_a_profile_is_erased_at_once_if_it_is_still_the_one_that_was_read(operator: Operator, zoe: str) -> None:
+    read = operator.ask("GET", zoe)
+
+    assert operator.ask("POST", f"{zoe}/erase", headers=[("If-Match", '"an-older-version"')]).status == 412
+    erased = operator.ask("POST", f"{zoe}/erase", headers=[("If-Match", read.headers["etag"])])
+
+    assert erased.body == {"deleted_secrets": 1}
+    assert operator.done("GET", DELETED)["deleted_profiles"] == []
+
+
+def test_deleted_profiles_are_listed_page_by_page(operator: Operator) -> None:
+    tags = ["t1", "t2", "t3"]
+    for tag in tags:
+        operator.ask("POST", PROFILES, {"tag": tag, "sip_username": "zoe"})
+        operator.done("DELETE", f"{PROFILES}/{tag}")
+    found: list[str] = []
+    cursor: list[tuple[str, str]] = []
+    while True:
+        page = operator.done("GET", DELETED, query=[("limit", "2"), *cursor])
+        found += [each["tag"] for each in page["deleted_profiles"]]
+        if page["next"] is None:
+            break
+        cursor = [("cursor", page["next"])]
+
+    assert sorted(found) == tags
+
+
 def test_a_repeated_rotation_finds_its_own_work(operator: Operator, zoe: str) -> None:
     given = {"id": "next", "value": GIVEN}
 
@@ -491,6 +621,18 @@ def test_revocations_go_on_from_a_key_that_there_can_be(operator: Operator, zoe:
     assert [answer.status for answer in answers] == [200, 400]
 
 
+def test_a_whole_token_is_no_id_of_one(operator: Operator, zoe: str) -> None:
+    """Revoked by such an id it would go on logging in, and stand in the table and in the audit."""
+    token = operator.done("POST", f"{zoe}/tokens")["token"]
+    operator.lines.clear()
+
+    answer = operator.ask("POST", f"{zoe}/revocations", {"jti": token})
+
+    assert (answer.status, kind_of(answer)) == (400, "invalid-value")
+    assert token not in json.dumps(answer.given) + "".join(operator.lines)
+    assert operator.done("GET", f"{zoe}/revocations")["revocations"] == []
+
+
 def test_revocations_and_tokens_are_somebodys(operator: Operator) -> None:
     nobody = f"{PROFILES}/nobody"
 
@@ -557,6 +699,18 @@ def test_a_line_of_audit_names_columns_and_ids_and_no_value(operator: Operator, 
     assert change["columns"] == ["account"]
     assert (add["audit"], add["tag"], add["id"], add["outcome"]) == ("secret.add", "zoe", "s", "done")
     assert GIVEN not in "".join(operator.lines)
+
+
+def test_a_line_of_audit_says_where_as_those_of_the_command_line_do(operator: Operator, zoe: str) -> None:
+    operator.done("PATCH", zoe, {"disabled": True})
+
+    for line in operator.audit:
+        assert line["target"] == {
+            "function": "authorize",
+            "account": "123456789012",
+            "region": "eu-central-1",
+            "tables": ["jwt_profiles", "jwt_secrets", "jwt_revocations"],
+        }
 
 
 def test_audit_is_written_whatever_the_log_level(set_stage: SetStage) -> None:

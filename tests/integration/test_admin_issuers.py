@@ -617,6 +617,15 @@ class TestUsers:
         assert lab.done("DELETE", user) == {"deleted_secrets": 0}
         assert lab.ask("GET", user).status == 404
 
+    def test_a_deleted_user_is_restored_or_erased(self, lab: Lab, user: str) -> None:
+        tag = f"{lab.issuer}#auth0|a/b"
+        lab.done("DELETE", user)
+
+        assert lab.done("POST", f"{user}/restore") == {"tag": tag, "profile": True, "secrets": []}
+        assert lab.done("GET", user)["sip_username"] == "alice"
+        assert lab.done("POST", f"{user}/erase") == {"deleted_secrets": 0}
+        assert lab.ask("POST", f"{user}/restore").status == 404
+
     def test_the_tag_in_a_path_names_the_same_profile(self, lab: Lab, user: str) -> None:
         """As any tag, percent-encoded: where no proxy in between decodes it."""
         assert lab.done("GET", f"{PROFILES}/{quote(f'{lab.issuer}#auth0|a/b', safe='')}") == lab.done("GET", user)

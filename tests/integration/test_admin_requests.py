@@ -187,6 +187,24 @@ def test_a_body_has_a_largest_size(operator: Operator) -> None:
 
 
 @pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(lambda count: {str(number): 1 for number in range(count)}, id="unknown members"),
+        pytest.param(lambda count: {"attributes": {str(number): [] for number in range(count - 1)}}, id="columns"),
+        pytest.param(lambda count: {"disabled": [[""] * (count // 2 - 2)] * 2}, id="in lists"),
+    ],
+)
+def test_a_body_has_a_largest_number_of_values(operator: Operator, body: Callable[[int], dict[str, Any]]) -> None:
+    """A million characters can hold 300,000 values; with a message for each, the function would run out of memory."""
+    most = operator.ask("PATCH", ALICE, body(10_000))
+    more = operator.ask("PATCH", ALICE, body(10_002))
+
+    assert (most.status, more.status) == (400, 400)
+    assert "more than 10000 values" not in str(most.body)
+    assert more.body["detail"] == "the body holds more than 10000 values"
+
+
+@pytest.mark.parametrize(
     ("content_type", "status"),
     [
         ("application/json", 200),
@@ -269,9 +287,11 @@ def test_a_character_that_a_path_should_not_hold_is_read_as_if_encoded(operator:
     ],
 )
 def test_a_wrong_method_is_told_the_right_ones(operator: Operator, method: str, path: str, allowed: str) -> None:
-    answer = operator.ask(method, path)
+    """Whatever the query is: nothing reads it."""
+    for query in ([], [("limit", "1")]):
+        answer = operator.ask(method, path, query=query)
 
-    assert (answer.status, answer.headers["allow"]) == (405, allowed)
+        assert (answer.status, answer.headers["allow"]) == (405, allowed)
 
 
 @pytest.mark.parametrize(
@@ -304,6 +324,9 @@ EVERY_OPERATION = [
     ("GET", ALICE, None),
     ("PATCH", ALICE, {"disabled": True}),
     ("DELETE", ALICE, None),
+    ("GET", "/admin/deleted-profiles", None),
+    ("POST", f"{ALICE}/restore", None),
+    ("POST", f"{ALICE}/erase", None),
     ("GET", SECRETS, None),
     ("POST", SECRETS, {}),
     ("GET", f"{SECRETS}/1", None),
@@ -312,6 +335,10 @@ EVERY_OPERATION = [
     ("POST", f"{ALICE}/rotate", {}),
     ("POST", f"{ALICE}/rotate", None),
     ("POST", f"{ALICE}/tokens", None),
+    ("POST", f"{ALICE}/disable", None),
+    ("POST", f"{ALICE}/enable", None),
+    ("POST", "/admin/explain", {"token": "a.b.c"}),
+    ("GET", "/admin/deployment", None),
     ("GET", f"{ALICE}/revocations", None),
     ("POST", f"{ALICE}/revocations", {"all": True}),
     ("GET", f"{ALICE}/revocations/1", None),
@@ -330,6 +357,8 @@ EVERY_OPERATION = [
     ("GET", f"{ISSUERS}/1/users/1", None),
     ("PATCH", f"{ISSUERS}/1/users/1", {"disabled": True}),
     ("DELETE", f"{ISSUERS}/1/users/1", None),
+    ("POST", f"{ISSUERS}/1/users/1/restore", None),
+    ("POST", f"{ISSUERS}/1/users/1/erase", None),
     ("GET", "/admin/swagger", None),
 ]
 

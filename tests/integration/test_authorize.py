@@ -69,6 +69,20 @@ class TestRows:
 
         looks = calls.count("Query jwt_secrets consistent")
         assert 1 <= looks <= 2  # twenty refusals take less than a second, but may lie across its end
+        assert sorted(calls) == sorted(["GetItem jwt_profiles consistent", "Query jwt_secrets consistent"] * looks)
+
+    def test_a_new_profile_works_at_once(self, set_stage: SetStage, calls: list[str]) -> None:
+        """What the profile's own read of the second look finds decides, so it has to see every write."""
+        stage = set_stage()
+        key = {"tag": {"S": "alice-web"}}
+        row = stage.tables.get_item(TableName="jwt_profiles", Key=key)["Item"]
+        stage.tables.delete_item(TableName="jwt_profiles", Key=key)
+        assert stage.ask(BY_HEADER).denial == "unknown_profile"
+        stage.tables.put_item(TableName="jwt_profiles", Item=row)
+        calls.clear()
+
+        assert stage.ask(BY_HEADER).status == 200
+        assert sorted(calls) == ["GetItem jwt_profiles consistent", "Query jwt_secrets consistent"]
 
     def test_health_reads_no_table(self, set_stage: SetStage, calls: list[str]) -> None:
         stage = set_stage()

@@ -66,8 +66,8 @@ from tests.e2e.recipes.service import (
 )
 from tests.e2e.recipes.signatures import Flaw, Signed, signer_of
 from tests.issuers import a_token_of_a_new_key
-from tests.template.stack import PSEUDO_PARAMETERS, only, sources, stack_of
 from tools.events.stage import REGION
+from tools.template.stack import PSEUDO_PARAMETERS, only, sources, stack_of
 
 WAYS = ("invocation", "function_url", "api")
 BY_HTTP = ("function_url", "api")

@@ -1,6 +1,7 @@
 """The benchmarks run, quickly and without writing anything; no figure is judged here."""
 
 import json
+import re
 import subprocess
 import sys
 from typing import Any
@@ -37,3 +38,13 @@ def test_a_run_without_rounds_is_refused() -> None:
 
     assert ran.returncode == 2
     assert "--rounds" in ran.stderr
+
+
+def test_how_long_commands_take_to_start_is_measured_beside_the_interpreter() -> None:
+    command = [sys.executable, "-m", "tests.benchmarks.starting", "--rounds", "2"]
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120).stdout
+
+    rows = re.findall(r"^\| `(.+?)` \|.*\| ([\d.]+) \(", shown, re.MULTILINE)
+    assert rows[0] == ("python -c pass", "1.0")
+    assert {"auth-jwt --help", "auth-jwt profile list"} <= dict(rows).keys()
+    assert all(float(ratio) > 1 for _, ratio in rows[1:])

@@ -7,6 +7,7 @@ import select
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from tests.command_line import command, environment_of, sample_tables
 from tests.contract.servers import a_server, an_answer, answering, read_question
 from tests.factories import HMAC_KEY
 from tests.prepared_command import INSTALLED
+from tools.environment import COMPILED
 from tools.events.stage import environment
 
 TAG = "terminal-user"
@@ -102,7 +104,7 @@ def test_a_user_is_made_logs_in_and_is_gone(started: Run, tmp_path: Path) -> Non
     assert "'walk-through'" in started("profile", "show", tag, exit_code=1).stderr
     audit = (tmp_path / "auth-jwt" / "audit.log").read_text("utf-8").splitlines()
     assert [json.loads(line)["audit"] for line in audit] == [
-        "profile.create", "secret.rotate", "token.revoke_all", "profile.delete",
+        "profile.create", "token.mint", "secret.rotate", "token.revoke_all", "profile.delete",
     ]  # fmt: skip
 
 
@@ -191,7 +193,9 @@ def test_a_write_whose_result_cannot_be_shown_is_told(
     told = f"Error: secret.rotate of '{alice}', 'lost', is done, but it could not be shown ({why}); "
     assert rotated[0] == closed[0] == 5
     assert f"{told}the value is lost: rotate again, or close 'lost'\n" in rotated[1]
-    assert closed[1] == f"Error: secret.close of '{alice}', 'lost', is done, but it could not be shown ({why})\n"
+    assert closed[1].endswith(
+        f".\nError: secret.close of '{alice}', 'lost', is done, but it could not be shown ({why})\n"
+    )
     assert "Exception ignored" not in rotated[1]
     assert json.loads(auth_jwt("secret", "show", alice, "lost", "--json").stdout)["state"] == "closed"
 
@@ -256,6 +260,10 @@ def answers_to_writes_held_back(endpoint: str) -> Iterator[tuple[str, threading.
         yield address.removeprefix("http://"), written
 
 
+def told_of(address: str) -> str:
+    return f"region eu-central-1, endpoint {address}, tables jwt_profiles, jwt_secrets, jwt_revocations"
+
+
 @pytest.mark.parametrize("goes_to_a_file", [True, False], ids=["a file", "standard output"])
 def test_an_interrupt_while_the_answer_is_out_says_that_the_write_may_have_happened(
     variables: dict[str, str], auth_jwt: InProcess, alice: str, tmp_path: Path, goes_to_a_file: bool
@@ -297,7 +305,7 @@ def test_a_value_that_its_file_does_not_take_is_not_written_to_the_table(
     assert process.returncode == 1
     assert "the file of --out cannot be written (File too large); nothing was done" in process.stderr
     assert not path.exists()
-    assert json.loads(auth_jwt("secret", "list", alice, "--json").stdout)["secrets"] == []
+    assert auth_jwt("secret", "list", alice, "--json").stdout == ""
 
 
 def test_an_interrupt_before_the_write_leaves_nothing(variables: dict[str, str], endpoint: str, tmp_path: Path) -> None:
@@ -320,7 +328,7 @@ def test_an_interrupt_before_the_write_leaves_nothing(variables: dict[str, str],
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=WAIT_SECONDS)
 
-    assert (process.returncode, said) == (130, "")
+    assert (process.returncode, said) == (130, f"Target: {told_of(address)}.\n")
     assert not path.exists()
 
 
@@ -394,7 +402,9 @@ class Terminal:
         return Path(f"/proc/{self._process.pid}/cmdline").read_text("utf-8")
 
     def _read(self) -> bool:
-        ready, _, _ = select.select([self._master], [], [], WAIT_SECONDS)
+        waiting = select.poll()  # `select` takes no descriptor beyond 1023
+        waiting.register(self._master, select.POLLIN)
+        ready = waiting.poll(WAIT_SECONDS * 1000)
         assert ready, self.shown
         try:
             octets = os.read(self._master, 4096)
@@ -451,6 +461,21 @@ def test_a_line_is_read_to_its_end_however_long(variables: dict[str, str], auth_
     assert token[:100] not in terminal.shown
 
 
+def test_lines_that_are_pasted_at_once_are_one_answer(
+    variables: dict[str, str], auth_jwt: InProcess, alice: str
+) -> None:
+    """Otherwise the shell would run the rest of a token, or of a private key, as commands."""
+    auth_jwt("secret", "add", alice, "--generate")
+    token = auth_jwt("token", "mint", alice).stdout.strip()
+
+    terminal = Terminal(variables, "token", "explain")
+    terminal.answer("Token: ", f"Bearer {token[:60]}\n  {token[60:]}\n")
+
+    assert terminal.end() == 0
+    assert "accepted, for alice" in terminal.shown
+    assert token[60:] not in terminal.shown
+
+
 def test_what_is_typed_can_be_corrected(variables: dict[str, str], auth_jwt: InProcess, alice: str) -> None:
     terminal = Terminal(variables, "secret", "add", alice)
     terminal.answer("Secret: ", f"all wrong\x15{HMAC_KEY}éx\x7f\x7f\n")
@@ -504,8 +529,42 @@ def test_what_is_dangerous_is_asked_first(
     auth_jwt("secret", "add", alice, "--generate", "--id", "only")
 
     terminal = Terminal(variables, "secret", "close", alice, "only")
-    terminal.answer("Close it? [y/N]: ", answer)
+    terminal.answer(f"Close it, in {variables['DB_URL'].removeprefix('dynamodb+').rpartition('/')[0]}? [y/N]: ", answer)
 
     assert terminal.end() == code
     state = json.loads(auth_jwt("secret", "show", alice, "only", "--json").stdout)["state"]
     assert state == ("closed" if code == 0 else "open")
+
+
+# -- what it loads ----------------------------------------------------------------------------------------------------
+
+LOADED = """
+import atexit, json, site, sys
+from pathlib import Path
+
+told = Path(sys.argv.pop())
+
+def tell():
+    folders = [Path(folder) for folder in site.getsitepackages()]
+    tops = [module for name, module in sys.modules.items() if "." not in name and getattr(module, "__file__", None)]
+    sources = [path for path in (Path(module.__file__) for module in tops) if path.suffix == ".py"]
+    of_others = [path.relative_to(folder) for path in sources for folder in folders if path.is_relative_to(folder)]
+    told.write_text(json.dumps([path.parts[0].removesuffix(".py") for path in of_others]))
+
+atexit.register(tell)
+from auth_jwt_cli.__main__ import main
+main()
+"""
+"""Runs a command, and writes the names of others' packages that it loaded into the file of the last argument."""
+
+
+def test_what_it_loads_of_others_has_its_byte_code_from_the_installation(
+    variables: dict[str, str], tmp_path: Path
+) -> None:
+    """Where nothing may write byte code, each run would make it anew."""
+    told, loaded = tmp_path / "told", set[str]()
+    for arguments in (("profile", "list"), ("secret", "list", "carol-desk")):
+        subprocess.run([sys.executable, "-c", LOADED, *arguments, told], env=variables, check=True, capture_output=True)
+        loaded |= set(json.loads(told.read_text()))
+
+    assert loaded - {"coverage"} == set(COMPILED)

@@ -9,9 +9,13 @@ from typing import Any
 import boto3
 import pytest
 
+from auth_jwt.errors import Unreachable
+from auth_jwt.provisioning.changes import Page
+from auth_jwt.provisioning.tables import DynamoDbTables
 from auth_jwt_cli.inputs import without_line_end
 from tests.command_line import TAG, CommandLine, a_command_line
 from tests.factories import HMAC_KEY, certificate_pem, json_octets, private_pem, public_pem
+from tools.events.stage import REGION
 
 
 @pytest.fixture(name="shell", scope="module")
@@ -61,6 +65,27 @@ def test_a_profile_is_added_shown_changed_and_removed(auth_jwt: CommandLine) -> 
     auth_jwt(*profile, exit_code=1)
 
 
+def test_what_has_nothing_is_told_by_its_tag(auth_jwt: CommandLine) -> None:
+    auth_jwt.has_a_user()
+
+    assert "No write that was read has the tag 'alise'." in auth_jwt("audit", "--tag", "alise").stderr
+    empty = auth_jwt.file("", "log")
+    assert "No refusals of 'alise' since" in auth_jwt("refusals", "--tag", "alise", "--log-file", empty).stderr
+    assert "TAG is missing: it says whose tokens to list" in auth_jwt("revoke", "--list", exit_code=2).stderr
+
+
+def test_a_profile_without_a_secret_does_not_work_at_once(auth_jwt: CommandLine) -> None:
+    """What is missing is said, with the command that adds it."""
+    without = auth_jwt("profile", "add", TAG, "--username", "alice").stderr
+    assert f"Nobody can log in with it until it has a secret: `auth-jwt secret add {TAG} --generate" in without
+    assert "at once" not in without
+    disabled = auth_jwt("profile", "add", "bob", "--username", "bob", "--generate", "--disabled").stderr
+    assert "until `auth-jwt profile enable bob`" in disabled
+    assert "at once" not in disabled
+
+    assert "It works at once." in auth_jwt("profile", "add", "eve", "--username", "eve", "--generate").stderr
+
+
 def test_people_see_the_same_as_programs(auth_jwt: CommandLine) -> None:
     auth_jwt("profile", "add", TAG, "--username", "alice", "--attribute", "tier=gold")
 
@@ -85,7 +110,57 @@ def test_an_attribute_is_read_from_a_file(auth_jwt: CommandLine) -> None:
 def test_an_attribute_that_cannot_be_is_rejected(auth_jwt: CommandLine, attribute: str, exit_code: int) -> None:
     auth_jwt("profile", "add", TAG, "--username", "alice", "--attribute", attribute, exit_code=exit_code)
 
-    assert auth_jwt.json("profile", "list")["profiles"] == []
+    assert auth_jwt.lines("profile", "list") == []
+
+
+def test_a_deleted_profile_is_listed_and_restored(auth_jwt: CommandLine) -> None:
+    value = auth_jwt.has_a_user()
+    table = boto3.resource("dynamodb", region_name=REGION).Table("jwt_profiles")
+    table.update_item(
+        Key={"tag": TAG},
+        UpdateExpression="SET picture = :b, labels = :m",
+        ExpressionAttributeValues={":b": b"\x00\xff", ":m": {"x", "y"}},
+    )
+    before = table.get_item(Key={"tag": TAG})["Item"]
+    token = auth_jwt.token()
+
+    removed = auth_jwt("profile", "rm", TAG, "--yes")
+    assert "auth-jwt profile restore" in removed.stderr
+    auth_jwt("token", "explain", given=token, exit_code=1)
+    (listed,) = auth_jwt.lines("profile", "list", "--deleted")
+    assert (listed["tag"], listed["secrets"], listed["kept_until"] - listed["deleted_at"]) == (TAG, 1, 30 * 86400)
+    assert TAG in auth_jwt("profile", "list", "--deleted").stdout
+    assert auth_jwt.lines("profile", "list", "--all") == []
+
+    restored = auth_jwt.json("profile", "restore", TAG)
+    assert restored == {"tag": TAG, "profile": True, "secrets": ["1"]}
+    assert table.get_item(Key={"tag": TAG})["Item"] == before
+    auth_jwt("token", "explain", given=token)
+    assert auth_jwt.lines("profile", "list", "--deleted") == []
+    written = [line["audit"] for line in auth_jwt.audit]
+    assert written == ["profile.create", "token.mint", "profile.delete", "profile.restore"]
+    assert value not in "".join(auth_jwt.written[2:])
+    auth_jwt("profile", "restore", TAG, exit_code=1)
+
+
+def test_a_profile_deleted_for_good_is_not_kept(auth_jwt: CommandLine) -> None:
+    for tag in ("gone", "kept"):
+        auth_jwt.has_a_user(tag)
+        auth_jwt("profile", "rm", tag, "--yes", *(["--forever"] if tag == "gone" else []))
+
+    assert [line["tag"] for line in auth_jwt.lines("profile", "list", "--deleted")] == ["kept"]
+    auth_jwt("profile", "restore", "gone", exit_code=1)
+    auth_jwt("profile", "rm", "kept", "--forever", "--yes")
+    assert auth_jwt.lines("profile", "list", "--deleted") == []
+
+
+def test_neither_lint_nor_set_alg_nor_the_check_of_settings_sees_a_deleted_profile(auth_jwt: CommandLine) -> None:
+    auth_jwt.has_a_user()
+    auth_jwt("profile", "rm", TAG, "--yes")
+
+    assert auth_jwt.json("lint")["findings"] == []
+    assert auth_jwt.json("secret", "set-alg", "--all")["rows"] == []
+    assert "has no secret" in auth_jwt("config", "check").stdout
 
 
 def test_profiles_are_listed_page_by_page(auth_jwt: CommandLine) -> None:
@@ -93,18 +168,52 @@ def test_profiles_are_listed_page_by_page(auth_jwt: CommandLine) -> None:
     for tag in tags:
         auth_jwt("profile", "add", tag, "--username", "u")
 
-    seen, following = [], None
+    seen: list[str] = []
     while True:
-        page = auth_jwt.json("profile", "list", "--limit", "2", *(["--after", following] if following else []))
-        seen += [profile["tag"] for profile in page["profiles"]]
-        following = page["next"]
-        if following is None:
+        listed = auth_jwt("profile", "list", "--limit", "2", "--json", *(["--after", seen[-1]] if seen else []))
+        seen += [json.loads(line)["tag"] for line in listed.stdout.splitlines()]
+        if "--after" not in listed.stderr:
             break
 
     assert sorted(seen) == tags
     everyone = auth_jwt("profile", "list", "--all")
     assert sorted(line.split()[0] for line in everyone.stdout.splitlines()[1:]) == tags
     assert "--after" in auth_jwt("profile", "list", "--limit", "2").stderr
+
+
+def test_a_list_as_json_is_one_object_a_line(auth_jwt: CommandLine) -> None:
+    for tag in ("one", "two"):
+        auth_jwt.has_a_user(tag)
+
+    profiles = auth_jwt("profile", "list", "--all", "--json").stdout.splitlines()
+    secrets = auth_jwt("secret", "list", "one", "--json").stdout.splitlines()
+
+    assert sorted(json.loads(line)["tag"] for line in profiles) == ["one", "two"]
+    assert [json.loads(line)["id"] for line in secrets] == ["1"]
+
+
+def test_the_first_rows_are_shown_before_the_next_page_is_read(
+    auth_jwt: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list that ends early shows what it read, and does not end as a whole one does."""
+    put_profiles(150)
+    read = DynamoDbTables.profiles
+
+    def fail_later(store: DynamoDbTables, *, after: str | None, limit: int) -> Page:
+        if after is not None:
+            raise Unreachable("no answer")
+        return read(store, after=after, limit=limit)
+
+    monkeypatch.setattr(DynamoDbTables, "profiles", fail_later)
+
+    assert len(auth_jwt("profile", "list", "--all", "--json", exit_code=4).stdout.splitlines()) == 100
+
+
+def put_profiles(count: int) -> None:
+    table = boto3.resource("dynamodb", region_name=REGION).Table("jwt_profiles")
+    with table.batch_writer() as batch:
+        for number in range(count):
+            batch.put_item(Item={"tag": f"user-{number}", "sip_username": f"user{number}"})
 
 
 @pytest.mark.parametrize(
@@ -131,7 +240,7 @@ def test_what_goes_wrong_has_its_exit_code(auth_jwt: CommandLine, arguments: tup
     result = auth_jwt(*arguments, exit_code=exit_code)
 
     assert result.stdout == ""
-    assert result.stderr.startswith("Error: ")
+    assert result.stderr.splitlines()[-1].startswith("Error: ")
 
 
 # -- secrets ----------------------------------------------------------------------------------------------------------
@@ -151,7 +260,7 @@ def test_a_generated_value_stands_alone_on_standard_output_once(auth_jwt: Comman
         assert value not in auth_jwt(*command, "--json").output
     given = auth_jwt.file(value)
     fingerprint = auth_jwt.json("key", "fingerprint", "--secret-file", given)["keys"][0]["fingerprint"]
-    assert auth_jwt.json("secret", "list", TAG)["secrets"][0]["keys"][0]["fingerprint"] == fingerprint
+    assert auth_jwt.lines("secret", "list", TAG)[0]["keys"][0]["fingerprint"] == fingerprint
 
 
 def test_a_generated_value_goes_to_a_file_that_only_its_owner_may_read(auth_jwt: CommandLine) -> None:
@@ -172,7 +281,7 @@ def test_a_file_is_never_overwritten_and_nothing_is_written_then(auth_jwt: Comma
     auth_jwt("secret", "add", TAG, "--generate", "--out", path, exit_code=1)
 
     assert Path(path).read_text("utf-8") == "precious"
-    assert auth_jwt.json("secret", "list", TAG)["secrets"] == []
+    assert auth_jwt.lines("secret", "list", TAG) == []
 
 
 def test_a_file_for_a_value_that_was_not_made_is_taken_away(auth_jwt: CommandLine) -> None:
@@ -294,7 +403,7 @@ def test_a_rotation_that_was_done_is_not_done_again(auth_jwt: CommandLine) -> No
     auth_jwt(*rotate)
     auth_jwt(*rotate)
 
-    assert [secret["id"] for secret in auth_jwt.json("secret", "list", TAG)["secrets"]] == ["new", "1"]
+    assert [secret["id"] for secret in auth_jwt.lines("secret", "list", TAG)] == ["new", "1"]
     auth_jwt("secret", "rotate", TAG, "--generate", "--id", "new", exit_code=3)
 
 
@@ -383,6 +492,33 @@ def test_without_a_terminal_what_is_dangerous_needs_yes(auth_jwt: CommandLine, c
 # -- tokens -----------------------------------------------------------------------------------------------------------
 
 
+def test_a_minted_token_leaves_a_line_of_audit_that_does_not_hold_it(auth_jwt: CommandLine) -> None:
+    auth_jwt.has_a_user()
+
+    minted = auth_jwt.json("token", "mint", TAG)
+
+    line = auth_jwt.audit[-1]
+    assert (line["audit"], line["outcome"], line["tag"], line["id"]) == ("token.mint", "done", TAG, minted["jti"])
+    assert (line["secret"], line["expires_at"]) == ("1", minted["expires_at"])
+    assert line["actor"].startswith("arn:aws:sts::123456789012:")
+    assert line["target"]["account"] == "123456789012"
+    assert minted["token"] not in json.dumps(auth_jwt.audit)
+
+
+@pytest.mark.parametrize("log", ["/dev/full", "/dev/null/audit.log"])
+def test_without_its_line_of_audit_no_token_is_shown(auth_jwt: CommandLine, log: str) -> None:
+    auth_jwt.has_a_user()
+    path = auth_jwt.files / "token"
+
+    shown = auth_jwt("token", "mint", TAG, "--audit-log", log, exit_code=4)
+    filed = auth_jwt("token", "mint", TAG, "--audit-log", log, "--out", str(path), exit_code=4)
+
+    assert (shown.stdout, filed.stdout) == ("", "")
+    assert "so nothing was done; name another by --audit-log FILE" in shown.stderr
+    assert "eyJ" not in shown.output + filed.output
+    assert not path.exists()
+
+
 def test_a_minted_token_is_accepted_and_explained(auth_jwt: CommandLine) -> None:
     auth_jwt.has_a_user()
     token = auth_jwt.token(TAG, "--lifetime", "15m", "--claim", "role=admin", "--claim", "level=3", "--jti", "j1")
@@ -450,7 +586,7 @@ def test_a_token_is_revoked_by_itself_and_that_is_lifted(auth_jwt: CommandLine) 
     assert (revoked["tag"], revoked["jti"]) == (TAG, "j1")
     assert revoked["expires_at"] is not None
     assert "REVOCATIONS_TABLE lists this token" in auth_jwt("token", "explain", given=token, exit_code=1).stdout
-    assert [one["jti"] for one in auth_jwt.json("revoke", TAG, "--list")["revocations"]] == ["j1"]
+    assert [one["jti"] for one in auth_jwt.lines("revoke", TAG, "--list")] == ["j1"]
     auth_jwt("revoke", "--token-file", "-", "--lift", given=token)
     auth_jwt("token", "explain", given=token)
 
@@ -497,7 +633,7 @@ def test_a_token_that_nobody_signed_revokes_nothing(auth_jwt: CommandLine) -> No
     said = auth_jwt("revoke", "--token-file", "-", given=token, exit_code=1).stderr
 
     assert "(bad_signature), so there is nothing to revoke" in said
-    assert auth_jwt.json("revoke", TAG, "--list")["revocations"] == []
+    assert auth_jwt.lines("revoke", TAG, "--list") == []
 
 
 @pytest.mark.parametrize(
@@ -514,6 +650,9 @@ def test_a_token_that_nobody_signed_revokes_nothing(auth_jwt: CommandLine) -> No
         (TAG, "--all", "--lift", "--before", "now"),
         (TAG, "--jti", "a", "--lift", "--exp", "+1h"),
         ("somebody-else", "--token-file", "-"),
+        (),
+        (TAG,),
+        (TAG, "--lift"),
     ],
 )
 def test_revoke_says_what_it_needs(auth_jwt: CommandLine, arguments: tuple[str, ...]) -> None:
@@ -522,6 +661,23 @@ def test_revoke_says_what_it_needs(auth_jwt: CommandLine, arguments: tuple[str, 
     auth_jwt("revoke", *arguments, given=auth_jwt.token(), exit_code=2)
 
     assert "revoke" not in json.dumps(auth_jwt.audit)
+
+
+def test_revoke_without_any_of_the_three_names_them(auth_jwt: CommandLine) -> None:
+    said = auth_jwt("revoke", TAG, exit_code=2).stderr.splitlines()[-1]
+
+    assert said == (
+        "Error: say what to revoke: --jti ID for one token by its id, --token-file FILE for a token that you have "
+        "(`-` asks for it, or reads standard input), or --all for all tokens of TAG"
+    )
+
+
+@pytest.mark.parametrize("given", ["", "\n", " \t\r\n"])
+def test_an_empty_token_is_called_so(auth_jwt: CommandLine, given: str) -> None:
+    revoked = auth_jwt("revoke", "--token-file", "-", given=given, exit_code=2).stderr.splitlines()[-1]
+
+    assert revoked == "Error: the token is empty: there is nothing to revoke"
+    assert "the token is empty" in auth_jwt("token", "explain", given=given, exit_code=1).stdout
 
 
 def test_without_a_table_of_revocations_one_token_cannot_be_revoked(auth_jwt: CommandLine) -> None:
@@ -554,6 +710,7 @@ def test_every_write_leaves_a_line_with_who_and_what(auth_jwt: CommandLine) -> N
 
     assert [(line["audit"], line["tag"]) for line in auth_jwt.audit] == [
         ("profile.create", TAG),
+        ("token.mint", TAG),
         ("profile.disable", TAG),
     ]
     assert auth_jwt.audit[0]["actor"].startswith("arn:aws:")
@@ -606,6 +763,34 @@ def test_what_was_put_in_the_wrong_place_is_not_repeated(
     result = auth_jwt(*(argument.replace("@", HMAC_KEY) for argument in arguments), exit_code=exit_code)
 
     assert HMAC_KEY not in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code"),
+    [
+        pytest.param(("revoke", TAG, "--jti", "@"), 1, id="a token in place of its id"),
+        pytest.param(("secret", "show", TAG, "@"), 1, id="in place of a secret's id"),
+        pytest.param(("why", "@"), 1, id="in place of a user"),
+        pytest.param(("profile", "rm", "@", "--yes"), 1, id="in place of a tag"),
+        pytest.param(("profile", "rename", "@", "b"), 1, id="in place of the old tag"),
+        pytest.param(("secret", "close", TAG, "1", "--at", "@"), 2, id="in place of a time"),
+        pytest.param(("sync", "@", "--yes"), 2, id="in place of an export"),
+        pytest.param(("lint", "@"), 4, id="in place of a dump"),
+        pytest.param(("refusals", "--log-file", "@"), 4, id="in place of a log"),
+    ],
+)
+def test_a_token_in_the_wrong_place_is_neither_shown_nor_written(
+    auth_jwt: CommandLine, arguments: tuple[str, ...], exit_code: int
+) -> None:
+    """As the id of a revocation it would stand in the table and in the audit, and the token would go on logging in."""
+    auth_jwt.has_a_user()
+    token = auth_jwt.token()
+    auth_jwt.written.clear()
+
+    auth_jwt(*(argument.replace("@", token) for argument in arguments), exit_code=exit_code)
+
+    everything = "".join(auth_jwt.written) + json.dumps(auth_jwt.audit)
+    assert [part for part in token.split(".") if part in everything] == []
 
 
 def test_no_secret_and_no_token_is_in_anything_that_is_written(auth_jwt: CommandLine) -> None:

@@ -62,7 +62,7 @@ def begin_earlier(endpoint: str) -> None:
     )  # fmt: skip
     minute_ago = int(time.time()) - 60
     for item in client.scan(TableName="jwt_secrets")["Items"]:
-        if float(item["start_ts"]["N"]) > minute_ago:
+        if "start_ts" in item and float(item["start_ts"]["N"]) > minute_ago:  # a deleted profile has none
             client.put_item(TableName="jwt_secrets", Item={**item, "start_ts": {"N": str(minute_ago)}})
 
 

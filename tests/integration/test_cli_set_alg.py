@@ -178,7 +178,7 @@ def test_every_command_that_writes_a_secret_writes_its_alg(auth_jwt: CommandLine
     auth_jwt("profile", "add", TAG, "--username", "alice", "--generate")
     auth_jwt("secret", "add", TAG, "--generate", "--algorithms", "HS512")
     auth_jwt("secret", "add", TAG, "--secret-file", auth_jwt.file(public_pem()))
-    auth_jwt("secret", "rotate", TAG, "--generate", "--alg", "HS256")
+    auth_jwt("secret", "rotate", TAG, "--generate", "--alg", "HS256", "--replace-public-key")
     auth_jwt("profile", "add", "t2", "--username", "bob", "--generate", "--alg", "HS384")
 
     assert algs() == {(TAG, "1"): HMAC, (TAG, "2"): "HS512", (TAG, "3"): RSA, (TAG, "4"): "HS256", ("t2", "1"): "HS384"}

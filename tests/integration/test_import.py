@@ -26,11 +26,12 @@ from auth_jwt.runtime.settings import Settings
 from auth_jwt_cli.main import app
 from auth_jwt_cli.migration.examination import Examination
 from auth_jwt_cli.migration.findings import Finding
-from auth_jwt_cli.migration.importing import Import, RowOutcome, Taken
+from auth_jwt_cli.migration.importing import Import
 from auth_jwt_cli.migration.layout import SourceLayout
 from auth_jwt_cli.migration.sources.databases import DatabaseSource
 from auth_jwt_cli.migration.target import Patience, Target, patient_client
 from auth_jwt_cli.migration.translation import Translation
+from auth_jwt_cli.migration.writing import RowOutcome, Taken
 from tests.command_line import command
 from tests.doubtful_keys import DOUBTFUL, PRIME_MODULUS, public_key_pem
 from tests.factories import HMAC_KEY, NOW, a_jwk, a_jwks, public_pem
@@ -47,7 +48,6 @@ from tests.migration_sources import (
     write_sqlite,
 )
 from tests.moto_server import a_moto_server
-from tests.moto_transactions import make_transactions_quick
 from tools.events.stage import REGION, ROOT, create_tables, lambda_environment, template
 
 ITEM_PROFILE = {"id": {"N": "1"}, "tag": {"S": "t1"}, "sip_username": {"S": "alice"}}
@@ -117,7 +117,6 @@ class Tables:
 
 @pytest.fixture(name="address", scope="module")
 def _address() -> Iterator[str]:
-    make_transactions_quick()
     with a_moto_server() as address:
         yield address
 
@@ -252,7 +251,18 @@ def test_an_alg_of_the_source_stays(tables: Tables) -> None:
     assert algs(tables) == {"1": "HS384"}
 
 
-@pytest.mark.parametrize("arguments", [(), ("--dry-run",), ("--overwrite",)], ids=str)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("--dry-run",),
+        (
+            "--overwrite",
+            "--yes",
+        ),
+    ],
+    ids=str,
+)
 def test_text_in_doubt_stops_it_before_anything_is_written(tables: Tables, arguments: tuple[str, ...]) -> None:
     secrets = [a_source_secret(), a_source_secret(DOUBTFUL, id=2), a_source_secret(DOUBTFUL, id=3)]
     source = tables.sqlite([a_source_profile()], secrets)
@@ -326,7 +336,13 @@ def test_what_alg_says_in_the_table_alone_is_no_difference(tables: Tables, there
     item = {name: value for name, value in ITEM_SECRET.items() if name != "alg"}
     tables.client.put_item(TableName="jwt_secrets", Item=item if there is None else {**item, "alg": {"S": there}})
 
-    for arguments in ((), ("--overwrite",)):
+    for arguments in (
+        (),
+        (
+            "--overwrite",
+            "--yes",
+        ),
+    ):
         ran = tables.imported(source, *arguments)
         assert (ran.code, ran.counts("secrets")) == (0, {"read": 1, "unchanged": 1})
     assert algs(tables) == {"1": there}
@@ -335,15 +351,15 @@ def test_what_alg_says_in_the_table_alone_is_no_difference(tables: Tables, there
 def test_another_secret_brings_its_alg_along(tables: Tables) -> None:
     tables.imported(tables.sqlite([a_source_profile()], [a_source_secret()]))
 
-    tables.imported(tables.sqlite([a_source_profile()], [a_source_secret(public_pem())]), "--overwrite")
+    tables.imported(tables.sqlite([a_source_profile()], [a_source_secret(public_pem())]), "--overwrite", "--yes")
     assert algs(tables) == {"1": "RS256,RS384,RS512,PS256,PS384,PS512"}
     tables.imported(
-        tables.sqlite([a_source_profile()], [a_source_secret("arn:aws:ssm:eu:1:parameter/x")]), "--overwrite"
+        tables.sqlite([a_source_profile()], [a_source_secret("arn:aws:ssm:eu:1:parameter/x")]), "--overwrite", "--yes"
     )
     assert algs(tables) == {"1": None}
-    tables.imported(tables.sqlite([a_source_profile()], [a_source_secret(end_ts=7)]), "--overwrite")
+    tables.imported(tables.sqlite([a_source_profile()], [a_source_secret(end_ts=7)]), "--overwrite", "--yes")
     assert algs(tables) == {"1": HMAC_NAMES}
-    tables.imported(tables.sqlite([a_source_profile()], [a_source_secret(end_ts=6)]), "--overwrite")
+    tables.imported(tables.sqlite([a_source_profile()], [a_source_secret(end_ts=6)]), "--overwrite", "--yes")
     assert algs(tables) == {"1": HMAC_NAMES}
 
 
@@ -367,14 +383,27 @@ def test_overwriting_takes_the_source_and_keeps_what_only_the_table_has(tables: 
     tables.imported(tables.sqlite([a_source_profile()], [a_source_secret()]))
     tables.client.put_item(TableName="jwt_profiles", Item={**ITEM_PROFILE, "tokens_valid_after": {"N": "5"}})
 
-    same = tables.imported(tables.sqlite([a_source_profile()], [a_source_secret()]), "--overwrite")
-    changed = tables.imported(tables.sqlite([a_source_profile(sip_username="bob")], [a_source_secret()]), "--overwrite")
+    same = tables.imported(tables.sqlite([a_source_profile()], [a_source_secret()]), "--overwrite", "--yes")
+    changed = tables.imported(
+        tables.sqlite([a_source_profile(sip_username="bob")], [a_source_secret()]), "--overwrite", "--yes"
+    )
 
     assert same.counts("profiles") == {"read": 1, "unchanged": 1}
     assert (changed.code, changed.counts("profiles")) == (0, {"read": 1, "overwritten": 1})
     assert tables.items("jwt_profiles") == [
         {**ITEM_PROFILE, "sip_username": {"S": "bob"}, "tokens_valid_after": {"N": "5"}}
     ]
+
+
+def test_overwriting_asks_first(tables: Tables) -> None:
+    tables.imported(tables.sqlite([a_source_profile()], [a_source_secret()]))
+    source = tables.sqlite([a_source_profile(sip_username="bob")], [a_source_secret()])
+
+    ran = tables.run("import", source, "--overwrite")
+
+    assert (ran.code, "add --yes" in ran.err) == (2, True)
+    assert tables.items("jwt_profiles") == [ITEM_PROFILE]
+    assert tables.run("import", source, "--overwrite", "--dry-run").code == 0
 
 
 def test_overwriting_opens_nothing_that_was_closed_here(tables: Tables) -> None:
@@ -385,9 +414,9 @@ def test_overwriting_opens_nothing_that_was_closed_here(tables: Tables) -> None:
     tables.client.put_item(TableName="jwt_secrets", Item={**ITEM_SECRET, "end_ts": {"N": "5"}})
     source = csv_of(tables, [profile], [a_source_secret("n" * 64)])
 
-    dry = tables.imported(source, "--overwrite", "--dry-run")
-    ran = tables.imported(source, "--overwrite")
-    again = tables.imported(source, "--overwrite")
+    dry = tables.imported(source, "--overwrite", "--yes", "--dry-run")
+    ran = tables.imported(source, "--overwrite", "--yes")
+    again = tables.imported(source, "--overwrite", "--yes")
 
     assert tables.items("jwt_profiles") == [{**ITEM_PROFILE, **closed}]
     assert tables.items("jwt_secrets") == [{**ITEM_SECRET, "secret": {"S": "n" * 64}, "end_ts": {"N": "5"}}]
@@ -408,7 +437,7 @@ def test_overwriting_closes_what_the_source_closed(tables: Tables) -> None:
     tables.imported(tables.sqlite([a_source_profile()], [a_source_secret()]))
     source = csv_of(tables, [a_source_profile(disabled=1)], [a_source_secret(end_ts=5)])
 
-    ran = tables.imported(source, "--overwrite")
+    ran = tables.imported(source, "--overwrite", "--yes")
 
     assert (ran.code, ran.document["complete"]) == (0, True)
     assert tables.items("jwt_profiles") == [{**ITEM_PROFILE, "disabled": {"N": "1"}}]
@@ -568,7 +597,7 @@ def test_a_dry_run_says_what_would_be_and_writes_nothing(tables: Tables) -> None
     tables.client.put_item(TableName="jwt_profiles", Item={**ITEM_PROFILE, "sip_username": {"S": "old"}})
     source = tables.sqlite([a_source_profile(), a_source_profile(id=2, tag="t2")], [a_source_secret()])
 
-    ran = tables.imported(source, "--dry-run", "--overwrite")
+    ran = tables.imported(source, "--dry-run", "--overwrite", "--yes")
     told = tables.run("import", source, "--dry-run")
 
     assert ran.counts("profiles") == {"read": 2, "written": 1, "overwritten": 1}
@@ -673,7 +702,7 @@ def test_names_of_both_sides_may_be_others(tables: Tables) -> None:
 
 def test_every_row_written_and_every_run_leaves_a_line_in_the_audit(tables: Tables) -> None:
     tables.imported(tables.sqlite([a_source_profile()], [a_source_secret()]))
-    tables.imported(tables.sqlite([a_source_profile(sip_username="bob")], [a_source_secret()]), "--overwrite")
+    tables.imported(tables.sqlite([a_source_profile(sip_username="bob")], [a_source_secret()]), "--overwrite", "--yes")
 
     lines = tables.audit()
 
@@ -844,7 +873,7 @@ def test_a_dump_is_read_to_its_last_row_or_named_as_not_whole(
 def test_what_is_missing_is_told_to_people_and_no_more_is_claimed(tables: Tables) -> None:
     stopped = tables.run("import", DUMPS / "warning_line.sql")
     accepted = tables.run("import", DUMPS / "warning_line.sql", "--accept-incomplete")
-    whole = tables.run("import", DUMPS / "pg_dump.sql", "--overwrite")
+    whole = tables.run("import", DUMPS / "pg_dump.sql", "--overwrite", "--yes")
     alone = tables.run("import", DUMPS / "pg_dump.sql", "--only", "profiles")
 
     gap = "\nPossibly incomplete:\n  - line 1: text that is not a statement of a dump, which is not understood\n"
@@ -871,7 +900,7 @@ def test_a_backslash_in_nobodys_dump_is_refused_and_read_as_the_command_line_say
     told = [line for line in tables.audit() if line["audit"] == "import"]
     read = {}
     for dialect in ("mysql", "mysql-no-backslash-escapes", "postgresql", "sqlite"):
-        ran = tables.imported(dump, "--only", "secrets", "--dialect", dialect, "--overwrite")
+        ran = tables.imported(dump, "--only", "secrets", "--dialect", dialect, "--overwrite", "--yes")
         assert (ran.code, ran.document["reading"]["because"]) == (0, "--dialect says so")
         read[dialect] = tables.items("jwt_secrets")[0]["secret"]["S"]
 
@@ -1040,7 +1069,7 @@ def test_no_import_changes_an_issuer(tables: Tables) -> None:
     path = tables.folder / "users.csv"
     path.write_text(f"tag,sip_username\n{ISSUER},alice\n", encoding="utf-8")
 
-    ran = tables.imported("--profiles-file", path, "--only", "profiles", "--overwrite")
+    ran = tables.imported("--profiles-file", path, "--only", "profiles", "--overwrite", "--yes")
 
     assert ran.code == 3
     assert tables.items("jwt_profiles") == [row]

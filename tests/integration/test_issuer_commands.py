@@ -131,7 +131,7 @@ def test_an_issuer_lives_from_add_to_rm(lab: Lab) -> None:
 
     lab.auth_jwt("issuer", "rm", lab.issuer, "--yes")
     assert lab.log_in().denial == "unknown_issuer"
-    lab.auth_jwt("profile", "rm", f"{lab.issuer}#{SUBJECT}", "--yes")
+    lab.auth_jwt("profile", "rm", f"{lab.issuer}#{SUBJECT}", "--forever", "--yes")
     assert lab.rows == rows
 
 
@@ -334,12 +334,12 @@ def test_issuers_are_listed_page_by_page(lab: Lab) -> None:
         *("issuer", "add", other, "--audience", "sip", "--keys-url", f"{lab.issuer}/keys", "--yes"),
     )
 
-    first = lab.auth_jwt.json("issuer", "list", "--limit", "1")
-    rest = lab.auth_jwt.json("issuer", "list", "--after", first["next"])
+    first = lab.auth_jwt.lines("issuer", "list", "--limit", "1")
+    rest = lab.auth_jwt.lines("issuer", "list", "--after", first[0]["issuer"])
 
-    assert [page["issuers"][0]["issuer"] for page in (first, rest)] == [lab.issuer, other]
+    assert [page[0]["issuer"] for page in (first, rest)] == [lab.issuer, other]
     everything = lab.auth_jwt("issuer", "list", "--all").stdout
-    assert [line.split()[:2] for line in everything.splitlines()[1:]] == [[lab.issuer, "enabled"], [other, "enabled"]]
+    assert [line.split()[:2] for line in everything.splitlines()[1:]] == [[lab.issuer, "1"], [other, "1"]]
 
 
 def test_the_rows_of_issuers_are_neither_linted_nor_written_to(lab: Lab) -> None:
@@ -409,11 +409,11 @@ def test_the_check_of_settings_knows_issuers(lab: Lab) -> None:
 
 
 def test_profiles_are_listed_without_issuers(lab: Lab) -> None:
-    before = lab.auth_jwt.json("profile", "list", "--all")
+    before = lab.auth_jwt.lines("profile", "list", "--all")
 
     lab.add()
 
-    assert lab.auth_jwt.json("profile", "list", "--all") == before
+    assert lab.auth_jwt.lines("profile", "list", "--all") == before
     assert "is an issuer" in lab.auth_jwt("profile", "show", lab.issuer, exit_code=3).stderr
     assert "is an issuer" in lab.auth_jwt("secret", "list", lab.issuer, exit_code=3).stderr
 

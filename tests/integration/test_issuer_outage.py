@@ -57,7 +57,7 @@ def authorizes_by(clock: Clock) -> Handler:
     handler, module = load_handler(), sys.modules["authorize_app"]
     wired = module.service()
     service = replace(wired, authorizer=replace(wired.authorizer, clock=clock))
-    module.__dict__["service"] = lambda: service
+    module.__dict__["service"] = lambda _function_arn=None: service
     return handler
 
 
@@ -71,7 +71,7 @@ def _outage_of_a_day(set_stage: Callable[..., Stage], tmp_path: Path) -> Iterato
         module = sys.modules["refresh_keys_app"]
         wired = module.service()
         service = replace(wired, refresher=replace(wired.refresher, clock=clock))
-        module.__dict__["service"] = lambda: service
+        module.__dict__["service"] = lambda _function_arn=None: service
         warm = Stage(authorizes_by(clock), refresh.tables)
         login = Login(refresh, warm, provider, server)
         login.add()

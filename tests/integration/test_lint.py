@@ -137,6 +137,13 @@ def test_it_is_told_to_people_worst_first_with_remedies(tmp_path: Path) -> None:
     assert "hunter2" not in result.output
 
 
+def test_one_finding_is_counted_as_one(tmp_path: Path) -> None:
+    profiles, _ = users(1)
+    dump = write_dump(tmp_path / "dump.sql", profiles, [])
+
+    assert "Found: 1 hint." in lint(dump).stdout
+
+
 def test_rows_that_may_be_missing_are_told_and_end_with_4(tmp_path: Path) -> None:
     dump = write_dump(tmp_path / "dump.sql", *users(30))
     dump.write_bytes(dump.read_bytes().rstrip(b";\n"))

@@ -23,9 +23,9 @@ from moto import mock_aws
 from typer.testing import CliRunner
 
 from auth_jwt_cli.main import app
-from tests.moto_transactions import make_transactions_quick
 from tests.sampling import some
 from tools.events.stage import REGION, create_tables, environment, lambda_environment, template
+from tools.serve.moto_tables import keep_every_write
 
 MARK = "Zk9Qx7Vw3Jf5Tb8Nc2Lm6Rd4"
 """What every marked secret begins with: no five characters of it are anywhere else."""
@@ -376,7 +376,7 @@ def test_the_search_finds_pieces_of_a_mark() -> None:
 
 @pytest.fixture(name="_tables", scope="module")
 def _tables_fixture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    make_transactions_quick()
+    keep_every_write()
     with environment(lambda_environment(template(), {})), mock_aws():
         create_tables(boto3.client("dynamodb", region_name=REGION), template())
         yield
@@ -386,7 +386,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "lint": ("lint",),
     "lint as JSON": ("lint", "--json", "--strict"),
     "import": ("import", "--skip-in-doubt"),
-    "import over what is there": ("import", "--json", "--hmac", "--overwrite"),
+    "import over what is there": ("import", "--json", "--hmac", "--overwrite", "--yes"),
 }
 
 

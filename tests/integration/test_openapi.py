@@ -15,9 +15,9 @@ from openapi_spec_validator import OpenAPIV30SpecValidator
 
 from auth_jwt.models import MAX_CALL_ID_CHARACTERS
 from tests.integration.conftest import SetStage
-from tests.template.stack import sources, stack_of
 from tools.events.stage import SAMPLES, Answer, read_json, stage, template
 from tools.serve.gateway import HttpRequest, RestApi
+from tools.template.stack import sources, stack_of
 
 ROOT = Path(__file__).parents[2]
 ANY = "x-amazon-apigateway-any-method"

@@ -17,8 +17,8 @@ from auth_jwt.models import Columns
 from tests.factories import a_jwk
 from tests.integration.test_refresh_keys import SCHEDULED, Login
 from tests.integration.test_refresh_keys import _login as _login  # noqa: PLC0414 - a fixture
-from tests.template.stack import properties, sources, stack_of
 from tools.events.stage import REGION
+from tools.template.stack import properties, sources, stack_of
 
 ISSUER = "https://login.example.com/"
 USER = f"{ISSUER}#5f0c"

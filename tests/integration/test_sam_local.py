@@ -4,7 +4,6 @@ The engine itself is not here; what SAM makes of these words was tried by hand (
 """
 
 import shlex
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +11,8 @@ import boto3
 import pytest
 
 from tests.moto_server import a_moto_server
-from tools.events.stage import OUTCOMES, RESOURCES, ROOT, SAMPLES
+from tests.prepared_command import executable
+from tools.events.stage import OUTCOMES, ROOT, SAMPLES, path_of
 from tools.serve import sam_local
 from tools.serve.sam_local import main
 
@@ -40,10 +40,12 @@ def _told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moto: int) -> Told:
     for name in ("docker", "sam"):
         program = tmp_path / name
         program.write_text(
-            f"#!{sys.executable}\nimport shlex, sys\n"
-            f"open({str(notes)!r}, 'a').write(shlex.join([{name!r}, *sys.argv[1:]]) + '\\n')\n"
-            f"if sys.argv[1] == 'port': print('127.0.0.1:{moto}')\n"
-            f"if sys.argv[0].endswith('sam'): sys.exit(7)\n"
+            executable(
+                "import shlex, sys\n"
+                f"open({str(notes)!r}, 'a').write(shlex.join([{name!r}, *sys.argv[1:]]) + '\\n')\n"
+                f"if sys.argv[1] == 'port': print('127.0.0.1:{moto}')\n"
+                f"if sys.argv[0].endswith('sam'): sys.exit(7)\n"
+            )
         )
         program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
@@ -94,7 +96,7 @@ def test_tables_of_ones_own_need_no_container(told: Told) -> None:
     _, sam = told()
     assert sam == shlex.split(
         "sam local start-api --host 127.0.0.1 --port 3001"
-        f" --template-file {ROOT}/build/x86_64/artifact/template.yaml --docker-network mine"
+        f" --template-file {shlex.quote(str(ROOT))}/build/x86_64/artifact/template.yaml --docker-network mine"
         " --parameter-overrides Architecture=x86_64 DbUrl=dynamodb+http://db:8000/eu-west-1"
     )
 
@@ -106,7 +108,7 @@ def test_an_event_goes_to_the_function_of_its_folder(folder: str, capsys: pytest
     main(["--dry-run", "invoke", str(event)], {"DB_URL": "dynamodb://"})
 
     words = shlex.split(capsys.readouterr().out)
-    assert words[1:6] == ["local", "invoke", RESOURCES[folder], "--event", str(event)]
+    assert words[1:6] == ["local", "invoke", path_of(folder), "--event", str(event)]
 
 
 def test_an_event_that_does_not_exist_is_named(told: Told, capsys: pytest.CaptureFixture[str]) -> None:

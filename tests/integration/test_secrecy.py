@@ -194,6 +194,33 @@ def test_no_library_logs_them_either(set_stage: SetStage, caplog: pytest.LogCapt
     assert_nothing_leaks(caplog.text, token)
 
 
+def sample(name: str) -> dict[str, Any]:
+    event: dict[str, Any] = read_json(SAMPLES / "authorize" / f"{name}.json")
+    return event
+
+
+PATHS: dict[str, Callable[[str], dict[str, Any]]] = {
+    "REST API": lambda path: {**sample("rest-unknown-path"), "path": path, "pathParameters": {"proxy": path[1:]}},
+    "HTTP API": lambda path: {**sample("http-unknown-path"), "rawPath": path},
+    "Function URL": lambda path: {**sample("url-unknown-path"), "rawPath": path},
+    "ALB": lambda path: {**sample("alb-wrong-method"), "path": path},
+}
+
+
+@pytest.mark.parametrize("form", PATHS)
+@pytest.mark.parametrize("path", ["/{}", "/authorize/{}", "/authorize;{}", "/authorize?jwt_token={}"])
+def test_an_unknown_path_is_not_logged(set_stage: SetStage, form: str, path: str) -> None:
+    """A caller who puts the token into the address by mistake does not put it into the log."""
+    attempt = Attempt()
+    stage, token = on_stage(set_stage, attempt), attempt.token()
+
+    answer = stage.ask(PATHS[form](path.format(token)))
+
+    assert (answer.status, answer.record["reason"]) == (404, "unknown_path")
+    assert "path" not in answer.record
+    assert_nothing_leaks(everything_shown(answer), token)
+
+
 def test_an_authorization_logs_no_credential(set_stage: SetStage) -> None:
     attempt = Attempt()
     stage, token = on_stage(set_stage, attempt), attempt.token()

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import secrets
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,15 +10,20 @@ from typing import Any
 
 import pytest
 
+from auth_jwt.runtime.settings import LogSettings
+from tests.fakes import compared_by
 from tools.events.stage import SAMPLES, read_json, template
 from tools.serve.__main__ import curl_line, options_of
 from tools.serve.gateway import MAX_BODY_BYTES, HttpAnswer, HttpRequest, RestApi
+from tools.serve.pointing import AUDIT_LOG, lines_for_shell
 from tools.serve.processes import CannotStart
 from tools.serve.service import variables_of
 
 BODY = template()["Resources"]["Api"]["Properties"]["DefinitionBody"]
 OPEN, KEYED = RestApi(BODY), RestApi(BODY, "the-key")
-REST_EVENTS = sorted((SAMPLES / "authorize").glob("rest-*.json"))
+NO_CERTIFICATES = SAMPLES / "authorize" / "rest-authorized-mutual-tls.json"
+"""A local run asks for none."""
+REST_EVENTS = sorted({*(SAMPLES / "authorize").glob("rest-*.json")} - {NO_CERTIFICATES})
 ADDED_BY_THE_GATEWAY = ("X-Forwarded-", "X-Amzn-Trace-Id")
 
 
@@ -145,6 +151,14 @@ def test_the_gate_is_the_templates(api: RestApi, request_: HttpRequest, status: 
     assert (refusal.status if refusal else None) == status
 
 
+def test_the_gate_compares_keys_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = compared_by(secrets, monkeypatch)
+
+    KEYED.refusal_of(a_request(headers=[("x-api-key", "the-keY")]), "an-id")
+
+    assert compared == [(b"the-keY", b"the-key")]
+
+
 def test_the_gateways_own_answer_is_a_problem_with_the_requests_id() -> None:
     answer = KEYED.own_answer("INVALID_API_KEY", "an-id")
 
@@ -197,6 +211,14 @@ def test_settings_pass_through_and_credentials_do_not_reach_the_sample_tables() 
     assert "OTHER" not in variables
 
 
+def test_lines_are_whole_unless_asked_otherwise() -> None:
+    """The template's default is lean, and here no metric filter counts lean lines."""
+    assert LogSettings.from_env(variables_of({}, template())) == LogSettings()
+    asked = {"AUTHORIZED_LOG": "lean", "AUTHORIZED_LOG_PERCENT": "7"}
+
+    assert asked.items() <= variables_of(asked, template()).items()
+
+
 @pytest.mark.parametrize(
     ("env", "key"),
     [
@@ -219,6 +241,7 @@ def test_tables_of_ones_own_are_read_with_ones_own_credentials(env: dict[str, st
     ("env", "named"),
     [
         pytest.param({"LEEWAY_SECONDS": "soon"}, "LEEWAY_SECONDS", id="a value that cannot be"),
+        pytest.param({"AUTHORIZED_LOG_PERCENT": "all"}, "AUTHORIZED_LOG_PERCENT", id="one of the log that cannot be"),
         pytest.param({"PROFILES_TABLE": "people"}, "PROFILES_TABLE", id="tables that the samples are not in"),
     ],
 )
@@ -232,3 +255,43 @@ def test_the_printed_line_has_token_and_key() -> None:
 
     assert "x-api-key: a key" in words
     assert any(word.startswith("Authorization: Bearer ey") for word in words)
+
+
+# --- Lines for another shell ------------------------------------------------------------------------------------------
+
+
+def test_the_lines_for_a_shell_name_what_is_not_usual_and_take_away_what_would_win() -> None:
+    variables = variables_of({"CACHE_TTL_SECONDS": "0", "TAG_CLAIM": "it's"}, template())
+    variables["DB_URL"] = "dynamodb+http://127.0.0.1:8000"
+
+    gone, *set_ = lines_for_shell(variables, "http://127.0.0.1:8000")
+
+    assert gone.split() == [
+        "unset",
+        *("AUTH_JWT_CONTEXT", "AUTH_JWT_ENV_FILE", "AUTH_JWT_FUNCTION", "AUTH_JWT_STACK"),
+        *("AWS_PROFILE", "AWS_SESSION_TOKEN"),
+    ]
+    named = dict(shlex.split(line)[1].split("=", 1) for line in set_)
+    assert named == {
+        "AUTH_JWT_AUDIT_LOG": str(AUDIT_LOG),
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:8000",
+        "DB_URL": "dynamodb+http://127.0.0.1:8000",
+        "CACHE_TTL_SECONDS": "0",
+        "TAG_CLAIM": "it's",
+        "LOAD_CREDENTIALS": read_json(SAMPLES / "outcomes.json")["settings"]["LOAD_CREDENTIALS"],
+    }
+
+
+def test_credentials_of_ones_own_are_never_shown() -> None:
+    """The shell where the lines are pasted has them, or its profile."""
+    mine = {"AWS_ACCESS_KEY_ID": "my-key", "AWS_SECRET_ACCESS_KEY": "my-secret", "AWS_SESSION_TOKEN": "my-token"}
+    variables = variables_of({"DB_URL": "dynamodb://eu-west-1", **mine}, template())
+
+    lines = "\n".join(lines_for_shell(variables, None))
+
+    assert "export DB_URL=dynamodb://eu-west-1" in lines
+    assert "AWS_" not in lines
+    assert "my-" not in lines

@@ -3,6 +3,7 @@
 import errno
 import os
 import resource
+import signal
 import socket
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.serve.processes import Workers, WorkersDie, listening_socket
+from tools.serve.processes import Workers, WorkersDie, listening_socket, until_stopped
 from tools.serve.worker import Listener, Orders
 
 ROOT = Path(__file__).parents[2]
@@ -90,6 +91,57 @@ def test_a_machine_that_has_no_process_left_for_a_moment_is_no_end(monkeypatch: 
             watched.watch(look)
 
     assert refused == []
+
+
+class LongLived(ShortLived):
+    """Workers that stay, and hear no signal."""
+
+    program = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
+    )
+
+
+def test_who_does_not_end_in_half_a_second_is_killed() -> None:
+    watched = LongLived(None, "{}", 3, print)
+    watched.start()
+    begun = time.monotonic()
+
+    watched.stop()
+
+    assert time.monotonic() - begun < 2
+    assert {worker.returncode for worker in watched.running} == {-signal.SIGKILL}
+
+
+def test_they_can_be_started_again_after_their_end() -> None:
+    watched = ShortLived(None, "{}", 2, print)
+
+    for _ in range(2):
+        watched.start()
+        assert len(watched.running) == 2
+        watched.stop()
+
+
+def test_a_signal_while_a_process_is_made_leaves_none_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is put off until the process is one of those that are ended."""
+    start, made = LongLived._started, []
+
+    def start_and_be_told_to_stop(self: LongLived) -> subprocess.Popen[str]:
+        worker = start(self)
+        made.append(worker)
+        if len(made) == 2:
+            signal.raise_signal(signal.SIGTERM)
+        return worker
+
+    monkeypatch.setattr(LongLived, "_started", start_and_be_told_to_stop)
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        with until_stopped(), LongLived(None, "{}", 3, print):
+            raise AssertionError("it started")
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+    assert [worker.poll() is not None for worker in made] == [True, True]
 
 
 @pytest.mark.parametrize("buffering", ["", "1"], ids=["buffered", "PYTHONUNBUFFERED"])

@@ -143,6 +143,16 @@ def test_a_write_that_cannot_be_audited_is_not_answered_as_done(set_stage: SetSt
     assert read.status == 200
 
 
+def test_a_minted_token_that_cannot_be_audited_is_not_given(set_stage: SetStage, output: TextIO) -> None:
+    """Nobody would ever know who could log in with it."""
+    event = Case("a-test", "", asking("POST", f"{PROFILES}/alice-web/tokens", {}), 0).event()
+
+    answer, _ = given_without_a_log(set_stage("provisioning"), event, output)
+
+    assert answer["statusCode"] == 500
+    assert "token" not in json.loads(answer["body"])
+
+
 def test_a_read_needs_no_audit(set_stage: SetStage, output: TextIO) -> None:
     answer, _ = given_without_a_log(
         set_stage("provisioning"), Case("a-test", "", asking("GET", PROFILES), 0).event(), output

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tools.manual.completions import FILES
+
 ROOT = Path(__file__).parents[2]
 VARIABLES = {"PATH": "/usr/bin:/bin", "AWS_EC2_METADATA_DISABLED": "true", "COLUMNS": "100"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -54,7 +56,8 @@ def test_it_holds_the_package_the_command_line_and_the_licence(wheel: Path) -> N
             archive.read(next(name for name in names if name.endswith("/METADATA"))).decode()
         )
 
-    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"auth_jwt", "auth_jwt_cli"}
+    tops = {name.split("/")[0] for name in names if ".dist-info" not in name}
+    assert tops == {"auth_jwt", "auth_jwt_cli", f"auth_jwt_serverless-{PROJECT['version']}.data"}
     assert {"auth_jwt/py.typed", "auth_jwt/authorizer.py", "auth_jwt_cli/__main__.py"} <= set(names)
     assert {name.rpartition("/")[2] for name in names if "/licenses/" in name} == {"LICENSE", "NOTICE"}
     assert metadata["Version"] == PROJECT["version"]
@@ -120,9 +123,14 @@ def test_with_it_it_tells_its_version(complete: Path) -> None:
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, f"auth-jwt {PROJECT['version']}\n", "")
 
 
+def test_its_manual_page_and_completions_are_where_shells_look(complete: Path) -> None:
+    for name in ("man/man1/auth-jwt.1", *(name.removeprefix("share/") for name in FILES)):
+        assert (complete / "share" / name).is_file()
+
+
 def test_with_it_the_commands_run_from_the_wheel(complete: Path) -> None:
     shown = auth_jwt(complete, "--help")
-    commands = re.findall(r"^│ (\w+) {2,}[A-Z]", shown.stdout, re.MULTILINE)
+    commands = re.findall(r"^  (\w+) {2,}[A-Z]", shown.stdout, re.MULTILINE)
 
     assert {"profile", "secret", "token", "revoke", "key", "config", "import", "lint"} <= set(commands)
     for command in ("token", "import"):
@@ -168,8 +176,8 @@ def outcomes(environment: Path, *arguments: str) -> dict[str, tuple[int, str, st
 
 def test_without_a_region_every_command_says_the_same(complete: Path) -> None:
     said = (
-        "Error: no client for dynamodb can be made: You must specify a region. "
-        "The region is missing. Name it by --region or AWS_DEFAULT_REGION.\n"
+        "Error: no client for dynamodb can be made: the region is missing. "
+        "Name it by --region, in a context, or by AWS_DEFAULT_REGION.\n"
     )
     ended = auth_jwt(complete, *ON_THE_TABLES[0].split())
 
@@ -180,10 +188,24 @@ def test_without_a_region_every_command_says_the_same(complete: Path) -> None:
 def test_without_credentials_every_command_says_what_to_do(complete: Path) -> None:
     for command, (code, *texts) in outcomes(complete, "--region", "eu-central-1").items():
         assert code == 4, command
-        assert "NoCredentialsError. AWS credentials are missing. Log in to AWS, or name the profile" in " ".join(
-            " ".join(texts).split()
-        ), command
+        assert "NoCredentialsError. AWS credentials are missing: " in " ".join(" ".join(texts).split()), command
         assert "Traceback" not in texts[1], command
+
+
+def test_a_library_that_only_one_command_needs_is_asked_for_when_that_runs(complete: Path) -> None:
+    program = "import sys; sys.modules['boto3'] = None\nfrom auth_jwt_cli.__main__ import main; main()"
+    command = [str(complete / "bin" / "python"), "-c", program]
+    ended = {
+        words: subprocess.run(
+            [*command, *words.split()], cwd=complete, check=False, timeout=60, capture_output=True, text=True
+        )
+        for words in ("--help", "profile list --region eu-central-1")
+    }
+
+    assert [(run.returncode, run.stderr.partition(".")[0]) for run in ended.values()] == [
+        (0, ""),
+        (4, "auth-jwt needs boto3, which is not installed here"),
+    ]
 
 
 def test_a_module_of_ours_that_is_missing_is_no_matter_of_installing(complete: Path) -> None:
@@ -191,7 +213,7 @@ def test_a_module_of_ours_that_is_missing_is_no_matter_of_installing(complete: P
     program = (
         "import sys; sys.modules['auth_jwt_cli.lint_command'] = None\nfrom auth_jwt_cli.__main__ import main; main()"
     )
-    command = [str(complete / "bin" / "python"), "-c", program]
+    command = [str(complete / "bin" / "python"), "-c", program, "lint", "--help"]
     ended = subprocess.run(command, cwd=complete, check=False, timeout=60, capture_output=True, text=True)
 
     assert ended.returncode == 1
