@@ -16,7 +16,14 @@ from typing import Any, Final
 
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "chrome")
 PATIENCE_SECONDS: Final = 30
-KEYS: Final = {"Tab": ("Tab", 9, ""), "Enter": ("Enter", 13, "\r"), "Space": (" ", 32, " ")}
+KEYS: Final = {
+    "Tab": ("Tab", 9, ""),
+    "Enter": ("Enter", 13, "\r"),
+    "Space": (" ", 32, " "),
+    "Escape": ("Escape", 27, ""),
+    "ArrowDown": ("ArrowDown", 40, ""),
+    "Delete": ("Delete", 46, ""),
+}
 """What `Page.press` knows: the key's own name, its code, and what it writes."""
 
 _END: Final = b"\0"
@@ -137,6 +144,12 @@ class Page:
             headers = [{"name": "Content-Type", "value": "application/json"}]
             encoded = base64.b64encode(body).decode()
             self.tell("Fetch.fulfillRequest", requestId=paused, responseCode=200, responseHeaders=headers, body=encoded)
+        self.tell("Fetch.disable")
+
+    def refuse(self, paused: str, status: int, headers: Mapping[str, str]) -> None:
+        """Have the page get another answer, without a body, instead of one that is held; hold no more of them."""
+        given = [{"name": name, "value": value} for name, value in headers.items()]
+        self.tell("Fetch.fulfillRequest", requestId=paused, responseCode=status, responseHeaders=given)
         self.tell("Fetch.disable")
 
     def looks(self, *, width: int = 0, height: int = 800, scheme: str = "", still: bool = False) -> None:

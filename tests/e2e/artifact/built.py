@@ -10,7 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Final
 
-from tools.events.stage import RESOURCES, ROOT
+from tools.events.stage import ROOT, path_of
 
 ARCHITECTURES: Final = ("x86_64", "arm64")
 """Those that parameter Architecture of the template allows."""
@@ -40,6 +40,8 @@ class Artifact:
         """Return a copy below *root* of what `sam build` alone would have written."""
         copy = Artifact(self.architecture, root)
         shutil.copytree(self.folder, copy.folder, ignore=shutil.ignore_patterns("__pycache__"))
+        included = copy.template.read_text(encoding="utf-8").replace("../../../stacks/", f"{ROOT}/stacks/")
+        copy.template.write_text(included, encoding="utf-8")
         return copy
 
     @property
@@ -59,7 +61,7 @@ class Artifact:
 
     def function(self, name: str) -> Path:
         """Return what a function finds at /var/task."""
-        return self.folder / RESOURCES[name]
+        return self.folder / path_of(name)
 
 
 def files_of(folder: Path) -> dict[str, Path]:

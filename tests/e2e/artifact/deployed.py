@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.e2e.artifact.built import Artifact
-from tests.template.stack import properties, sources, stack_of
 from tools.events.stage import REGION, RESOURCES, environment
+from tools.template.stack import properties, sources, stack_of
 
 ACCOUNT = {
     "AWS_REGION": REGION,
@@ -51,6 +51,8 @@ def deployed(artifact: Artifact, function: str, settings: Mapping[str, str]) -> 
         )
     configured = properties(stack, RESOURCES[function])
     folder = artifact.function(function)
+    logged = {"LogFormat": "Text", **configured["LoggingConfig"]}
+    levels = {"AWS_LAMBDA_LOG_LEVEL": logged["ApplicationLogLevel"]} if logged["LogFormat"] == "JSON" else {}
     return Deployed(
         artifact.architecture,
         folder,
@@ -60,6 +62,8 @@ def deployed(artifact: Artifact, function: str, settings: Mapping[str, str]) -> 
             **ACCOUNT,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(configured["MemorySize"]),
             "AWS_LAMBDA_FUNCTION_TIMEOUT": str(configured["Timeout"]),
+            "AWS_LAMBDA_LOG_FORMAT": logged["LogFormat"],
+            **levels,
             "LANG": "en_US.UTF-8",
             "TZ": ":UTC",
             "PYTHONPATH": f"{folder}{os.pathsep}{artifact.packages}",

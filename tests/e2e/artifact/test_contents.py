@@ -8,6 +8,7 @@ from email.parser import HeaderParser
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -197,3 +198,21 @@ def test_the_artifact_is_small(artifact: Artifact, tell: Tell) -> None:
     assert zipped < ZIPPED_LIMIT
     assert {name for name, size in functions.items() if size >= OWN_LIMITS.get(name, FUNCTION_LIMIT)} == set()
     assert unzipped + max(functions.values()) < LAMBDA_LIMIT
+
+
+def test_everything_that_the_template_names_is_where_it_says(artifact: Artifact) -> None:
+    """Code, nested applications, and what is included: `sam package` uploads each of them."""
+    text = artifact.template.read_text("utf-8")
+    named = re.findall(r"^ *(?:CodeUri|ContentUri|Location): (.+)$", text, re.MULTILINE)
+
+    assert {"AuthorizeFunction", "Admin/template.yaml"} <= set(named)
+    assert sum(name.endswith("refusals.yaml") for name in named) == 2
+    assert [name for name in named if not (artifact.folder / name).exists()] == []
+
+
+def test_the_template_has_nothing_of_yaml_that_cloudformation_does_not_know(artifact: Artifact) -> None:
+    """Anchors, aliases and merges are written out."""
+    for template in (artifact.template, *artifact.folder.glob("*/template.yaml")):
+        tokens = {type(token) for token in yaml.scan(template.read_text("utf-8"))}
+        assert tokens.isdisjoint({yaml.AnchorToken, yaml.AliasToken})
+        assert "<<:" not in template.read_text("utf-8")

@@ -24,7 +24,6 @@ from moto.core.model_instances import reset_model_data
 from moto.server import ThreadedMotoServer
 
 from tests.e2e.recipes.signatures import Flaw, Signed, signer_of
-from tests.template.stack import PSEUDO_PARAMETERS, Resolver, sources
 from tools.events.stage import (
     REGION,
     ROOT,
@@ -38,6 +37,7 @@ from tools.events.stage import (
     read_json,
     template,
 )
+from tools.template.stack import PSEUDO_PARAMETERS, Resolver, sources
 
 LOOPBACK: Final = "127.0.0.1"
 ALIAS_ARN: Final = f"arn:aws:lambda:{REGION}:{PSEUDO_PARAMETERS['AWS::AccountId']}:function:auth-jwt-authorize:live"

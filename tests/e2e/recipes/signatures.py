@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 TOLERATED_SECONDS: Final = 300
 _AUTHORIZATION: Final = re.compile(
@@ -38,6 +38,7 @@ class Signed:
     path: str
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+    query: str = ""
 
 
 def signer_of(request: Signed, keys: Mapping[str, str], *, region: str, service: str) -> str | Flaw:
@@ -64,7 +65,7 @@ def signer_of(request: Signed, keys: Mapping[str, str], *, region: str, service:
         [
             request.method,
             quote(request.path, safe="/~"),  # encoded once more, as for all services but S3
-            "",  # no query string
+            _canonical_query(request.query),
             *(f"{name}:{' '.join(request.headers.get(name, '').split())}" for name in signed),
             "",
             names,
@@ -78,6 +79,13 @@ def signer_of(request: Signed, keys: Mapping[str, str], *, region: str, service:
         key = hmac.digest(key, part.encode(), "sha256")
     good = hmac.new(key, text.encode(), "sha256").hexdigest()
     return key_id if hmac.compare_digest(good, signature) else Flaw.WRONG
+
+
+def _canonical_query(query: str) -> str:
+    pairs = sorted(
+        (quote(name, safe="~"), quote(value, safe="~")) for name, value in parse_qsl(query, keep_blank_values=True)
+    )
+    return "&".join(f"{name}={value}" for name, value in pairs)
 
 
 def _is_recent(stamp: str) -> bool:

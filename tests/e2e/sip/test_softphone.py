@@ -18,6 +18,7 @@ import pytest
 from auth_jwt.provisioning.secrets import NewSecret
 from frontends.webrtc.issuing import tag_of
 from frontends.webrtc.softphone import Options, Softphone, running
+from tests.e2e.accessibility import barriers
 from tests.e2e.browser import Browser, Page, browsing, chromium
 from tests.e2e.sip.issuing import Desk, User
 from tests.e2e.sip.provider import Provider, provider_at
@@ -59,8 +60,6 @@ HEARD = """
 """
 SOUND, SILENCE = 0.01, 0.0001
 """Energy heard in three seconds: of the beeps of Chromium's false microphone some 0.5, of a muted one none."""
-NARROWEST = 320
-"""Pixels: WCAG 2.2, criterion 1.4.10."""
 OF_THE_NETWORK = ("Failed to load resource", "WebSocket connection to")
 """What a browser complains of when it is refused something, or loses a connection."""
 
@@ -161,13 +160,12 @@ class Phone:
         return [token for message in self.page.sent for token in TOKEN.findall(message)]
 
     def photograph(self, state: str) -> None:
-        """Keep what it looks like, in light and wide, in dark and narrow; nothing of it may be beyond the edge."""
+        """Keep what it looks like, in light and wide, in dark and narrow; nothing of it may keep anybody out."""
         for name, width, scheme in (("light", 1100, "light"), ("dark-narrow", 390, "dark")):
             self.page.looks(width=width, scheme=scheme, still=True)
             self.page.photograph(PICTURES / f"{state}-{name}.png")
-        self.page.looks(width=NARROWEST)
-        assert self.page.run("document.documentElement.scrollWidth") == NARROWEST
-        self.page.looks()
+        found = barriers(self.page)
+        assert found == [], "\n".join(found)
 
 
 @dataclass
@@ -449,6 +447,31 @@ def test_an_outage_of_the_service_is_told_and_it_comes_back_by_itself(stage: Sta
     assert len(alice.page.sockets) == 1
 
 
+@pytest.mark.parametrize(
+    ("retry_after", "least"),
+    [
+        pytest.param("7", 7, id="as long as it is asked to"),
+        pytest.param("86400", 120, id="no longer than two minutes"),
+        pytest.param("2147484", 120, id="nor at once, as a timer of that many seconds would"),
+        pytest.param("soon", 5, id="five seconds where no number is given"),
+    ],
+)
+def test_it_waits_for_a_web_login_that_is_down(stage: Stage, retry_after: str, least: int) -> None:
+    """And at most a second longer, so that not all phones come at once."""
+    alice = stage.phone("alice").registered()
+    alice.page.run("(window.timers = [], ((wait) => { window.setTimeout = (act, milliseconds) =>"
+                   " (window.timers.push(milliseconds), wait(act, milliseconds)); })(window.setTimeout))")  # fmt: skip
+    alice.page.pause("*/token")
+
+    alice.page.click("#renew")
+    alice.page.refuse(alice.page.next_paused(), 503, {"Retry-After": retry_after})
+    alice.until("unavailable")
+
+    waits = alice.page.run("window.timers")
+    assert least * 1000 <= max(waits) <= (least + 1) * 1000
+    assert alice.text("#life-text").startswith("Still registered, for")
+
+
 @pytest.fixture(name="provider")
 def _provider(softphone: Softphone) -> Provider:
     """An identity provider whose tokens the service takes, those of alice among them."""
@@ -705,6 +728,23 @@ def test_a_call_that_another_phone_answers_is_not_missed(stage: Stage) -> None:
 
     one.until_text("#call-status", "Another phone answered the call from alice.")
     alice.until_call("talking")
+
+
+def test_a_phone_in_a_call_is_busy(stage: Stage) -> None:
+    """Whoever calls it is told so at once, and the call that goes on is none the worse."""
+    other, alice, bob = (stage.phone(user).registered() for user in ("alice", "alice", "bob"))
+    alice.call("bob")
+    bob.until_call("incoming")
+    bob.page.click("#answer")
+    bob.until_call("talking")
+
+    other.call("bob")
+    other.until_text("#call-status", "bob is busy.")
+
+    assert [message for message in bob.page.sent if message.startswith("SIP/2.0 486 ")]
+    assert bob.text("#doing").startswith("In a call")
+    assert bob.text("#peer") == "alice"
+    assert bob.energy_heard() > SOUND
 
 
 def test_holding_enter_calls_once(stage: Stage) -> None:

@@ -127,9 +127,10 @@ def test_the_walk_goes_as_it_is_told(aws: dict[str, str], opensips: Server, tmp_
     assert answers == [int(code) for code in _ASKED.findall(script())]
     audit = [json.loads(line) for line in (tmp_path / "audit.log").read_text().splitlines()]
     assert [entry["audit"] for entry in audit] == [
-        *("profile.create", "secret.rotate", "secret.close", "token.revoke", "token.lift", "token.revoke_all"),
+        *("profile.create", "token.mint", "secret.rotate", "token.mint", "secret.close"),
+        *("token.revoke", "token.lift", "token.revoke_all"),
         *("profile.disable", "profile.enable", "profile.delete"),
-        *("profile.import", "secret.import", "import"),
+        *("profile.import", "secret.import", "import", "token.mint"),
     ]
     values = [(tmp_path / name).read_text().strip() for name in ("alice.secret", "alice.secret.new")]
     values += [(tmp_path / name).read_text().strip() for name in ("alice.token", "alice.token.new", "bob.token")]

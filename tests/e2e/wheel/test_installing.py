@@ -13,7 +13,9 @@ from tools import environment
 
 ROOT: Final = Path(__file__).parents[3]
 PAGE: Final = (ROOT / "docs" / "command-line.md").read_text("utf-8")
-BLOCK: Final = re.split(r"^## Install$", PAGE, flags=re.MULTILINE)[1].split("```sh\n")[1].split("```")[0]
+BLOCK, SHARE = (
+    block.split("```")[0] for block in re.split(r"^## Install$", PAGE, flags=re.MULTILINE)[1].split("```sh\n")[1:3]
+)
 COMMANDS: Final = [line.partition("#")[0].strip() for line in BLOCK.splitlines()]
 WAYS: Final = [command for command in COMMANDS if " install " in command]
 
@@ -54,3 +56,6 @@ def test_it_installs_a_command_that_runs(way: str, shell: dict[str, str], tmp_pa
     assert "OpenSIPS" in run("auth-jwt import --help", shell)  # whose drivers the extra brings
     key = "openssl genpkey -algorithm ed25519 | openssl pkey -pubout | "
     assert "Ed25519" in run(f"{key} auth-jwt key fingerprint --secret-file -", shell)
+    shown = run(f"{SHARE}\ncomplete -p auth-jwt", shell)
+    assert "auth-jwt secret rotate" in " ".join(shown.split())
+    assert shown.endswith("complete -o default -F _auth_jwt auth-jwt\n")
