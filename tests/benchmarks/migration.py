@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Final
 
 from tests.benchmarks.tables import LOOPBACK, service_environment
-from tests.moto_transactions import make_transactions_quick
 from tools.events.samples import END_2100, START_2024
 from tools.events.stage import ROOT, create_tables, environment, lambda_environment, template
+from tools.serve.moto_tables import keep_every_write
 
 SIZES: Final = (1_000, 10_000, 100_000)
 COMMAND: Final = (sys.executable, "-m", "auth_jwt_cli")
@@ -113,7 +113,7 @@ def _serve(pipe: Connection) -> None:
     import boto3
     from moto.server import ThreadedMotoServer
 
-    make_transactions_quick()
+    keep_every_write()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # or it writes a line per request
     server = ThreadedMotoServer(ip_address=LOOPBACK, port=0, verbose=False)
     server.start()
