@@ -38,6 +38,10 @@ def test_they_are_found() -> None:
         pytest.param("aws dynamodb delete-table", id="one that is needed"),
         pytest.param("aws dynamodb wait table-deleted --table-name t", id="what is waited for"),
         pytest.param("aws dynamodb update-table --table-name t --on-demand-throughput Reads=1", id="a part of a value"),
+        pytest.param(
+            """aws dynamodb update-table --table-name t --replica-updates '[{"Create": {"Region": "x"}}]'""",
+            id="a part of a value in JSON",
+        ),
         pytest.param("X=$(aws dynamodb delete-table --tabel-name t)", id="within another command"),
     ],
 )

@@ -1,5 +1,6 @@
 """What README.md and docs/ say of names, defaults, files and commands is so."""
 
+import argparse
 import json
 import re
 from pathlib import Path
@@ -10,12 +11,24 @@ from auth_jwt.errors import Fault, Flaw, Reason
 from auth_jwt.models import Report
 from auth_jwt.runtime import observability
 from auth_jwt.runtime.observability import METRICS_NAMESPACE, Outcome
-from auth_jwt.runtime.settings import DEFAULTS, GATEWAY_AUTHORIZER_DEFAULTS, REFRESH_DEFAULTS, ROTATION_DEFAULTS
+from auth_jwt.runtime.settings import (
+    DEFAULTS,
+    ENDING_DEFAULTS,
+    FRONTEND_DEFAULTS,
+    GATEWAY_AUTHORIZER_DEFAULTS,
+    LOG_DEFAULTS,
+    REFRESH_DEFAULTS,
+    RELEASE_CHECK_DEFAULTS,
+    ROTATION_DEFAULTS,
+)
+from tools.events.stage import template
+from tools.release import __main__ as release
 
 ROOT = Path(__file__).parents[3]
 README = ROOT / "README.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
 AUTHORIZER = ROOT / "docs" / "api-gateway-authorizer.md"
+ENTRIES = ROOT / "docs" / "entries.md"
 ROTATION = ROOT / "docs" / "rotation.md"
 FRONTENDS = ROOT / "frontends"
 PAGES = [
@@ -35,7 +48,12 @@ WRITTEN_BY_THE_HANDLERS = {
     *("path", "form", "dropped"),
 }
 WRITTEN_BY_ROTATION = {"step", "managed_secret"}
+WRITTEN_BY_THE_CHECK_OF_A_RELEASE = {"deployment"}
 WRITTEN_BY_THE_ADMIN_API = {"operation", "actor", "failure"}
+WRITTEN_BY_THE_DAILY_CHECK = {
+    *("secrets_read", "ends_soon", "ended", "not_looked_up"),
+    *("ends", "opens_again", "rotated", "mend", "new"),
+}
 WRITTEN_ON_SOME_LINES = {"causes", "variable", "meant"}
 
 
@@ -101,12 +119,60 @@ def test_the_page_of_the_authorizer_lists_its_own_settings_with_their_defaults_i
     assert list(shown.items()) == list(GATEWAY_AUTHORIZER_DEFAULTS.items())
 
 
+def test_the_page_of_entries_lists_its_own_setting_with_its_default() -> None:
+    shown = {name.strip("`"): default.strip("`") for name, default, _ in table(ENTRIES, "variable")}
+
+    assert shown == dict(FRONTEND_DEFAULTS)
+
+
+def test_operations_lists_the_settings_of_the_log_with_their_defaults_in_order() -> None:
+    """The code's, and those that the template has in their place."""
+    rows = table(OPERATIONS, "setting")
+    parameters = template()["Parameters"]
+
+    assert [(name.strip("`"), default.strip("`")) for name, default, *_ in rows] == list(LOG_DEFAULTS.items())
+    for name, _, of_the_stack, _ in rows:
+        parameter = "".join(part.capitalize() for part in name.strip("`").split("_"))
+        assert of_the_stack.strip("`") == parameters[parameter]["Default"]
+
+
 def test_the_page_of_rotation_lists_its_own_settings_with_their_defaults_in_order() -> None:
     rows = table(ROTATION, "variable")
 
     shown = [(name.strip("`"), "" if default == "none" else default.strip("`")) for name, default, _ in rows]
 
     assert shown == list(ROTATION_DEFAULTS.items())
+
+
+def test_the_page_of_operations_lists_the_settings_of_the_daily_check_with_their_defaults_in_order() -> None:
+    rows = table(OPERATIONS, "variable")
+
+    shown = [(name.strip("`"), "" if default == "none" else default.strip("`")) for name, default, _ in rows]
+
+    assert shown == list(ENDING_DEFAULTS.items())
+
+
+def test_operations_lists_the_settings_of_the_check_of_a_release() -> None:
+    rows = table(OPERATIONS, "variable of the check")
+    shown = [(name.strip("`"), "" if default in ("none", "empty") else default) for name, default, _ in rows]
+
+    assert shown == list(RELEASE_CHECK_DEFAULTS.items())
+
+
+def test_operations_lists_the_exit_codes_of_a_release() -> None:
+    """And every option, by its name."""
+    codes = {int(code): meaning for code, meaning in table(OPERATIONS, "exit code")}
+    options = set(re.findall(r"`(--[a-z-]+)", " ".join(option for option, _ in table(OPERATIONS, "option in `ARGS`"))))
+    known = {name for name in _options_of_release() if name not in ("--help", "--no-execute-changeset")}
+
+    assert codes == release.EXIT_CODES
+    assert options == known
+
+
+def _options_of_release() -> set[str]:
+    parser = release._parser()
+    (commands,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    return {name for action in commands.choices["deploy"]._actions for name in action.option_strings if name != "-h"}
 
 
 def test_the_page_of_rotation_names_its_steps_in_order() -> None:
@@ -160,6 +226,8 @@ def test_every_setting_named_anywhere_is_one() -> None:
         "PKG_MEMORY",
         "SHM_MEMORY",
         "S_MEMORY",
+        "CAPABILITY_AUTO_EXPAND",  # of CloudFormation
+        "REVIEW_IN_PROGRESS",
     }
     commands = (ROOT / "cli" / "auth_jwt_cli").rglob("*.py")
     commands_own = {name for path in commands for name in re.findall(r'"(AUTH_JWT_[A-Z_]+)"', text_of(path))}
@@ -171,7 +239,16 @@ def test_every_setting_named_anywhere_is_one() -> None:
     }
     spelt = {name for page in PAGES for name in re.findall(r"`([A-Z][A-Z_]+)(?:=[^`]*)?`", text_of(page))}
 
-    ours = {*DEFAULTS, *GATEWAY_AUTHORIZER_DEFAULTS, *ROTATION_DEFAULTS, *REFRESH_DEFAULTS, *commands_own, *kamailio}
+    of_functions = {
+        *FRONTEND_DEFAULTS,
+        *GATEWAY_AUTHORIZER_DEFAULTS,
+        *LOG_DEFAULTS,
+        *ROTATION_DEFAULTS,
+        *REFRESH_DEFAULTS,
+        *ENDING_DEFAULTS,
+        *RELEASE_CHECK_DEFAULTS,
+    }
+    ours = {*DEFAULTS, *of_functions, *commands_own, *kamailio}
     unknown = {name for name in spelt - ours - examples if "_" in name and not name.startswith(("POWERTOOLS_", "AWS_"))}
 
     assert not unknown
@@ -224,7 +301,9 @@ def test_operations_names_every_field_of_a_log_line_and_no_other() -> None:
         | WRITTEN_ON_ALL_LINES
         | WRITTEN_BY_THE_HANDLERS
         | WRITTEN_BY_ROTATION
+        | WRITTEN_BY_THE_CHECK_OF_A_RELEASE
         | WRITTEN_BY_THE_ADMIN_API
+        | WRITTEN_BY_THE_DAILY_CHECK
         | WRITTEN_ON_SOME_LINES
     )
 
@@ -232,7 +311,8 @@ def test_operations_names_every_field_of_a_log_line_and_no_other() -> None:
 def test_the_example_lines_have_no_field_that_is_not_explained() -> None:
     metrics = {row[1].strip("`") for row in table(OPERATIONS, "outcome")}
     known = set(words(table(OPERATIONS, "field"))) | metrics
-    lines = [json.loads(line) for line in text_of(OPERATIONS).splitlines() if line.startswith('{"level"')]
+    shown = [json.loads(line) for line in text_of(OPERATIONS).splitlines() if line.startswith('{"')]
+    lines = [line for line in shown if "service" in line]
 
     assert {line["outcome"] for line in lines} == {"authorized", "denied", "fault"}
     assert all(line.keys() <= known for line in lines)

@@ -1,9 +1,11 @@
 """What a newcomer reads first is so: the licence, the changelog, how to contribute, what is pinned."""
 
+import contextlib
 import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -22,7 +24,6 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 LOCK_TEXT = (ROOT / "uv.lock").read_text("utf-8")
 LOCK = tomllib.loads(LOCK_TEXT)
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
-WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 APACHE_2 = "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30"
 """SHA-256 of https://www.apache.org/licenses/LICENSE-2.0.txt."""
 
@@ -124,29 +125,12 @@ def test_every_frontend_is_listed_and_has_a_test() -> None:
 
 
 class TestWorkflows:
-    """What GitHub runs calls make, may do nothing, and takes no action that can change under its name."""
+    """What GitHub runs calls make; `test_workflows.py` holds what it may do."""
 
-    @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
-    def test_it_has_the_least_permissions(self, path: Path) -> None:
-        workflow = yaml_of(path)
-
-        assert workflow["permissions"] == {}
-        assert all(job["permissions"] == {"contents": "read"} for job in workflow["jobs"].values())
-
-    @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
-    def test_its_actions_are_pinned_by_digest_and_keep_no_credentials(self, path: Path) -> None:
-        uses = re.findall(r"uses: (.+)", path.read_text("utf-8"))
-
-        assert uses
-        assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", one) for one in uses)
-        steps = [step for job in yaml_of(path)["jobs"].values() for step in job["steps"]]
-        checkouts = [step for step in steps if step.get("uses", "").startswith("actions/checkout@")]
-        assert all(step["with"]["persist-credentials"] is False for step in checkouts)
-
-    def test_check_calls_make_check(self) -> None:
+    def test_check_calls_what_ci_calls(self) -> None:
         steps = yaml_of(ROOT / ".github" / "workflows" / "check.yml")["jobs"]["check"]["steps"]
 
-        assert [step["run"].split()[:2] for step in steps if "run" in step] == [["make", "check"]]
+        assert [step["run"].split()[:2] for step in steps if "run" in step] == [["make", "check"], ["make", "security"]]
 
 
 def test_the_dependency_bot_waits_a_week_and_knows_every_lock() -> None:
@@ -163,6 +147,106 @@ def test_the_dependency_bot_waits_a_week_and_knows_every_lock() -> None:
 def packages_of_node() -> list[Path]:
     hidden = {"node_modules", "build", ".git", ".aws-sam"}
     return [path for path in ROOT.glob("[a-z]*/**/package-lock.json") if hidden.isdisjoint(path.parts)]
+
+
+class TestChecks:
+    """What CI must not lose: without each of these, a check still passes that checks less."""
+
+    def test_all_that_it_runs_is_still_run(self) -> None:
+        script = (ROOT / ".ci" / "run").read_text("utf-8")
+        run = re.findall(r"^(?:make|begin) ([a-z0-9-]+)\b", script, re.MULTILINE)
+        awaited = re.findall(r"^await ([a-z0-9-]+)$", script, re.MULTILINE)
+
+        assert re.search("^set -euo pipefail$", script, re.MULTILINE)
+        assert set(run) >= {
+            *(
+                "check",
+                "security",
+                "leaks",
+                "e2e",
+                "e2e-admin",
+                "e2e-issuers",
+                "e2e-migration",
+                "e2e-recipes",
+                "e2e-sip",
+                "demo",
+            )
+        }
+        assert sorted(awaited) == sorted(re.findall(r"^begin ([a-z0-9-]+)$", script, re.MULTILINE))
+
+    def test_what_make_check_runs_is_linted_typed_whole_and_covered(self) -> None:
+        run = planned("check")
+
+        assert {"ruff format --check .", "ruff check .", "mypy", "codespell", "tools/check-templates"} <= {
+            command for command in KNOWN_CHECKS if re.search(rf"(?:-m |bin/|^){re.escape(command)}", run, re.MULTILINE)
+        }
+        assert re.search(r"WHOLE=1 .*--cov\b.*--cov-fail-under=95", run)
+
+    def test_a_test_that_fails_fails_make(self, tmp_path: Path) -> None:
+        """And is not hidden by what runs after it."""
+        (tmp_path / "test_it.py").write_text("def test_it():\n    assert False\n")
+
+        done = make("test", f"ARGS=-n0 -p no:cacheprovider --rootdir {tmp_path} {tmp_path}")
+
+        assert done.returncode != 0
+        assert "1 failed" in done.stdout
+
+    def test_nothing_is_installed_without_its_hash(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        ran: list[tuple[str, ...]] = []
+
+        def note(*command: str | Path, **_: object) -> str:
+            ran.append(tuple(map(str, command)))
+            return ""
+
+        monkeypatch.setattr(environment, "_run", note)
+        monkeypatch.setattr(environment, "_install", note)
+        monkeypatch.setattr(environment, "pip_settings", dict)
+        monkeypatch.setattr(environment, "_is_new_enough", lambda _: False)
+        monkeypatch.setattr(environment, "UV", Path("/nowhere/uv"))
+        monkeypatch.setattr(environment, "environment_of", lambda group: ROOT / "build" / f".none-{group}")
+        monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
+        with contextlib.suppress(OSError):  # where it would mark as installed what is not there
+            environment.make("lint")
+        environment.provide_uv()
+
+        from_index = [one for one in ran if ("pip" in one) and ("sync" in one or "install" in one)]
+        assert len(from_index) == 2
+        assert all("--require-hashes" in one for one in from_index)
+
+    @pytest.mark.parametrize("lacks", [".venv-sam/bin/sam", ".venv-lint/bin/cfn-lint", ".venv-lint/bin/checkov"])
+    def test_a_linter_that_is_missing_fails_the_check_of_templates(self, tmp_path: Path, lacks: str) -> None:
+        """It is not skipped. Stand-ins that take everything are in place of the others."""
+        for name in (".venv-sam/bin/sam", ".venv-lint/bin/cfn-lint", ".venv-lint/bin/checkov", ".venv/bin/python"):
+            program = tmp_path / name
+            program.parent.mkdir(parents=True, exist_ok=True)
+            if name != lacks:
+                program.write_text("#!/bin/sh\n")
+                program.chmod(0o755)
+        (tmp_path / "stacks").mkdir()
+        (tmp_path / "stacks" / "one.yaml").touch()
+        checked = [ROOT / "tools" / "check-templates"]
+        env = {"PATH": os.environ["PATH"], "BOUNDED": ""}
+
+        done = subprocess.run(checked, cwd=tmp_path, env=env, check=False, capture_output=True, text=True)
+        (tmp_path / lacks).write_text("#!/bin/sh\n")
+        (tmp_path / lacks).chmod(0o755)
+        again = subprocess.run(checked, cwd=tmp_path, env=env, check=False, capture_output=True, text=True)
+
+        assert (done.returncode, again.returncode) == (127, 0)
+        assert lacks in done.stderr
+
+
+KNOWN_CHECKS = ("ruff format --check .", "ruff check .", "mypy", "codespell", "tools/check-templates")
+
+
+def make(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "PYTEST_"))}
+    return subprocess.run(["make", *arguments], cwd=ROOT, env=env, check=False, capture_output=True, text=True)
+
+
+def planned(target: str) -> str:
+    """What make would run for a *target*, the calls of make in it not followed."""
+    return make("--dry-run", "MAKE=echo make", target).stdout
 
 
 def test_the_hooks_before_a_commit_are_targets_of_make() -> None:
@@ -220,7 +304,7 @@ class TestLock:
         named = PROJECT["project"]
         cli = [f"{one}; extra == 'cli'" for one in named["optional-dependencies"]["cli"]]
         groups = PROJECT["dependency-groups"]
-        included = {"dev": groups["provisioning"]}
+        included = {"dev": groups["provisioning"], "fuzz": groups["provisioning"]}
 
         assert requirements(OURS["metadata"]["requires-dist"]) == {*map(Requirement, [*named["dependencies"], *cli])}
         assert OURS["metadata"]["requires-dev"].keys() == groups.keys()
