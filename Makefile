@@ -41,9 +41,18 @@ softphone: install ## Two phones in a browser, with Kamailio, the API and an Ope
 # that tests start are compiled once, though this shell may say that nothing is to be kept.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: install ## Run the tests: of the generated cases a sample, or all with WHOLE=1 (ARGS="-k window" and the like are passed on)
-	@$(PY) -m pytest -q -n auto --dist worksteal $(ARGS)
+	@$(PY) -m pytest -q -n auto --dist worksteal --timeout 300 $(ARGS)
+places: install ## Run the tests in other zones, locales, Pythons, folders, orders, and as another user (ARGS="--only turkish", ARGS=--help)
+	@$(PY) -m tools.places $(ARGS)
 conformance: install ## Run the recorded OpenSIPS cases and print their count
 	@$(PY) -m pytest -q tests/conformance
+# Attacks are let in nowhere. Faults of the tables let nobody in either, and deny nobody.
+SECURITY := tests/security tests/faults
+# What ships, who may build it, and what the threat model says of tests: quick, and without a network.
+SUPPLY := tests/unit/tools/supply tests/unit/docs/test_workflows.py tests/unit/docs/test_security_pages.py
+security: install ## Run the whole security suite: attacks on every entry, by advisory, faults, and fuzzing for 75 seconds (ARGS="-k CVE-2026-102268" and the like are passed on)
+	@WHOLE=1 $(PY) -m pytest -q -n auto --dist worksteal --timeout 300 $(SECURITY) $(SUPPLY) $(ARGS)
+	@$(if $(ARGS),,$(MAKE) --no-print-directory fuzz ARGS="--seconds 75 --jobs 2 --seed 18")
 format: install ## Put the code into its format
 	@$(PY) -m ruff format . && $(PY) -m ruff check --fix .
 lint: install ## Format, lint and spelling, changing nothing
@@ -51,25 +60,46 @@ lint: install ## Format, lint and spelling, changing nothing
 types: install ## Strict types
 	@$(PY) -m mypy
 template: install .venv-sam/.installed .venv-lint/.installed ## What SAM, cfn-lint and checkov say of the templates: nothing
-	@tools/check-templates template.yaml frontends/aws/*.yaml
-check: lint types template ## Everything CI checks: format, lint, spelling, types, template, and all tests with their coverage
-	@$(MAKE) --no-print-directory test WHOLE=1 ARGS="--dist loadfile --cov --cov-report=term --cov-fail-under=95"
+	@tools/check-templates frontends/aws/*.yaml
+# In a zone far from UTC, whose hours are not whole: nothing may depend on where it runs.
+check: export TZ := Pacific/Chatham
+check: lint types template ## Format, lint, spelling, types, template, and all tests but the security suite, with their coverage
+	@$(MAKE) --no-print-directory test WHOLE=1 ARGS="--instafail --dist loadfile $(addprefix --ignore ,$(SECURITY)) --cov --cov-report=term --cov-fail-under=95"
 
 # Without SAM's cache: its key is what is in the folders, and Make knows that as well. SAM's output is advice; its errors
 # and its progress come by stderr.
-ARTIFACTS := $(foreach architecture,x86_64 arm64,build/$(architecture)/artifact/template.yaml)
+ARCHITECTURES := x86_64 arm64
+ARTIFACTS := $(foreach architecture,$(ARCHITECTURES),build/$(architecture)/artifact/template.yaml)
 MINE := build/$(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)/artifact/template.yaml
 $(ARTIFACTS): build/%/artifact/template.yaml: .venv-sam/.installed .venv-e2e/.installed template.yaml samconfig.toml \
-  tools/build $(shell find functions layers -name __pycache__ -prune -o -print)
+  tools/build $(wildcard stacks/*.yaml) $(shell find functions layers -name __pycache__ -prune -o -print)
 	@echo "sam build, $*"
 	@$(BOUNDED) tools/build $(@D) --no-cached --parameter-overrides Architecture=$* > /dev/null
 build: $(ARTIFACTS) ## Build layer and functions for both architectures, into build/
 wheel: install ## Build the package and the command line into dist/, for pipx and the like
 	@$(PY) -m hatchling build --clean -t wheel
+# What a release holds, and what is known of it: docs/releasing.md.
+FOR_EACH = $(addprefix --architecture ,$(ARCHITECTURES))
+sbom: build .venv-supply/.installed ## Write what layer, functions and wheel consist of into dist/, as CycloneDX
+	@.venv-supply/bin/python -m tools.supply.sbom $(FOR_EACH) $(ARGS)
+dist: build wheel sbom ## Build what is published into dist/: the wheel, zips of what SAM built, bills of materials, SHA256SUMS
+	@$(PY) -m tools.supply.archive $(FOR_EACH) --sums
+reproducible: install ## Build what is published twice, from two clones, and compare the bytes (ARGS="--architectures x86_64", ARGS=--help)
+	@$(PY) -m tools.supply.reproducible $(ARGS)
+audit: install ## Ask the advisory databases about every pinned package; what cannot be asked fails (ARGS=--help)
+	@$(PY) -m tools.supply.audit $(ARGS)
+leaks: install ## Look for keys and tokens in the files and the history that nobody vouched for (ARGS=--tree, ARGS=--help)
+	@$(PY) -m tools.supply.leaks $(ARGS)
 # AWS_DEFAULT_REGION as set above is for tests; who deploys means the region of their profile, or their own variable.
 CONFIG_ENV := default
-deploy: .venv-sam/.installed .venv-e2e/.installed ## Build a release and deploy it; needs an AWS account (CONFIG_ENV=test: of samconfig.toml)
-	@$(if $(filter file,$(origin AWS_DEFAULT_REGION)),env -u AWS_DEFAULT_REGION) tools/deploy $(CONFIG_ENV) $(ARGS)
+IN_THEIR_REGION = $(if $(filter file,$(origin AWS_DEFAULT_REGION)),env -u AWS_DEFAULT_REGION)
+deployable: install .venv-sam/.installed .venv-e2e/.installed ## Install what tools/deploy uses
+deploy: deployable ## Build a release, show what it would replace, and deploy it; needs an AWS account (CONFIG_ENV=test: of samconfig.toml, ARGS=--help)
+	@$(IN_THEIR_REGION) tools/deploy $(CONFIG_ENV) $(ARGS)
+rollback prune: install
+	@$(IN_THEIR_REGION) $(PY) -m tools.release $@ $(CONFIG_ENV) $(ARGS)
+rollback: ## Let callers get the release before, within a minute (CONFIG_ENV=test, ARGS=--yes)
+prune: ## Delete the versions of releases that nobody gets (CONFIG_ENV=test, ARGS="--keep 2")
 docker-engine: install
 	@$(PY) -m tools.serve.sam_local check
 sam-local-invoke: docker-engine $(MINE) ## Give a file of events/ to the built function in a container (EVENT=events/...; needs Docker)
@@ -78,14 +108,15 @@ sam-local-api: docker-engine $(MINE) ## Serve the API by built functions in cont
 	@exec $(PY) -m tools.serve.sam_local api
 
 debian: ## Install the servers, SIPp and the browser that the end-to-end tests use (Debian, as root)
-e2e: install build ## Run the built artifact under AWS's runtime emulator, make serve and the wheel for real (ARGS go to pytest)
+e2e: install build .venv-supply/.installed ## Run the built artifact under AWS's runtime emulator, make serve and the wheel for real (ARGS go to pytest)
 	@$(SUITE_BOUNDED) $(PY) -m pytest tests/e2e/artifact tests/e2e/serve tests/e2e/wheel $(ARGS)
 	@$(MAKE) --no-print-directory e2e-api
 e2e-api: install .venv-api/.installed ## Send make serve what schemathesis makes of openapi.yaml, and check every answer
 	@$(SUITE_BOUNDED) $(PY) -m tests.e2e.serve.described
 e2e-migration: install ## Move in from real MariaDB and PostgreSQL servers, and walk through docs/operations.md word for word (ARGS go to pytest)
 	@$(SUITE_BOUNDED) $(PY) -m pytest tests/e2e/migration tests/e2e/walkthrough $(ARGS)
-e2e-admin: install ## Open the admin API in a real browser (ARGS go to pytest)
+AXE := tests/e2e/axe-core/node_modules/.package-lock.json
+e2e-admin: install $(AXE) ## Open the admin API in a real browser (ARGS go to pytest)
 	@$(SUITE_BOUNDED) $(PY) -m pytest tests/e2e/admin $(ARGS)
 e2e-sip: install softphone-page ## Call real SIP servers and a browser's softphone, over the real function (ARGS go to pytest)
 	@echo "On the Kamailio of this machine and on Debian 13's, side by side: each is shown when it ends, in three minutes."
@@ -97,12 +128,12 @@ e2e-sip-6: install softphone-page ## The same on Debian 13's Kamailio 6 alone
 # Unpacked beside the installed one: build/kamailio-6/bin in front of PATH, and all that runs Kamailio here runs that.
 kamailio-6: install ## Unpack Debian 13's Kamailio into build/ (15 seconds; needs mmdebstrap)
 	@$(BOUNDED) $(PY) -m tests.e2e.sip.debian13 build/kamailio-6
-# Folders whose node programs the recipes, the benchmarks and the issuers' tests run, each with what its package-lock.json pins.
+# Folders whose node programs the recipes, the benchmarks, the issuers' and the browser's tests run, each with what its package-lock.json pins.
 PEERS := tests/benchmarks/peers/node_modules/.package-lock.json
 PROVIDER := tools/provider/node_modules/.package-lock.json
-softphone-page: install $(PROVIDER)
+softphone-page: install $(PROVIDER) $(AXE)
 RECIPES_IN_NODE := $(foreach folder,frontends/aws/node tests/e2e/recipes/jambonz,$(folder)/node_modules/.package-lock.json)
-$(RECIPES_IN_NODE) $(PEERS) $(PROVIDER): %/node_modules/.package-lock.json: %/package-lock.json
+$(RECIPES_IN_NODE) $(PEERS) $(PROVIDER) $(AXE): %/node_modules/.package-lock.json: %/package-lock.json
 	@tools/node-packages $*
 e2e-recipes: install $(MINE) $(RECIPES_IN_NODE) ## Run the recipes of frontends/ that are programs: node, and the SDKs against AWS's runtime emulator (ARGS go to pytest)
 	@$(SUITE_BOUNDED) $(PY) -m pytest tests/e2e/recipes $(ARGS)
@@ -111,7 +142,15 @@ e2e-issuers: install $(PROVIDER) ## Log in at a real OpenID provider while it ro
 
 lookalikes: install ## Count public texts and made-up secrets that the recogniser of HMAC keys refuses (two minutes, ARGS=--help)
 	@PYTHONPATH=layers/auth_jwt $(PY) -m tests.lookalikes $(ARGS)
-mutants: install .venv-mutation/.installed ## Mutate the modules that decide; below 90 % caught fails (about half an hour)
+fuzz: .venv-fuzz/.installed ## Fuzz by coverage what reads other people's text, a million inputs a target, hours (ARGS="--target token --inputs 10000", ARGS=--help)
+	@PYTHONPATH=layers/auth_jwt:cli:functions/provisioning .venv-fuzz/bin/python -m tests.fuzz $(ARGS)
+# Its picture is drawn by matplotlib, which .venv-bench has.
+SECONDS := 600
+soak: install $(if $(findstring --write,$(ARGS)),.venv-bench/.installed) ## Serve good and hostile traffic while keys rotate and tables fail, and judge each answer, ten minutes (SECONDS=60, ARGS="--seed 7", ARGS=--help)
+	@$(PY) -m tests.soak --seconds $(SECONDS) $(ARGS)
+	@$(if $(findstring --write,$(ARGS)),PYTHONPATH=layers/auth_jwt .venv-bench/bin/python -m tests.soak.page)
+mutants: install ## Break the package and the functions, and see whether a test notices; below 95 % fails (ARGS="--module jose --sample 200", ARGS=--help)
+	@$(PY) -m tools.mutants $(ARGS)
 # A part alone takes fewer minutes and writes nothing, and only the emulator's needs what was built.
 bench: .venv-bench/.installed $(PEERS) $(if $(filter warm cold issuers --page --profile --help,$(ARGS)),,$(MINE)) ## Measure beside peers, ten minutes, and write docs/benchmarks (ARGS="--only warm", ARGS=--help)
 	@PYTHONPATH=layers/auth_jwt .venv-bench/bin/python -m tests.benchmarks $(ARGS)
@@ -122,10 +161,19 @@ bench-sip: install ## Measure how many registrations a second Kamailio sustains,
 	@$(PY) -m tests.e2e.sip.isolated env PYTHONPATH=layers/auth_jwt $(PY) -m tests.benchmarks.sip $(ARGS)
 bench-refresh: install ## Measure a round of fetching the keys of 1,000 issuers (ARGS=--help)
 	@PYTHONPATH=layers/auth_jwt $(PY) -m tests.benchmarks.refreshing $(ARGS)
+bench-timing: install ## Measure what the time of a denial tells of tags, keys and users, five minutes (ARGS="--over handler", ARGS=--help)
+	@PYTHONPATH=layers/auth_jwt $(PY) -m tests.benchmarks.timing $(ARGS)
 openapi-admin: install ## Write openapi-admin.json anew from the code of the admin API
 	@$(PY) -m tools.serve.admin_document
 capacity: .venv-bench/.installed ## Compute docs/capacity anew: what authorizations cost, and what must be raised
 	@.venv-bench/bin/python -m tools.capacity --simulate --write
 
-debian lock mutants softphone softphone-page: # what is long: the script of that name
+drill-restore: install ## Restore tables to a point in time and log in with them, against moto (ARGS="--real --stack auth-jwt --tag TAG", ARGS=--help)
+	@exec $(if $(filter file,$(origin AWS_DEFAULT_REGION)),env -u AWS_DEFAULT_REGION) $(PY) -m tools.drill restore $(ARGS)
+drill-failover: install ## Lose the tables of a region and follow the health check to another, against moto (ARGS=--json)
+	@exec $(PY) -m tools.drill failover $(ARGS)
+dashboard: .venv-bench/.installed ## Draw the dashboard with a normal and a bad hour into docs/monitoring (ARGS=--help)
+	@PYTHONPATH=layers/auth_jwt:functions/provisioning:cli .venv-bench/bin/python -m tools.dashboard $(ARGS)
+
+debian lock softphone softphone-page: # what is long: the script of that name
 	@exec tools/$@ $(ARGS)

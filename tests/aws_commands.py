@@ -3,8 +3,10 @@
 So a wrong service, operation, option or value is found without that program, and a recipe is followed as it stands.
 """
 
+import json
 import re
 import shlex
+import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -15,8 +17,17 @@ import boto3
 from botocore import xform_name
 from botocore.exceptions import UnknownServiceError
 
-OF_THE_PROGRAM_ITSELF: Final = {"--query", "--output", "--cli-binary-format", "--region", "--endpoint-url"}
+OF_THE_PROGRAM_ITSELF: Final = {
+    "--query",
+    "--output",
+    "--cli-binary-format",
+    "--cli-read-timeout",
+    "--region",
+    "--endpoint-url",
+}
 """Options that say how to ask and what to print, each with a value."""
+CALLED_BY_THE_PROGRAM: Final = {"s3api": "s3"}
+"""Services that the program calls otherwise than their APIs are called."""
 ITS_OWN: Final = {("cloudformation", "deploy")}
 """Commands that are more than one operation, and so no operation of an API."""
 
@@ -54,7 +65,7 @@ def blocks_of(text: str) -> list[str]:
     """Return the blocks of shell commands of *text*, with the turns of each loop written out."""
     blocks = re.findall(r"^ *```sh\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)
     loop = re.compile(r"^for (\w+) in (.*?); do\n(.*?)^done$", re.MULTILINE | re.DOTALL)
-    return [loop.sub(_turns, block) for block in blocks]
+    return [loop.sub(_turns, textwrap.dedent(block)) for block in blocks]
 
 
 def _turns(loop: re.Match[str]) -> str:
@@ -83,6 +94,7 @@ def command_of(words: list[str]) -> Command:
         ValueError: AWS has no such service or operation, or the operation has no such option.
     """
     service, operation, *rest = words
+    service = CALLED_BY_THE_PROGRAM.get(service, service)
     model = _client(service)
     if operation == "wait":
         waiter, *rest = rest
@@ -131,8 +143,22 @@ def _options(words: list[str]) -> Iterator[tuple[str, list[str]]]:
         yield words[start], words[start + 1 : end]
 
 
+def _checked(member: Any, given: Any) -> Any:
+    """Return what stands in JSON, whose members must be ones that AWS knows."""
+    if member.type_name == "list":
+        return [_checked(member.member, item) for item in given]
+    if member.type_name != "structure":
+        return given
+    unknown = given.keys() - member.members.keys()
+    if unknown:
+        raise ValueError(f"{member.name} has no {unknown}")
+    return {name: _checked(member.members[name], item) for name, item in given.items()}
+
+
 def _value(member: Any, values: list[str]) -> Any:
-    """Return what the CLI makes of the words after an option: a text, a number, a list, or its shorthand A=x,B=y."""
+    """Return what the CLI makes of the words after an option: text, number, list, JSON, or its shorthand A=x,B=y."""
+    if member.type_name in ("list", "structure") and values[0].startswith(("[", "{")):
+        return _checked(member, json.loads(values[0]))
     if member.type_name == "list":
         return [_value(member.member, [value]) for value in values]
     value, *_ = values  # what `lambda invoke` has after them is where it puts the answer
@@ -143,5 +169,5 @@ def _value(member: Any, values: list[str]) -> Any:
             raise ValueError(f"{member.name} has no {unknown}")
         return {name: _value(member.members[name], [text]) for name, text in pairs.items()}
     if member.type_name in ("integer", "long"):
-        return int(value)
+        return 0 if value.startswith("$") else int(value)  # which only the shell knows
     return value == "true" if member.type_name == "boolean" else value

@@ -33,7 +33,8 @@ class CommandLine:
 
     def __call__(self, *arguments: str, exit_code: int | None = 0, given: str = "", **variables: str) -> Result:
         """Run a command that is to end with *exit_code*, or with any; *given* is on its standard input."""
-        result = CliRunner().invoke(app, arguments, input=given, env={**self.environment, **variables})
+        own = {"COLUMNS": None, **self.environment, **variables}  # as wide as it takes, whatever runs the tests
+        result = CliRunner().invoke(app, arguments, input=given, env=own)
         self.written += [result.stdout, result.stderr]
         assert exit_code in (None, result.exit_code), result.output
         assert "Traceback" not in result.output
@@ -42,6 +43,13 @@ class CommandLine:
     def json(self, *arguments: str, exit_code: int = 0, given: str = "") -> Any:
         """Return the one document that a command with `--json` writes."""
         return json.loads(self(*arguments, "--json", exit_code=exit_code, given=given).stdout)
+
+    def lines(self, *arguments: str, exit_code: int = 0, given: str = "") -> list[Any]:
+        """Return the objects that a list with `--json` writes, one a line."""
+        return [
+            json.loads(line)
+            for line in self(*arguments, "--json", exit_code=exit_code, given=given).stdout.splitlines()
+        ]
 
     def file(self, text: str, name: str = "given") -> str:
         """Write a file and return its path."""
@@ -119,6 +127,7 @@ def a_command_line(folder: Path, **settings: str) -> Iterator[CommandLine]:
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "REVOCATIONS_TABLE": REVOCATIONS,
         "XDG_STATE_HOME": str(folder),
+        "XDG_CONFIG_HOME": str(folder),
         **settings,
     }
     with environment(variables), mock_aws(config={"lambda": {"use_docker": False}}):

@@ -1,6 +1,7 @@
 """What all tests of a process have in common."""
 
 import gc
+import os
 import signal
 from typing import Any
 
@@ -11,6 +12,9 @@ from tests import case_ids, library_caches, prepared_command, sampling
 # A shell that starts the tests in the background has them ignore Ctrl-C, and so would every command that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# pytest-xdist says that its workers have 80 columns. What tests run has no terminal, so each row is one line.
+os.environ.pop("COLUMNS", None)
 
 COUNTS = pytest.StashKey[tuple[int, int]]()
 """How many cases were collected, and how many of them the sample left out."""

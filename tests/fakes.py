@@ -1,8 +1,11 @@
 """Stand-ins for the world, shared by the suites: rows in memory, clocks that stand where they are put, a context."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from types import ModuleType
+
+import pytest
 
 from auth_jwt.credentials import Credential
 from auth_jwt.errors import Fault, Invalid
@@ -10,15 +13,19 @@ from auth_jwt.issuers.models import FetchedKeys, Issuer, IssuerRows
 from auth_jwt.models import REVOCATION_JTI, REVOCATION_TAG, SECRET_ID, Columns, Half, Profile, Row, Secret, TagRows
 from auth_jwt.ports import Deadline, HalfRead
 from auth_jwt.provisioning.changes import (
+    EVERY_ROW,
     MAX_CHANGES,
     MISSING,
     Change,
     Delete,
     Expected,
     Key,
+    NoIndex,
     Overtaken,
     Page,
     Put,
+    RowFilter,
+    ScannedPage,
     Table,
     Update,
 )
@@ -147,6 +154,17 @@ def _projected(row: Row, only: Sequence[str]) -> Row:
     return {name: value for name, value in row.items() if name in only}
 
 
+def _fits(row: Row, where: RowFilter) -> bool:
+    def is_one(value: object, wanted: object) -> bool:
+        return isinstance(value, bool) is isinstance(wanted, bool) and value == wanted
+
+    return (
+        all(name in row and any(is_one(row[name], one) for one in given) for name, given in where.one_of.items())
+        and all(str(row.get(name, "")).startswith(beginning) for name, beginning in where.beginnings.items())
+        and all(name in row for name in where.present)
+    )
+
+
 def natural(row: Mapping[str, object]) -> Row:
     """Numbers as a store gives them."""
     return {
@@ -164,6 +182,8 @@ class MemoryTables:
     rows: dict[Key, dict[str, object]] = field(default_factory=dict)
     failure: Fault | None = None
     before_write: Callable[[], object] | None = None
+    rows_a_page: int = 2  # of a scan
+    index: bool = False  # whether there is one of usernames
 
     def profile(self, tag: str, *, only: Sequence[str] | None = None) -> Row | None:
         row = self._row(Key(Table.PROFILES, tag))
@@ -173,11 +193,38 @@ class MemoryTables:
         tags = sorted(key.tag for key in self.rows if key.table is Table.PROFILES)
         return self._page([Key(Table.PROFILES, tag) for tag in tags if after is None or tag > after], limit)
 
-    def secrets(self, tag: str, *, only: Sequence[str] | None = None) -> list[Row]:
+    def profiles_of(self, username: str, *, after: str | None, limit: int) -> Page:
+        self._fail()
+        if not self.index:
+            raise NoIndex("there is no index", is_denied=False)
+        keys = sorted(
+            (key for key, row in self.rows.items() if key.table is Table.PROFILES and self._named(row) == username),
+            key=lambda key: key.tag,
+        )
+        page = self._page([key for key in keys if after is None or key.tag > after], limit)
+        held = (self.columns.tag, self.columns.domain)
+        return Page([_projected(row, held) for row in page.rows], page.next)
+
+    def scan_profiles(
+        self, *, where: RowFilter = EVERY_ROW, after: str | None = None, segments: int = 1
+    ) -> Iterator[ScannedPage]:
+        self._fail()
+        keys = sorted((key for key in self.rows if key.table is Table.PROFILES), key=lambda key: key.tag[::-1])
+        if after is not None:
+            keys = [key for key in keys if key.tag[::-1] > after[::-1]]
+        yield from self._scan(keys, where, goes_on=segments == 1)
+
+    def secrets(self, tag: str, *, only: Sequence[str] | None = None, most: int | None = None) -> list[Row]:
         self._fail()
         keys = [key for key in self.rows if (key.table, key.tag) == (Table.SECRETS, tag)]
-        rows = [self._whole(key) for key in sorted(keys, key=lambda key: str(key.id))]
+        rows = [self._whole(key) for key in sorted(keys, key=lambda key: str(key.id))][:most]
         return rows if only is None else [_projected(row, only) for row in rows]
+
+    def scan_secrets(self, *, only: Sequence[str] | None, where: RowFilter = EVERY_ROW) -> Iterator[ScannedPage]:
+        self._fail()
+        for page in self._scan([key for key in self.rows if key.table is Table.SECRETS], where, goes_on=False):
+            rows = page.rows if only is None else [_projected(row, only) for row in page.rows]
+            yield ScannedPage(rows, page.read_units, page.looked_at)
 
     def revocation(self, tag: str, jti: str) -> Row | None:
         return self._row(Key(Table.REVOCATIONS, tag, jti))
@@ -239,6 +286,16 @@ class MemoryTables:
         }[key.table]
         return {**self.rows[key], **dict(zip(names, (key.tag, key.id), strict=False))}
 
+    def _named(self, row: Mapping[str, object]) -> object:
+        return row.get(self.columns.username)
+
+    def _scan(self, keys: list[Key], where: RowFilter, *, goes_on: bool) -> Iterator[ScannedPage]:
+        for first in range(0, max(len(keys), 1), self.rows_a_page):
+            some = keys[first : first + self.rows_a_page]
+            rows = [row for row in map(self._whole, some) if _fits(row, where)]
+            is_last = first + self.rows_a_page >= len(keys)
+            yield ScannedPage(rows, 0.5, len(some), None if is_last or not goes_on else some[-1].tag)
+
     def _page(self, keys: list[Key], limit: int) -> Page:
         last = keys[limit - 1] if len(keys) >= limit else None
         following = None if last is None else last.tag if last.id is None else last.id
@@ -253,3 +310,16 @@ class MemoryTables:
         if expected.present is not None and expected.present is not (row is not None):
             return False
         return all((row or {}).get(name, MISSING) == value for name, value in expected.columns.items())
+
+
+def compared_by(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[tuple[bytes, bytes]]:
+    """Return a list to which `compare_digest` of a *module* adds what it compares, from now on."""
+    compared = list[tuple[bytes, bytes]]()
+    compare = module.compare_digest
+
+    def noting(one: bytes, other: bytes) -> bool:
+        compared.append((one, other))
+        return bool(compare(one, other))
+
+    monkeypatch.setattr(module, "compare_digest", noting)
+    return compared

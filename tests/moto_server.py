@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 from moto.server import ThreadedMotoServer
 
+from tools.serve.moto_tables import keep_every_write
+
 
 @contextmanager
 def a_moto_server() -> Iterator[str]:
@@ -14,6 +16,7 @@ def a_moto_server() -> Iterator[str]:
 
     The tables are the process's: whatever an earlier server left is gone before, and what is left here, afterwards.
     """
+    keep_every_write()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # or it reports each request
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()

@@ -13,6 +13,7 @@ import gc
 import json
 import os
 import select
+import shlex
 import shutil
 import socket
 import subprocess
@@ -26,7 +27,7 @@ ROOT: Final = Path(__file__).parents[1]
 INSTALLED: Final = Path(sys.executable).with_name("auth-jwt")
 """The command as it is installed."""
 
-ASKING: Final = """#!{python} -IS
+ASKING: Final = """
 import json, os, signal, socket, sys
 
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # until there is a process that can be told
@@ -45,6 +46,14 @@ if code < 0:
 sys.exit(code)
 """
 _RUNNING: Final[list["subprocess.Popen[bytes]"]] = []
+
+
+def executable(program: str, options: str = "") -> str:
+    """Return the text of a file that runs a Python *program* by this interpreter.
+
+    It is for shell and Python at once, since a `#!` takes no path with a blank, and none that is long.
+    """
+    return f"#!/bin/sh\n'''exec' {shlex.quote(sys.executable)} {options} \"$0\" \"$@\"\n' '''\n{program}"
 
 
 @cache
@@ -82,7 +91,7 @@ def serve(folder: Path) -> socket.socket:
         listener.bind(str(folder / "socket"))
         listener.listen(64)
         command = folder / "auth-jwt"
-        command.write_text(ASKING.format(python=sys.executable, address=str(folder / "socket")), "utf-8")
+        command.write_text(executable(ASKING.format(address=str(folder / "socket")), "-IS"), "utf-8")
         command.chmod(0o700)
         sys.stdout.write("ready\n")
         sys.stdout.flush()

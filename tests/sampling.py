@@ -1,7 +1,8 @@
 """Which of the generated cases run: a sample of them, or, with `WHOLE=1` in the environment, all.
 
-`make test` runs the sample and says at its end what it left out; `make check` runs all. Recorded cases, public test
-vectors and attacks are never sampled. The sample is the same at every run. Four ways to say what is generated:
+`make test` runs the sample and says at its end what it left out; `make check` runs all. Recorded cases and public test
+vectors are never sampled; of attacks, one of each advisory runs. The sample is the same at every run. Four ways to say
+what is generated:
 
 - `@pytest.mark.matrix`: cases of several parameters. The sample has each value of each parameter.
 - `@pytest.mark.matrix(kinds=f)`: the sample has each of the kinds that *f* returns of a case's parameters.

@@ -28,8 +28,19 @@ OLDEST_UV: Final = (0, 13, 9)
 WITH_PACKAGE: Final[Mapping[str, tuple[str, ...]]] = {
     "dev": ("--no-default-groups", "--group", "dev", "--extra", "cli"),
     "bench": ("--no-default-groups", "--group", "bench"),
+    "fuzz": ("--no-default-groups", "--group", "fuzz", "--extra", "cli"),
 }
 """What is exported of the environments that have the dependencies of the package itself, too."""
+COMPILED: Final = (
+    *("typer", "annotated_doc", "shellingham"),
+    *("boto3", "botocore", "s3transfer", "urllib3", "certifi", "dateutil", "six", "jmespath"),
+    *("jwt", "cryptography"),
+)
+"""What `auth-jwt` loads of others' packages: for any command, for those that ask AWS, and for those that judge keys.
+
+They get their byte code here, as pip would make it.
+uv leaves that to whoever runs them first. Where PYTHONDONTWRITEBYTECODE is set, that would be every run.
+"""
 SETTINGS: Final[Mapping[str, str]] = {
     "index-url": "UV_DEFAULT_INDEX",
     "extra-index-url": "UV_INDEX",
@@ -102,6 +113,9 @@ def make(group: str) -> None:
     if group == "dev":
         editable = ("--quiet", "--no-deps", "--no-build-isolation", "--editable")
         _run(*uv, "pip", "install", "--python", folder, *editable, ROOT)
+        packages = next(folder.glob("lib/python*/site-packages"))
+        compiled = [path for name in COMPILED for path in (packages / name, packages / f"{name}.py") if path.exists()]
+        _run(folder / "bin" / "python", "-m", "compileall", "-q", "-j", "0", *compiled)
     (folder / ".installed").touch()
 
 

@@ -1,16 +1,17 @@
 """`make softphone`: two phones in a browser, and everything behind them, on this machine."""
 
 import argparse
+import contextlib
 import os
-import signal
 import sys
 import webbrowser
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from frontends.webrtc.softphone import COMMAND, Options, Softphone, running
 from tools.serve.__main__ import whole_number
-from tools.serve.processes import CannotStart, WorkersDie, until_stopped
+from tools.serve.processes import CannotStart, WorkersDie, ending_when_abandoned, until_stopped
+from tools.serve.worker import end_at_once
 
 PORT: Final = 8088
 TOKEN_SECONDS: Final = 120
@@ -87,20 +88,6 @@ def described(softphone: Softphone, options: Options) -> str:
     )
 
 
-def _ending_with_make(env: Mapping[str, str]) -> Callable[[], None]:
-    """Return what ends this program, as SIGTERM does, once the `make` that started it has been killed.
-
-    Without a `make` it does nothing: who starts this in the background of a shell may leave the shell.
-    """
-    started_by = os.getppid()
-
-    def look() -> None:
-        if "MAKELEVEL" in env and os.getppid() != started_by:
-            signal.raise_signal(signal.SIGTERM)
-
-    return look
-
-
 def _tell(text: str) -> None:
     print(f"{COMMAND}: {text}", file=sys.stderr, flush=True)
 
@@ -108,19 +95,20 @@ def _tell(text: str) -> None:
 def main() -> int:
     """Run the command; returns the exit code."""
     options, is_to_be_opened = options_of(sys.argv[1:], os.environ)
-    look_at_make = _ending_with_make(os.environ)
+    look = ending_when_abandoned(os.environ)
     try:
         with until_stopped(), running(options, os.environ, _tell) as softphone:
             print(described(softphone, options), flush=True)
             if is_to_be_opened:
                 webbrowser.open(softphone.url)
-            softphone.watch(look_at_make)
+            softphone.watch(look)
     except (CannotStart, WorkersDie) as error:
         _tell(str(error))
         return 2 if isinstance(error, CannotStart) else 1
-    print("Stopped.", flush=True)
+    with contextlib.suppress(OSError):  # its terminal is closed
+        print("Stopped.", flush=True)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_at_once(main())

@@ -16,7 +16,7 @@ PACKAGE = ROOT / "layers" / "auth_jwt" / "auth_jwt"
 FUNCTIONS = ROOT / "functions"
 
 INWARD_TO_OUTWARD = (
-    *("errors", "strict_json", "jose", "jose.tokens", "jose.decoded", "jose.degenerate", "jose.asymmetric"),
+    *("errors", "wording", "strict_json", "jose", "jose.tokens", "jose.decoded", "jose.degenerate", "jose.asymmetric"),
     *("jose.published", "jose.structures", "jose.lookalikes", "jose.keys", "jose.signatures"),
     *("credentials", "models", "ports", "http", "http.wire", "http.jambonz"),
     *("rules", "memory", "memory.outage", "memory.reading", "memory.memory"),
@@ -42,7 +42,7 @@ INWARD_TO_OUTWARD = (
         "aws.sdk_guard",
         "aws.sdk",
     ),
-    *("aws.client", "aws.reads", "aws.dynamodb", "aws.issuers", "aws.express"),
+    *("aws.client", "aws.reads", "aws.merging", "aws.dynamodb", "aws.issuers", "aws.express"),
     *(
         "runtime",
         "runtime.settings",
@@ -55,16 +55,24 @@ INWARD_TO_OUTWARD = (
     # -- what asks issuers: nothing above imports it, so no login fetches anything --
     *("fetching", "fetching.errors", "fetching.addresses", "fetching.client", "fetching.documents", "fetching.lookup"),
     # -- what operators do: nothing above imports it, so no login waits for it --
-    *("provisioning.changes", "provisioning.audit", "provisioning.statements"),
+    *("provisioning.changes", "provisioning.audit", "provisioning.rehearsal", "provisioning.statements"),
+    *("provisioning.advice", "provisioning.pasted", "provisioning.readings"),
+    "provisioning.tombstones",
     *("provisioning.inspection", "provisioning.registry", "provisioning.windows", "provisioning.renaming"),
+    "provisioning.deleting",
     *("provisioning.secrets", "provisioning.profiles", "provisioning.tokens", "provisioning.revocations"),
-    "provisioning.issuers",
-    *("provisioning", "provisioning.rendering", "provisioning.versions"),
+    *("provisioning.issuers", "provisioning.explanation", "provisioning.issuer_explanation"),
+    *("provisioning.secret_search", "provisioning.finding"),
+    *("provisioning", "provisioning.versions", "provisioning.endings", "provisioning.rendering"),
     # -- its line --
     *("provisioning.tables", "provisioning.secrets_manager", "provisioning.wiring", "provisioning.rotation"),
     # -- what fetches the keys of issuers and writes them --
     *("refreshing", "refreshing.models", "refreshing.ports", "refreshing.store", "refreshing.refresher"),
     "refreshing.wiring",
+    # -- what decides whether a release may serve users --
+    *("releasing", "releasing.canary", "releasing.check"),
+    # -- its line --
+    "releasing.deployments",
 )
 """Every module of the package; each may import those before it, at most."""
 
@@ -75,7 +83,7 @@ OPERATIONS = INWARD_TO_OUTWARD[
 
 ONLY_IN = {
     "boto3": {"aws.sdk", "provisioning.tables"},
-    "botocore": {"aws", "provisioning.tables", "provisioning.secrets_manager"},
+    "botocore": {"aws", "provisioning.tables", "provisioning.secrets_manager", "releasing.deployments"},
     "mypy_boto3_dynamodb": {
         *("aws.sdk_guard", "aws.client", "provisioning.tables", "provisioning.wiring", "refreshing.wiring")
     },
@@ -95,7 +103,7 @@ ONLY_IN = {
     "urllib.request": set(),
     "urllib3": {"fetching.client"},
     "http.client": {"aws.connections", "fetching.client"},
-    "threading": {"memory", "aws", "fetching.addresses"},
+    "threading": {"memory", "aws", "fetching.addresses", "provisioning.rehearsal"},
     "concurrent.futures": set(),
 }
 """What only these modules of the package, or rooms of it, may import, at the top or inside a function."""
@@ -346,6 +354,14 @@ def test_an_hmac_token_does_not_load_cryptography() -> None:
 
     assert "auth_jwt.jose.keys" in run.stdout.split()
     assert not {"cryptography", "jwt", "boto3", "botocore"} & set(run.stdout.split())
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests" / "model").glob("*.py")), ids=lambda path: path.stem)
+def test_the_second_decision_knows_nothing_of_the_first(path: Path) -> None:
+    """The model is written from the contract. What it took from the package would agree with it, right or wrong."""
+    outside = {name for name in imports_of(path) if name.split(".")[0] not in sys.stdlib_module_names}
+
+    assert {name for name in outside if not name.startswith(("tests.model.", "cryptography"))} == set()
 
 
 def test_these_rules_see_imports_inside_functions(tmp_path: Path) -> None:

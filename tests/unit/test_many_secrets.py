@@ -14,9 +14,9 @@ from auth_jwt.jose.keys import verification_keys
 from auth_jwt.memory.rows import RowMemory
 from auth_jwt.models import MAX_SECRETS_PER_TAG, Report, Secret, TagRows
 from auth_jwt.ports import Deadline
+from auth_jwt.provisioning.explanation import explain_token
 from auth_jwt.rules import open_secrets
 from auth_jwt.runtime.observability import MAX_NAMED_SECRETS, Journal, Outcome
-from auth_jwt_cli.explanation import explain_token
 from tests.factories import HMAC_KEY, JTI, NOW, TAG, a_profile, a_secret, a_token, an_authorizer, refusal, verdict
 from tests.fakes import Clock, MemoryStore
 from tests.service import a_service

@@ -15,7 +15,7 @@ from auth_jwt.credentials import load_credentials, parse_credentials
 from auth_jwt.errors import Denied, Flaw, InvalidKey, Reason
 from auth_jwt.jose import signatures, tokens
 from auth_jwt.jose.keys import verification_keys
-from auth_jwt_cli.explanation import Explanation, StepOutcome, explain_token
+from auth_jwt.provisioning.explanation import Explanation, StepOutcome, explain_token
 from tests.factories import JTI, NOW, a_profile, a_secret, a_token, an_authorizer
 from tests.linted_rows import rules_of
 from tests.service import Service, a_service

@@ -12,6 +12,7 @@ from tools.events.http_request import (
     ALB_HOST,
     API_HOST,
     API_ID,
+    CLIENT_CERTIFICATE,
     FORM_TYPE,
     JSON_TYPE,
     PROXY_ADDRESS,
@@ -32,6 +33,7 @@ from tools.events.http_request import (
     aws_headers,
     bearer,
     form_body,
+    host_of,
     identity_of,
     joined_values,
     json_body,
@@ -92,12 +94,13 @@ def _is_binary(request: Request) -> bool:
 
 def rest(name: str, request: Request) -> Json:
     """REST API, payload 1.0: header names as sent, forms as text unless the API lists binary media types."""
-    headers = aws_headers(name, request, API_HOST, length_too=False)
+    host, prefix = host_of(request)
+    headers = aws_headers(name, request, host, length_too=False)
     identity = identity_of(request)
     if request.iam:
         identity |= {"accessKey": SAMPLE_ACCESS_KEY, "accountId": ACCOUNT, "caller": USER_ID, "user": USER_ID}
         identity |= {"userArn": USER_ARN}
-    elif request.path != "/health":
+    elif request.path != "/health" and not request.mutual_tls:
         headers.insert(1, ("x-api-key", "sample-api-key-never-use-it-0000000000000"))
         identity |= {"apiKey": "sample-api-key-never-use-it-0000000000000", "apiKeyId": "sampleid01"}
     known = request.path in {"/authorize", "/health", "/script-authorize", "/frontends/jambonz"}
@@ -106,12 +109,12 @@ def rest(name: str, request: Request) -> Json:
         "accountId": ACCOUNT,
         "apiId": API_ID,
         "deploymentId": "d1e2f3",
-        "domainName": API_HOST,
-        "domainPrefix": API_ID,
+        "domainName": host,
+        "domainPrefix": prefix,
         "extendedRequestId": short_id_of(name),
         "httpMethod": request.method,
         "identity": identity,
-        "path": f"/{STAGE}{request.path}",
+        "path": request.path if request.mutual_tls else f"/{STAGE}{request.path}",
         "protocol": "HTTP/1.1",
         "requestId": uuid_of(name),
         "requestTime": TIME,
@@ -140,15 +143,16 @@ def _route_key(request: Request) -> str:
     return f"{request.method} {request.path}" if known else "$default"
 
 
-def http(name: str, request: Request) -> Json:
+def http(name: str, request: Request, service: str = "execute-api") -> Json:
     """HTTP API, payload 2.0: names in lower case, repeated headers joined, a named stage before the path."""
-    headers = lower_names(aws_headers(name, request, API_HOST, length_too=True))
+    host, prefix = host_of(request)
+    headers = lower_names(aws_headers(name, request, host, length_too=True, service=service))
     path = f"/{request.stage}{request.path}" if request.stage else request.path
     context: Json = {
         "accountId": ACCOUNT,
         "apiId": API_ID,
-        "domainName": API_HOST,
-        "domainPrefix": API_ID,
+        "domainName": host,
+        "domainPrefix": prefix,
         "http": {
             "method": request.method,
             "path": path,
@@ -164,6 +168,8 @@ def http(name: str, request: Request) -> Json:
     }
     if request.iam:
         context["authorizer"] = {"iam": _iam_authorizer()}
+    if request.mutual_tls:
+        context["authentication"] = {"clientCert": CLIENT_CERTIFICATE}
     event: Json = {
         "version": "2.0",
         "routeKey": _route_key(request),
@@ -239,7 +245,7 @@ def http_payload_1(name: str, request: Request) -> Json:
 
 def url(name: str, request: Request) -> Json:
     """Lambda function URL: payload 2.0 of an API that has only the route ``$default``."""
-    event = http(name, request)
+    event = http(name, request, service="lambda")
     event["routeKey"] = "$default"
     event["headers"]["host"] = URL_HOST
     event["headers"] |= {"x-amzn-tls-cipher-suite": "TLS_AES_128_GCM_SHA256", "x-amzn-tls-version": "TLSv1.3"}
@@ -421,6 +427,7 @@ ALICE_HEADER: Final = [("Authorization", f"Bearer {ALICE.text}")]
 ALICE_AS_BOB: Final = json_body({"jwt_token": ALICE, "from_user": "bob"})
 ALICE_IN_FORM: Final = form_body(("jwt_token", ALICE))
 ALICE_ACTING: Final = json_body({"jwt_token": ALICE, "from_user": "alice"})
+ALICE_BY_MUTUAL_TLS: Final = bearer(ALICE, mutual_tls=True)
 ALICE_BY_IAM: Final = json_body({"jwt_token": ALICE, "from_user": "alice"}, iam=True)
 TWO_HEADERS: Final = bearer(ALICE, BOB_OLD)
 DIGEST: Final = 'username="alice", realm="sip.example.com", nonce="c2FtcGxl", uri="sip:sip.example.com"'
@@ -450,6 +457,7 @@ def _rest_authorized() -> list[Case]:
         _ok("rest-authorized-by-key-set-es256", "ES256 against the same key set", ERIN_P256),
         _ok("rest-authorized-unusual-claims", "Lists, real numbers, non-ASCII, no typ", ALICE_UNUSUAL),
         _ok("rest-authorized-iam-gate", "IAM gate: the token is in the body", ALICE, ALICE_BY_IAM),
+        _ok("rest-authorized-mutual-tls", "Mutual TLS at a domain: token in the header", ALICE, ALICE_BY_MUTUAL_TLS),
         _ok("rest-authorized-by-untidy-form", "A form with an & too many, and a name alone", ALICE, untidy),
         _ok("rest-authorized-untidy-call-id", "A Call-ID that is cleaned for the log", ALICE, odd_call),
         _ok("rest-authorized-any-members", "Members that are not ours hold any JSON", ALICE, others),
@@ -629,6 +637,7 @@ def _http_cases() -> list[Case]:
         _ok("http-authorized-by-form-body", "A form, which HTTP APIs send in base64", CAROL, form),
         _ok("http-authorized-on-a-named-stage", "The path begins with the stage", ALICE, staged),
         _ok("http-authorized-iam-gate", "IAM gate: the token is in the body", ALICE, ALICE_BY_IAM),
+        _ok("http-authorized-mutual-tls", "Mutual TLS at a domain: token in the header", ALICE, ALICE_BY_MUTUAL_TLS),
         _none("http-no-token"),
         _no("http-denied-expired", "Expired", ALICE_EXPIRED, "token_expired"),
         _other("http-denied-from-user", "Alice's token, Bob's From", ALICE_AS_BOB, "username_mismatch"),

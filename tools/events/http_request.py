@@ -18,6 +18,7 @@ REGION: Final = "eu-central-1"
 ACCOUNT: Final = "123456789012"
 API_HOST: Final = f"{API_ID}.execute-api.{REGION}.amazonaws.com"
 URL_HOST: Final = f"{URL_ID}.lambda-url.{REGION}.on.aws"
+DOMAIN_HOST: Final = "auth.example.com"
 ALB_HOST: Final = f"sip-auth-1234567890.{REGION}.elb.amazonaws.com"
 PROXY_ADDRESS: Final = "203.0.113.17"
 USER_AGENT: Final = "sip-proxy/1.0"
@@ -26,6 +27,14 @@ TIME_EPOCH: Final = 1749983400000
 SAMPLE_ACCESS_KEY: Final = "AKIAIOSFODNN7EXAMPLE"
 USER_ID: Final = "AIDASAMPLESAMPLESAMPL"
 USER_ARN: Final = f"arn:aws:iam::{ACCOUNT}:user/sip-proxy"
+CLIENT_CERTIFICATE: Final[Json] = {
+    "clientCertPem": "CERT_CONTENT",
+    "subjectDN": "CN=sip1.example.com",
+    "issuerDN": "CN=Frontends of example.com",
+    "serialNumber": "a1:a1:a1:a1:a1:a1:a1:a1:a1:a1:a1:a1:a1:a1:a1:a1",
+    "validity": {"notBefore": "May 28 12:30:02 2025 GMT", "notAfter": "Aug  5 09:36:04 2027 GMT"},
+}
+"""As API Gateway's developer guide shows it, in "Create AWS Lambda proxy integrations for HTTP APIs"."""
 JSON_TYPE: Final = "application/json"
 FORM_TYPE: Final = "application/x-www-form-urlencoded"
 
@@ -57,6 +66,7 @@ class Request:
     body: str | None = None
     content_type: str | None = None
     iam: bool = False
+    mutual_tls: bool = False
     stage: str | None = None
     binary_media_types: bool = False
     user_agent: str = USER_AGENT
@@ -95,8 +105,10 @@ def short_id_of(name: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(name.encode()).digest()[:11]).decode()
 
 
-def aws_headers(name: str, request: Request, host: str, length_too: bool) -> list[tuple[str, str]]:
-    """Return the header fields of *request* with those that clients and AWS add."""
+def aws_headers(
+    name: str, request: Request, host: str, length_too: bool, service: str = "execute-api"
+) -> list[tuple[str, str]]:
+    """Return the header fields of *request* with those that clients and AWS add; *service* is what they sign for."""
     headers = [("Accept", "*/*")]
     if request.content_type:
         headers.append(("Content-Type", request.content_type))
@@ -104,7 +116,7 @@ def aws_headers(name: str, request: Request, host: str, length_too: bool) -> lis
         headers.append(("Content-Length", str(len((request.body or "").encode()))))
     if request.iam:
         signed = "content-type;host;x-amz-date"
-        scope = f"{SAMPLE_ACCESS_KEY}/20250615/{REGION}/execute-api/aws4_request"
+        scope = f"{SAMPLE_ACCESS_KEY}/20250615/{REGION}/{service}/aws4_request"
         value = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders={signed}, Signature={hex_of(name, 64)}"
         headers += [("Authorization", value), ("X-Amz-Date", "20250615T103000Z")]
     return [
@@ -146,4 +158,10 @@ def identity_of(request: Request) -> Json:
     """Return the ``identity`` of a request context."""
     empty = ["accessKey", "accountId", "caller", "cognitoAuthenticationProvider", "cognitoAuthenticationType"]
     empty += ["cognitoIdentityId", "cognitoIdentityPoolId", "principalOrgId", "user", "userArn"]
-    return dict.fromkeys(empty) | {"sourceIp": PROXY_ADDRESS, "userAgent": request.user_agent}
+    identity: Json = dict.fromkeys(empty) | {"sourceIp": PROXY_ADDRESS, "userAgent": request.user_agent}
+    return identity | ({"clientCert": CLIENT_CERTIFICATE} if request.mutual_tls else {})
+
+
+def host_of(request: Request) -> tuple[str, str]:
+    """Return host name and its first label, by which the request came: mutual TLS needs a domain."""
+    return (DOMAIN_HOST, "auth") if request.mutual_tls else (API_HOST, API_ID)

@@ -38,23 +38,84 @@ RESOURCES: Final = {
     "provisioning": "ProvisioningFunction",
     "rotate_secrets": "RotateSecretsFunction",
     "refresh_keys": "RefreshKeysFunction",
+    "ending_secrets": "EndingSecretsFunction",
 }
-"""Functions, and their resources in template.yaml."""
+"""Functions, and their resources in template.yaml and its nested applications."""
+
+APPLICATIONS: Final = {
+    "provisioning": "Admin",
+    "rotate_secrets": "Rotation",
+    "refresh_keys": "Refresh",
+    "ending_secrets": "EndingSecrets",
+}
+"""Functions that are in a nested application, and which."""
 
 REVOCATIONS: Final = "jwt_revocations"
 """The sample table of revoked tokens: there, and empty. By default the template has none, so it is looked at only where
 REVOCATIONS_TABLE names it; the sample tokens have no `jti`."""
 
+FALSE_CREDENTIALS: Final = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_SESSION_TOKEN": "testing",
+    "AWS_REGION": REGION,
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+"""What a stand-in for AWS takes, and no account: the real ones are not looked for."""
+
 Json = dict[str, Any]
 Handler = Callable[[Json, object], Any]
+
+
+def path_of(function: str) -> str:
+    """Return where `sam build` writes a function, which is also how `sam local` knows it."""
+    application = APPLICATIONS.get(function)
+    return f"{application}/{RESOURCES[function]}" if application else RESOURCES[function]
 
 
 @cache
 def template() -> Json:
     """Return template.yaml with its short tags written out (``!Ref X`` as ``{"Ref": "X"}``).
 
-    It is read once, which takes a third of a second: not to be changed.
+    What it includes is in it, and so are the functions of its nested applications, as they are made: with their Globals
+    and what the application gets for its parameters. It is read once, which takes a third of a second: not to be
+    changed.
     """
+    loaded = _load(ROOT / "template.yaml")
+    for application in [one for one in loaded["Resources"].values() if one["Type"] == "AWS::Serverless::Application"]:
+        inner = _load(ROOT / application["Properties"]["Location"])
+        given = application["Properties"]["Parameters"]
+        for name, resource in inner["Resources"].items():
+            if resource["Type"] == "AWS::Serverless::Function":
+                everywhere, own = inner["Globals"]["Function"], resource["Properties"]
+                usual = everywhere.get("Environment", {"Variables": {}})["Variables"]
+                variables = usual | own["Environment"]["Variables"]
+                properties = {**everywhere, **own, "Environment": {"Variables": variables}}
+                loaded["Resources"][name] = {**resource, "Properties": _with_given(properties, given)}
+    return loaded
+
+
+def _with_given(node: object, given: Json) -> Any:  # noqa: ANN401 - any part of a template
+    """Return part of an application's template with its parameters replaced by what is *given* for them."""
+    if isinstance(node, list):
+        return [_with_given(item, given) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if node.keys() == {"Ref"} and node["Ref"] in given:
+        return given[node["Ref"]]
+    if node.keys() == {"Fn::Sub"}:
+        text = str(node["Fn::Sub"])
+        for name, value in given.items():
+            if f"${{{name}}}" in text:
+                text = text.replace(f"${{{name}}}", f"${{{value['Ref']}}}")
+        return {"Fn::Sub": text}
+    return {name: _with_given(item, given) for name, item in node.items()}
+
+
+def _load(path: Path) -> Json:
     import yaml
 
     class Loader(yaml.SafeLoader):
@@ -68,18 +129,30 @@ def template() -> Json:
             return {name: loader.construct_sequence(node, deep=True)}
         return {name: node.value}
 
+    def with_includes(node: object) -> Any:  # noqa: ANN401 - any part of a template
+        if isinstance(node, list):
+            return [with_includes(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        if node.keys() == {"Fn::Transform"}:
+            return _load(path.parent / node["Fn::Transform"]["Parameters"]["Location"])
+        return {name: with_includes(item) for name, item in node.items()}
+
     Loader.add_multi_constructor("!", construct)
-    text = (ROOT / "template.yaml").read_text(encoding="utf-8")
-    loaded: Json = yaml.load(text, Loader=Loader)  # noqa: S506 - a SafeLoader
-    return loaded
+    return dict(with_includes(yaml.load(path.read_text(encoding="utf-8"), Loader=Loader)))  # noqa: S506 - a SafeLoader
 
 
 def with_defaults(value: object, parameters: Json) -> Any:  # noqa: ANN401 - any part of a template
-    """Return *value* with every ``Ref`` to a parameter replaced by the parameter's default, and the stack named."""
+    """Return *value* with every ``Ref`` to a parameter replaced by the parameter's default, and the stack named.
+
+    Of an ``If`` it is the second branch: by default the stack has none of what the template's conditions add.
+    """
     if isinstance(value, list):
         return [with_defaults(item, parameters) for item in value]
     if not isinstance(value, dict):
         return value
+    if value.keys() == {"Fn::If"}:
+        return with_defaults(value["Fn::If"][2], parameters)
     if value.keys() == {"Ref"} and value["Ref"] in parameters:
         return parameters[value["Ref"]]["Default"]
     if value.keys() == {"Fn::Sub"}:
@@ -92,17 +165,7 @@ def lambda_environment(stack: Json, settings: Mapping[str, str], function: str =
     everywhere = stack["Globals"]["Function"]["Environment"]["Variables"]
     own = stack["Resources"][RESOURCES[function]]["Properties"]["Environment"]["Variables"]
     variables = with_defaults(everywhere | own, stack["Parameters"])
-    fake = {
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_SESSION_TOKEN": "testing",
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
-    return {name: str(value) for name, value in variables.items()} | fake | dict(settings)
+    return {name: str(value) for name, value in variables.items()} | FALSE_CREDENTIALS | dict(settings)
 
 
 @contextlib.contextmanager
