@@ -8,6 +8,8 @@ export SAM_CLI_TELEMETRY := 0
 # suite ten (it needs one to five), after which it is told to end, and ends what it started.
 export BOUNDED := $(if $(shell command -v timeout),timeout 120)
 export SUITE_BOUNDED := $(if $(BOUNDED),timeout --foreground --kill-after=30 600)
+# One test gets five minutes, all of them forty: hypothesis takes the end of those five for a failure to make small.
+TESTS_BOUNDED := $(if $(BOUNDED),timeout --foreground --kill-after=30 2400)
 
 .PHONY: $(shell sed -n 's/^\([a-z][a-z0-9-]*\):.*/\1/p' Makefile)
 help: ## Show this list
@@ -41,7 +43,7 @@ softphone: install ## Two phones in a browser, with Kamailio, the API and an Ope
 # that tests start are compiled once, though this shell may say that nothing is to be kept.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: install ## Run the tests: of the generated cases a sample, or all with WHOLE=1 (ARGS="-k window" and the like are passed on)
-	@$(PY) -m pytest -q -n auto --dist worksteal --timeout 300 $(ARGS)
+	@$(TESTS_BOUNDED) $(PY) -m pytest -q -n auto --dist worksteal --timeout 300 $(ARGS)
 places: install ## Run the tests in other zones, locales, Pythons, folders, orders, and as another user (ARGS="--only turkish", ARGS=--help)
 	@$(PY) -m tools.places $(ARGS)
 conformance: install ## Run the recorded OpenSIPS cases and print their count
@@ -51,7 +53,7 @@ SECURITY := tests/security tests/faults
 # What ships, who may build it, and what the threat model says of tests: quick, and without a network.
 SUPPLY := tests/unit/tools/supply tests/unit/docs/test_workflows.py tests/unit/docs/test_security_pages.py
 security: install ## Run the whole security suite: attacks on every entry, by advisory, faults, and fuzzing for 75 seconds (ARGS="-k CVE-2026-102268" and the like are passed on)
-	@WHOLE=1 $(PY) -m pytest -q -n auto --dist worksteal --timeout 300 $(SECURITY) $(SUPPLY) $(ARGS)
+	@WHOLE=1 $(TESTS_BOUNDED) $(PY) -m pytest -q -n auto --dist worksteal --timeout 300 $(SECURITY) $(SUPPLY) $(ARGS)
 	@$(if $(ARGS),,$(MAKE) --no-print-directory fuzz ARGS="--seconds 75 --jobs 2 --seed 18")
 format: install ## Put the code into its format
 	@$(PY) -m ruff format . && $(PY) -m ruff check --fix .

@@ -11,6 +11,8 @@ from botocore.exceptions import EndpointConnectionError
 from tools.events.stage import SAMPLES, Stage, read_json, stage
 
 SetStage = Callable[..., Stage]
+A_BUSY_MACHINE = "20000"
+"""Milliseconds for DynamoDB in memory, where a test is not about its being late."""
 
 
 @pytest.fixture(name="set_stage")
@@ -19,7 +21,7 @@ def _set_stage() -> Iterator[SetStage]:
     with ExitStack() as stack:
 
         def set_stage(function: str = "authorize", **settings: str) -> Stage:
-            usual = read_json(SAMPLES / "outcomes.json")["settings"]
+            usual = {**read_json(SAMPLES / "outcomes.json")["settings"], "STORE_TIMEOUT_MS": A_BUSY_MACHINE}
             return stack.enter_context(stage({**usual, **settings}, function))
 
         yield set_stage
