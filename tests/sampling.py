@@ -11,6 +11,8 @@ what is generated:
 
 The sample also starts commands that have their imports already: `tests/prepared_command.py`.
 
+Property tests draw the same examples at every run. `ANEW=10` has them draw others, ten times as many as in a whole run.
+
 A test that is named with `::` on the command line runs all its cases; `some` and `examples` stay sampled.
 """
 
@@ -23,6 +25,8 @@ from zlib import crc32
 import pytest
 
 WHOLE: Final = os.environ.get("WHOLE", "") not in ("", "0")
+ANEW: Final = int(os.environ.get("ANEW", "0"))
+"""How many times as many examples property tests draw, at random. With 0 they draw the same at every run."""
 EXAMPLES: Final = 100
 """How many examples a property test has in a whole run, unless it says otherwise."""
 
@@ -30,8 +34,8 @@ Case = TypeVar("Case")
 
 
 def examples(number: int = EXAMPLES) -> int:
-    """Return how many examples a property test runs: *number* in a whole run, a fifth of it in the sample."""
-    return number if WHOLE else max(number // 5, 5)
+    """Return how many examples a property test runs: *number* in a whole run, a fifth of it in a sample, more anew."""
+    return number * ANEW if ANEW else number if WHOLE else max(number // 5, 5)
 
 
 def some(cases: Sequence[Case], keep: int = 6) -> Sequence[Case]:

@@ -2,7 +2,8 @@
 
 Each target is searched by coverage, in a process of its own: atheris (libFuzzer) changes inputs, and keeps those that
 reach code that none before has reached. The rule that a target checks is more than that nothing crashes: an answer
-equals the model's, what is written reads as what it was, no message shows a secret. Exits with 1 when one is broken.
+equals the model's, what is written reads as what it was, no message shows a secret. Exits with 1 when one is broken,
+and with 3 where atheris cannot be installed.
 Inputs that broke a rule are files in build/fuzz; `--replay FILE` runs one again, without atheris.
 """
 
@@ -29,7 +30,10 @@ INPUTS = 1_000_000
 SECONDS_AN_INPUT = 20
 MEGABYTES = 2048
 _PULSE = re.compile(r"#(\d+)\s+\w+\s+cov: (\d+)")
-_NO_ATHERIS = "atheris has no wheel for this platform (it has them for Linux on x86_64): nothing was fuzzed"
+_NO_ATHERIS = (
+    "Nothing was fuzzed: atheris has no wheel for this platform (it has them for Linux on x86_64). "
+    "`make security` with any ARGS leaves fuzzing out."
+)
 
 
 @dataclass
@@ -62,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _replay(options.replay)
     if find_spec("atheris") is None:
         print(_NO_ATHERIS, file=sys.stderr)
-        return 0
+        return 3
     names = options.target or list(NAMES)
     budget = Budget(options.seconds, len(names), options.jobs)
     with ThreadPoolExecutor(options.jobs) as pool:

@@ -14,7 +14,7 @@ from auth_jwt.errors import Flaw
 from auth_jwt.models import Secret, Unusable
 from tests.fakes import Clock
 from tests.fuzz import events, keys, settings, tokens
-from tests.fuzz.__main__ import Budget, Run, _table
+from tests.fuzz.__main__ import Budget, Run, _table, main
 from tests.fuzz.target import hides
 from tests.fuzz.targets import NAMES, load
 from tests.sampling import some
@@ -118,3 +118,12 @@ def test_a_finding_is_replayed_by_the_folder_that_it_lies_in(tmp_path: Path) -> 
 
     assert subprocess.run([*command, good], cwd=root, check=False, capture_output=True).returncode == 0
     assert subprocess.run([*command, strange], cwd=root, check=False, capture_output=True).returncode == 2
+
+
+def test_where_nothing_can_be_fuzzed_that_is_no_success(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tests.fuzz.__main__.find_spec", lambda _: None)
+
+    assert main([]) == 3
+    assert "Nothing was fuzzed" in capsys.readouterr().err

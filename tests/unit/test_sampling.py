@@ -87,6 +87,12 @@ def test_in_a_whole_run_nothing_is_fewer(monkeypatch: pytest.MonkeyPatch) -> Non
     assert sampling.examples(500) == 500
 
 
+def test_anew_means_more_examples_than_a_whole_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "ANEW", 10)
+
+    assert sampling.examples(500) == 5000
+
+
 def test_make_check_runs_whole() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
     recipe = makefile.partition("\ncheck: ")[2].partition("\n\n")[0]

@@ -42,6 +42,7 @@ CONCERNED: Final[Mapping[str, Sequence[str]]] = {
     f"{_PACKAGE}/releasing/": ("tests/integration/test_release_check.py", "tests/unit/cli/test_canary_lines.py"),
     f"{_PACKAGE}/rules.py": (
         *(
+            "tests/unit/test_rules.py",
             "tests/unit/jose/test_signatures_and_claims.py",
             "tests/unit/issuers",
             "tests/unit/memory/test_revocations.py",
