@@ -192,7 +192,7 @@ class _Decision:
         except _CannotBeRead:
             return [*unsigned, Fault()]
         user, shown = profile[self.setting("USERNAME_COLUMN")], decoded_token(token.header, claims)
-        credentials = self.credentials(profile)
+        credentials = load_credentials(self.setting("LOAD_CREDENTIALS"), profile)
         return [*unsigned, *(Allowed(user, shown, credentials, floor(min([end, *ends]))) for end in signing)]
 
     # -- secrets ------------------------------------------------------------------------------------------------------
@@ -205,19 +205,19 @@ class _Decision:
         if not open_rows:
             raise Refused("no_active_secret")
         most = int(self.setting("MAX_SECRETS_PER_TAG"))
-        open_rows.sort(key=lambda row: (_number(row[self.setting("START_TS_COLUMN")]) or 0, str(row["id"])))
+        open_rows.sort(key=lambda row: (number_of(row[self.setting("START_TS_COLUMN")]) or 0, str(row["id"])))
         signing: dict[Fraction, Usable] = {}
         for row in open_rows[-most:]:
             usable = self.signed_by_row(row, token)
             if usable is not Usable.NO:
-                end = _number(row[self.setting("END_TS_COLUMN")])
+                end = number_of(row[self.setting("END_TS_COLUMN")])
                 assert end is not None
                 signing[end] = Usable.YES if Usable.YES in (usable, signing.get(end)) else Usable.UNSURE
         return signing
 
     def is_open(self, row: Row) -> bool:
-        start = _number(row.get(self.setting("START_TS_COLUMN")))
-        end = _number(row.get(self.setting("END_TS_COLUMN")))
+        start = number_of(row.get(self.setting("START_TS_COLUMN")))
+        end = number_of(row.get(self.setting("END_TS_COLUMN")))
         return start is not None and end is not None and start <= self.now < end
 
     def signed_by_row(self, row: Row, token: Token) -> Usable:
@@ -238,22 +238,22 @@ class _Decision:
     def check_claims(self, claims: Mapping[str, Any]) -> list[Fraction]:
         """Check the claims in the order of the contract, and return the seconds at which they stop to hold."""
         for name in self.words("REQUIRED_CLAIMS"):
-            _required(claims, name)
+            required(claims, name)
         ends = self.check_times(claims) if self.is_set("ENFORCE_TIME_CLAIMS") else []
         age = self.number("MAX_TOKEN_AGE_SECONDS")
         if age is not None:
-            issued = _claimed_number(_required(claims, "iat"))
+            issued = _claimed_number(required(claims, "iat"))
             if self.now - issued > age + self.leeway:
                 raise Refused("token_too_old")
             ends.append(issued + age + self.leeway)
         if issuers := self.words("ISSUER"):
-            issuer = _required(claims, "iss")
+            issuer = required(claims, "iss")
             if not isinstance(issuer, str):
                 raise Refused("malformed_claim")
             if issuer not in issuers:
                 raise Refused("wrong_issuer")
         if audiences := self.words("AUDIENCE"):
-            named = _required(claims, "aud")
+            named = required(claims, "aud")
             named = [named] if isinstance(named, str) else named
             if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
                 raise Refused("malformed_claim")
@@ -282,14 +282,14 @@ class _Decision:
         if not isinstance(username, str) or not username:
             raise Refused("incomplete_profile")
         disabled = profile.get(self.setting("DISABLED_COLUMN"), False)
-        if disabled is not False and _number(disabled) != 0:
+        if disabled is not False and number_of(disabled) != 0:
             raise Refused("disabled_profile")
         return profile
 
     def check_revocation(self, profile: Row, claims: Mapping[str, Any], tag: str) -> None:
         column = self.setting("VALID_AFTER_COLUMN")
         if column in profile:
-            after, issued = _number(profile[column]), _number(claims.get("iat"))
+            after, issued = number_of(profile[column]), number_of(claims.get("iat"))
             if after is None or issued is None or after > issued:
                 raise Refused("revoked_token")
         if not self.setting("REVOCATIONS_TABLE").strip():
@@ -307,45 +307,51 @@ class _Decision:
     def check_identity(self, profile: Row, from_user: str | None, from_domain: str | None) -> None:
         if from_user is not None and from_user != profile[self.setting("USERNAME_COLUMN")]:
             raise Refused("username_mismatch")
-        if from_domain is not None:
-            domain = profile.get(self.setting("DOMAIN_COLUMN"))
-            if not isinstance(domain, str) or not domain or _folded(domain) != _folded(from_domain):
-                raise Refused("domain_mismatch")
+        if from_domain is not None and not same_domain(profile.get(self.setting("DOMAIN_COLUMN")), from_domain):
+            raise Refused("domain_mismatch")
 
-    def credentials(self, profile: Row) -> dict[str, Any]:
-        loaded = {}
-        for part in self.setting("LOAD_CREDENTIALS").split(";"):
-            if not part.strip():
-                continue
-            left, _, right = part.rpartition("=")
-            column = right.strip()
-            name = left.strip().removeprefix("$avp(").removesuffix(")").strip() if left else column
-            value = profile.get(column)
-            if isinstance(value, bool | int | float | Decimal) or (isinstance(value, str) and value):
-                loaded[name] = value
-        return loaded
+
+def load_credentials(setting: str, profile: Row) -> dict[str, Any]:
+    """Return what `LOAD_CREDENTIALS` names, of the columns that hold a number, a boolean or some text."""
+    loaded = {}
+    for part in setting.split(";"):
+        if not part.strip():
+            continue
+        left, _, right = part.rpartition("=")
+        column = right.strip()
+        name = left.strip().removeprefix("$avp(").removesuffix(")").strip() if left else column
+        value = profile.get(column)
+        if isinstance(value, bool | int | float | Decimal) or (isinstance(value, str) and value):
+            loaded[name] = value
+    return loaded
 
 
 def _reader(settings: Mapping[str, str]) -> Any:
     return lambda name: settings.get(name, DEFAULTS[name])
 
 
-def _number(value: object) -> Fraction | None:
+def number_of(value: object) -> Fraction | None:
     """Return the number that a column or a claim holds; None for booleans, text and all else."""
     return Fraction(value) if isinstance(value, int | float | Decimal) and not isinstance(value, bool) else None
 
 
 def _claimed_number(value: object) -> Fraction:
-    number = _number(value)
+    number = number_of(value)
     if number is None:
         raise Refused("malformed_claim")
     return number
 
 
-def _required(claims: Mapping[str, Any], name: str) -> Any:
+def required(claims: Mapping[str, Any], name: str) -> Any:
+    """Return a claim that there has to be."""
     if name not in claims:
         raise Refused("missing_claim")
     return claims[name]
+
+
+def same_domain(own: object, asked: str) -> bool:
+    """Tell whether a column holds the domain, without regard to ASCII case."""
+    return isinstance(own, str) and own != "" and _folded(own) == _folded(asked)
 
 
 def _folded(domain: str) -> str:

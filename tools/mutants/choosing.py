@@ -27,7 +27,10 @@ CONCERNED: Final[Mapping[str, Sequence[str]]] = {
     f"{_PACKAGE}/credentials.py": ("tests/integration/test_authorize.py",),
     f"{_PACKAGE}/fetching/": ("tests/unit/fetching", "tests/security/test_fetching.py"),
     f"{_PACKAGE}/http/": ("tests/unit/http", *_ANSWERS),
-    f"{_PACKAGE}/issuers/": ("tests/unit/issuers", "tests/unit/provisioning/test_issuers.py"),
+    f"{_PACKAGE}/issuers/": (
+        *("tests/unit/issuers", "tests/unit/provisioning/test_issuers.py"),
+        "tests/property/test_issuers_decision.py",
+    ),
     f"{_PACKAGE}/jose/": ("tests/unit/jose", "tests/property/test_gate.py", "tests/property/test_signature.py"),
     f"{_PACKAGE}/memory/": ("tests/unit/memory",),
     f"{_PACKAGE}/models.py": ("tests/unit/memory/test_rows.py", "tests/unit/provisioning"),
