@@ -1,8 +1,8 @@
 """Run the tests in other places: `python -m tools.places`, or `make places`.
 
-A place is an environment: a time zone, a locale, another Python, another user, a folder with a blank in its
-name. Each runs the tests that could notice it. Exit code 0: all places passed; 1: a test failed; 3: none failed, but
-not all places could be run, since something is not installed here.
+A place is an environment: a time zone, another year, a locale, another Python, another user, a folder with a blank in
+its name. Each runs the tests that could notice it. Exit code 0: all places passed; 1: a test failed; 3: none failed,
+but not all places could be run, since something is not installed here.
 """
 
 import argparse
@@ -27,7 +27,13 @@ _DECIDING: Final = (
     *("tests/unit/test_authorizer.py", "tests/unit/test_credentials.py", "tests/security/test_decision.py"),
     *("tests/conformance/test_opensips.py", "tests/integration/test_authorize.py"),
 )
-_TIMES: Final = (*_DECIDING, "tests/unit/cli", "tests/integration/test_cli.py", "tests/integration/test_rotation.py")
+_IN_PROCESS: Final = (
+    *(*_DECIDING, "tests/unit/cli", "tests/integration/test_rotation.py"),
+    *("tests/integration/test_ending_secrets.py", "tests/integration/test_gateway_authorizer.py"),
+)
+"""Tests that start no program, which would keep the clock of this machine."""
+_TIMES: Final = (*_IN_PROCESS, "tests/integration/test_cli.py")
+_ANOTHER_YEAR: Final = ("-p", "tests.another_year")
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,8 @@ PLACES: Final[Mapping[str, Place]] = {
         before=("setsid", "--wait"), needs=("setsid",), umask=0o077,
     ),
     "open": Place("files that are everybody's", _COMMANDS, umask=0o000),
+    "2031": Place("when all of five years has ended", _IN_PROCESS, {"YEAR": "2031"}, options=_ANOTHER_YEAR),
+    "2039": Place("beyond 31 bits of seconds", _IN_PROCESS, {"YEAR": "2039"}, options=_ANOTHER_YEAR),
     "optimized": Place(
         "python -O, which drops assertions", _DECIDING, {"PYTHONOPTIMIZE": "1"}, options=("-W", "ignore")
     ),
