@@ -451,12 +451,13 @@ def test_a_429_of_a_login_counts_and_one_of_health_does_not_whatever_the_api(mad
     """Anybody may ask /health, six times a second: its throttle refuses him, and that is no login."""
     ((pattern,),) = [[each.pattern for each in made.filters if each.name == "GatewayThrottled"]]
 
-    counted = {route for route, line in access_lines("429").items() if matches(pattern, line)}
+    throttled = access_lines("429")
+    counted = {route for route, line in throttled.items() if matches(pattern, line)}
 
     assert counted == {"/authorize", "POST /authorize"}
     assert not any(matches(pattern, line) for line in access_lines("200").values())
     for minute in range(BEGIN, END):
-        hour.metrics.add_line(access_lines("429")["GET /health"], hour.at(minute))
+        hour.metrics.add_line(throttled["GET /health"], hour.at(minute))
     assert first_alarm(made.alarms["GatewayThrottledAlarm"], hour, BEGIN, 60) is None
 
 
