@@ -30,7 +30,7 @@ install: .venv/.installed ## Make .venv with everything pinned, the command auth
 	@$(if $(filter $@,$(MAKECMDGOALS)),echo "$(READY)")
 lock: $(UV) ## Pin everything anew in uv.lock, and export what SAM builds from (UPGRADE=: keep the versions that are pinned)
 clean: ## Remove what was made here
-	@rm -rf .venv .venv-* .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage build dist
+	@rm -rf .venv .venv-* .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* build dist
 
 demo: install ## Run every file of events/ through the real handlers against DynamoDB in memory
 	@$(PY) -m tools.events.demo

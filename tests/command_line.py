@@ -20,6 +20,8 @@ from tools.events.stage import REGION, REVOCATIONS, create_tables, environment, 
 from tools.serve.tables import load
 
 TAG = "alice-web"
+MEASURED = {name: os.environ[name] for name in ("COVERAGE_PROCESS_CONFIG",) if name in os.environ}
+"""By which coverage measures the commands that tests start, too."""
 
 
 @dataclass
@@ -107,6 +109,7 @@ def environment_of(endpoint: str, home: Path) -> dict[str, str]:
     """The variables of a shell at the tables behind *endpoint*."""
     return {
         "PATH": f"{command().parent}:{os.environ['PATH']}",
+        **MEASURED,
         "HOME": str(home),
         "XDG_STATE_HOME": str(home),
         "AWS_ACCESS_KEY_ID": "testing",

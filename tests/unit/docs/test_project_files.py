@@ -181,6 +181,7 @@ class TestChecks:
             command for command in KNOWN_CHECKS if re.search(rf"(?:-m |bin/|^){re.escape(command)}", run, re.MULTILINE)
         }
         assert re.search(r"WHOLE=1 .*--cov\b.*--cov-fail-under=95", run)
+        assert "subprocess" in PROJECT["tool"]["coverage"]["run"]["patch"]
 
     def test_a_test_that_fails_fails_make(self, tmp_path: Path) -> None:
         """And is not hidden by what runs after it."""
