@@ -234,7 +234,7 @@ class _Finder:
             yield self._replaced("condition turned round", node, ast.UnaryOp(ast.Not(), node))
 
     def _expression(self, node: ast.expr) -> Iterator[Mutant]:
-        if isinstance(node, ast.JoinedStr):  # text for people, mostly
+        if isinstance(node, ast.JoinedStr) or _is_literal_type(node):  # the first is text for people, mostly
             return
         if _is_product(node):
             yield self._replaced("other constant", node, ast.BinOp(node, ast.Mult(), ast.Constant(2)))
@@ -312,6 +312,10 @@ class _Finder:
             end += len(after) - len(rest) + 1
             end += len(self._octets[end:]) - len(self._octets[end:].lstrip(b" "))
         return self._mutant(operator, (start, end), "")
+
+
+def _is_literal_type(node: ast.expr) -> bool:
+    return isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == "Literal"
 
 
 def _is_product(node: ast.expr) -> bool:
