@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from auth_jwt.errors import Denied, Reason
+from auth_jwt.jose.tokens import HeaderRules, unverified_jws
 from auth_jwt.models import MAX_JTI_BYTES, Columns, Policy, Report, Secret, TagRows
 from auth_jwt.rules import (
     check_audience,
@@ -16,17 +17,23 @@ from auth_jwt.rules import (
     expires_at,
     has_ended,
     newest_first,
+    obstacle_to,
     open_secrets,
     token_id,
 )
-from tests.factories import HMAC_KEY, NOW
+from tests.factories import HMAC_KEY, NOW, a_jwks, a_token, an_oct_jwk
 from tests.fakes import natural
 
 A_MINUTE = 60
 
 
-def a_secret(id: str = "1", start_ts: object = NOW, end_ts: object = NOW + A_MINUTE) -> Secret:  # noqa: A002 - the column
-    row = {"id": id, "secret": HMAC_KEY, "alg": "HS256", "start_ts": start_ts, "end_ts": end_ts}
+def a_secret(
+    id: str = "1",  # noqa: A002 - the column
+    start_ts: object = NOW,
+    end_ts: object = NOW + A_MINUTE,
+    **more: object,
+) -> Secret:
+    row = {"id": id, "secret": HMAC_KEY, "alg": "HS256", "start_ts": start_ts, "end_ts": end_ts, **more}
     return Secret.from_row(natural(row), Columns())
 
 
@@ -78,6 +85,24 @@ class TestSecretsOfATag:
         secrets = [a_secret("a"), a_secret("c"), a_secret("b", NOW + 1), a_secret("d", None)]
 
         assert [secret.id for secret in newest_first(secrets)] == ["b", "c", "a", "d"]
+
+
+class TestWhatKeepsASecretFromBeingTried:
+    """Of keys that fit, one that is long enough is enough."""
+
+    @pytest.mark.parametrize(
+        ("keys", "obstacle"),
+        [
+            ((b"forty octets, which are enough for HS256.", HMAC_KEY.encode()), None),
+            ((b"forty octets, which are enough for HS256.",), "size"),
+        ],
+        ids=["one of two is too short", "all are too short"],
+    )
+    def test_is_the_size_of_all_its_keys(self, keys: tuple[bytes, ...], obstacle: str | None) -> None:
+        secret = a_secret(secret=a_jwks(*map(an_oct_jwk, keys)), alg="HS512")
+        jws = unverified_jws(a_token(alg="HS512"), HeaderRules(), max_bytes=4096)
+
+        assert obstacle_to(secret, jws, None) == obstacle
 
 
 class TestTimes:
