@@ -32,7 +32,7 @@ CONCERNED: Final[Mapping[str, Sequence[str]]] = {
         "tests/property/test_issuers_decision.py",
     ),
     f"{_PACKAGE}/jose/": ("tests/unit/jose", "tests/property/test_gate.py", "tests/property/test_signature.py"),
-    f"{_PACKAGE}/memory/": ("tests/unit/memory",),
+    f"{_PACKAGE}/memory/": ("tests/unit/memory", "tests/property/test_memory_interleavings.py"),
     f"{_PACKAGE}/models.py": ("tests/unit/memory/test_rows.py", "tests/unit/provisioning"),
     f"{_PACKAGE}/provisioning/": (
         *("tests/unit/provisioning", "tests/unit/functions", "tests/contract/test_provisioning_store.py", *_ADMIN),
@@ -71,8 +71,8 @@ CONCERNED: Final[Mapping[str, Sequence[str]]] = {
 }
 """Tests that concern what is in a folder, or a file: those of the folders around it as well.
 
-A table, since to record what each of all tests runs takes as long as all tests; the interleavings of `tests/property`
-alone take minutes, and are not asked. Of those that are asked, it is recorded line by line which concern a mutant.
+A table, since to record what each of all tests runs takes as long as all tests; the interleavings of operators and of
+rounds take a minute, and are not asked. Of those that are asked, it is recorded line by line which concern a mutant.
 """
 
 

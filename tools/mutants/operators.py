@@ -234,7 +234,7 @@ class _Finder:
             yield self._replaced("condition turned round", node, ast.UnaryOp(ast.Not(), node))
 
     def _expression(self, node: ast.expr) -> Iterator[Mutant]:
-        if isinstance(node, ast.JoinedStr) or _is_literal_type(node):  # the first is text for people, mostly
+        if isinstance(node, ast.JoinedStr) or _is_of_types(node):  # the first is text for people, mostly
             return
         if _is_product(node):
             yield self._replaced("other constant", node, ast.BinOp(node, ast.Mult(), ast.Constant(2)))
@@ -314,8 +314,13 @@ class _Finder:
         return self._mutant(operator, (start, end), "")
 
 
-def _is_literal_type(node: ast.expr) -> bool:
-    return isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == "Literal"
+def _is_of_types(node: ast.expr) -> bool:
+    """Tell whether an expression says something to type checkers alone."""
+    match node:
+        case ast.Subscript(value=ast.Name(id="Literal")) | ast.Call(func=ast.Name(id="TypeVar")):
+            return True
+        case _:
+            return False
 
 
 def _is_product(node: ast.expr) -> bool:

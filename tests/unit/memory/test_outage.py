@@ -519,3 +519,4 @@ def test_what_is_noted_of_failing_tags_is_bounded() -> None:
         outage.note_failure(Unreachable("no answer"), f"tag-{number}", number, remembered=True)
 
     assert len(outage._all._failing) == len(outage._remembered._failing) == MAX_FAILING_TAGS
+    assert f"tag-{2 * MAX_FAILING_TAGS - 1}" in outage._all._failing  # the oldest are forgotten

@@ -59,6 +59,7 @@ def test_one_thing_is_changed(source: str, expected: str) -> None:
         pytest.param("def f(limit: 'Literal[5]') -> 'Literal[6]': ...", id="annotations"),
         pytest.param("limit: Literal[5]", id="a declared type"),
         pytest.param("Limit = Literal[5]", id="a named type"),
+        pytest.param("T = TypeVar('T', bound=int)", id="a variable of types"),
         pytest.param("if TYPE_CHECKING:\n  limit = 5", id="what only type checkers read"),
         pytest.param("__all__ = ['limit']", id="exported names"),
         pytest.param("@dataclass(frozen=True, slots=True)\nclass Secret: ...", id="how a dataclass is made"),
