@@ -45,7 +45,6 @@ def main(arguments: list[str] | None = None) -> int:
     """Try mutants, say which survived, and return the exit code."""
     parser = _parser()
     asked = parser.parse_args(arguments)
-    until = time.monotonic() + asked.minutes * 60
     try:
         chosen = choose(asked)
     except (ValueError, subprocess.CalledProcessError) as exc:
@@ -55,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not chosen.mutants:
         return 0
     try:
-        results = list(_try(chosen, asked.jobs, until, out))
+        results = list(_try(chosen, asked.jobs, asked.minutes, out))
     except RuntimeError as exc:
         print(f"nothing was measured: {exc}", file=sys.stderr)
         return UNUSABLE
@@ -82,7 +81,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--sample", type=int, metavar="N", help="only so many of these, drawn by --seed")
     parser.add_argument("--seed", type=int, default=0, help="of the sample (default: %(default)s)")
     parser.add_argument(
-        "--minutes", type=float, default=1440, help="begin no mutant after so long; what is left is not counted"
+        "--minutes",
+        type=float,
+        default=1440,
+        help="begin no mutant so long after the first; what is left is not counted",
     )
     parser.add_argument(
         "--threshold", type=float, default=THRESHOLD, help="per cent that must be caught (default: %(default)s)"
@@ -122,7 +124,7 @@ def _git(*words: str, root: Path) -> str:
     return subprocess.run(["git", *words], cwd=root, check=True, capture_output=True, text=True).stdout  # noqa: S607
 
 
-def _try(chosen: Chosen, jobs: int, until: float, out: IO[str]) -> Iterator[Result]:
+def _try(chosen: Chosen, jobs: int, minutes: float, out: IO[str]) -> Iterator[Result]:
     """Try the mutants in a copy of the checkout, and tell how it goes.
 
     Raises:
@@ -135,7 +137,7 @@ def _try(chosen: Chosen, jobs: int, until: float, out: IO[str]) -> Iterator[Resu
         tests = concerned_by({mutant.path for mutant in chosen.mutants})
         mutants = [asdict(mutant) for mutant in chosen.mutants]
         plan.write_text(
-            json.dumps({"mutants": mutants, "tests": tests, "jobs": jobs, "until": until}), encoding="utf-8"
+            json.dumps({"mutants": mutants, "tests": tests, "jobs": jobs, "minutes": minutes}), encoding="utf-8"
         )
         command = [str(ROOT / ".venv" / "bin" / "python"), "-m", "tools.mutants.worker", str(plan)]
         env = {**os.environ, "AWS_DEFAULT_REGION": "eu-central-1", "PYTHONDONTWRITEBYTECODE": "1"}

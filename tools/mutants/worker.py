@@ -60,14 +60,15 @@ class Worker:
     """Runs the mutants of a plan.
 
     Args:
-        plan: `mutants`, `tests` (files and folders), `jobs`, and `until`, a monotonic second after which none begins.
+        plan: `mutants`, `tests` (files and folders), `jobs`, and `minutes`, after which no mutant begins.
     """
 
     def __init__(self, plan: dict[str, Any]) -> None:
         self.mutants = [Mutant.read(members) for members in plan["mutants"]]
         self.tests: list[str] = plan["tests"]
         self.jobs: int = plan["jobs"]
-        self.until: float = plan["until"]
+        self.seconds: float = plan["minutes"] * 60
+        self.until: float | None = None  # from the first mutant on; to record the tests takes its own time
         self.sources = {path: Path(path).read_text(encoding="utf-8") for path in {one.path for one in self.mutants}}
         self.loaded = Loaded(self.sources)
         self.recorded = Recorded()
@@ -195,7 +196,9 @@ class Worker:
     def _begin(self, mutant: Mutant, attempt: "Try", running: dict[int, tuple[Mutant, float, float]]) -> None:
         number = self.mutants.index(mutant)
         tests, seconds = chosen_tests(mutant, self.recorded)
-        if time.monotonic() > self.until:
+        now = time.monotonic()
+        self.until = self.until or now + self.seconds
+        if now > self.until:
             self.say(mutant=number, code=None)
         elif not tests:
             self.say(mutant=number, code=_SURVIVED, untested=True, seconds=0)

@@ -172,6 +172,7 @@ class TestChecks:
                 "demo",
             )
         }
+        assert re.search(r'make mutants ARGS="--changed HEAD\^1 .*--threshold \d\d"', script)
         assert sorted(awaited) == sorted(re.findall(r"^begin ([a-z0-9-]+)$", script, re.MULTILINE))
 
     def test_what_make_check_runs_is_linted_typed_whole_and_covered(self) -> None:

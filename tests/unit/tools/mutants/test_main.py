@@ -184,7 +184,7 @@ def worked(folder: Path, tests: str = TESTS) -> list[dict[str, Any]]:
     (folder / "pytest.ini").write_text("[pytest]\npythonpath = .\n")
     mutants = [asdict(mutant) for mutant in mutants_of("program.py", PROGRAM)]
     (folder / "plan.json").write_text(
-        json.dumps({"mutants": mutants, "tests": ["test_program.py"], "jobs": 2, "until": 1e12})
+        json.dumps({"mutants": mutants, "tests": ["test_program.py"], "jobs": 2, "minutes": 1000})
     )
     done = subprocess.run(
         [sys.executable, "-m", "tools.mutants.worker", "plan.json"],
