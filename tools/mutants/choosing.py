@@ -32,7 +32,10 @@ CONCERNED: Final[Mapping[str, Sequence[str]]] = {
         "tests/property/test_issuers_decision.py",
     ),
     f"{_PACKAGE}/jose/": ("tests/unit/jose", "tests/property/test_gate.py", "tests/property/test_signature.py"),
-    f"{_PACKAGE}/memory/": ("tests/unit/memory", "tests/property/test_memory_interleavings.py"),
+    f"{_PACKAGE}/memory/": (
+        *("tests/unit/memory", "tests/property/test_memory_interleavings.py"),
+        "tests/unit/issuers/test_authorizer.py",
+    ),
     f"{_PACKAGE}/models.py": ("tests/unit/memory/test_rows.py", "tests/unit/provisioning"),
     f"{_PACKAGE}/provisioning/": (
         *("tests/unit/provisioning", "tests/unit/functions", "tests/contract/test_provisioning_store.py", *_ADMIN),

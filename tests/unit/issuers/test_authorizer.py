@@ -833,6 +833,15 @@ class TestMemory:
         with pytest.raises(Unreachable):
             login()
 
+    def test_a_new_kid_is_a_fault_while_the_keys_cannot_be_read_anew(self) -> None:
+        """It is deferred only when a look at the rows has found no such key."""
+        login = a_login()
+        login()
+        login.store.halves[Half.SECRETS] = Unreachable("away")
+
+        with pytest.raises(Unreachable):
+            login(header={"kid": "new"})
+
     def test_keys_that_did_not_change_are_parsed_once(self) -> None:
         login = a_login()
         login()
