@@ -38,6 +38,7 @@ _NO_URL: Final = (
     " %3A %2F %3F %23 %25 in the place of @ : / ? # %"
 )
 _ROWS_AT_ONCE: Final = 1000
+_STEPS_BETWEEN_LOOKS: Final = 1_000_000
 _CONNECT_SECONDS: Final = 10
 _AS_TEXT: Final = ("date", "time", "timetz", "timestamp", "timestamptz", "interval", "json", "jsonb", "uuid", "inet")
 """PostgreSQL's types that psycopg would turn into Python objects."""
@@ -136,6 +137,8 @@ class DatabaseSource(Source):
                 for table, (found, columns) in tables.items():
                     yield from self._rows_of(connection, table, found, columns)
         except SQLAlchemyError as error:
+            if getattr(error.__cause__, "sqlite_errorname", None) == "SQLITE_INTERRUPT":
+                raise KeyboardInterrupt from None
             raise self._unreadable(error) from None
         except UnicodeDecodeError:
             raise SourceError(
@@ -290,6 +293,9 @@ def _take_text_as_text(engine: "Engine") -> None:
         def prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - a driver's connection
             connection.text_factory = text_of
             connection.execute("PRAGMA query_only = ON")
+            # The file may be somebody else's: its views and triggers get none of the functions that reach outside it.
+            connection.execute("PRAGMA trusted_schema = OFF")
+            connection.set_progress_handler(_let_control_c_through, _STEPS_BETWEEN_LOOKS)
 
     elif engine.dialect.name == "postgresql":
         from psycopg.types.string import TextLoader
@@ -301,6 +307,10 @@ def _take_text_as_text(engine: "Engine") -> None:
     else:
         return
     event.listen(engine, "connect", prepare)
+
+
+def _let_control_c_through() -> None:
+    """Do nothing. Python notices Control-C while it does that, and SQLite ends: a view may have rows without end."""
 
 
 def _widths_of_bits(dialect: str, description: Sequence[Sequence[Any]]) -> dict[str, int]:

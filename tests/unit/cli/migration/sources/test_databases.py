@@ -1,6 +1,8 @@
 """URLs of databases, and SQLite; MariaDB and PostgreSQL are asked by tests/e2e/migration."""
 
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -55,6 +57,37 @@ def test_without_an_id_rows_are_ordered_by_what_is_known_of_them(tmp_path: Path)
     rows = as_read(source_of(made(tmp_path / "db", script), tables=(Table.SECRETS,)))
 
     assert [row.values["secret"] for row in rows] == ["w", "x", "y", "z"]
+
+
+WITHOUT_END = "WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted)"
+
+
+def test_control_c_ends_a_view_that_has_no_end(tmp_path: Path) -> None:
+    path = made(tmp_path / "db", f"CREATE VIEW jwt_profiles AS {WITHOUT_END} SELECT n AS tag FROM counted;")
+    program = f"""\
+import os, signal, threading
+from auth_jwt.provisioning.changes import Table
+from auth_jwt_cli.migration.layout import SourceLayout
+from auth_jwt_cli.migration.sources.databases import DatabaseSource
+rows = DatabaseSource("sqlite:///{path}", SourceLayout(tables=(Table.PROFILES,))).rows()
+threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGINT]).start()
+try:
+    next(rows)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+    ended = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=60)
+
+    assert ended.stdout == "interrupted\n", ended.stderr
+
+
+def test_a_view_reaches_nothing_outside_its_file(tmp_path: Path) -> None:
+    """`pragma_database_list` would tell where the file lies. A file that somebody sent is no program to trust."""
+    path = made(tmp_path / "db", "CREATE VIEW jwt_profiles AS SELECT file AS tag FROM pragma_database_list;")
+
+    with pytest.raises(SourceError, match="cannot be read"):
+        as_read(source_of(path, tables=(Table.PROFILES,)))
 
 
 def test_a_source_is_never_written(tmp_path: Path) -> None:
