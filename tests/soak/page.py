@@ -113,6 +113,9 @@ those that were in the tables at any time from the request's begin less `CACHE_T
 tables failed, less `STALE_IF_ERROR_SECONDS` besides. Denials are held to the reason in the log. A 503 is right only
 while a fault is on, and for {aftermath:g} seconds after it.
 
+A worker answers one request at a time, and latency counts from when the request was sent, its turn included: with a
+table that is silent, each in the queue takes `STORE_TIMEOUT_MS`, and an operator's write up to half a minute.
+
 **{violations}** {judged} answers were judged, in {seconds:.0f} seconds, with seed {seed}, on {date}
 ({machine}).
 
@@ -137,10 +140,7 @@ def written(figures: Json) -> str:
         aftermath=AFTERMATH_SECONDS,
         violations="No answer was wrong." if not found else f"{found} violations.",
         tables="\n\n".join(f"## {title[0].upper()}{title[1:]}\n\n{_table(rows)}" for title, rows in _tables(figures)),
-        **{
-            name: figures[name]
-            for name in ("workers", "clients", "most_a_second", "judged", "seconds", "seed", "date", "machine")
-        },
+        **{name: figures[name] for name in _SAID},
     )
 
 
