@@ -13,6 +13,7 @@ from moto import mock_aws
 from typer.testing import CliRunner, Result
 
 from auth_jwt_cli.main import app
+from tests.measured import MEASURED
 from tests.moto_server import a_moto_server
 from tests.prepared_command import INSTALLED, prepared_command
 from tests.sampling import WHOLE
@@ -20,8 +21,6 @@ from tools.events.stage import REGION, REVOCATIONS, create_tables, environment, 
 from tools.serve.tables import load
 
 TAG = "alice-web"
-MEASURED = {name: os.environ[name] for name in ("COVERAGE_PROCESS_CONFIG",) if name in os.environ}
-"""By which coverage measures the commands that tests start, too."""
 
 
 @dataclass

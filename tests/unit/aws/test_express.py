@@ -21,6 +21,7 @@ from auth_jwt.errors import Fault
 from auth_jwt.runtime.observability import Journal
 from auth_jwt.runtime.settings import Settings
 from auth_jwt.runtime.wiring import choose_client, service_of
+from tests.measured import UNMEASURED
 
 LAYER = Path(__file__).parents[3] / "layers" / "auth_jwt"
 
@@ -299,7 +300,9 @@ def test_a_first_read_loads_no_sdk(home: Path) -> None:
         except Unreachable:
             print(*sys.modules)  # so far
     """
-    run = subprocess.run([sys.executable, "-c", program], cwd=LAYER, capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=LAYER, capture_output=True, text=True, check=True, env=UNMEASURED
+    )
 
     loaded = set(run.stdout.split())
     assert "auth_jwt.aws.express" in loaded

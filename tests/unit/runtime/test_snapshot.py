@@ -13,6 +13,7 @@ import pytest
 
 from auth_jwt.errors import BadSetting, Fault
 from auth_jwt.runtime.snapshot import prepare_for_snapshots
+from tests.measured import UNMEASURED
 
 SNAP_START = {"AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start"}
 LAYER = Path(__file__).parents[3] / "layers" / "auth_jwt"
@@ -30,8 +31,10 @@ def _hooks(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Callable[[], objec
 
 
 def run(program: str) -> list[str]:
-    """Return the words that *program* prints in a process of its own, with the layer on its path."""
-    done = subprocess.run([sys.executable, "-c", program], cwd=LAYER, capture_output=True, text=True, check=False)
+    """Return the words that *program* prints in a process of its own, with the layer on its path, and not measured."""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=LAYER, capture_output=True, text=True, check=False, env=UNMEASURED
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
 

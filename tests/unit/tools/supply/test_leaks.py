@@ -1,5 +1,6 @@
 """A key that nobody vouched for is found, in files and in the history, and is shown nowhere."""
 
+import random
 import secrets
 import subprocess
 from pathlib import Path
@@ -36,6 +37,14 @@ SAMPLES: Final = {
     "age": "AGE-" + "SECRET-KEY-1" + "Q" * 58,
     "pypi": "pypi" + "-AgE" + "x" * 60,
 }
+
+
+@pytest.mark.parametrize("digits", [24, 32, 48])
+def test_hardly_any_random_key_in_hex_goes_unseen(digits: int) -> None:
+    chance = random.Random(digits)
+    keys = [chance.randbytes(digits // 2).hex() for _ in range(1000)]
+
+    assert sum(bool([*findings_in("a/file", f'password = "{key}"'.encode())]) for key in keys) >= 990
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
