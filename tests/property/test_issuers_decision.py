@@ -22,7 +22,18 @@ from auth_jwt.jose.asymmetric import thumbprint
 from auth_jwt.memory.revocations import RevocationMemory
 from auth_jwt.memory.rows import RowMemory
 from auth_jwt.runtime.settings import Settings
-from tests.factories import HMAC_KEY, NOW, a_jwk, a_private_key, a_public_key, a_token, an_oct_jwk, without
+from tests.factories import (
+    HMAC_KEY,
+    NOW,
+    a_jwk,
+    a_private_key,
+    a_public_key,
+    a_token,
+    an_oct_jwk,
+    octets_of,
+    segment,
+    without,
+)
 from tests.fakes import Clock, MemoryIssuers, MemoryStore
 from tests.issuers import GONE, ISSUER, KEYS_URL, KID, SUBJECT, keys_rows
 from tests.model import issuers as model
@@ -38,6 +49,7 @@ KEYS: Mapping[str, tuple[str, str]] = {
     "RS256": ("RS256", "rsa_2048"),
     "PS512": ("PS512", "rsa_2048"),
     "ES256": ("ES256", "p256"),
+    "ES512": ("ES512", "p521"),
     "EdDSA": ("EdDSA", "ed25519"),
     "Ed448": ("Ed448", "ed448"),
     "another key": ("RS256", "rsa_2048_other"),
@@ -45,7 +57,7 @@ KEYS: Mapping[str, tuple[str, str]] = {
 """Who signs: the algorithm and the key. Only the first is what the plain issuer has."""
 
 CONFIGURATIONS: Sequence[Mapping[str, Any]] = (
-    *({"algorithms": names} for names in (["PS512", "ES256"], ["EdDSA"], ["RS256", "EdDSA"])),
+    *({"algorithms": names} for names in (["PS512", "ES256"], ["ES512"], ["EdDSA"], ["RS256", "EdDSA"])),
     {"audiences": ["sip"], "access_audiences": ["sip"]},
     {"audiences": [], "client_claim": "client_id", "client_ids": ["app"], "required_claims": {"client_id": "app"}},
     {"client_claim": "client_id", "client_ids": ["app", "web"]},
@@ -60,7 +72,7 @@ CONFIGURATIONS: Sequence[Mapping[str, Any]] = (
     *({**BY_CLAIM, **more} for more in ({}, {"permits_no_domain": True}, {"username_pattern": "[0-9]+"})),
     {"keys_url": KEYS_URL + "2"},
     {"blocked_keys": [thumbprint(a_public_key())]},
-    {"blocked_keys": [thumbprint(a_public_key(name)) for name in ("p256", "ed25519", "ed448")]},
+    {"blocked_keys": [thumbprint(a_public_key(name)) for name in ("p256", "p521", "ed25519", "ed448")]},
 )
 CLAIMS: Sequence[tuple[str, Sequence[object]]] = (
     *((name, (GONE, *INSTANTS)) for name in ("exp", "nbf", "iat")),
@@ -91,7 +103,7 @@ HEADERS: Sequence[tuple[str, Sequence[object]]] = (
 _RSA, _OTHER, _P256 = (a_jwk(name, kid=KID) for name in ("rsa_2048", "rsa_2048_other", "p256"))
 SETS: Sequence[Sequence[Mapping[str, Any]]] = (
     (),
-    (_RSA, _P256, a_jwk("ed25519", kid=KID), a_jwk("ed448", kid=KID)),
+    (_RSA, _P256, *(a_jwk(name, kid=KID) for name in ("p521", "ed25519", "ed448"))),
     (without(_RSA, "kid"),),
     (without(_RSA, "kid"), without(_P256, "kid")),
     (without(_RSA, "kid"), without(_OTHER, "kid")),
@@ -296,6 +308,21 @@ def test_without_a_change_the_user_is_let_in() -> None:
 
 def test_they_agree_on_each_change() -> None:
     assert [change for change in CHANGES if not agree(changed(World(), *change))] == []
+
+
+@pytest.mark.parametrize("signer", [name for name in KEYS if name != "another key"])
+def test_they_agree_on_blocked_keys_and_on_numbers_of_another_length(signer: str) -> None:
+    algorithm, name = KEYS[signer]
+    jwk = a_jwk(name, kid=KID)
+    world = World(configuration={**CONFIGURED, "algorithms": [algorithm.replace("Ed448", "EdDSA")]}, signer=signer)
+    numbers = [number for number in ("x", "y") if number in jwk]
+    longer = [{**jwk, number: segment(b"\0" + octets_of(jwk[number]))} for number in numbers]
+
+    for keys in ([jwk], *([key] for key in longer)):
+        for blocked in ([], [thumbprint(a_public_key(name))], [thumbprint(a_public_key(name)).lower()]):
+            configuration = {**(world.configuration or {}), "blocked_keys": blocked}
+            assert agree(replace(world, keys=keys, configuration=configuration))
+    assert isinstance(outcome_of(replace(world, keys=[jwk])), Allowed)
 
 
 @pytest.mark.parametrize("configuration", CONFIGURATIONS, ids=json.dumps)

@@ -31,7 +31,10 @@ CONCERNED: Final[Mapping[str, Sequence[str]]] = {
         *("tests/unit/issuers", "tests/unit/provisioning/test_issuers.py"),
         "tests/property/test_issuers_decision.py",
     ),
-    f"{_PACKAGE}/jose/": ("tests/unit/jose", "tests/property/test_gate.py", "tests/property/test_signature.py"),
+    f"{_PACKAGE}/jose/": (
+        *("tests/unit/jose", "tests/property/test_gate.py", "tests/property/test_signature.py"),
+        *("tests/unit/issuers", "tests/property/test_issuers_decision.py"),
+    ),
     f"{_PACKAGE}/memory/": (
         *("tests/unit/memory", "tests/property/test_memory_interleavings.py"),
         "tests/unit/issuers/test_authorizer.py",

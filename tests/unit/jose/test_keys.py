@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from auth_jwt.errors import Flaw, InvalidKey
 from auth_jwt.jose.keys import VerificationKey, verification_keys
+from tests.doubtful_keys import DOUBTFUL
 from tests.factories import (
     HMAC_KEY,
     a_jwk,
@@ -671,3 +672,9 @@ def test_a_passphrase_that_only_talks_of_keys_is_an_hmac_key(phrase: str) -> Non
 def test_no_blank_of_unicode_hides_what_it_stands_before(blank: str, text: str) -> None:
     with pytest.raises(InvalidKey):
         verification_keys(f"{blank}{text}")
+
+
+@pytest.mark.parametrize("declared", [HS, frozenset({"HS512"})], ids=["all of HMAC", "one of them"])
+def test_text_in_doubt_is_a_secret_where_its_row_says_so(declared: frozenset[str]) -> None:
+    assert flaw_of(DOUBTFUL) is Flaw.IN_DOUBT
+    assert [key.material for key in verification_keys(DOUBTFUL, declared=declared)] == [DOUBTFUL.encode()]
