@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -41,6 +42,7 @@ class AuditLog:
             if makes_folder:
                 path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._descriptor = open_to_append(path, tell=warn)
+            weakref.finalize(self, os.close, self._descriptor)
             self._is_cut = _ends_within_a_line(path)
         except OSError as error:
             raise Fault(

@@ -3,10 +3,11 @@
 import json
 import os
 import pty
-import select
+import selectors
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -313,13 +314,17 @@ def test_what_can_be_undone_needs_no_word_in_a_protected_context(auth_jwt: Comma
 def answered(variables: dict[str, str], arguments: tuple[str, ...], question: str, answer: str) -> tuple[int, str]:
     """Run a command at a terminal, and type *answer* at the *question*; its exit code, and what the terminal saw."""
     outside, inside = pty.openpty()
-    with subprocess.Popen(
-        [command(), *arguments], stdin=inside, stdout=inside, stderr=inside, env=variables
-    ) as process:
+    with (
+        subprocess.Popen([command(), *arguments], stdin=inside, stdout=inside, stderr=inside, env=variables) as process,
+        selectors.DefaultSelector() as waiting,
+        ExitStack() as at_last,
+    ):
+        at_last.callback(process.kill)
         os.close(inside)
+        waiting.register(outside, selectors.EVENT_READ)
         seen, has_answered, end = "", False, time.monotonic() + 60
         while time.monotonic() < end:
-            ready, _, _ = select.select([outside], [], [], 1)
+            ready = waiting.select(1)
             try:
                 seen += os.read(outside, 4096).decode() if ready else ""
             except OSError:
