@@ -77,7 +77,7 @@ CONFIGURATIONS: Sequence[Mapping[str, Any]] = (
 CLAIMS: Sequence[tuple[str, Sequence[object]]] = (
     *((name, (GONE, *INSTANTS)) for name in ("exp", "nbf", "iat")),
     ("exp", (NOW + 299, NOW + 301, NOW + 86389, NOW + 86390, NOW + 86391)),
-    ("iat", (NOW - 59, NOW - 60, NOW - 61, NOW - 70, NOW - 71, NOW + 60, NOW + 61)),
+    ("iat", (NOW - 89, NOW - 90, NOW - 91, NOW - 59, NOW - 60, NOW - 61, NOW - 70, NOW - 71, NOW + 60, NOW + 61)),
     ("aud", (GONE, "web", ["sip"], ["web", "sip"], ["web", "other"], [], [1], None, 1, {"sip": 1}, "", "Sip")),
     ("sub", (GONE, "nobody", "", "1", None, 1, [SUBJECT], "é" * 127, "é" * 128, SUBJECT.upper())),
     ("jti", (GONE, "", "2", None, 1, "é" * 512, "é" * 513)),
@@ -334,6 +334,17 @@ def test_they_agree_on_each_token_under_each_configuration(configuration: Mappin
         configured = replace(configured, claims={**configuration["required_claims"]})
 
     assert [change for change in some(tokens, 20) if not agree(changed(configured, *change))] == []
+
+
+def test_they_agree_on_when_a_new_kid_may_be_newer_than_the_keys() -> None:
+    """For a token of each time, at each time of the last fetch and of the next one."""
+    times = [change for change in _each(CLAIMS) if change[0] == "iat"]
+    fetches = [change for change in _each(ASKERS) if change[0] in ("fetched_at", "next_fetch_at", "now")]
+    new = World(header={"kid": "of tomorrow"})
+    worlds = [changed(changed(new, "claims", issued), "asker", fetch) for issued in times for fetch in fetches]
+    worlds += [changed(new, "claims", issued) for issued in times]
+
+    assert [world for world in worlds if not agree(world)] == []
 
 
 def test_they_agree_on_tokens_without_an_audience_and_without_a_sign_of_their_kind() -> None:
