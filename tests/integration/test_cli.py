@@ -22,6 +22,7 @@ from auth_jwt_cli.main import app
 from tests.command_line import command, environment_of, sample_tables
 from tests.contract.servers import a_server, an_answer, answering, read_question
 from tests.factories import HMAC_KEY
+from tests.measured import unmeasured
 from tests.prepared_command import INSTALLED
 from tools.environment import COMPILED
 from tools.events.stage import environment
@@ -277,7 +278,7 @@ def test_an_interrupt_while_the_answer_is_out_says_that_the_write_may_have_happe
         subprocess.Popen(
             [command(), "secret", "add", alice, "--generate", "--id", "new", *out],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env={**variables, "DB_URL": f"dynamodb+http://{endpoint}/eu-central-1"},
+            env=unmeasured({**variables, "DB_URL": f"dynamodb+http://{endpoint}/eu-central-1"}),
         ) as process,
     ):  # fmt: skip
         assert written.wait(WAIT_SECONDS)
@@ -321,7 +322,7 @@ def test_an_interrupt_before_the_write_leaves_nothing(variables: dict[str, str],
         a_server(talk) as address,
         subprocess.Popen(
             [INSTALLED, "secret", "add", TAG, "--generate", "--out", str(path)], stderr=subprocess.PIPE, text=True,
-            env={**variables, "DB_URL": f"dynamodb+{address}/eu-central-1"},
+            env=unmeasured({**variables, "DB_URL": f"dynamodb+{address}/eu-central-1"}),
         ) as process,
     ):  # fmt: skip
         assert asked.wait(WAIT_SECONDS)
@@ -376,7 +377,11 @@ class Terminal:
         self.shown = ""
         self._master, slave = pty.openpty()
         self._process = subprocess.Popen(
-            ["setsid", "--ctty", command(), *arguments], stdin=slave, stdout=slave, stderr=slave, env=variables
+            ["setsid", "--ctty", command(), *arguments],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env=unmeasured(variables),
         )  # a session whose terminal this is: or Ctrl-C would go to nobody
         os.close(slave)
 

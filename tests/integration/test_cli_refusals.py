@@ -1,7 +1,6 @@
 """`auth-jwt refusals`: on lines that the real handlers wrote, in CloudWatch Logs in memory and in files."""
 
 import json
-import os
 import signal
 import subprocess
 import time
@@ -17,6 +16,7 @@ from auth_jwt.provisioning.advice import FOR_DENIALS
 from auth_jwt_cli.logs import cloudwatch
 from tests.command_line import CommandLine, a_command_line, command
 from tests.logs_in_moto import give_insights, has_function, has_lines, has_stack
+from tests.measured import UNMEASURED
 from tools.dashboard.recorded import AUTHORIZE, event
 from tools.events.stage import SAMPLES, read_json, stage
 
@@ -248,7 +248,7 @@ def test_a_log_is_followed_until_ctrl_c_which_ends_well(tmp_path: Path, lines: l
     log.write_text(f"{lines[0]}\n")
     process = subprocess.Popen(
         [str(command()), "refusals", "--tail", "--json", "--log-file", str(log)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "HOME": str(tmp_path)},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**UNMEASURED, "HOME": str(tmp_path)},
     )  # fmt: skip
     assert process.stdout is not None
     bad = next(line for line in lines if '"bad_signature"' in line)

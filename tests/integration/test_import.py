@@ -36,6 +36,7 @@ from tests.command_line import command
 from tests.doubtful_keys import DOUBTFUL, PRIME_MODULUS, public_key_pem
 from tests.factories import HMAC_KEY, NOW, a_jwk, a_jwks, public_pem
 from tests.issuers import ISSUER, issuer_row, item_of
+from tests.measured import UNMEASURED
 from tests.migration_sources import (
     Rows,
     a_source_profile,
@@ -168,7 +169,7 @@ def test_every_kind_of_source_gives_the_same_items(tables: Tables, kind: str) ->
     if kind == "stdin":
         dump = write_dump(folder / "dump.sql", profiles, secrets)
         with dump.open("rb") as file, in_a_process(tables, "-", stdin=file) as process:
-            process.communicate(timeout=30)
+            ended(process, 30)
         assert process.returncode == 0
     else:
         assert tables.imported(*arguments[kind]()).code == 0
@@ -309,7 +310,7 @@ def test_what_can_be_read_once_only_is_looked_at_before_all_the_same(tables: Tab
             subprocess.Popen(["cat", gzipped(dump) if packed else dump], stdout=subprocess.PIPE) as pipe,
             in_a_process(tables, *arguments, "-", stdin=pipe.stdout) as process,
         ):
-            process.communicate(timeout=90)
+            ended(process, 90)
             return process.returncode
 
     assert code_of() == 1
@@ -943,12 +944,22 @@ def in_a_process(
     """Run `auth-jwt import --json` in a process of its own: the prepared command, or that *program*."""
     return subprocess.Popen(
         [*(program or [str(command())]), "import", "--json", *map(str, arguments)],
-        env={**os.environ, **tables.environment},
+        env={**UNMEASURED, **tables.environment, "PYTHONFAULTHANDLER": "1"},  # `ended` asks for it
         stdin=stdin or subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def ended(process: "subprocess.Popen[str]", seconds: float) -> tuple[str, str]:
+    """Wait for a process's end, and return what it printed. One that does not end says where each thread is."""
+    try:
+        return process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)
+        out, err = process.communicate()
+        pytest.fail(f"the command did not end in {seconds} s:\n{out}\n{err}")
 
 
 def wait_for_rows(tables: Tables, count: int) -> int:
@@ -1005,7 +1016,7 @@ def test_an_interrupted_import_that_is_run_again_ends_as_one_that_was_not(
         slow.flush()
         there = wait_for_rows(tables, 100)
         process.send_signal(ended_by)
-        out, err = process.communicate(timeout=30)
+        out, err = ended(process, 30)
     left = steady_number_of_rows(tables)
 
     again = tables.imported(dump)

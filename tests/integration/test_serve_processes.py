@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.measured import UNMEASURED
 from tools.serve.processes import Workers, WorkersDie, listening_socket, until_stopped
 from tools.serve.worker import Listener, Orders
 
@@ -221,6 +222,7 @@ def test_a_worker_without_descriptors_waits_at_ease_and_serves_again(tmp_path: P
             stderr=subprocess.PIPE,
             text=True,
             pass_fds=[listener.fileno()],
+            env=UNMEASURED,
         )
         try:
             assert worker.stdin is not None

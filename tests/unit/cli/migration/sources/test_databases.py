@@ -16,6 +16,7 @@ from auth_jwt_cli.migration.layout import SourceLayout
 from auth_jwt_cli.migration.sources import SourceError
 from auth_jwt_cli.migration.sources.bits import bits_of_digits, bits_of_octets
 from auth_jwt_cli.migration.sources.databases import DatabaseSource, _reason, holds_password
+from tests.measured import UNMEASURED
 from tests.migration_sources import a_source_profile, a_source_secret, as_read, values_of, write_sqlite
 
 
@@ -77,7 +78,9 @@ except KeyboardInterrupt:
     print("interrupted")
 """
 
-    ended = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=60)
+    ended = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=60, env=UNMEASURED
+    )
 
     assert ended.stdout == "interrupted\n", ended.stderr
 
