@@ -32,7 +32,9 @@ Tables = Callable[[bytes], bytes]
 _HOST: Final = "127.0.0.1"
 _REGION: Final = "eu-central-1"
 _REMEMBERED: Final = 100_000
-_TARGET: Final = re.compile(rb"^x-amz-target:\s*DynamoDB_20120810\.(\w+)", re.IGNORECASE | re.MULTILINE)
+_TARGET: Final = re.compile(
+    rb"^x-amz-target:\s*(?:DynamoDB_20120810|secretsmanager)\.(\w+)", re.IGNORECASE | re.MULTILINE
+)
 _OF_A_HOP: Final = ("connection", "content-length", "date", "server", "transfer-encoding")
 
 
@@ -41,7 +43,7 @@ class Where:
     """Which requests meet a fault.
 
     Attributes:
-        operation: DynamoDB's name of the operation; None for each.
+        operation: AWS's name of the operation; None for each.
         table: a table that the request names; None for each.
         text: what the request's body holds, a row's key for example; None for any.
         skip: how many of such requests pass before the first that fails.

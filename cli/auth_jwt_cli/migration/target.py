@@ -11,14 +11,14 @@ from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from auth_jwt.aws.failures import Refused, sdk_errors, translated_errors
+from auth_jwt.aws.failures import Refused, sdk_errors, translated_errors, unknown_outcome
 from auth_jwt.aws.reads import row_of
 from auth_jwt.aws.sdk_guard import guard
 from auth_jwt.errors import Fault, Throttled, Unreachable
 from auth_jwt.issuers.models import holds_issuer
 from auth_jwt.models import SECRET_ID, Row
 from auth_jwt.provisioning.changes import MISSING, Key, Overtaken, Put, Table, Update
-from auth_jwt.provisioning.tables import DynamoDbTables, unknown_outcome
+from auth_jwt.provisioning.tables import DynamoDbTables
 from auth_jwt.provisioning.tombstones import is_no_secret
 from auth_jwt.runtime.settings import Settings
 from auth_jwt_cli.migration.translation import TargetRow

@@ -196,6 +196,28 @@ def translated_errors(action: str) -> Iterator[None]:
         raise Fault(f"{action} cannot be done: {error}") from error
 
 
+@contextmanager
+def known_outcome() -> Iterator[None]:
+    """Make the refusal of a write's second attempt an unknown outcome: its first one may have been carried out.
+
+    Raises:
+        Unreachable: the write may have been done.
+    """
+    try:
+        yield
+    except Unreachable:
+        raise
+    except Fault as fault:
+        if isinstance(fault.__cause__, Refused) and fault.__cause__.is_repeated:
+            raise unknown_outcome(fault) from fault.__cause__
+        raise
+
+
+def unknown_outcome(fault: Fault) -> Unreachable:
+    """Return the error of a write that an earlier attempt may have made, before the *fault* of the last one."""
+    return Unreachable(f"{fault}; an earlier attempt got no answer, so the write may have been done")
+
+
 def failure_of(action: str, status: int, code: str) -> Fault:
     """Return the fault that an AWS error means, by its HTTP *status* and its *code*."""
     if status == _TOO_MANY_REQUESTS or _THROTTLED.search(code):

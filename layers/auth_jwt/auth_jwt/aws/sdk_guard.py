@@ -21,18 +21,21 @@ from auth_jwt.aws.whole_answers import (
 )
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    from botocore.client import BaseClient
 
 _PAUSE_SECONDS: Final = 0.1
 _CAUSE: Final = "auth_jwt.no_whole_answer"
 """The member of a parsed answer that says why it is not whole. The events of retries and of the call read it."""
 
 
-def guard(client: "DynamoDBClient") -> None:
+def guard(client: "BaseClient") -> None:
     """Make boto3's *client* accept whole answers only, and close connections that were idle for long.
 
     When an answer is not whole, the client asks again as often as its retries say, with the same client token where
     the request has one. Then it raises `NoWholeAnswer`. Guarding a client twice changes nothing.
+
+    Args:
+        client: a client of DynamoDB or of Secrets Manager.
     """
     config: Any = client.meta.config
     attempts = (config.retries or {}).get("total_max_attempts", 1)
@@ -45,8 +48,9 @@ def guard(client: "DynamoDBClient") -> None:
         "needs-retry": _Retries(attempts).pause,
         "after-call": _raise_if_not_whole,
     }
+    service = client.meta.service_model.service_id.hyphenize()
     for event, handler in handlers.items():
-        client.meta.events.register(f"{event}.dynamodb", handler, unique_id=f"auth_jwt-{event}")
+        client.meta.events.register(f"{event}.{service}", handler, unique_id=f"auth_jwt-{event}")
 
 
 def _ask_for_the_cost(params: dict[str, Any], model: Any, **_: object) -> dict[str, Any] | None:  # noqa: ANN401
@@ -100,7 +104,7 @@ def _raise_if_not_whole(parsed: dict[str, Any], **_: object) -> None:
 class _Freshness:
     """Closes a client's connections when they were idle for too long or one timed out. The client opens new ones."""
 
-    def __init__(self, client: "DynamoDBClient") -> None:
+    def __init__(self, client: "BaseClient") -> None:
         self._client = client
         self._last_use = LastUse()
         self._lock = Lock()

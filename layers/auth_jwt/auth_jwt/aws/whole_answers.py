@@ -1,8 +1,9 @@
-"""What a whole answer of DynamoDB holds, whichever client got it. Anything less counts as no answer, never as no rows.
+"""What a whole answer of DynamoDB or Secrets Manager holds, whichever client got it. Anything less is no answer.
 
-Half an answer can look like an empty one, and a client that takes it for one denies users who are in the table. So each
-request asks for the consumed capacity, which every whole answer then holds. An answer without it counts as an outage.
-DynamoDB also sends a checksum of the bytes, which is compared.
+Half an answer of DynamoDB can look like an empty one, and a client that takes it for one denies users who are in the
+table. So each request asks for the consumed capacity, which every whole answer then holds. An answer without it counts
+as an outage. DynamoDB also sends a checksum of the bytes, which is compared. Secrets Manager names the secret in each
+answer.
 """
 
 import binascii
@@ -38,12 +39,16 @@ _NEEDED: Final[Mapping[str, Mapping[str, type]]] = {
     "DescribeTable": {"Table": dict},
     "DescribeContinuousBackups": {"ContinuousBackupsDescription": dict},
     "DescribeTimeToLive": {"TimeToLiveDescription": dict},
+    "DescribeSecret": {"ARN": str},
+    "GetSecretValue": {"ARN": str, "VersionId": str},
+    "PutSecretValue": {"ARN": str, "VersionId": str},
+    "UpdateSecretVersionStage": {"ARN": str},
 }
 """The members of a whole answer and their JSON types, for each operation that our code calls."""
 
 
 class NoWholeAnswer(Unreachable):
-    """An answer came, but not all of it, or not from DynamoDB. A write that was asked for may have happened."""
+    """An answer came, but not all of it, or not from AWS. A write that was asked for may have happened."""
 
 
 def known_operations() -> frozenset[str]:
@@ -91,12 +96,12 @@ def whole_answer(operation: str, status: int, body: bytes) -> Mapping[str, Any]:
     """Return the answer in *body*: JSON, with bytes for binary attribute values.
 
     Args:
-        operation: DynamoDB's name of the operation.
+        operation: AWS's name of the operation.
         status: the HTTP status, which is not an error.
         body: the body as it was sent, not decoded in any way.
 
     Raises:
-        NoWholeAnswer: the body is not a whole answer of DynamoDB.
+        NoWholeAnswer: the body is not a whole answer of the service.
     """
     answer: Any
     try:
@@ -106,7 +111,7 @@ def whole_answer(operation: str, status: int, body: bytes) -> Mapping[str, Any]:
     if status == _OK and _is_whole(operation, answer):
         return answer  # type: ignore[no-any-return]
     # Raised outside `except`: another error, whose text may quote the answer, would become its context.
-    raise NoWholeAnswer("what came is not DynamoDB's, or not all of it")
+    raise NoWholeAnswer("what came is not AWS's, or not all of it")
 
 
 def _is_whole(operation: str, answer: object) -> bool:

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from auth_jwt.aws.failures import sdk_errors, translated_errors
+from auth_jwt.aws.failures import known_outcome, sdk_errors, translated_errors
+from auth_jwt.aws.sdk_guard import guard
 from auth_jwt.provisioning.versions import CURRENT, PENDING, ManagedSecret
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ class SecretsManager:
     """
 
     def __init__(self, client: "SecretsManagerClient") -> None:
+        guard(client)
         self._client = client
 
     def describe(self, secret_id: str) -> ManagedSecret:
@@ -41,7 +43,7 @@ class SecretsManager:
 
     def put_pending(self, arn: str, version: str, value: str) -> bool:
         """Give a version its value; see `VersionsStore`."""
-        with translated_errors("secretsmanager:PutSecretValue"), sdk_errors():
+        with known_outcome(), translated_errors("secretsmanager:PutSecretValue"), sdk_errors():
             try:
                 self._client.put_secret_value(
                     SecretId=arn, ClientRequestToken=version, SecretString=value, VersionStages=[PENDING]
@@ -53,7 +55,7 @@ class SecretsManager:
     def make_current(self, arn: str, version: str, *, instead_of: str | None) -> None:
         """Make a version the current one; see `VersionsStore`."""
         others = {} if instead_of is None else {"RemoveFromVersionId": instead_of}
-        with translated_errors("secretsmanager:UpdateSecretVersionStage"), sdk_errors():
+        with known_outcome(), translated_errors("secretsmanager:UpdateSecretVersionStage"), sdk_errors():
             self._client.update_secret_version_stage(
                 SecretId=arn, VersionStage=CURRENT, MoveToVersionId=version, **others
             )

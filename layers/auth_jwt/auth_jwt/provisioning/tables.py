@@ -13,7 +13,7 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from auth_jwt.aws.failures import Refused, sdk_errors, translated_errors
+from auth_jwt.aws.failures import Refused, known_outcome, sdk_errors, translated_errors
 from auth_jwt.aws.merging import merged
 from auth_jwt.aws.reads import placeholders, row_of
 from auth_jwt.aws.sdk_guard import guard
@@ -181,11 +181,12 @@ class DynamoDbTables:
         token = secrets.token_hex(16)  # the SDK's retries and ours send the same token
         for attempt in range(_ATTEMPTS):
             try:
-                self._call(
-                    "dynamodb:TransactWriteItems",
-                    *sorted(tables),
-                    call=lambda: self._client.transact_write_items(TransactItems=items, ClientRequestToken=token),
-                )
+                with known_outcome():
+                    self._call(
+                        "dynamodb:TransactWriteItems",
+                        *sorted(tables),
+                        call=lambda: self._client.transact_write_items(TransactItems=items, ClientRequestToken=token),
+                    )
             except _Cancelled as cancelled:
                 failed = [key for key, code in cancelled.codes(changes) if code == _FAILED_CONDITION]
                 if failed:
@@ -196,11 +197,6 @@ class DynamoDbTables:
                 if attempt + 1 == _ATTEMPTS:
                     raise Unreachable("other writes kept changing the same rows; try again") from None
                 time.sleep(_FIRST_PAUSE_SECONDS * 2**attempt * secrets.randbelow(1000) / 1000)
-            except Fault as fault:
-                cause = fault.__cause__
-                if isinstance(fault, Unreachable) or not (isinstance(cause, Refused) and cause.is_repeated):
-                    raise
-                raise unknown_outcome(fault) from cause
             else:
                 return
 
@@ -298,11 +294,6 @@ class DynamoDbTables:
         action += f" on table {' and '.join(repr(self._names[table]) for table in tables)}"
         with _translate_errors(action):
             return call()  # type: ignore[no-any-return]
-
-
-def unknown_outcome(fault: Fault) -> Unreachable:
-    """Return the error of a write that an earlier attempt may have made, before the *fault* of the last one."""
-    return Unreachable(f"{fault}; an earlier attempt got no answer, so the write may have been done")
 
 
 class _ConditionFailed(Exception):

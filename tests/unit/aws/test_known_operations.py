@@ -1,4 +1,4 @@
-"""What a whole answer holds is known of every operation that anything of ours asks DynamoDB for."""
+"""What a whole answer holds is known of every operation that is asked of DynamoDB and of Secrets Manager."""
 
 import ast
 from pathlib import Path
@@ -9,8 +9,8 @@ from botocore import xform_name
 from auth_jwt.aws.whole_answers import known_operations, says_its_cost
 
 ROOT = Path(__file__).parents[3]
-MODEL = botocore.session.Session().get_service_model("dynamodb")
-OPERATIONS = {xform_name(name): name for name in MODEL.operation_names}
+MODEL, *OTHERS = [botocore.session.Session().get_service_model(name) for name in ("dynamodb", "secretsmanager")]
+OPERATIONS = {xform_name(name): name for model in (MODEL, *OTHERS) for name in model.operation_names}
 
 
 def asked_in(folder: str) -> set[str]:
@@ -29,11 +29,12 @@ def test_every_operation_that_is_asked_for_is_known() -> None:
     asked = asked_in("layers") | asked_in("functions") | asked_in("cli")
 
     assert {"GetItem", "Query", "Scan", "TransactWriteItems", "BatchGetItem", "DescribeTable"} <= asked
+    assert {"GetSecretValue", "PutSecretValue"} <= asked
     assert asked <= known_operations()
 
 
 def test_where_dynamodb_can_say_the_cost_it_is_asked_to() -> None:
-    shapes = {name: MODEL.operation_model(name).input_shape for name in known_operations()}
+    shapes = {name: MODEL.operation_model(name).input_shape for name in known_operations() & set(MODEL.operation_names)}
     can = {name for name, shape in shapes.items() if shape and "ReturnConsumedCapacity" in shape.members}
 
     assert can == {name for name in known_operations() if says_its_cost(name)}
