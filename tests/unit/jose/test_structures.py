@@ -6,7 +6,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from auth_jwt.jose.structures import (
     COSE,
     DER,
-    LONGEST,
     OPENPGP,
     POINT,
     SSH,
@@ -116,6 +115,10 @@ def test_its_exponent_is_an_integer_that_ends_where_it_says() -> None:
     assert found_at_the_beginning(element(SEQUENCE, modulus, b"\2\x09\3")) == {DER}  # cut off within
     assert found_at_the_beginning(element(SEQUENCE, modulus, b"\2\x0a\3")) == set()
     assert found_at_the_beginning(element(SEQUENCE, modulus, b"\2\0\3")) == set()
+    assert found_at_the_beginning(element(SEQUENCE, modulus, element(INTEGER, b"\3"), noise(12))) == set()
+    assert (
+        found_at_the_beginning(element(SEQUENCE, element(OCTET_STRING, modulus[2:]), element(INTEGER, b"\3"))) == set()
+    )
 
 
 @pytest.mark.parametrize("size", [128, 256, 65_536])
@@ -141,6 +144,12 @@ def private(version: bytes, *rest: bytes) -> bytes:
 @pytest.mark.parametrize(("version", "found"), [(b"\0", {DER}), (b"\1", {DER}), (b"\2", set()), (b"\0\0", set())])
 def test_a_version_and_an_algorithm_begin_a_private_key(version: bytes, found: set[str]) -> None:
     assert found_at_the_beginning(private(version, element(SEQUENCE, element(IDENTIFIER, b"\x2a")))) == found
+
+
+def test_a_version_is_an_integer() -> None:
+    algorithm = element(SEQUENCE, element(IDENTIFIER, b"\x2a"))
+
+    assert found_at_the_beginning(element(SEQUENCE, b"\1\1\0", algorithm)) == set()
 
 
 def test_a_version_and_another_list_do_not() -> None:
@@ -195,6 +204,21 @@ def test_the_bits_are_whole_octets() -> None:
 def test_an_algorithm_and_octets_are_an_encrypted_private_key() -> None:
     assert found_at_the_beginning(of_algorithm(9, element(OCTET_STRING, b"\1", noise(8)))) == {DER}
     assert found_at_the_beginning(of_algorithm(9, element(INTEGER, b"\0", noise(8)))) == set()
+
+
+def test_a_key_that_was_cut_off_before_its_bits_is_none() -> None:
+    """The reading of a row's text must not fail by it, or each login of the tag would be a fault."""
+    key = of_algorithm(9, element(BIT_STRING, b"\0", noise(8)))
+
+    assert found_at_the_beginning(key[:-9]) == set()
+    assert found_at_the_beginning(key[:-8]) == {DER}
+    assert found_at_the_beginning(of_algorithm(9, element(BIT_STRING))) == set()
+
+
+def test_an_algorithm_begins_with_its_identifier() -> None:
+    number = element(SEQUENCE, element(INTEGER, noise(9)))
+
+    assert found_at_the_beginning(element(SEQUENCE, number, element(BIT_STRING, b"\0", noise(8)))) == set()
 
 
 def test_after_the_key_nothing_follows_within() -> None:
@@ -274,7 +298,7 @@ def integer(bits: int) -> bytes:
 
 
 def key_body(algorithm: int, key: bytes, *, version: int = 4, made: int = MADE) -> bytes:
-    size = len(key).to_bytes(4, "big") if version == 6 else b""
+    size = b"" if version == 4 else len(key).to_bytes(4, "big")
     return bytes([version]) + made.to_bytes(4, "big") + bytes([algorithm]) + size + key
 
 
@@ -350,7 +374,8 @@ def test_keys_of_rfc_4880_are_so_many_integers(algorithm: int, integers: int) ->
     found = [found_at_the_beginning(packet(PUBLIC, key_body(algorithm, key))) for key in keys]
 
     assert found == [set(), {OPENPGP}, set()]
-    assert found_at_the_beginning(packet(SECRET, key_body(algorithm, keys[2]))) == {OPENPGP}  # what follows is secret
+    for key in keys[1:]:  # what follows is secret
+        assert found_at_the_beginning(packet(SECRET, key_body(algorithm, key))) == {OPENPGP}
 
 
 def test_other_algorithms_are_no_keys() -> None:
@@ -394,14 +419,22 @@ def test_a_length_of_two_octets_begins_at_192(bits: int) -> None:
     body = key_body(1, integer(bits) + integer(17))
 
     assert found_at_the_beginning(packet(PUBLIC, body)) == {OPENPGP}
+    assert found_at_the_beginning(packet(PUBLIC, body) + noise(300)) == {OPENPGP}
     assert found_at_the_beginning(packet(PUBLIC, body)[:-1]) == set()
+
+
+def test_a_length_of_two_octets_begins_with_223_at_most() -> None:
+    body = key_body(1, integer(512) + integer(17) + noise(200))
+
+    assert found_at_the_beginning(bytes([0xC0 | SECRET, 223, 0]) + body) == {OPENPGP}
+    assert found_at_the_beginning(bytes([0xC0 | SECRET, 224, 0]) + body) == set()
 
 
 def test_of_a_long_packet_the_first_200_octets_have_to_be_there() -> None:
     """A secret packet, since of a public one the end is looked at."""
     body = key_body(1, integer(512) + integer(17) + noise(200))
 
-    cut = [found_at_the_beginning(packet(SECRET, body)[: 3 + size]) for size in (LONGEST - 1, LONGEST)]
+    cut = [found_at_the_beginning(packet(SECRET, body)[: 3 + size]) for size in (199, 200)]
 
     assert cut == [set(), {OPENPGP}]
 
@@ -473,3 +506,27 @@ def test_a_point_stands_at_any_place_and_is_whole(name: str) -> None:
 def test_a_point_follows_its_mark(mark: int) -> None:
     assert found_at_the_beginning(bytes([mark]) + point_of("P-256")) == {POINT}
     assert found_at_the_beginning(bytes([mark + 4]) + point_of("P-256")) == set()
+
+
+# -- what was cut off -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        rsa_public(256),
+        private(b"\0", element(SEQUENCE, element(IDENTIFIER, b"\x2a")), element(OCTET_STRING, noise(40))),
+        of_algorithm(9, element(BIT_STRING, b"\0", noise(64))),
+        element(SEQUENCE, CERTIFICATE),
+        b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + noise(32),
+        packet(SECRET, SECRET_ED25519),
+        packet(PUBLIC, key_body(1, integer(2048) + integer(17))),
+        bytes([0x20, 1, 0x21, 0x58, 0x20]) + noise(32),
+        b"\4" + point_of("P-521"),
+    ],
+    ids=["RSA", "PKCS #8", "SPKI", "X.509", "SSH", "OpenPGP's secret", "OpenPGP's RSA", "COSE", "a point"],
+)
+def test_it_may_be_cut_off_anywhere(whole: bytes) -> None:
+    for end in range(len(whole)):
+        assert found_in(whole[:end]) <= {DER, SSH, OPENPGP, COSE, POINT}
+        identify(whole[:end])

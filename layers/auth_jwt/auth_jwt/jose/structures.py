@@ -61,6 +61,7 @@ _SEQUENCE, _INTEGER, _BIT_STRING, _OCTET_STRING, _IDENTIFIER = 0x30, 0x02, 0x03,
 _MODULUS_OCTETS: Final = 32
 _EXPONENT: Final = range(3, 12)  # tag, length, and an exponent of at most 65 bits
 _SEC1_OCTETS: Final = (28, 32, 48, 66)
+_NO_ELEMENT: Final = (-1, 0, 0)
 
 
 def _read_element(octets: bytes, at: int) -> tuple[int, int, int]:
@@ -70,16 +71,14 @@ def _read_element(octets: bytes, at: int) -> tuple[int, int, int]:
     """
     head = octets[at : at + 5]
     if len(head) < 2:
-        return -1, 0, 0
+        return _NO_ELEMENT
     length, start = head[1], at + 2
-    if length > 0x80:
+    if length >= 0x80:
         size = length - 0x80
         length = int.from_bytes(head[2 : 2 + size], "big")
-        if size > 3 or len(head) < 2 + size or length < 0x80 or not head[2]:
-            return -1, 0, 0
+        if len(head) < 2 + size or length < 0x80 or not head[2]:  # no key needs more than three octets of length
+            return _NO_ELEMENT
         start += size
-    elif length == 0x80:
-        return -1, 0, 0
     return head[0], start, start + length
 
 
@@ -87,7 +86,7 @@ def _find_der(octets: bytes, at: int) -> str | None:
     """Find a key or certificate of any algorithm, by its structure alone (RFC 5280, 5958, 8017, 5915)."""
     _, start, end = _read_element(octets, at)
     tag, inner, inner_end = _read_element(octets, start)
-    if not start or inner_end > end:
+    if inner_end > end:  # into an element that is none, nothing fits
         return None
     if tag == _INTEGER and inner_end - inner == 1 and octets[inner : inner + 1] in (b"\0", b"\1"):
         return DER if _is_private(octets, inner_end, end) else None
@@ -102,7 +101,8 @@ def _find_der(octets: bytes, at: int) -> str | None:
             return DER
         if first == _IDENTIFIER and 3 <= oid_end - oid <= 16 and oid_end <= inner_end:
             last, content, last_end = _read_element(octets, inner_end)
-            if last_end == end and (last == _OCTET_STRING or (last == _BIT_STRING and octets[content] == 0)):
+            has_whole_octets = last == _BIT_STRING and octets[content : content + 1] == b"\0"
+            if last_end == end and (last == _OCTET_STRING or has_whole_octets):
                 return DER
     return None
 
@@ -125,7 +125,7 @@ _SSH_TYPES: Final = (b"ssh-", b"sk-ssh-", b"ecdsa-sha2-", b"sk-ecdsa-sha2-", b"r
 def _find_ssh(octets: bytes, at: int) -> str | None:
     if octets[at : at + 3] != b"\0\0\0":
         return None
-    return SSH if octets[at + 4 : at + 24].startswith(_SSH_TYPES) else None
+    return SSH if octets.startswith(_SSH_TYPES, at + 4) else None
 
 
 # RFC 9580, section 9.1: by algorithm, how many integers its keys have, or the one size of its keys in octets.
@@ -185,9 +185,12 @@ def _are_integers(key: bytes, count: int, *, exact: bool) -> bool:
     return at == len(key) if exact else at <= len(key)
 
 
+_COSE_CURVES: Final = range(1, 9)
+
+
 def _find_cose(octets: bytes, at: int) -> str | None:
     """Find a key on a curve by its `crv` and `x` (RFC 9053, section 7)."""
-    found = octets[at + 2 : at + 4] == b"\x21\x58" and octets[at + 1 : at + 2] in b"\1\2\3\4\5\6\7\x08"
+    found = octets[at + 2 : at + 4] == b"\x21\x58" and octets[at + 1] in _COSE_CURVES
     return COSE if found and octets[at + 4 : at + 5] in (b"\x20", b"\x30", b"\x38", b"\x39", b"\x42") else None
 
 
