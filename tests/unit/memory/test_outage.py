@@ -244,6 +244,17 @@ class TestABlackHole:
 
         assert len(store.reads) == TAGS_OF_AN_OUTAGE
 
+    def test_what_was_read_anew_before_it_refuses_on_for_its_second(self) -> None:
+        """Nothing has to be read for that, so it takes nobody's attempt either."""
+        store, timer = a_store("alice", *USERS), Clock()
+        memory = remembering(store, timer, "alice", *USERS)
+        renewed = memory.renew("alice", Deadline(TIMEOUT))
+        assert renewed is not None
+        put_out(memory, store, *USERS)
+
+        assert memory.renew("alice", Deadline(TIMEOUT), instead_of=renewed.found) is None
+        assert store.reads == []
+
     @pytest.mark.parametrize("tag", ["alice", "cold"])
     @pytest.mark.parametrize(
         ("seconds", "again"), [pytest.param(0.9, False, id="not yet"), pytest.param(1, True, id="after a second")]

@@ -280,6 +280,12 @@ class TestOfAUserNobodyRemembers:
         assert service.refuses() is Reason.UNKNOWN_TAG
         assert service.store.reads == [(TAG, True)]
 
+    def test_that_a_tag_has_no_secrets_is_a_fault_where_the_other_table_cannot_be_used(self) -> None:
+        """A table that is missing or forbidden is told whoever asks: else only users who are let in would notice."""
+        service = Service(MemoryStore([a_profile()], [], halves={Half.PROFILE: Fault("forbidden")}))
+
+        assert "forbidden" in str(service.cannot_tell())
+
     def test_without_memory_halves_are_judged_alike(self) -> None:
         service = Service(MemoryStore([a_profile()], [a_secret()], halves=dict(NO_PROFILE)), ttl=0)
 
