@@ -433,6 +433,21 @@ class TestBounds:
 
         assert [origin(memory, tag) for tag in ("alice", "carol", "bob")] == ["memory", "memory", "table"]
 
+    def test_sixty_four_mebibytes_are_remembered_altogether(self) -> None:
+        """As docs/architecture.md says; here each tag weighs one."""
+        tags = [f"user-{number}" for number in range(65)]
+        store = a_store(*tags)
+        others = store.read(tags[0], consistent=True, deadline=DEADLINE).weight
+        for row in store.secrets:
+            row["secret"] = "s" * (32 + (2**20 - others) // 8)
+        memory = RowMemory(store, ttl=TTL, stale_for=STALE_FOR, timer=Clock())
+        for tag in tags[:64]:
+            origin(memory, tag)
+
+        assert {origin(memory, tag) for tag in tags[:64]} == {"memory"}
+        origin(memory, tags[64])
+        assert [origin(memory, tag) for tag in (tags[1], tags[0])] == ["memory", "table"]
+
     @pytest.mark.parametrize(
         ("less", "then"), [pytest.param(0, "memory", id="as all that fits"), pytest.param(1, "table", id="heavier")]
     )
