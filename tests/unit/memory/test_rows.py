@@ -56,6 +56,15 @@ class TestRemembering:
 
         assert origin(memory, "alice") == expected
 
+    def test_a_second_is_a_time_to_live_like_any_other(self) -> None:
+        timer = Clock()
+        memory = a_memory(a_store("alice"), timer, ttl=1)
+        origin(memory, "alice")
+
+        timer.pass_by(0.9)
+
+        assert origin(memory, "alice") == "memory"
+
     @pytest.mark.parametrize(("tag", "seconds"), [("alice", TTL), ("nobody", UNKNOWN_KEY_SECONDS)])
     def test_after_a_miss_no_table_is_read_until_its_time_is_over(self, tag: str, seconds: int) -> None:
         timer = Clock()
