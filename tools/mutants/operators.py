@@ -242,6 +242,8 @@ class _Finder:
             return
         yield from self._changes(node)
         for child in ast.iter_child_nodes(node):
+            if _is_set_of_characters(node, child):
+                continue
             if isinstance(child, ast.expr):
                 yield from self._expression(child)
             elif isinstance(child, ast.keyword) and not _is_left_alone(node, child):
@@ -300,6 +302,11 @@ class _Finder:
     def _call(self, node: ast.Call) -> Iterator[Mutant]:
         if isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS:
             yield self._mutant("other function", self._span(node.func), _FUNCTIONS[node.func.id])
+        for argument in node.args:
+            if isinstance(argument, ast.Constant) and _is_set_of_characters(node, argument):
+                for number in range(len(argument.value)):
+                    rest = argument.value[:number] + argument.value[number + 1 :]
+                    yield self._replaced("character left out", argument, ast.Constant(rest))
         for word in node.keywords:
             if word.arg is not None and not _is_left_alone(node, word):
                 yield self._cut("argument left out", self._span(word))
@@ -342,6 +349,15 @@ def _is_product(node: ast.expr) -> bool:
     if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult) and isinstance(node.right, ast.Constant)):
         return False
     return isinstance(node.left, ast.Constant) or _is_product(node.left)
+
+
+def _is_set_of_characters(call: ast.expr, argument: ast.AST) -> bool:
+    """Tell whether an *argument* says which characters are taken off the ends of a text."""
+    match call, argument:
+        case ast.Call(func=ast.Attribute(attr="strip" | "lstrip" | "rstrip")), ast.Constant(value=str() | bytes()):
+            return argument in call.args
+        case _:
+            return False
 
 
 def _is_left_alone(call: ast.expr, word: ast.keyword) -> bool:

@@ -30,6 +30,7 @@ def mutated(source: str) -> set[str]:
         pytest.param("STRICT = True", "STRICT = False", id="another truth"),
         pytest.param("NAME = 'kid'", "NAME = 'kidXX'", id="another name"),
         pytest.param("best = max(found)", "best = min(found)", id="the other end"),
+        pytest.param("text.strip(' \\t')", "text.strip('\\t')", id="a blank that is not taken off"),
         pytest.param("sys.stdout.flush()", "pass", id="a call is left out"),
         pytest.param("self.kept = rows", "pass", id="nothing is kept"),
         pytest.param("raise Denied(reason)", "pass", id="an error is not raised"),
@@ -72,6 +73,10 @@ def test_one_thing_is_changed(source: str, expected: str) -> None:
 )
 def test_what_changes_no_decision_is_left_alone(source: str) -> None:
     assert mutated(source) - {"pass"} == set()
+
+
+def test_no_letters_are_taken_off_the_ends_of_a_text_beside_those_that_are() -> None:
+    assert mutated("text.lstrip('ab')") - {"pass"} == {"text.lstrip('a')", "text.lstrip('b')"}
 
 
 def test_the_words_of_an_error_are_left_alone() -> None:
