@@ -41,7 +41,9 @@ CONCERNED: Final[Mapping[str, Sequence[str]]] = {
         *("tests/unit/memory", "tests/property/test_memory_interleavings.py"),
         "tests/unit/issuers/test_authorizer.py",
     ),
-    f"{_PACKAGE}/models.py": ("tests/unit/memory/test_rows.py", "tests/unit/provisioning"),
+    f"{_PACKAGE}/models.py": (
+        *("tests/unit/memory/test_rows.py", "tests/unit/provisioning", "tests/unit/jose/test_alg_column.py"),
+    ),
     f"{_PACKAGE}/ports.py": ("tests/unit/test_ports.py",),
     f"{_PACKAGE}/provisioning/": (
         *("tests/unit/provisioning", "tests/unit/functions", "tests/contract/test_provisioning_store.py", *_ADMIN),
@@ -62,7 +64,11 @@ CONCERNED: Final[Mapping[str, Sequence[str]]] = {
         *("tests/unit/provisioning/test_explanation.py", "tests/unit/provisioning/test_windows.py"),
     ),
     f"{_PACKAGE}/runtime/": ("tests/unit/runtime", "tests/integration/test_request_settings.py", *_ANSWERS),
-    f"{_PACKAGE}/strict_json.py": ("tests/property/test_strict_json.py", "tests/unit/http"),
+    f"{_PACKAGE}/strict_json.py": (
+        "tests/property/test_strict_json.py",
+        "tests/unit/jose/test_tokens.py",
+        "tests/unit/http",
+    ),
     f"{_PACKAGE}/wording.py": ("tests/unit/provisioning/test_explanation.py", "tests/unit/cli/test_times.py"),
     "functions/authorize/": ("tests/unit/http", "tests/integration/test_secrecy.py", *_ANSWERS),
     "functions/ending_secrets/": ("tests/integration/test_ending_secrets.py",),

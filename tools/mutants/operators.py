@@ -303,10 +303,13 @@ class _Finder:
         if isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS:
             yield self._mutant("other function", self._span(node.func), _FUNCTIONS[node.func.id])
         for argument in node.args:
-            if isinstance(argument, ast.Constant) and _is_set_of_characters(node, argument):
-                for number in range(len(argument.value)):
-                    rest = argument.value[:number] + argument.value[number + 1 :]
-                    yield self._replaced("character left out", argument, ast.Constant(rest))
+            match argument:
+                case ast.Constant(value=str(characters)) if _is_set_of_characters(node, argument):
+                    for number in range(len(characters)):
+                        rest = characters[:number] + characters[number + 1 :]
+                        yield self._replaced("character left out", argument, ast.Constant(rest))
+                case _:
+                    pass
         for word in node.keywords:
             if word.arg is not None and not _is_left_alone(node, word):
                 yield self._cut("argument left out", self._span(word))
@@ -354,7 +357,7 @@ def _is_product(node: ast.expr) -> bool:
 def _is_set_of_characters(call: ast.expr, argument: ast.AST) -> bool:
     """Tell whether an *argument* says which characters are taken off the ends of a text."""
     match call, argument:
-        case ast.Call(func=ast.Attribute(attr="strip" | "lstrip" | "rstrip")), ast.Constant(value=str() | bytes()):
+        case ast.Call(func=ast.Attribute(attr="strip" | "lstrip" | "rstrip")), ast.Constant(value=str()):
             return argument in call.args
         case _:
             return False
