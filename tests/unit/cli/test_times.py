@@ -66,6 +66,8 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
         (None, "none"),
         (True, "not a number (bool)"),
         ("soon", "not a number (str)"),
+        (253402300799, "9999-12-31 23:59:59Z (in 2912064 days)"),
+        (253402300800, "253402300800 (no date)"),
         (2**62, f"{2**62} (no date)"),
         (Decimal("1E+125"), "1E+125 (no date)"),
     ],
