@@ -350,13 +350,15 @@ class TestABlackHole:
 
         assert store.reads == [(other, False)]
 
-    def test_made_up_tags_take_no_attempt_from_those_that_are_remembered(self) -> None:
+    @pytest.mark.parametrize("asked_before", [False, True], ids=["never asked for", "known to be unknown"])
+    def test_made_up_tags_take_no_attempt_from_those_that_are_remembered(self, asked_before: bool) -> None:
         store, timer = a_store(*USERS), Clock()
-        memory = remembering(store, timer, *USERS)
+        made_up = [f"made up {number}" for number in range(100)]
+        memory = remembering(store, timer, *USERS, *(made_up if asked_before else []))
         put_out(memory, store, *USERS)
         timer.pass_by(1)
-        for number in range(100):
-            recall(memory, f"made up {number}")
+        for tag in made_up:
+            recall(memory, tag)
         store.reads.clear()
 
         recall(memory, USERS[-1])
