@@ -117,6 +117,7 @@ def test_text_numbers_and_booleans_are_taken_as_they_are(value: object) -> None:
 @pytest.mark.parametrize("attributes", [{}, {"a": None}, {"a": ""}, {"one": "by its name"}], ids=repr)
 def test_missing_null_and_empty_are_left_out_in_silence(attributes: dict[str, object]) -> None:
     assert load_credentials(ASKED, attributes) == ({}, ())
+    assert load_credentials(ASKED, {**attributes, "b": "kept"}) == ({"two": "kept"}, ())
 
 
 @pytest.mark.parametrize("value", [b"bytes", {"a"}, ["a"], {"a": 1}, [], {}], ids=repr)

@@ -85,6 +85,13 @@ def test_only_the_stores_numbers_are_bounds(value: object) -> None:
     assert (secret.start, secret.end) == (None, None)
 
 
+def test_a_bound_far_away_stays_as_the_table_has_it() -> None:
+    """It is shown to operators, and as a whole number it would have 126 digits."""
+    secret = Secret.from_row({"start_ts": Decimal(NOW), "end_ts": Decimal("1E+125")}, Columns())
+
+    assert (str(secret.start), str(secret.end)) == (str(NOW), "1E+125")
+
+
 @pytest.mark.parametrize("column", ["alg", "kid"])
 @pytest.mark.parametrize("value", [None, True, Decimal(1), {"a"}, ["HS256"]], ids=repr)
 def test_a_secret_whose_alg_or_kid_is_not_text_has_a_flaw_whatever_its_key(column: str, value: object) -> None:

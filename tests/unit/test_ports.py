@@ -1,6 +1,8 @@
-"""The time that the tables may take."""
+"""The time that the tables may take, and what is said of a table that was not read."""
 
-from auth_jwt.ports import Deadline
+from auth_jwt.errors import Unreachable
+from auth_jwt.models import Half, Profile, TagRows
+from auth_jwt.ports import Deadline, HalfRead
 from tests.fakes import Clock
 
 
@@ -31,3 +33,11 @@ def test_it_runs_down_to_nothing_and_no_further() -> None:
         left.append(deadline.seconds_left())
 
     assert left == [2, 0.5, 0, 0]
+
+
+def test_half_a_reading_does_not_show_the_rows_that_were_read() -> None:
+    """It is in the trace of the failure, which the log has."""
+    shown = repr(HalfRead(Half.PROFILE, TagRows(Profile("alice")), Unreachable("no answer")))
+
+    assert "alice" not in shown
+    assert "no answer" in shown

@@ -82,9 +82,9 @@ class TestSecretsOfATag:
         assert report.left_out == ["3"]
 
     def test_of_one_start_are_ordered_by_their_ids(self) -> None:
-        secrets = [a_secret("a"), a_secret("c"), a_secret("b", NOW + 1), a_secret("d", None)]
+        secrets = [a_secret("a"), a_secret("c"), a_secret("b", NOW + 1), a_secret("e", None), a_secret("d", 1)]
 
-        assert [secret.id for secret in newest_first(secrets)] == ["b", "c", "a", "d"]
+        assert [secret.id for secret in newest_first(secrets)] == ["b", "c", "a", "d", "e"]
 
 
 class TestWhatKeepsASecretFromBeingTried:

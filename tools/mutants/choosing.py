@@ -23,6 +23,8 @@ _ADMIN: Final = (
 
 CONCERNED: Final[Mapping[str, Sequence[str]]] = {
     f"{_PACKAGE}/": _DECISION,
+    f"{_PACKAGE}/__init__.py": ("tests/unit/jose/test_asymmetric.py",),
+    f"{_PACKAGE}/authorizer.py": ("tests/unit/issuers/test_authorizer.py",),
     f"{_PACKAGE}/aws/": ("tests/unit/aws", "tests/contract", *_ANSWERS),
     f"{_PACKAGE}/credentials.py": ("tests/integration/test_authorize.py",),
     f"{_PACKAGE}/fetching/": ("tests/unit/fetching", "tests/security/test_fetching.py"),
@@ -39,7 +41,10 @@ CONCERNED: Final[Mapping[str, Sequence[str]]] = {
         *("tests/unit/memory", "tests/property/test_memory_interleavings.py"),
         "tests/unit/issuers/test_authorizer.py",
     ),
-    f"{_PACKAGE}/models.py": ("tests/unit/memory/test_rows.py", "tests/unit/provisioning"),
+    f"{_PACKAGE}/models.py": (
+        *("tests/unit/memory/test_rows.py", "tests/unit/provisioning", "tests/unit/jose/test_alg_column.py"),
+    ),
+    f"{_PACKAGE}/ports.py": ("tests/unit/test_ports.py",),
     f"{_PACKAGE}/provisioning/": (
         *("tests/unit/provisioning", "tests/unit/functions", "tests/contract/test_provisioning_store.py", *_ADMIN),
         *("tests/property/test_provisioning.py", "tests/integration/test_rotation.py"),
@@ -59,8 +64,12 @@ CONCERNED: Final[Mapping[str, Sequence[str]]] = {
         *("tests/unit/provisioning/test_explanation.py", "tests/unit/provisioning/test_windows.py"),
     ),
     f"{_PACKAGE}/runtime/": ("tests/unit/runtime", "tests/integration/test_request_settings.py", *_ANSWERS),
-    f"{_PACKAGE}/strict_json.py": ("tests/property/test_strict_json.py", "tests/unit/http"),
-    f"{_PACKAGE}/wording.py": ("tests/unit/provisioning/test_explanation.py",),
+    f"{_PACKAGE}/strict_json.py": (
+        "tests/property/test_strict_json.py",
+        "tests/unit/jose/test_tokens.py",
+        "tests/unit/http",
+    ),
+    f"{_PACKAGE}/wording.py": ("tests/unit/provisioning/test_explanation.py", "tests/unit/cli/test_times.py"),
     "functions/authorize/": ("tests/unit/http", "tests/integration/test_secrecy.py", *_ANSWERS),
     "functions/ending_secrets/": ("tests/integration/test_ending_secrets.py",),
     "functions/gateway_authorizer/": (

@@ -21,7 +21,8 @@ class Equivalent:
 
     Attributes:
         path: the file, from the root of the checkout.
-        diff: lines that go, each after `-`, and lines that come, each after `+`. Blanks around a line do not count.
+        diff: lines that go, each after `-`, and lines that come, each after `+`; where such lines are in several places
+            of the file, also lines around them, each after a blank. Further blanks around a line do not count.
         reason: why nobody can notice it.
     """
 
@@ -31,7 +32,14 @@ class Equivalent:
 
     def fits(self, mutant: Mutant, source: str) -> bool:
         """Tell whether this is about a *mutant* of a *source*."""
-        return mutant.path == self.path and _bare(mutant.diff(source)) == _bare(self.diff.strip().splitlines())
+        if mutant.path != self.path:
+            return False
+        lines = _bare(self.diff.strip("\n").splitlines())
+        changed = [line for line in lines if line[0] != " "]
+        if _bare(mutant.diff(source)) != changed:
+            return False
+        shown = _bare(mutant.diff(source, around=len(lines) - len(changed)))
+        return any(shown[first : first + len(lines)] == lines for first in range(len(shown)))
 
 
 def read_equivalents(path: Path) -> list[Equivalent]:
@@ -63,4 +71,4 @@ def without_equivalents(
 
 
 def _bare(lines: Sequence[str]) -> list[str]:
-    return [line[0] + line[1:].strip() for line in lines]
+    return [(line[:1] or " ") + line[1:].strip() for line in lines]

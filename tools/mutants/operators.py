@@ -29,6 +29,7 @@ _NOT_MUTATED: Final = frozenset({"slots", "frozen", "repr", "description", "summ
 """Arguments that change no decision: what dataclasses are made of, and text of documents. Other tests hold these."""
 _MOST_WORDS: Final = 4
 """Text of more words is for people."""
+_TYPES: Final = frozenset({"bool", "bytes", "dict", "float", "frozenset", "int", "list", "set", "str", "tuple"})
 _COMPOUND: Final = (ast.If, ast.While, ast.For, ast.With, ast.Try, ast.Match, ast.ClassDef, ast.FunctionDef)
 _FUNCTION: Final = (ast.FunctionDef, ast.Lambda)
 
@@ -71,9 +72,9 @@ class Mutant:
         octets = source.encode()
         return (octets[: self.start] + self.replacement.encode() + octets[self.end :]).decode()
 
-    def diff(self, source: str) -> list[str]:
-        """Return the lines that go, with `-`, and those that come, with `+`."""
-        compared = difflib.unified_diff(source.splitlines(), self.apply(source).splitlines(), n=0, lineterm="")
+    def diff(self, source: str, around: int = 0) -> list[str]:
+        """Return the lines that go, with `-`, and those that come, with `+`; so many *around* them, with a blank."""
+        compared = difflib.unified_diff(source.splitlines(), self.apply(source).splitlines(), n=around, lineterm="")
         return [line for line in list(compared)[2:] if not line.startswith("@@")]
 
 
@@ -241,6 +242,8 @@ class _Finder:
             return
         yield from self._changes(node)
         for child in ast.iter_child_nodes(node):
+            if _is_set_of_characters(node, child):
+                continue
             if isinstance(child, ast.expr):
                 yield from self._expression(child)
             elif isinstance(child, ast.keyword) and not _is_left_alone(node, child):
@@ -299,6 +302,14 @@ class _Finder:
     def _call(self, node: ast.Call) -> Iterator[Mutant]:
         if isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS:
             yield self._mutant("other function", self._span(node.func), _FUNCTIONS[node.func.id])
+        for argument in node.args:
+            match argument:
+                case ast.Constant(value=str(characters)) if _is_set_of_characters(node, argument):
+                    for number in range(len(characters)):
+                        rest = characters[:number] + characters[number + 1 :]
+                        yield self._replaced("character left out", argument, ast.Constant(rest))
+                case _:
+                    pass
         for word in node.keywords:
             if word.arg is not None and not _is_left_alone(node, word):
                 yield self._cut("argument left out", self._span(word))
@@ -319,6 +330,19 @@ def _is_of_types(node: ast.expr) -> bool:
     match node:
         case ast.Subscript(value=ast.Name(id="Literal")) | ast.Call(func=ast.Name(id="TypeVar")):
             return True
+        case ast.BinOp(op=ast.BitOr(), left=left, right=right):  # without `|` it would be no type, and end the import
+            return (_is_type(left) or _is_of_types(left)) and _is_type(right)
+        case _:
+            return False
+
+
+def _is_type(node: ast.expr) -> bool:
+    """Tell whether an expression is the name of a type, as far as names go, or None, which stands for its type."""
+    match node:
+        case ast.Name(id=name):
+            return name in _TYPES or (name.lstrip("_")[:1].isupper() and not name.isupper())
+        case ast.Constant(value=value):
+            return value is None
         case _:
             return False
 
@@ -328,6 +352,15 @@ def _is_product(node: ast.expr) -> bool:
     if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult) and isinstance(node.right, ast.Constant)):
         return False
     return isinstance(node.left, ast.Constant) or _is_product(node.left)
+
+
+def _is_set_of_characters(call: ast.expr, argument: ast.AST) -> bool:
+    """Tell whether an *argument* says which characters are taken off the ends of a text."""
+    match call, argument:
+        case ast.Call(func=ast.Attribute(attr="strip" | "lstrip" | "rstrip")), ast.Constant(value=str()):
+            return argument in call.args
+        case _:
+            return False
 
 
 def _is_left_alone(call: ast.expr, word: ast.keyword) -> bool:

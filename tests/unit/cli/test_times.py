@@ -66,6 +66,8 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
         (None, "none"),
         (True, "not a number (bool)"),
         ("soon", "not a number (str)"),
+        (253402300799, "9999-12-31 23:59:59Z (in 2912064 days)"),
+        (253402300800, "253402300800 (no date)"),
         (2**62, f"{2**62} (no date)"),
         (Decimal("1E+125"), "1E+125 (no date)"),
     ],
@@ -79,19 +81,24 @@ def test_an_instant_is_shown_in_utc_with_its_distance(instant: object, shown: st
     [
         (0, "0 seconds"),
         (0.5, "less than a second"),
+        (1, "1 second"),
+        (9, "9 seconds"),
         (59, "59 seconds"),
         (60, "1 minute"),
         (5400, "1 hour 30 minutes"),
         (7199, "2 hours"),
         (86400, "1 day"),
         (90000, "1 day 1 hour"),
+        (9 * 3600 + 40 * 60, "9 hours 40 minutes"),
+        (10 * 3600 + 40 * 60, "11 hours"),
         (365 * 86400 - 0.4, "365 days"),
         (1e308 * 10, "an infinite time"),  # as of the claims of a token
     ],
 )
 def test_a_duration_is_shown_in_its_largest_units(seconds: float, shown: str) -> None:
     assert format_duration(seconds) == shown
-    assert distance(-seconds) in {f"{shown} ago", "now"}
+    assert distance(-seconds) == (f"{shown} ago" if seconds >= 1 else "now")
+    assert distance(seconds) == (f"in {shown}" if seconds >= 1 else "now")
 
 
 @pytest.mark.parametrize(

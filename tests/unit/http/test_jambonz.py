@@ -91,6 +91,7 @@ def test_to_counts_in_a_register_only() -> None:
         "  <sip:alice@a.example?x=y>",
         "sip:alice@a.example;tag=1",
         "<SIP:alice@A.example>",
+        "SIP:alice@A.example",
     ],
 )
 def test_a_plain_from_is_read(value: str) -> None:
@@ -112,6 +113,8 @@ def test_a_plain_from_is_read(value: str) -> None:
         pytest.param("<sip:alice@a.example", id="not closed"),
         pytest.param("<sip:al ice@a.example>", id="a blank"),
         pytest.param("<sip:alice@>", id="no host"),
+        pytest.param("<sip:alice@bücher.example>", id="letters that no host has"),
+        pytest.param("sip:alice@bücher.example", id="the same without brackets"),
         pytest.param("", id="empty"),
         pytest.param("<sip:alice@a.example>\nX: y", id="a line break"),
     ],

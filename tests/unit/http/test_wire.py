@@ -249,6 +249,8 @@ def test_a_body_of_another_type_is_not_well_formed(content_type: str) -> None:
         (b'{"a":' + b"[" * 300 + b"}" * 300 + b"}", "is not well-formed JSON"),
         (b'{"a":' + b"[" * 300 + b"x" + b"]" * 300 + b"}", "is not well-formed JSON"),
         (b"]" * 1000 + b"[" * 1000, "is not well-formed JSON"),
+        (b'{"a":' + b"[" * 511 + b"]" * 512 + b"}", "is not well-formed JSON"),
+        (b'{"a":' + b"[" * 511 + b"]" * 255 + b"}", "is not well-formed JSON"),
         (b"jwt_token=x", "is not well-formed JSON"),
         (b"[]", "is not a JSON object"),
         (b'"x"', "is not a JSON object"),
@@ -273,6 +275,8 @@ def test_a_body_that_is_no_json_object_is_not_well_formed(body: bytes, because: 
         pytest.param(b'{"a":1e999}', math.inf, id="a number beyond a double"),
         pytest.param(b'{"a":123456789012345678901234567890}', 123456789012345678901234567890.0, id="30 digits"),
         pytest.param(b'{"a":-1234567890123456789}', -1234567890123456789, id="19 digits"),
+        pytest.param(b'{"a":12345678901234567890}', 12345678901234567890, id="20 digits are a whole number"),
+        pytest.param(b'{"a":123456789012345678901}', 123456789012345678901.0, id="21 digits are rounded"),
         pytest.param(b'{"a":' + b"9" * 100_000 + b"}", math.inf, id="100,000 digits"),
         pytest.param(b'{"a":[{"b":1,"b":2}]}', [{"b": 2}], id="a name twice, within"),
     ],
@@ -282,10 +286,11 @@ def test_a_member_may_hold_what_no_token_may(body: bytes, value: object) -> None
 
 
 @pytest.mark.parametrize("levels", [254, 255, 256, 257, 512, 513, 100_000])
-@pytest.mark.parametrize("brackets", ["[]", "{}"])
-def test_a_member_may_be_nested_however_deep(levels: int, brackets: str) -> None:
-    opening = "[" if brackets == "[]" else '{"}[":'
-    nested = opening * levels + "1" + brackets[1] * levels
+@pytest.mark.parametrize(
+    ("opening", "closing"), [("[", "]"), ('{"":', "}"), ('{"}[":', "}")], ids=["lists", "objects", "brackets in names"]
+)
+def test_a_member_may_be_nested_however_deep(levels: int, opening: str, closing: str) -> None:
+    nested = opening * levels + "1" + closing * levels
 
     members = body_members(f'{{"a":{nested},"b":"[[{{","c":2}}'.encode(), "application/json")
 
@@ -322,6 +327,7 @@ def test_an_object_within_tells_when_it_names_a_member_twice() -> None:
         pytest.param(b"\xff=1", {"\ufffd": "1"}, id="a name that is no UTF-8"),
         pytest.param(b"%EF%BB%BFa=1", {"\ufeffa": "1"}, id="a byte order mark is part of the name"),
         pytest.param(b"a=%7B%7D", {"a": "{}"}, id="JSON in a value"),
+        pytest.param(b"a=1&{b=2", {"a": "1", "{b": "2"}, id="a brace in front of a later name"),
         pytest.param(b" a =1\r\n", {" a ": "1\r\n"}, id="blanks and ends of lines"),
     ],
 )
@@ -404,3 +410,4 @@ def test_a_problem_may_have_more_members() -> None:
 
 def test_json_is_written_without_blanks_and_in_utf8() -> None:
     assert compact_json({"a": [1, "é", None], "b": {}}) == '{"a":[1,"é",null],"b":{}}'
+    assert [compact_json(value) for value in ('é"', 7, 0.5, True, None)] == ['"é\\""', "7", "0.5", "true", "null"]

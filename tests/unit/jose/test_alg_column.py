@@ -103,10 +103,12 @@ def test_an_alg_of_both_kinds_does_not_say_what_the_key_is(alg: str) -> None:
 def test_where_alg_is_required_a_row_without_it_is_unusable(stored: str) -> None:
     assert flaw_of(a_row(stored)) is None
     assert flaw_of(a_row(stored, STRICT)) is Flaw.NO_ALG
+    assert "'alg' is missing, but REQUIRE_ALG_COLUMN" in str(a_row(stored, STRICT).unusable)
 
 
 @pytest.mark.parametrize(
-    ("stored", "alg"), [(HMAC_KEY, "HS256"), (public_pem(), "RS256"), (public_pem("ed25519"), "EdDSA")]
+    ("stored", "alg"),
+    [(HMAC_KEY, "HS256"), (HMAC_KEY, "HS256,HS384,HS512"), (public_pem(), "RS256"), (public_pem("ed25519"), "EdDSA")],
 )
 def test_where_alg_is_required_a_row_that_has_it_is_judged_as_ever(stored: str, alg: str) -> None:
     assert flaw_of(a_row(stored, STRICT, alg=alg)) is None

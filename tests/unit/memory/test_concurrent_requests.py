@@ -394,6 +394,19 @@ class TestRenewing:
 
         assert len(memory._renewals) == 4
 
+    def test_of_renewals_the_oldest_is_forgotten_first(self) -> None:
+        """Else who asks for a tag would have another one read twice in a second."""
+        store, timer = a_store("alice", "bob", held=frozenset()), Clock()
+        memory = a_memory(store, timer)
+        memory.renew("alice", Deadline(1))
+        timer.pass_by(0.5)
+        memory.renew("bob", Deadline(1))
+        timer.pass_by(0.5)
+        memory.recall("alice", Deadline(1))
+
+        assert memory.renew("bob", Deadline(1)) is None
+        assert memory.renew("alice", Deadline(1)) is not None
+
     def test_whoever_asks_for_anything_has_them_forgotten(self) -> None:
         """They hold rows, and beside what is remembered those would count nowhere."""
         store, timer = a_store("alice", "bob", held=frozenset()), Clock()

@@ -227,7 +227,7 @@ class TestABlackHole:
         store.failure = GONE
 
         assert {recall(memory, tag) for tag in tags} == {"stale"}
-        assert len(store.reads) == TAGS_OF_AN_OUTAGE
+        assert len(store.reads) == 3
 
     def test_the_forged_are_answered_at_once(self) -> None:
         """Their second look is an attempt like any other."""
@@ -243,6 +243,17 @@ class TestABlackHole:
                 memory.renew(tag, Deadline(TIMEOUT))
 
         assert len(store.reads) == TAGS_OF_AN_OUTAGE
+
+    def test_what_was_read_anew_before_it_refuses_on_for_its_second(self) -> None:
+        """Nothing has to be read for that, so it takes nobody's attempt either."""
+        store, timer = a_store("alice", *USERS), Clock()
+        memory = remembering(store, timer, "alice", *USERS)
+        renewed = memory.renew("alice", Deadline(TIMEOUT))
+        assert renewed is not None
+        put_out(memory, store, *USERS)
+
+        assert memory.renew("alice", Deadline(TIMEOUT), instead_of=renewed.found) is None
+        assert store.reads == []
 
     @pytest.mark.parametrize("tag", ["alice", "cold"])
     @pytest.mark.parametrize(
@@ -339,13 +350,15 @@ class TestABlackHole:
 
         assert store.reads == [(other, False)]
 
-    def test_made_up_tags_take_no_attempt_from_those_that_are_remembered(self) -> None:
+    @pytest.mark.parametrize("asked_before", [False, True], ids=["never asked for", "known to be unknown"])
+    def test_made_up_tags_take_no_attempt_from_those_that_are_remembered(self, asked_before: bool) -> None:
         store, timer = a_store(*USERS), Clock()
-        memory = remembering(store, timer, *USERS)
+        made_up = [f"made up {number}" for number in range(100)]
+        memory = remembering(store, timer, *USERS, *(made_up if asked_before else []))
         put_out(memory, store, *USERS)
         timer.pass_by(1)
-        for number in range(100):
-            recall(memory, f"made up {number}")
+        for tag in made_up:
+            recall(memory, tag)
         store.reads.clear()
 
         recall(memory, USERS[-1])

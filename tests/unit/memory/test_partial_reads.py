@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from auth_jwt.authorizer import Authorizer
-from auth_jwt.errors import Fault, Reason, Throttled, Unreachable
+from auth_jwt.authorizer import WORTH_A_SECOND_LOOK, Authorizer
+from auth_jwt.errors import Denied, Fault, Reason, Throttled, Unreachable
 from auth_jwt.memory.rows import RowMemory
-from auth_jwt.models import Authorized, Half, Policy, Report
+from auth_jwt.memory.second_look import look_again
+from auth_jwt.models import Authorized, Half, Policy, Report, TagRows
 from auth_jwt.ports import Deadline
 from tests.factories import HMAC_KEY, NOW, TAG, a_profile, a_secret, a_token, refusal
 from tests.fakes import Clock, MemoryStore
@@ -280,6 +281,12 @@ class TestOfAUserNobodyRemembers:
         assert service.refuses() is Reason.UNKNOWN_TAG
         assert service.store.reads == [(TAG, True)]
 
+    def test_that_a_tag_has_no_secrets_is_a_fault_where_the_other_table_cannot_be_used(self) -> None:
+        """A table that is missing or forbidden is told whoever asks: else only users who are let in would notice."""
+        service = Service(MemoryStore([a_profile()], [], halves={Half.PROFILE: Fault("forbidden")}))
+
+        assert "forbidden" in str(service.cannot_tell())
+
     def test_without_memory_halves_are_judged_alike(self) -> None:
         service = Service(MemoryStore([a_profile()], [a_secret()], halves=dict(NO_PROFILE)), ttl=0)
 
@@ -332,6 +339,23 @@ class TestOfASecondLook:
         service.store.halves = dict(NO_PROFILE)
 
         assert "no profile" in str(service.cannot_tell())
+
+    def test_who_was_overtaken_is_judged_by_what_the_other_one_read(self) -> None:
+        """Both looked at older rows, and the second look of the first one is that of both."""
+        service = Service()
+        service.ask()
+        recalled = service.memory.recall(TAG, Deadline(1))
+        service.store.secrets = [a_secret(OTHER_KEY)]
+        service.ask(key=OTHER_KEY)
+
+        def decide(rows: TagRows) -> str | None:
+            return rows.secrets[0].stored
+
+        denied, report = Denied(Reason.BAD_SIGNATURE), Report()
+        seen = look_again(service.memory, TAG, recalled, denied, decide, WORTH_A_SECOND_LOOK, Deadline(1), report)
+
+        assert seen == OTHER_KEY
+        assert report.origin == "table"
 
     def test_those_who_share_its_failure_get_one_each(self) -> None:
         """One exception raised in two threads is a mess."""

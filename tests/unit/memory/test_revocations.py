@@ -392,6 +392,17 @@ class TestBounds:
 
         assert store.lookups == []
 
+    def test_sixteen_mebibytes_are_remembered_altogether(self) -> None:
+        """As docs/architecture.md says; here each token weighs one, which no real one does."""
+        store = MemoryStore()
+        memory = RevocationMemory(store, ttl=TTL, stale_for=STALE_FOR, timer=Clock())
+        padding = "x" * (2**20 - memory.weigh((TAG, "00"), False))
+        tokens = [f"{number:02}{padding}" for number in range(17)]
+        for jti in (*tokens[:16], *tokens[:16], tokens[16], tokens[1], tokens[0]):
+            look(memory, jti)
+
+        assert [int(jti[:2]) for _, jti in store.lookups] == [*range(17), 0]
+
     @pytest.mark.parametrize("letter", ["x", "ö", "€", "\U0001f600"])
     def test_it_never_takes_more_room_than_it_may(self, letter: str) -> None:
         """However long the ids are, and in whatever script."""

@@ -56,6 +56,15 @@ class TestRemembering:
 
         assert origin(memory, "alice") == expected
 
+    def test_a_second_is_a_time_to_live_like_any_other(self) -> None:
+        timer = Clock()
+        memory = a_memory(a_store("alice"), timer, ttl=1)
+        origin(memory, "alice")
+
+        timer.pass_by(0.9)
+
+        assert origin(memory, "alice") == "memory"
+
     @pytest.mark.parametrize(("tag", "seconds"), [("alice", TTL), ("nobody", UNKNOWN_KEY_SECONDS)])
     def test_after_a_miss_no_table_is_read_until_its_time_is_over(self, tag: str, seconds: int) -> None:
         timer = Clock()
@@ -254,6 +263,22 @@ class TestRenewing:
 
         assert len(memory.recall("alice", DEADLINE).found.secrets) == 2
 
+    @pytest.mark.parametrize("tag", ["alice", "bob"])
+    def test_of_two_readings_that_began_at_once_the_last_one_to_end_counts(self, tag: str) -> None:
+        """A second look begins at the same instant as the first one where the timer is coarse, and it saw more."""
+        store = a_store("alice")
+        memory = a_memory(store, Clock())
+        origin(memory, tag)
+        other = a_store(tag)
+        store.profiles, store.secrets = other.profiles, [{**other.secrets[0], "id": "2"}]
+        store.profiles[0]["sip_username"] = "carol"
+
+        memory.renew(tag, DEADLINE)
+
+        found = memory.recall(tag, DEADLINE).found
+        assert found.profile is not None
+        assert (found.profile.username, [secret.id for secret in found.secrets]) == ("carol", ["2"])
+
     def test_nor_does_it_bring_a_tag_back_that_is_gone(self) -> None:
         timer = Clock()
         fresh = a_store("alice")
@@ -397,6 +422,7 @@ class TestBounds:
         for number in range(MAX_UNKNOWN_KEYS + 1):
             origin(memory, f"forged-{number}")
 
+        assert origin(memory, "forged-1") == "memory"
         assert origin(memory, f"forged-{MAX_UNKNOWN_KEYS}") == "memory"
         assert origin(memory, "forged-0") == "table"
 
@@ -416,10 +442,30 @@ class TestBounds:
 
         assert [origin(memory, tag) for tag in ("alice", "carol", "bob")] == ["memory", "memory", "table"]
 
-    def test_rows_heavier_than_everything_are_not_remembered(self) -> None:
-        memory = a_memory(a_store("alice"), Clock(), max_bytes=1)
+    def test_sixty_four_mebibytes_are_remembered_altogether(self) -> None:
+        """As docs/architecture.md says; here each tag weighs one."""
+        tags = [f"user-{number}" for number in range(65)]
+        store = a_store(*tags)
+        others = store.read(tags[0], consistent=True, deadline=DEADLINE).weight
+        for row in store.secrets:
+            row["secret"] = "s" * (32 + (2**20 - others) // 8)
+        memory = RowMemory(store, ttl=TTL, stale_for=STALE_FOR, timer=Clock())
+        for tag in tags[:64]:
+            origin(memory, tag)
 
-        assert [origin(memory, "alice"), origin(memory, "alice")] == ["table", "table"]
+        assert {origin(memory, tag) for tag in tags[:64]} == {"memory"}
+        origin(memory, tags[64])
+        assert [origin(memory, tag) for tag in (tags[1], tags[0])] == ["memory", "table"]
+
+    @pytest.mark.parametrize(
+        ("less", "then"), [pytest.param(0, "memory", id="as all that fits"), pytest.param(1, "table", id="heavier")]
+    )
+    def test_rows_are_remembered_that_are_as_heavy(self, less: int, then: str) -> None:
+        store = a_store("alice")
+        weight = store.read("alice", consistent=True, deadline=DEADLINE).weight
+        memory = a_memory(store, Clock(), max_bytes=weight - less)
+
+        assert [origin(memory, "alice"), origin(memory, "alice")] == ["table", then]
 
     @pytest.mark.parametrize(
         "grow",

@@ -45,9 +45,9 @@ class Hook:
     token: str | None = field(repr=False)
     user: str
     domain: str | None
-    call_id: object = None
-    registers: bool = False
-    seconds: float | None = None
+    call_id: object
+    registers: bool
+    seconds: float | None
 
     @classmethod
     def from_members(cls, members: Mapping[str, Any]) -> "Hook":
@@ -63,7 +63,8 @@ class Hook:
             raise Malformed("method is needed")
         token, username = _text(members, "jwt_token"), _text(members, "username")
         headers = _headers(members)
-        named = [_party(headers[name]) for name in ("from", "to")[: 2 if method == _REGISTER else 1]] if headers else []
+        naming = ("from", "to") if method == _REGISTER else ("from",)
+        named = [_party(headers[name]) for name in naming] if headers else []
         users = {user for user, _ in named}
         domains = {domain for _, domain in named}
         if token is None:

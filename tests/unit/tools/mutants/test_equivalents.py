@@ -24,6 +24,24 @@ def test_it_is_found_wherever_it_is(before: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("around", "place"),
+    [
+        pytest.param(" def f():\n{}", "f", id="the line before"),
+        pytest.param("{}\n\n def g():", "f", id="the lines behind"),
+        pytest.param(" def g():\n{}", "g", id="another place"),
+        pytest.param(" def f():\n{}\n c = 3", None, id="no place"),
+    ],
+)
+def test_of_several_that_are_alike_it_is_the_one_between_these_lines(around: str, place: str | None) -> None:
+    source = "def f():\n    a = 1\n\ndef g():\n    a = 1\n"
+    entry = Equivalent("m.py", around.format("-    a = 1\n+    a = 2"), "nobody reads it")
+
+    equivalent = without_equivalents(mutants_of("m.py", source), [entry], {"m.py": source})[1]
+
+    assert [mutant.function and mutant.function[0] for mutant in equivalent] == ([place] if place else [])
+
+
+@pytest.mark.parametrize(
     "entry",
     [
         Equivalent("other.py", ENTRY.diff, "another file"),

@@ -23,12 +23,14 @@ def mutated(source: str) -> set[str]:
         pytest.param("ok = a or b", "ok = a", id="the second operand is left out"),
         pytest.param("ok = not a", "ok = a", id="a not is left out"),
         pytest.param("end = start + ttl", "end = (start - ttl)", id="another calculation"),
+        pytest.param("flags = OLD | NEW", "flags = (OLD & NEW)", id="another union, which is of no types"),
         pytest.param("count += step", "count -= step", id="counting down"),
         pytest.param("LIMIT = 5", "LIMIT = 6", id="another number"),
         pytest.param("ROOM = 64 * 1024 * 1024", "ROOM = (64 * 1024 * 1024 * 2)", id="twice the size"),
         pytest.param("STRICT = True", "STRICT = False", id="another truth"),
         pytest.param("NAME = 'kid'", "NAME = 'kidXX'", id="another name"),
         pytest.param("best = max(found)", "best = min(found)", id="the other end"),
+        pytest.param("text.strip(' \\t')", "text.strip('\\t')", id="a blank that is not taken off"),
         pytest.param("sys.stdout.flush()", "pass", id="a call is left out"),
         pytest.param("self.kept = rows", "pass", id="nothing is kept"),
         pytest.param("raise Denied(reason)", "pass", id="an error is not raised"),
@@ -59,6 +61,7 @@ def test_one_thing_is_changed(source: str, expected: str) -> None:
         pytest.param("def f(limit: 'Literal[5]') -> 'Literal[6]': ...", id="annotations"),
         pytest.param("limit: Literal[5]", id="a declared type"),
         pytest.param("Limit = Literal[5]", id="a named type"),
+        pytest.param("Value = str | bool | Decimal | None", id="a type that is one of several"),
         pytest.param("T = TypeVar('T', bound=int)", id="a variable of types"),
         pytest.param("if TYPE_CHECKING:\n  limit = 5", id="what only type checkers read"),
         pytest.param("__all__ = ['limit']", id="exported names"),
@@ -70,6 +73,10 @@ def test_one_thing_is_changed(source: str, expected: str) -> None:
 )
 def test_what_changes_no_decision_is_left_alone(source: str) -> None:
     assert mutated(source) - {"pass"} == set()
+
+
+def test_no_letters_are_taken_off_the_ends_of_a_text_beside_those_that_are() -> None:
+    assert mutated("text.lstrip('ab')") - {"pass"} == {"text.lstrip('a')", "text.lstrip('b')"}
 
 
 def test_the_words_of_an_error_are_left_alone() -> None:

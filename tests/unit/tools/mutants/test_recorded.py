@@ -37,6 +37,13 @@ def test_what_runs_at_import_concerns_all_that_run_the_file() -> None:
     assert chosen(a_mutant(function=None), record) == ["seven"]
 
 
+def test_and_those_that_may_read_what_it_says() -> None:
+    record = a_record(seven=(1, [7]), rows=(2, []))
+
+    assert chosen(a_mutant(function=None), record) == ["rows", "seven"]
+    assert chosen(a_mutant(), record) == []
+
+
 def test_the_likeliest_comes_first_then_the_fastest() -> None:
     assert chosen(a_mutant(), a_record(slow=(3, [5]), fast=(1, [5]), rows=(9, [5]))) == ["rows", "fast", "slow"]
 
