@@ -7,6 +7,8 @@ import pytest
 from auth_jwt.provisioning.audit import AuditEntry, AuditTarget, WriteOutcome
 from auth_jwt.provisioning.secrets import NewSecret
 from auth_jwt.provisioning.tokens import minting_entry
+from auth_jwt.provisioning.wiring import target_of
+from auth_jwt.runtime.settings import Settings
 from tests.factories import NOW, TAG
 from tests.service import a_service
 
@@ -141,6 +143,15 @@ def test_what_has_no_arn_tells_its_tables_and_where_they_are(arn: str | None) ->
     target = AuditTarget.of_function(arn, ("profiles",), "http://localhost:8000")
 
     assert target.as_json() == {"endpoint": "http://localhost:8000", "tables": ["profiles"]}
+
+
+@pytest.mark.parametrize("revocations", ["revoked", ""])
+def test_the_settings_of_a_function_name_its_tables(revocations: str) -> None:
+    settings = Settings.from_env({"REVOCATIONS_TABLE": revocations, "PROFILES_TABLE": "users", "SECRETS_TABLE": "keys"})
+
+    tables = target_of(settings, function_arn=None).as_json()["tables"]
+
+    assert tables == ["users", "keys", "revoked"][: 3 if revocations else 2]
 
 
 def test_a_context_of_the_command_line_is_told_with_its_stack() -> None:
