@@ -1,9 +1,11 @@
 """The port `ProvisioningStore`, by whoever keeps it: rows in memory as the unit tests have them, and DynamoDB."""
 
 import json
+import secrets
 import threading
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -11,8 +13,9 @@ import pytest
 from botocore.config import Config
 
 from auth_jwt.aws.client import SdkClient
-from auth_jwt.errors import Fault, Throttled, Unreachable
+from auth_jwt.errors import Fault, Reason, Throttled, Unreachable
 from auth_jwt.models import Columns, Row
+from auth_jwt.provisioning import tables
 from auth_jwt.provisioning.changes import (
     ABSENT,
     EVERY_ROW,
@@ -32,9 +35,13 @@ from auth_jwt.provisioning.changes import (
     Table,
     Update,
 )
-from auth_jwt.provisioning.tables import DynamoDbTables, provisioning_client
+from auth_jwt.provisioning.secrets import NewSecret
+from auth_jwt.provisioning.tables import PATIENCE_SECONDS, DynamoDbTables, provisioning_client
+from auth_jwt.provisioning.wiring import provisioning_of
+from auth_jwt.runtime.settings import Settings
 from tests.contract.clients import REGION
-from tests.contract.servers import NO_ROWS, a_dynamodb, an_error, costed
+from tests.contract.servers import NO_ROWS, a_dynamodb, a_dynamodb_that_reads, an_error, costed
+from tests.factories import refusal
 from tests.fakes import MemoryTables
 from tests.faults.injected import AT_ONCE, CUT, NOT_DYNAMODBS, WRONG_SUM
 from tests.faults.proxy import a_faulty_dynamodb
@@ -114,18 +121,18 @@ def test_every_read_but_scans_and_the_index_sees_every_write(dynamodb: "DynamoDB
         asked.append((model.name, params["TableName"], params.get("ConsistentRead", False)))
 
     client.meta.events.register("provide-client-params.dynamodb", note)
-    tables = tables_of(client)
+    store = tables_of(client)
 
-    tables.profile("t")
-    tables.profile("t", only=("etikett",))
-    tables.profiles(after=None, limit=5)
-    tables.secrets("t")
-    tables.secrets("t", only=("id",), most=1)
-    tables.revocation("t", "j")
-    tables.revocations("t", after=None, limit=5)
-    list(tables.scan_profiles())
-    list(tables.scan_secrets(only=None))
-    tables.profiles_of("alice", after=None, limit=5)
+    store.profile("t")
+    store.profile("t", only=("etikett",))
+    store.profiles(after=None, limit=5)
+    store.secrets("t")
+    store.secrets("t", only=("id",), most=1)
+    store.revocation("t", "j")
+    store.revocations("t", after=None, limit=5)
+    list(store.scan_profiles())
+    list(store.scan_secrets(only=None))
+    store.profiles_of("alice", after=None, limit=5)
 
     assert asked == [
         *[("GetItem", "users", True)] * 2,
@@ -450,6 +457,50 @@ def test_without_a_table_of_revocations_there_is_nothing_to_ask(dynamodb: "Dynam
         store.revocation("t", "j")
 
 
+@pytest.mark.parametrize("most", [2, None])
+def test_no_more_secrets_are_asked_for_than_are_missing(most: int | None) -> None:
+    """A page may hold fewer than were asked for."""
+    asked: list[dict[str, Any]] = []
+
+    def reply(_operation: str, question: bytes) -> tuple[int, bytes]:
+        asked.append(json.loads(question))
+        key = {"zu etikett": {"S": "t"}, "id": {"S": str(len(asked))}}
+        return 200, costed(
+            Items=[key], Count=1, ScannedCount=1, **({"LastEvaluatedKey": key} if len(asked) < 4 else {})
+        )
+
+    with a_dynamodb_that_reads(reply) as endpoint:
+        found = tables_of(an_impatient_client(endpoint)).secrets("t", most=most)
+
+    assert [row["id"] for row in found] == (["1", "2"] if most else ["1", "2", "3", "4"])
+    assert [question.get("Limit") for question in asked] == ([2, 1] if most else [None] * 4)
+
+
+def test_a_page_that_does_not_say_what_was_looked_at_counts_its_rows() -> None:
+    cost = {"TableName": "keys"}
+    page = costed(Items=[{"id": {"S": "1"}}], Count=1, ConsumedCapacity=cost)
+    with a_dynamodb(lambda _operation: (200, page)) as endpoint:
+        (scanned,) = tables_of(an_impatient_client(endpoint)).scan_secrets(only=None)
+
+    assert (scanned.looked_at, scanned.read_units, scanned.next) == (1, 0, None)
+
+
+def test_rows_that_a_filter_leaves_out_were_looked_at_all_the_same() -> None:
+    with a_dynamodb(lambda _operation: (200, costed(Items=[], Count=0, ScannedCount=7))) as endpoint:
+        (scanned,) = tables_of(an_impatient_client(endpoint)).scan_secrets(only=None)
+
+    assert (scanned.looked_at, scanned.read_units) == (7, 0.5)
+
+
+def test_an_answer_comes_or_fails_while_the_function_that_waits_has_time() -> None:
+    """All attempts together, with the pauses between them: at most one second, then two."""
+    config: Any = provisioning_client(region=REGION, endpoint=None, connections=7).meta.config
+    attempts = config.retries["total_max_attempts"]
+
+    assert attempts * (config.connect_timeout + config.read_timeout) + 1 + 2 <= PATIENCE_SECONDS
+    assert config.max_pool_connections == 7
+
+
 def an_impatient_client(endpoint: str, *, attempts: int = 1) -> "DynamoDBClient":
     return boto3.client(
         "dynamodb",
@@ -465,21 +516,36 @@ def cancelled(*codes: str) -> bytes:
     return json.dumps({"__type": kind, "Message": "no", "CancellationReasons": reasons}).encode()
 
 
-def test_a_transaction_in_conflict_with_another_is_tried_again_under_the_same_token() -> None:
-    """DynamoDB cancels one of two at the same row; the SDK leaves the retry to us."""
-    replies = [(400, cancelled("None", "TransactionConflict"))] * 2 + [(200, WRITTEN)]
-    with a_dynamodb(lambda _operation: replies.pop(0)) as endpoint:
+@pytest.mark.parametrize("code", ["TransactionConflict", "ProvisionedThroughputExceeded", "ThrottlingError"])
+def test_a_transaction_that_dynamodb_cancels_for_the_moment_is_tried_again_under_the_same_token(code: str) -> None:
+    """It cancels one of two at the same row, for example; the SDK leaves the retry to us."""
+    replies = [(400, cancelled("None", code))] * 2 + [(200, WRITTEN)]
+    tokens: list[object] = []
+
+    def reply(_operation: str, question: bytes) -> tuple[int, bytes]:
+        tokens.append(token_of(question))
+        return replies.pop(0)
+
+    with a_dynamodb_that_reads(reply) as endpoint:
         tables_of(an_impatient_client(endpoint)).write(Put(PROFILE, {}), Put(SECRET, {}))
 
-    assert replies == []
+    assert len(tokens) == 3
+    assert len(set(tokens)) == 1
 
 
-def test_a_conflict_that_never_ends_is_an_outage() -> None:
+def test_a_conflict_that_never_ends_is_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each pause may be twice as long as the one before, and how long is chance: two that met do not meet for ever."""
+    pauses: list[float] = []
+    monkeypatch.setattr(tables, "time", SimpleNamespace(sleep=pauses.append))
+    monkeypatch.setattr(secrets, "randbelow", lambda bound: bound - 1)
     with (
         a_dynamodb(lambda _operation: (400, cancelled("TransactionConflict"))) as endpoint,
         pytest.raises(Unreachable, match="other writes"),
     ):
         tables_of(an_impatient_client(endpoint)).write(Put(PROFILE, {}))
+
+    assert pauses == pytest.approx([0.05, 0.1, 0.2, 0.4], rel=0.002)
+    assert max(pauses) < 0.4
 
 
 def test_a_row_not_as_expected_counts_more_than_a_conflict() -> None:
@@ -646,3 +712,36 @@ def test_the_first_secrets_of_a_tag_are_read_alone(store: ProvisioningStore, mos
     found = store.secrets("t", only=("id",), most=most)
 
     assert [row["id"] for row in found] == ["1", "2", "3"][:most]
+
+
+# -- as it is wired ---------------------------------------------------------------------------------------------------
+
+
+def test_what_judges_tokens_for_operators_remembers_nothing(dynamodb: "DynamoDBClient", moto_endpoint: str) -> None:
+    """So whoever changes a row and tries a token is told what every login will be told."""
+    make_table(dynamodb, "jwt_profiles", "tag")
+    make_table(dynamodb, "jwt_secrets", "corresponding_tag", "id")
+    make_table(dynamodb, "revoked", "tag", "jti")
+    client = provisioning_client(region=REGION, endpoint=moto_endpoint)
+    settings = Settings.from_env({"REVOCATIONS_TABLE": "revoked"})
+    provisioning = provisioning_of(settings, client, actor="op", audit=lambda _: None)
+    authorizer, profiles = provisioning.registry.authorizer, provisioning.profiles
+    profiles.create("t", "alice", secret=NewSecret())
+    asked: list[tuple[str, bool]] = []
+
+    def note(params: dict[str, Any], **_: object) -> None:
+        tables_named = params.get("RequestItems", {params.get("TableName"): params})
+        asked.extend((str(name), of.get("ConsistentRead", False)) for name, of in tables_named.items())
+
+    token = provisioning.tokens.mint("t", jti="j").token
+    client.meta.events.register("provide-client-params.dynamodb", note)
+    authorizer.authorize(token)
+    assert {("jwt_profiles", True), ("jwt_secrets", True)} <= set(asked)
+
+    profiles.disable("t")
+    assert refusal(lambda: authorizer.authorize(token)) is Reason.DISABLED_PROFILE
+    profiles.enable("t")
+    provisioning.revocations.revoke("t", "j")
+    assert refusal(lambda: authorizer.authorize(token)) is Reason.REVOKED_TOKEN
+    provisioning.revocations.lift("t", "j")
+    authorizer.authorize(token)

@@ -134,6 +134,22 @@ def test_a_secret_that_is_not_there_is_a_fault(aws: "DynamoDBClient", app: Any) 
         app.lambda_handler(event, LambdaContext())
 
 
+def test_a_secret_that_nobody_rotates_is_described_as_that(aws: "DynamoDBClient") -> None:
+    arn = a_secret()
+
+    described = SecretsManager(secrets_manager_client()).describe(arn)
+
+    assert (described.arn, described.is_rotated, described.rotation_days) == (arn, False, None)
+    assert described.version_at(CURRENT) is not None
+    assert described.version_at(PENDING) is None
+
+
+def test_a_value_of_octets_is_no_text(aws: "DynamoDBClient") -> None:
+    made = manager().create_secret(Name=f"octets-{uuid.uuid4()}", SecretBinary=b"\x00")
+
+    assert SecretsManager(secrets_manager_client()).value_of(made["ARN"], made["VersionId"]) is None
+
+
 def test_a_value_that_another_attempt_put_is_kept(aws: "DynamoDBClient") -> None:
     """Secrets Manager gives a version one value, ever; moto would let a pending one have another."""
     arn = a_secret()

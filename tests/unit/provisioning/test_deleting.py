@@ -5,12 +5,21 @@ from typing import Any
 
 import pytest
 
-from auth_jwt.errors import Conflict, Denied, Invalid, NotFound, Reason
+from auth_jwt.errors import Conflict, Denied, Invalid, NotFound, Outdated, Reason
 from auth_jwt.jose.tokens import MAX_TAG_CHARACTERS, unverified_tag
-from auth_jwt.models import Secret
-from auth_jwt.provisioning.changes import Key, Table
+from auth_jwt.models import Row, Secret
+from auth_jwt.provisioning.changes import Change, Delete, Key, Put, Table
 from auth_jwt.provisioning.endings import columns_of_windows, ending_of, find_endings
-from auth_jwt.provisioning.tombstones import CONTENT_TAG, KEPT_SECONDS, MAX_ROW_BYTES, TOMBSTONES_TAG, is_no_secret
+from auth_jwt.provisioning.tombstones import (
+    CONTENT_TAG,
+    KEPT_SECONDS,
+    MAX_ROW_BYTES,
+    TOMBSTONES_TAG,
+    Tombstone,
+    is_no_secret,
+    new_id,
+    size_of,
+)
 from tests.factories import TAG, a_token
 from tests.service import Service, a_service
 
@@ -56,7 +65,55 @@ def test_a_deletion_and_a_restore_are_one_write_each() -> None:
     service.provisioning.profiles.restore(TAG)
 
     assert service.actions == ["profile.delete", "profile.restore"]
-    assert service.audit[0].details == {"secrets": ["0", "1"], "kept_until": service.audit[0].at + KEPT_SECONDS}
+    assert service.audit[0].details == {"secrets": ["0", "1"], "kept_until": service.audit[0].at + 30 * DAY}
+    assert service.audit[1].details == {"secrets": ["0", "1"]}
+
+
+@pytest.mark.parametrize(("secrets", "writes"), [(99, 1), (100, 2)])
+def test_a_profile_goes_for_good_with_as_many_secrets_as_one_write_holds(secrets: int, writes: int) -> None:
+    service = a_service_with_a_profile(secrets)
+
+    service.provisioning.profiles.delete(TAG, forever=True)
+
+    assert service.actions == ["profile.delete"] * writes
+
+
+@pytest.mark.parametrize(
+    ("secrets", "is_one"),
+    [pytest.param(96, True, id="a hundred rows"), pytest.param(97, False, id="a row more")],
+)
+def test_a_restore_is_one_write_if_that_holds_it(secrets: int, is_one: bool) -> None:
+    """Beside the secrets, these are the profile, the tombstone, and the two rows in which its deletion kept them."""
+    service = a_service_with_a_profile(secrets)
+    before = live(service)
+    service.provisioning.profiles.delete(TAG)
+    service.audit.clear()
+
+    service.provisioning.profiles.restore(TAG)
+
+    assert (service.actions == ["profile.restore"]) is is_one
+    assert service.tables.rows == before
+
+
+def test_no_write_is_larger_than_dynamodb_takes() -> None:
+    """A transaction has at most 4 MB, and what is deleted counts."""
+    service = a_service_with_a_profile(0, note="x" * 300_000)
+    for number in range(40):
+        service.has_secret(str(number), secret="x" * 99_000)
+    before, sizes, write = live(service), list[int](), service.tables.write
+
+    def measure(*changes: Change) -> None:
+        gone = [service.tables.rows.get(change.key, {}) for change in changes if isinstance(change, Delete)]
+        come = [change.columns for change in changes if isinstance(change, Put)]
+        sizes.append(sum(len(str(row)) for row in (*gone, *come)))
+        write(*changes)
+
+    service.tables.write = measure  # type: ignore[method-assign]
+    service.provisioning.profiles.delete(TAG)
+    service.provisioning.profiles.restore(TAG)
+
+    assert max(sizes) < 4_000_000
+    assert service.tables.rows == before
 
 
 def test_a_token_lets_nobody_in_while_its_profile_is_deleted() -> None:
@@ -178,6 +235,50 @@ def test_what_is_kept_of_a_deleted_profile_can_be_erased() -> None:
         service.provisioning.profiles.delete(TAG, forever=True)
 
 
+def test_of_secrets_without_a_profile_no_version_is_deleted() -> None:
+    service = a_service_with_a_profile()
+    version = service.provisioning.profiles.show(TAG).version
+    del service.tables.rows[PROFILE]
+
+    with pytest.raises(Outdated):
+        service.provisioning.profiles.delete(TAG, if_version=version)
+
+    assert len(live(service)) == 1
+
+
+def test_secrets_that_keep_changing_are_told_instead_of_waited_for() -> None:
+    service = a_service_with_a_profile(100)
+    ends = iter(range(1, 99))
+
+    def meanwhile() -> None:
+        service.has_secret("99", end_ts=next(ends))
+        service.tables.before_write = meanwhile
+
+    service.tables.before_write = meanwhile
+    with pytest.raises(Conflict, match="keep changing"):
+        service.provisioning.profiles.delete(TAG, forever=True)
+
+    assert [key.id for key in live(service)] == ["99"]
+
+
+def test_what_is_kept_goes_without_being_read() -> None:
+    """Only the keys of its rows are."""
+    service = a_service_with_a_profile()
+    service.provisioning.profiles.delete(TAG)
+    secrets, read = service.tables.secrets, list[Row]()
+
+    def note(tag: str, **how: Any) -> list[Row]:
+        rows = secrets(tag, **how)
+        read.extend(rows)
+        return rows
+
+    service.tables.secrets = note  # type: ignore[method-assign]
+    service.provisioning.profiles.delete(TAG, forever=True)
+
+    assert not any(isinstance(value, dict) for row in read for value in row.values())
+    assert kept(service) == []
+
+
 def test_of_several_the_last_one_is_restored() -> None:
     service = a_service_with_a_profile(1, level=1)
     service.provisioning.profiles.delete(TAG)
@@ -256,6 +357,28 @@ def test_a_profile_that_was_disabled_meanwhile_comes_back_disabled() -> None:
     assert service.provisioning.profiles.show(TAG).disabled
 
 
+def test_what_is_erased_meanwhile_is_not_restored() -> None:
+    service = a_service_with_a_profile()
+    service.provisioning.profiles.delete(TAG)
+    service.tables.before_write = lambda: service.provisioning.profiles.delete(TAG, forever=True)
+
+    with pytest.raises(Conflict, match="somebody erased what was kept of 't1' meanwhile"):
+        service.provisioning.profiles.restore(TAG)
+
+    assert service.tables.rows == {}
+
+
+def test_a_profile_that_is_made_meanwhile_is_not_replaced() -> None:
+    service = a_service_with_a_profile()
+    service.provisioning.profiles.delete(TAG)
+    service.tables.before_write = lambda: service.has(sip_username="bob")
+
+    with pytest.raises(Conflict, match="somebody wrote a row of 't1' meanwhile"):
+        service.provisioning.profiles.restore(TAG)
+
+    assert live(service) == {PROFILE: {"sip_username": "bob"}}
+
+
 def test_an_interrupted_restore_goes_on_at_the_next_attempt() -> None:
     service = a_service_with_a_profile(150)
     before = live(service)
@@ -304,6 +427,27 @@ def test_a_row_that_no_tombstone_can_keep_is_not_deleted() -> None:
     assert service.tables.rows == {}
 
 
+@pytest.mark.parametrize(
+    ("row", "bytes_at_least"),
+    [
+        pytest.param({"column": "x" * 10}, 6 + 10, id="text"),
+        pytest.param({"é": "é" * 10}, 2 + 20, id="in bytes of UTF-8"),
+        pytest.param({"\ud800": "\ud800" * 10}, 3 + 30, id="halves of characters"),
+        pytest.param({"a": {"B": b"x" * 10}}, 1 + 3 + (1 + 1) + 10, id="octets"),
+        pytest.param({"a": {"L": [{"S": "x" * 10}] * 5}}, 1 + 3 + 5 * (1 + 10), id="a list"),
+        pytest.param({"a": {"M": {"é" * 10: {"S": "xy"}}}}, 1 + 3 + (20 + 1 + 2), id="a map"),
+        pytest.param({"a": {"SS": {"x" * 10, "y" * 10}}}, 1 + 20, id="a set"),
+    ],
+)
+def test_a_row_counts_at_least_as_much_as_dynamodb_counts_it_in_a_tombstone(row: Row, bytes_at_least: int) -> None:
+    """There it is a map: names and values, three octets for each list and map, and one for each member."""
+    assert size_of(row) >= 3 + len(row) + bytes_at_least
+
+
+def test_each_column_counts() -> None:
+    assert size_of({"a": "x" * 5, "b": "y" * 5}) == 2 * size_of({"a": "x" * 5})
+
+
 def test_a_domain_that_an_issuer_has_by_now_is_not_taken() -> None:
     service = a_service_with_a_profile(1, sip_domain="example.com")
     service.provisioning.profiles.delete(TAG)
@@ -324,3 +468,22 @@ def test_a_row_that_nobody_here_wrote_among_the_tombstones_stops_nothing() -> No
     assert service.provisioning.profiles.deleted() == []
     assert service.provisioning.profiles.delete(TAG) == 1
     assert [each.tag for each in service.provisioning.profiles.deleted()] == [TAG]
+
+
+@pytest.mark.parametrize("until", ["odd", "", "\u0669" * 11, "-5", "1e12"])
+def test_a_row_whose_id_tells_no_time_is_kept_until_none(until: str) -> None:
+    service = a_service()
+    service.has_secret(f"{until}-x", tag=TOMBSTONES_TAG)
+
+    assert service.provisioning.profiles.deleted() == []
+
+
+def test_of_a_row_that_nobody_here_wrote_what_it_lacks_is_empty() -> None:
+    service = a_service()
+    until = int(service.clock.now) + 5
+    identifier = new_id(until, "x")
+    service.has_secret(identifier, tag=TOMBSTONES_TAG)
+
+    assert service.provisioning.profiles.deleted() == [
+        Tombstone(identifier, tag="", deleted_at=0, deleted_by="", kept_until=until, has_profile=False, secrets=0)
+    ]

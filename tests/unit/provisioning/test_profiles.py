@@ -141,7 +141,9 @@ def test_what_would_not_work_is_refused(tag: str, username: str, attributes: dic
     assert (service.tables.rows, service.audit) == ({}, [])
 
 
-@pytest.mark.parametrize("number", [0, -1, 10**38 - 1, Decimal("1E+125"), Decimal("-1E-125"), 10**40])
+@pytest.mark.parametrize(
+    "number", [0, Decimal("0E+200"), -1, 10**38 - 1, Decimal("1E+125"), Decimal("-1E-125"), 10**40]
+)
 def test_a_number_that_dynamodb_holds_is_taken(number: int | Decimal) -> None:
     service = a_service()
 
@@ -476,6 +478,27 @@ def test_a_row_of_any_shape_can_be_shown() -> None:
 
     assert (profile.sip_username, profile.sip_domain, profile.disabled) == (None, None, True)
     assert profile.tokens_valid_after == "soon"
+
+
+def test_a_name_that_is_empty_is_none() -> None:
+    service = a_service()
+    service.has(sip_username="", sip_domain="")
+
+    profile = service.provisioning.profiles.show(TAG)
+
+    assert (profile.sip_username, profile.sip_domain) == (None, None)
+
+
+def test_a_domain_that_is_empty_is_refused_where_it_is_given() -> None:
+    service = a_service()
+    service.has()
+
+    with pytest.raises(Invalid, match="the domain is empty"):
+        service.provisioning.profiles.create("t2", "bob", domain="")
+    with pytest.raises(Invalid, match="the domain is empty"):
+        service.provisioning.profiles.change(TAG, domain="")
+    with pytest.raises(Invalid, match="the username is empty"):
+        service.provisioning.profiles.change(TAG, username="")
 
 
 @pytest.mark.parametrize("interruption", [Unreachable("no answer"), KeyboardInterrupt(), ValueError("half an answer")])

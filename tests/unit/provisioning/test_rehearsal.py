@@ -17,6 +17,7 @@ from auth_jwt.provisioning.changes import (
     Key,
     Overtaken,
     Put,
+    RowFilter,
     Table,
     Update,
 )
@@ -86,6 +87,45 @@ def test_a_read_of_a_few_secrets_reads_a_few_and_finds_what_was_rehearsed() -> N
 
     assert [row["id"] for row in found] == ["2", "3"]
     assert asked == [3]
+
+
+def test_lists_searches_and_scans_are_those_of_the_tables() -> None:
+    tables = MemoryTables(index=True)
+    for tag in ("a", "b", "c", "d"):
+        tables.write_row(Key(Table.PROFILES, tag), {"sip_username": "alice"})
+        tables.write_row(Key(Table.SECRETS, tag, "1"), {"secret": "s"})
+        tables.write_row(Key(Table.REVOCATIONS, "a", tag), {})
+    rehearsal, few = RehearsedTables(tables, Columns()), RowFilter(one_of={"tag": ("c",)})
+    few_secrets = RowFilter(one_of={"corresponding_tag": ("c",)})
+
+    for store in (tables, rehearsal):
+        assert [row["tag"] for row in store.profiles(after="a", limit=2).rows] == ["b", "c"]
+        assert [row["tag"] for row in store.profiles_of("alice", after="a", limit=2).rows] == ["b", "c"]
+        assert [row["jti"] for row in store.revocations("a", after="a", limit=2).rows] == ["b", "c"]
+        assert [row["tag"] for page in store.scan_profiles(where=few) for row in page.rows] == ["c"]
+        assert [row["tag"] for page in store.scan_profiles(after="b") for row in page.rows] == ["c", "d"]
+        assert not any(page.next for page in store.scan_profiles(segments=2))
+        scanned = [row for page in store.scan_secrets(only=("id",), where=few_secrets) for row in page.rows]
+        assert scanned == [{"id": "1"}]
+
+
+@pytest.mark.parametrize("keeps_revocations", [True, False])
+def test_a_rehearsal_has_a_table_of_revoked_tokens_where_there_is_one(keeps_revocations: bool) -> None:
+    tables = MemoryTables(keeps_revocations=keeps_revocations)
+
+    assert RehearsedTables(tables, Columns()).keeps_revocations is keeps_revocations
+
+
+def test_a_change_of_a_profile_reads_no_secrets() -> None:
+    """Who may not read them can rehearse it, too."""
+    tables = some_tables()
+
+    def refuse(*_: object, **__: object) -> list[Row]:
+        raise AssertionError
+
+    tables.secrets = refuse  # type: ignore[method-assign]
+
+    RehearsedTables(tables, Columns()).write(Update(PROFILE, {"disabled": MISSING}))
 
 
 @pytest.mark.parametrize(

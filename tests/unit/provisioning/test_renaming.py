@@ -7,7 +7,6 @@ import pytest
 from auth_jwt.credentials import Credential
 from auth_jwt.errors import Conflict, Invalid, NotFound, Reason
 from auth_jwt.provisioning.changes import Key, Table
-from auth_jwt.provisioning.renaming import MAX_RENAMED
 from tests.factories import HMAC_KEY, NOW, a_token
 from tests.fakes import natural
 from tests.service import Service, a_service
@@ -151,8 +150,9 @@ def test_nothing_and_the_same_have_no_other_tag() -> None:
         service.provisioning.profiles.rename("t1", "t1")
 
 
-@pytest.mark.parametrize(("count", "fits"), [(MAX_RENAMED, True), (MAX_RENAMED + 1, False)])
+@pytest.mark.parametrize(("count", "fits"), [(49, True), (50, False)])
 def test_as_many_secrets_move_as_one_write_holds(count: int, fits: bool) -> None:
+    """That is a hundred rows: two of the profile, and two of each secret."""
     service = a_service_with("t1", *map(str, range(count)))
     if fits:
         assert len(service.provisioning.profiles.rename("t1", "t2").secrets) == count

@@ -10,7 +10,7 @@ from auth_jwt.errors import Conflict, Flaw, Invalid, NotFound, Reason
 from auth_jwt.models import Columns, Unusable
 from auth_jwt.provisioning.changes import Delete, Key, Table
 from auth_jwt.provisioning.inspection import SecretState
-from auth_jwt.provisioning.secrets import GENERATED_BYTES, LIFETIME_SECONDS, MAX_ROTATED, NewSecret, prepare_secret
+from auth_jwt.provisioning.secrets import GENERATED_BYTES, LIFETIME_SECONDS, NewSecret, prepare_secret
 from tests.factories import (
     HMAC_KEY,
     NOW,
@@ -128,6 +128,19 @@ def test_a_secret_that_would_never_verify_is_refused_and_not_quoted(secret: NewS
     assert secret.value is None or secret.value not in repr(secret) or not secret.value
 
 
+@pytest.mark.parametrize(
+    "secret",
+    [
+        pytest.param(NewSecret(value="x" * 100_000, algorithms=("HS256",)), id="the largest value"),
+        pytest.param(NewSecret(value=HMAC_KEY, id="x" * 1024), id="the longest id"),
+    ],
+)
+def test_the_largest_that_fits_is_taken(secret: NewSecret) -> None:
+    service = a_service_with_a_user()
+
+    assert service.provisioning.secrets.add(TAG, secret).secret.state is SecretState.OPEN
+
+
 def test_a_value_is_in_no_repr() -> None:
     service = a_service_with_a_user()
     added = service.provisioning.secrets.add(TAG, NewSecret())
@@ -160,10 +173,19 @@ def test_a_secret_may_open_later() -> None:
 
 def test_ids_are_numbers_as_in_the_sql_tables() -> None:
     service = a_service_with_a_user()
-    for secret_id in ("2", "10", "sm-x", "\uff19", "1" * 30):
+    for secret_id in ("2", "10", "sm-x", "\uff19\uff19", "1" * 30):
         service.has_secret(secret_id, secret=f"another key for {secret_id}: long enough by far for HS256")
 
     assert service.provisioning.secrets.add(TAG, NewSecret()).secret.id == "11"
+
+
+@pytest.mark.parametrize(("digits", "following"), [(19, str(10**19)), (20, "1")])
+def test_a_number_of_twenty_digits_is_not_counted_on_from(digits: int, following: str) -> None:
+    """Somebody's own mark, and no number of ours."""
+    service = a_service_with_a_user()
+    service.has_secret("9" * digits, secret=OLD_KEY)
+
+    assert service.provisioning.secrets.add(TAG, NewSecret()).secret.id == following
 
 
 def test_adding_the_same_secret_again_changes_nothing() -> None:
@@ -197,6 +219,13 @@ def test_a_value_given_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPa
     assert [one.id for one in found] == ["1"]
     assert (HMAC_KEY.encode(), HMAC_KEY[::-1].encode()) in compared
     assert (HMAC_KEY.encode(), HMAC_KEY.encode()) in compared
+
+
+def test_no_secret_holds_half_a_character() -> None:
+    service = a_service_with_a_user()
+    service.has_secret("1")
+
+    assert service.provisioning.secrets.find_by_value(TAG, "\ud800") == ()
 
 
 def test_a_secret_that_was_closed_since_is_not_told_to_be_added() -> None:
@@ -397,6 +426,30 @@ def test_the_earlier_of_two_closings_holds() -> None:
     assert service.provisioning.secrets.close(TAG, "1", at=NOW + 60).end == NOW + 30
 
 
+def test_a_closing_holds_though_somebody_moved_the_end_meanwhile() -> None:
+    service = a_service_with_a_user()
+    service.has_secret("1")
+    service.tables.before_write = lambda: service.has_secret("1", end_ts=NOW + 10**7)
+
+    assert service.provisioning.secrets.close(TAG, "1", at=NOW + 60).end == NOW + 60
+
+
+def test_a_secret_whose_end_keeps_moving_is_not_said_to_be_closed() -> None:
+    service = a_service_with_a_user()
+    service.has_secret("1")
+    ends = iter(range(NOW + 10, NOW + 99))
+
+    def meanwhile() -> None:
+        service.has_secret("1", end_ts=next(ends))
+        service.tables.before_write = meanwhile
+
+    service.tables.before_write = meanwhile
+    with pytest.raises(Conflict, match="keeps changing"):
+        service.provisioning.secrets.close(TAG, "1")
+
+    assert service.actions == []
+
+
 def test_a_secret_that_is_not_there_is_not_made_by_closing_it() -> None:
     service = a_service_with_a_user()
     service.has_secret("1")
@@ -567,6 +620,15 @@ def test_rotating_to_a_secret_that_was_there_before_is_no_rotation(end: int) -> 
         service.provisioning.secrets.rotate(TAG, NewSecret(value=HMAC_KEY, id="a"))
 
 
+def test_a_secret_that_is_there_and_verifies_nothing_is_not_rotated_to() -> None:
+    """The call would look done, and the issuer would sign by it."""
+    service = a_service_with_a_user()
+    service.has_secret("a", alg="ES256")
+
+    with pytest.raises(Conflict, match="already"):
+        service.provisioning.secrets.rotate(TAG, NewSecret(value=HMAC_KEY, id="a"))
+
+
 def test_rotating_again_to_the_same_secret_changes_nothing() -> None:
     service = a_service_with_a_user()
     service.has_secret("1", secret=OLD_KEY)
@@ -580,8 +642,9 @@ def test_rotating_again_to_the_same_secret_changes_nothing() -> None:
     assert service.actions == ["secret.rotate"]
 
 
-@pytest.mark.parametrize(("count", "fits"), [(MAX_ROTATED, True), (MAX_ROTATED + 1, False)])
+@pytest.mark.parametrize(("count", "fits"), [(98, True), (99, False)])
 def test_a_rotation_closes_as_many_as_one_write_holds(count: int, fits: bool) -> None:
+    """That is a hundred rows: the profile and the new secret are two of them."""
     service = a_service_with_a_user()
     for number in range(count):
         service.has_secret(str(number), secret=f"{OLD_KEY} {number}")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from auth_jwt.errors import Flaw, Invalid
+from auth_jwt.errors import Conflict, Flaw, Invalid
 from auth_jwt.jose.keys import verification_keys
 from auth_jwt.models import Columns, Unusable
 from auth_jwt.provisioning.changes import Key, Table
@@ -311,6 +311,21 @@ def test_a_row_that_changes_meanwhile_is_judged_by_what_it_holds_then(service: S
 
     assert stated(service).algorithms == RSA
     assert service.secret("1")["alg"] == ",".join(RSA)
+
+
+def test_a_row_that_keeps_changing_is_told_as_that(service: Service) -> None:
+    service.has_secret("1")
+    kids = iter(range(99))
+
+    def meanwhile() -> None:
+        service.has_secret("1", kid=f"k{next(kids)}")
+        service.tables.before_write = meanwhile
+
+    service.tables.before_write = meanwhile
+    with pytest.raises(Conflict, match="keeps changing"):
+        stated(service)
+
+    assert service.audit == []
 
 
 def test_a_row_that_goes_meanwhile_is_no_fault(service: Service) -> None:

@@ -70,10 +70,17 @@ def test_no_token_outlives_the_secret_that_signed_it() -> None:
 
 def test_the_secret_that_stays_open_longest_signs() -> None:
     service = a_service_with_a_login()
-    service.has_secret("2", secret=OTHER_KEY, end_ts=NOW + 10**7)
+    service.has_secret("0", secret=OTHER_KEY, end_ts=NOW + 10**7)
 
-    assert service.provisioning.tokens.mint(TAG).secret_id == "2"
+    assert service.provisioning.tokens.mint(TAG).secret_id == "0"
     assert service.provisioning.tokens.mint(TAG, secret_id="1").secret_id == "1"
+
+
+def test_of_secrets_that_end_together_the_one_that_opened_last_signs() -> None:
+    service = a_service_with_a_login()
+    service.has_secret("0", secret=OTHER_KEY, start_ts=NOW - 1)
+
+    assert service.provisioning.tokens.mint(TAG).secret_id == "0"
 
 
 @pytest.mark.parametrize(
@@ -93,6 +100,13 @@ def test_the_header_says_what_the_secret_wants(columns: dict[str, Any], header: 
     service.has_secret("1", **columns)
 
     assert parts_of(service.provisioning.tokens.mint(TAG).token)[0] == {"typ": "JWT", **header}
+
+
+@pytest.mark.parametrize("types", [None, frozenset({"jwt", "at+jwt"})])
+def test_a_minted_token_says_that_it_is_a_jwt_where_that_is_accepted(types: frozenset[str] | None) -> None:
+    service = a_service_with_a_login(header=HeaderRules(types=types))
+
+    assert parts_of(service.provisioning.tokens.mint(TAG).token)[0]["typ"] == "JWT"
 
 
 def test_settings_that_want_claims_get_them() -> None:
@@ -169,9 +183,13 @@ def test_where_the_id_is_the_tag_a_token_has_no_id_of_its_own() -> None:
 
 def test_claims_that_are_no_json_make_no_token() -> None:
     service = a_service_with_a_login()
+    round_and_round: list[object] = []
+    round_and_round.append(round_and_round)
 
     with pytest.raises(Invalid, match="into a token: TypeError"):
         service.provisioning.tokens.mint(TAG, claims={"a": object()})
+    with pytest.raises(Invalid, match="into a token: ValueError"):
+        service.provisioning.tokens.mint(TAG, claims={"a": round_and_round})
 
 
 @pytest.mark.parametrize(("seconds", "fits"), [(0, False), (1, True)])
@@ -205,6 +223,16 @@ def test_who_cannot_sign_is_told_why(columns: dict[str, Any], why: str) -> None:
     service.has_secret("1", **columns)
 
     with pytest.raises(Conflict, match=why):
+        service.provisioning.tokens.mint(TAG)
+
+
+def test_of_several_that_cannot_sign_each_is_told() -> None:
+    service = a_service()
+    service.has()
+    service.has_secret("1", end_ts=NOW)
+    service.has_secret("2", secret=public_pem())
+
+    with pytest.raises(Conflict, match=r"can sign: '1' is closed; '2' is a public key, whose private key"):
         service.provisioning.tokens.mint(TAG)
 
 
@@ -281,6 +309,38 @@ def test_revoking_again_keeps_it_as_long_as_either_asked() -> None:
     assert service.actions == ["token.revoke"] * 3
 
 
+def test_revoking_again_until_the_same_time_changes_nothing() -> None:
+    service = a_service_with_a_login()
+    revocations = service.provisioning.revocations
+
+    assert revocations.revoke(TAG, "j", exp=NOW + 60) == revocations.revoke(TAG, "j", exp=NOW + 60)
+    assert revocations.revoke_all(TAG, before=NOW + 5) == revocations.revoke_all(TAG, before=NOW + 5)
+    assert service.actions == ["token.revoke", "token.revoke_all"]
+
+
+def test_a_token_that_has_expired_is_revoked_for_as_long_as_clocks_may_differ_from_now_on() -> None:
+    service = a_service_with_a_login()
+
+    assert service.provisioning.revocations.revoke(TAG, "j", exp=NOW - 9 * DAY).expires_at == NOW + DAY
+
+
+@pytest.mark.parametrize("odd", ["never", Decimal("1.5"), True, {"B": b"x"}])
+def test_what_is_no_time_in_a_revocation_is_shown_as_none(odd: object) -> None:
+    service = a_service_with_a_login()
+    service.tables.write_row(Key(Table.REVOCATIONS, TAG, "j"), {"expires_at": odd, "revoked_at": odd})
+
+    shown = service.provisioning.revocations.show(TAG, "j")
+
+    assert (shown.expires_at, shown.revoked_at) == (None, None)
+
+
+def test_an_end_that_is_no_time_gives_way_to_one_that_is() -> None:
+    service = a_service_with_a_login()
+    service.tables.write_row(Key(Table.REVOCATIONS, TAG, "j"), {"expires_at": "never"})
+
+    assert service.provisioning.revocations.revoke(TAG, "j", exp=NOW).expires_at == NOW + DAY
+
+
 def test_what_others_noted_beside_a_revocation_stays() -> None:
     service = a_service_with_a_login()
     service.tables.write_row(Key(Table.REVOCATIONS, TAG, "j"), {"expires_at": NOW, "reason": "stolen"})
@@ -307,6 +367,7 @@ def test_what_cannot_be_listed_is_not_revoked() -> None:
             attempt(TAG, "x" * (MAX_JTI_BYTES + 1))
         with pytest.raises(Invalid, match="Unicode"):
             attempt(TAG, "\ud800")
+    assert revocations.page(TAG, after="x" * MAX_JTI_BYTES).revocations == ()
     with pytest.raises(Invalid, match="continue after"):
         revocations.page(TAG, after="x" * (MAX_JTI_BYTES + 1))
 

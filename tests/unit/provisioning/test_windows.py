@@ -139,6 +139,13 @@ def test_what_has_ended_is_not_opened_again(end: object) -> None:
     assert service.provisioning.secrets.close(TAG, "1").state is SecretState.CLOSED
 
 
+@pytest.mark.parametrize("end", [NOW - 5, NOW])
+def test_the_end_of_what_has_ended_may_be_corrected_to_another_time_that_has_passed(end: int) -> None:
+    service = a_service_with_a_secret(end_ts=NOW - 9)
+
+    assert (change(service, end=end).end, change(service, end=end).state) == (end, SecretState.CLOSED)
+
+
 @pytest.mark.parametrize(
     ("asked", "message"),
     [

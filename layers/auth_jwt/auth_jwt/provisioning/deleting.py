@@ -40,6 +40,7 @@ from auth_jwt.provisioning.tombstones import (
 _ATTEMPTS: Final = 5
 _PURGED_AT_ONCE: Final = 2
 _MAX_WRITE_BYTES: Final = 1_500_000  # a transaction has at most 4 MB: what is deleted counts, and what keeps it
+_PURGED_ROWS: Final = 8  # of one write: each may have 400 kB
 _RESERVED: Final = 14  # of the changes of a write: the profile, the tombstone's row in the list, and its content
 
 Kept = tuple[Key, Row]
@@ -305,12 +306,9 @@ def _purge(registry: Registry, tombstone: Tombstone) -> None:
     only = (registry.columns.secret_tag, SECRET_ID)
     content = registry.store.secrets(tombstone.content_tag, only=only)
     keys = [Key(Table.SECRETS, tombstone.content_tag, str(row[SECRET_ID])) for row in content]
-    _delete_all(registry, "profile.purge", tombstone.tag, [*map(Delete, keys), Delete(tombstone.key)])
-
-
-def _delete_all(registry: Registry, action: str, tag: str, deletions: Sequence[Delete]) -> None:
-    for first in range(0, len(deletions), MAX_CHANGES):
-        registry.write(action, tag, *deletions[first : first + MAX_CHANGES])
+    deletions = [*map(Delete, keys), Delete(tombstone.key)]
+    for first in range(0, len(deletions), _PURGED_ROWS):
+        registry.write("profile.purge", tombstone.tag, *deletions[first : first + _PURGED_ROWS])
 
 
 def _chunks(kept: Sequence[Kept], most: int, sizes: dict[Key, int], used: int = 0) -> Iterator[list[Kept]]:
