@@ -119,6 +119,12 @@ def test_why_a_secret_verifies_nothing(columns: dict[str, Any], policy: Policy, 
     assert record.state.value == "unusable"
 
 
+def test_a_text_that_holds_no_key_is_of_no_known_kind() -> None:
+    record = a_record("-----BEGIN PUBLIC KEY-----")
+
+    assert (record.keys, record.kind) == ((), "unknown")
+
+
 def test_rendered_it_has_everything_but_the_value() -> None:
     rendered = secret_json(a_record(kid="k", start_ts=NOW + 0.5))
 
