@@ -96,6 +96,16 @@ def test_the_verdict_comes_from_the_authorizer_itself(monkeypatch: pytest.Monkey
     assert of(service, "nonsense").answer is answer
 
 
+def test_an_accepted_token_is_led_through_every_rule() -> None:
+    told = of(a_service_with_a_user(), a_token(jti=JTI), from_user="alice")
+
+    assert [step.name for step in told.steps] == [
+        *("gate", "header", "payload", "tag", "rows", "signature", "exp", "nbf", "iat", "profile", "revocation"),
+        "from_user",
+    ]
+    assert {step.outcome for step in told.steps} == {StepOutcome.PASSED, StepOutcome.NOTED}
+
+
 def test_tables_that_do_not_answer_are_no_verdict() -> None:
     service = a_service_with_a_user()
     service.tables.failure = Unreachable("no answer")
@@ -312,11 +322,13 @@ def test_another_tag_is_pointed_out_for_one_without_secrets_too() -> None:
     assert "there is 't1': tags are compared exactly" in step(of(service, a_token(tag="T1")), "rows").text
 
 
-def test_rows_that_are_missing_are_told_and_no_tag_that_there_is_not() -> None:
-    service = a_service()
-    service.has_secret()
+def test_rows_that_are_missing_are_told_and_no_other_tag_where_there_is_none() -> None:
+    without_profile, without_secret = a_service(), a_service()
+    without_profile.has_secret()
+    without_secret.has()
 
-    assert step(of(service, a_token(jti=JTI)), "rows").text == "1 secret and no profile"
+    assert step(of(without_profile, a_token(jti=JTI)), "rows").text == "1 secret and no profile"
+    assert step(of(without_secret, a_token(jti=JTI)), "rows").text == "0 secrets and a profile"
 
 
 # -- claims -----------------------------------------------------------------------------------------------------------
@@ -352,6 +364,15 @@ def test_no_leeway_is_told_where_there_is_none() -> None:
     told = of(a_service_with_a_user(), a_token(jti=JTI, exp=NOW + 60))
 
     assert step(told, "exp").text.endswith("; the clock is at 2027-01-15 08:00:00Z")
+
+
+def test_a_rule_is_told_in_the_same_words_whether_it_refuses_or_not() -> None:
+    service = a_service_with_a_user(max_token_age_seconds=60)
+
+    kept, broken = (step(of(service, a_token(jti=JTI, iat=NOW - age)), "age") for age in (60, 61))
+
+    assert (kept.outcome, broken.outcome) == (StepOutcome.PASSED, StepOutcome.REFUSED)
+    assert kept.text == broken.text
 
 
 def test_each_rule_is_judged_alone() -> None:

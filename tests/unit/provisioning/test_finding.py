@@ -257,6 +257,8 @@ def key_of(service: Service, tag: str) -> Any:
         (user(""), "the username is empty"),
         ({"domain": "a\0b"}, "the domain holds a NUL"),
         ({"tag_prefix": ""}, "the beginning of the tag is empty"),
+        ({"username_prefix": ""}, "the beginning of the username is empty"),
+        ({"attributes": {"": "a"}}, "the name of a column is empty"),
         ({"attributes": {"sip_username": "a"}}, "'sip_username' is not an attribute"),
         ({"fingerprint": "scrypt:short"}, "a fingerprint is"),
         ({"fingerprint": "cmWR2jB_a_HsXPrD"}, "a fingerprint is"),
@@ -337,11 +339,13 @@ def test_a_page_ends_after_some_pages_of_the_scan_and_the_next_continues() -> No
     for number in range(3 * MAX_PAGES):
         service.has(tag=f"{number:03}", sip_username="somebody")
     service.has(tag="999")
-    finding = Finding(service.provisioning.registry)
+    looked_at: list[int] = []
+    finding = Finding(service.provisioning.registry, proceed=lambda _units, rows: looked_at.append(rows))
 
     first = finding.page(Wanted(users=(SipUser("alice"),)))
 
     assert (first.profiles, first.next is None) == ((), False)
+    assert looked_at == [2 * page for page in range(1, MAX_PAGES + 1)]
     assert tags_of(paged(finding, Wanted(users=(SipUser("alice"),)), 100)) == ["999"]
 
 
@@ -372,11 +376,23 @@ def test_a_page_has_1_to_100_profiles(limit: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "after", ["", "t", "index:", "index:1:t", "scan:0:", "other:0:t", "index:x:t", f"scan:0:{'t' * 2049}"]
+    "after",
+    [
+        *("", "t", "index:", "index:1:t", "scan:0:", "other:0:t", "index:x:t", "index:\u00b2:t", "index:00:t"),
+        f"scan:0:{'t' * 2049}",
+    ],
 )
 def test_a_page_begins_where_another_ended_and_nowhere_else(after: str) -> None:
     with pytest.raises(Invalid, match="is not the `next` of an earlier page"):
         Finding(a_service().provisioning.registry).page(Wanted(users=(SipUser("alice"),)), after=after)
+
+
+@pytest.mark.parametrize("after", [f"scan:0:{'t' * 2048}", f"index:0:{'t' * 2048}", "index:0:"])
+def test_a_page_begins_behind_every_tag_that_a_row_can_have(after: str) -> None:
+    service = a_service()
+    service.tables.index = True
+
+    assert Finding(service.provisioning.registry).page(Wanted(users=(SipUser("alice"),)), after=after).next is None
 
 
 def test_a_page_is_not_found_by_a_fingerprint() -> None:

@@ -84,6 +84,7 @@ def test_a_set_of_keys_tells_of_each() -> None:
         ("EC P-256", ("ES256",), "a"),
         ("Ed448", ("EdDSA",), None),
     ]
+    assert record.kind == "EC P-256, Ed448"
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,7 @@ def test_a_set_of_keys_tells_of_each() -> None:
             {},
             Policy(header=HeaderRules(frozenset({"ES256"}))),
             "not_allowed",
-            "ALLOWED_ALGORITHMS allows none",
+            "its key verifies HS256, HS384, HS512, and ALLOWED_ALGORITHMS allows none",
             id="settings",
         ),
         pytest.param(
