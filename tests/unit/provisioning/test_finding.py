@@ -1,6 +1,6 @@
 """Finding profiles: who is found by a condition and who is not, by an index and by a scan alike."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -8,7 +8,7 @@ import pytest
 from auth_jwt.errors import Conflict, Fault, Invalid, Unreachable
 from auth_jwt.issuers.models import CONFIGURATION
 from auth_jwt.models import Columns, Row
-from auth_jwt.provisioning.changes import Key, NoIndex, Table
+from auth_jwt.provisioning.changes import Key, NoIndex, ScannedPage, Table
 from auth_jwt.provisioning.finding import MAX_PAGES, Finding, ProfileState, SipUser, Wanted
 from auth_jwt.provisioning.inspection import fingerprint_of
 from auth_jwt.provisioning.profiles import ProfileRecord
@@ -200,12 +200,20 @@ def test_an_issuer_is_no_profile(service: Service) -> None:
 
 @pytest.mark.parametrize(
     ("text", "tags"),
-    [("20", ["number", "text"]), ("20.0", ["number"]), ("true", ["flag", "word"]), ("1", []), ("", None)],
+    [
+        ("20", ["number", "text"]),
+        ("20.0", ["number"]),
+        ("true", ["flag", "word"]),
+        ("false", ["off"]),
+        ("1", []),
+        ("", None),
+    ],
 )
 def test_an_attribute_is_found_by_its_text_whatever_its_type(
     service: Service, text: str, tags: list[str] | None
 ) -> None:
-    for tag, value in (("text", "20"), ("number", 20), ("flag", True), ("word", "true"), ("none", None)):
+    values = {"text": "20", "number": 20, "flag": True, "off": False, "word": "true", "none": None}
+    for tag, value in values.items():
         service.has(tag=tag, quota=value)
 
     if tags is None:
@@ -296,6 +304,40 @@ def test_rows_are_given_before_the_scan_has_ended() -> None:
     assert pages == []
     assert len(list(finding.find(Wanted()))) == 20
     assert pages == list(range(2, 21, 2))
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        user("alice"),
+        {"username_prefix": "ali"},
+        {"domain": "x"},
+        {"state": ProfileState.DISABLED},
+        {"state": ProfileState.TOKENS_REVOKED},
+        {"attributes": {"tier": "gold"}},
+        {"tag_prefix": "want"},
+    ],
+    ids=str,
+)
+def test_the_table_itself_leaves_out_what_cannot_be_wanted(
+    conditions: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is paid for all the same, but it need not come here."""
+    service = a_service()
+    service.has(tag="wanted", sip_domain="x", disabled=True, tokens_valid_after=NOW, tier="gold")
+    service.has(tag="other", sip_username="bob")
+    given: list[Row] = []
+    scan = service.tables.scan_profiles
+
+    def watched(**how: Any) -> Iterator[ScannedPage]:
+        for page in scan(**how):
+            given.extend(page.rows)
+            yield page
+
+    monkeypatch.setattr(service.tables, "scan_profiles", watched)
+
+    assert found(service, **conditions) == ["wanted"]
+    assert {row["tag"] for row in given} == {"wanted"}
 
 
 def test_who_looks_for_a_user_is_told_why_no_index_is_asked() -> None:
