@@ -103,6 +103,7 @@ def test_one_secret(windows: list[Window], found: Ending | None) -> None:
             [(0, HORIZON - 1), (HORIZON, YEAR)], soon("1", HORIZON - 1, HORIZON), id="the gap begins within the time"
         ),
         pytest.param([(0, HORIZON), (HORIZON + 1, YEAR)], None, id="the gap begins later"),
+        pytest.param([(0, NOW - 5), (0, NOW - 9)], ended("1", NOW - 5), id="both ended: the later one counts"),
         pytest.param([(0, 1), (0, YEAR)], None, id="an old one that ended long ago"),
     ],
 )
@@ -119,6 +120,7 @@ def test_several_secrets(windows: list[Window], found: Ending | None) -> None:
         pytest.param(("0", YEAR), id="a start in text"),
         pytest.param((YEAR, YEAR), id="empty"),
         pytest.param((YEAR, 0), id="it would end before it starts"),
+        pytest.param((NOW + 5, NOW - 5), id="likewise, and lately"),
         pytest.param((NOW * 1000, YEAR * 1000), id="in milliseconds: it opens in a far year"),
     ],
 )
@@ -181,6 +183,12 @@ def test_a_tag_that_somebody_chose_is_no_command(tag: str, words: str) -> None:
 def test_an_ending_is_news_for_a_day_and_two_hours(found: Ending, *, is_new: bool) -> None:
     """A check each day tells of it once, even one that is late."""
     assert found.is_new(NOW, WITHIN) is is_new
+
+
+def test_one_name_that_looks_like_an_option_is_enough_to_end_them() -> None:
+    found = Ending("t", EndingKind.ENDS_SOON, "-1", NOW, NOW + 5)
+
+    assert found.remedy == f"auth-jwt secret set --end {NOW + 5} -- t -1"
 
 
 # -- the whole table --------------------------------------------------------------------------------------------------

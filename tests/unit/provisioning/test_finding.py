@@ -97,6 +97,7 @@ def test_a_domain_is_compared_without_regard_to_case_and_an_absent_one_is_no_mat
 
     assert found(service, **user("alice@eXample.org")) == ["a"]
     assert found(service, domain="EXAMPLE.org") == ["a"]
+    assert found(service, domain="EXAMPLE.com") == ["b"]
     assert found(service, users=(SipUser("alice", "example.com"),)) == ["b"]
 
 
@@ -421,7 +422,7 @@ def test_a_page_has_1_to_100_profiles(limit: int) -> None:
     "after",
     [
         *("", "t", "index:", "index:1:t", "scan:0:", "other:0:t", "index:x:t", "index:\u00b2:t", "index:00:t"),
-        f"scan:0:{'t' * 2049}",
+        *("index:0", "scan:0", f"scan:0:{'t' * 2049}", f"scan:0:{'\ud800' * 683}"),
     ],
 )
 def test_a_page_begins_where_another_ended_and_nowhere_else(after: str) -> None:

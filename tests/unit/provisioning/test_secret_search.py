@@ -79,6 +79,14 @@ def test_half_a_fingerprint_is_none(text: str) -> None:
         check_fingerprint(text)
 
 
+def test_a_row_without_a_value_holds_no_key() -> None:
+    service = a_service()
+    service.tables.write_row(Key(Table.SECRETS, "a", "1"), {"start_ts": NOW, "end_ts": NOW + 9})
+    service.has_secret(tag="b")
+
+    assert rows_of(search_of(service).by_value(HMAC_KEY)) == [("b", "1")]
+
+
 def test_half_a_fingerprint_is_not_looked_for() -> None:
     service = a_service()
     service.tables.failure = Unreachable("the table was read")
@@ -95,6 +103,19 @@ def test_the_secret_that_signed_a_token_is_found_whatever_its_kid_its_window_and
 
     assert rows_of(search_of(service).that_signed(unverified_jws(token))) == [("a", "1")]
     assert rows_of(search_of(service).that_signed(unverified_jws(token), tag_prefix="b")) == []
+
+
+def test_tags_with_a_usable_secret_are_told_from_those_without() -> None:
+    service = a_service()
+    service.has_secret("1", tag="one of two", end_ts=NOW)
+    service.has_secret("2", tag="one of two")
+    service.has_secret(tag="closed", end_ts=NOW)
+    service.has_secret(tag="unusable", secret="short")
+
+    usable = search_of(service).tags_with_usable_secret()
+
+    assert [tag for tag in (b"one of two", b"closed", b"unusable", b"none") if tag in usable] == [b"one of two"]
+    assert b"one of two" not in search_of(service).tags_with_usable_secret(tag_prefix="two")
 
 
 def test_keys_that_several_tags_share_are_described_the_most_shared_first() -> None:
