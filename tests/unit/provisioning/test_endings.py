@@ -11,6 +11,7 @@ from auth_jwt.models import Columns, Policy, Secret
 from auth_jwt.provisioning.changes import Key, Table
 from auth_jwt.provisioning.endings import (
     MAX_LOOKED_UP,
+    CountedEndings,
     Ending,
     EndingKind,
     FoundEndings,
@@ -102,6 +103,7 @@ def test_one_secret(windows: list[Window], found: Ending | None) -> None:
             [(0, HORIZON - 1), (HORIZON, YEAR)], soon("1", HORIZON - 1, HORIZON), id="the gap begins within the time"
         ),
         pytest.param([(0, HORIZON), (HORIZON + 1, YEAR)], None, id="the gap begins later"),
+        pytest.param([(0, NOW - 5), (0, NOW - 9)], ended("1", NOW - 5), id="both ended: the later one counts"),
         pytest.param([(0, 1), (0, YEAR)], None, id="an old one that ended long ago"),
     ],
 )
@@ -118,6 +120,7 @@ def test_several_secrets(windows: list[Window], found: Ending | None) -> None:
         pytest.param(("0", YEAR), id="a start in text"),
         pytest.param((YEAR, YEAR), id="empty"),
         pytest.param((YEAR, 0), id="it would end before it starts"),
+        pytest.param((NOW + 5, NOW - 5), id="likewise, and lately"),
         pytest.param((NOW * 1000, YEAR * 1000), id="in milliseconds: it opens in a far year"),
     ],
 )
@@ -166,6 +169,26 @@ def test_each_has_a_command_that_mends_it(found: Ending, command: str) -> None:
 )
 def test_a_tag_that_somebody_chose_is_no_command(tag: str, words: str) -> None:
     assert Ending(tag, EndingKind.ENDED, "1", NOW, None).remedy == f"auth-jwt secret {words}"
+
+
+@pytest.mark.parametrize(
+    ("found", "is_new"),
+    [
+        (ended("1", NOW - 26 * 3600 + 1), True),
+        (ended("1", NOW - 26 * 3600), False),
+        (soon("1", HORIZON - 26 * 3600), True),
+        (soon("1", HORIZON - 26 * 3600 - 1), False),
+    ],
+)
+def test_an_ending_is_news_for_a_day_and_two_hours(found: Ending, *, is_new: bool) -> None:
+    """A check each day tells of it once, even one that is late."""
+    assert found.is_new(NOW, WITHIN) is is_new
+
+
+def test_one_name_that_looks_like_an_option_is_enough_to_end_them() -> None:
+    found = Ending("t", EndingKind.ENDS_SOON, "-1", NOW, NOW + 5)
+
+    assert found.remedy == f"auth-jwt secret set --end {NOW + 5} -- t -1"
 
 
 # -- the whole table --------------------------------------------------------------------------------------------------
@@ -292,6 +315,23 @@ def test_the_nearest_are_looked_up_and_all_are_counted() -> None:
     assert tags_of(found) == (["5", "4"], [])
     assert (found.more_soon, found.more_ended) == (4, 0)
     assert looked_up.count(0) == 4  # both without a profile, too
+
+
+@pytest.mark.parametrize("most", [None, 1, 0])
+def test_all_are_counted_by_their_kind_and_their_time_looked_up_or_not(most: int | None) -> None:
+    ends = {
+        "this week": NOW + 7 * DAY - 1,
+        "in a week": NOW + 7 * DAY,
+        "new": HORIZON - 1,
+        "as new": HORIZON - DAY,
+        "ended": NOW - DAY,
+        "ended long ago": NOW - 2 * DAY,
+    }
+    store = tables(*ends)
+    for tag, end in ends.items():
+        has(store, tag, "1", end)
+
+    assert find(store, most=most).counts == CountedEndings(soon=4, new_soon=2, this_week=1, ended=2, new_ended=1)
 
 
 @pytest.mark.parametrize(("most", "more"), [(3, 0), (2, 1), (None, 0)])

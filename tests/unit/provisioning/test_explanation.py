@@ -96,6 +96,16 @@ def test_the_verdict_comes_from_the_authorizer_itself(monkeypatch: pytest.Monkey
     assert of(service, "nonsense").answer is answer
 
 
+def test_an_accepted_token_is_led_through_every_rule() -> None:
+    told = of(a_service_with_a_user(), a_token(jti=JTI), from_user="alice")
+
+    assert [step.name for step in told.steps] == [
+        *("gate", "header", "payload", "tag", "rows", "signature", "exp", "nbf", "iat", "profile", "revocation"),
+        "from_user",
+    ]
+    assert {step.outcome for step in told.steps} == {StepOutcome.PASSED, StepOutcome.NOTED}
+
+
 def test_tables_that_do_not_answer_are_no_verdict() -> None:
     service = a_service_with_a_user()
     service.tables.failure = Unreachable("no answer")
@@ -180,6 +190,19 @@ def test_what_is_no_token_is_told_by_the_rule_it_breaks(token: str, name: str, s
     assert_it_is_consistent(told)
 
 
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ({}, "alg HS256, no typ, no kid"),
+        ({"typ": "JWT", "kid": "a"}, "alg HS256, typ 'JWT', kid 'a'"),
+    ],
+)
+def test_a_header_that_passes_is_told(header: dict[str, object], said: str) -> None:
+    token = a_token(header=json_octets({"alg": "HS256", **header}), jti=JTI)
+
+    assert step(of(a_service_with_a_user(), token), "header").text == said
+
+
 # -- secrets ----------------------------------------------------------------------------------------------------------
 
 
@@ -202,7 +225,10 @@ def the_look(service: Service, token: str) -> tuple[SecretLook, Step]:
         ({"end_ts": NOW}, "closed now", "no_active_secret"),
         ({"end_ts": NOW - 7200, "start_ts": NOW - 9000}, "closed 2 hours ago", "no_active_secret"),
         ({"start_ts": NOW + 10, "end_ts": NOW - 10}, "its window ends before it begins", "no_active_secret"),
+        ({"start_ts": NOW + 10, "end_ts": NOW + 10}, "its window ends before it begins", "no_active_secret"),
+        ({"start_ts": NOW - 10, "end_ts": NOW - 10}, "its window ends before it begins", "no_active_secret"),
         ({"end_ts": "tomorrow"}, "its window has no numeric start and end", "no_active_secret"),
+        ({"start_ts": "today"}, "its window has no numeric start and end", "no_active_secret"),
         ({"kid": "b"}, "its kid is 'b', the token's 'a'", "bad_signature"),
         ({"alg": "HS512"}, "its `alg` does not allow HS256", "bad_signature"),
         ({"alg": 1}, "unusable (malformed_alg: its 'alg' is not text)", "bad_signature"),
@@ -221,6 +247,17 @@ def test_a_secret_that_signed_and_is_not_tried_is_named_with_the_cause(
     assert (look.passed_over, look.signed) == (said, True)
     assert signature.text == f"the secret that signed it is not tried: '1': {said}"
     assert signature.reason == reason
+
+
+def test_all_secrets_that_signed_and_are_not_tried_are_named() -> None:
+    service = a_service()
+    service.has()
+    service.has_secret("1", end_ts=NOW)
+    service.has_secret("2", start_ts="today")
+
+    told = of(service, a_token(jti=JTI))
+
+    assert step(told, "signature").text.endswith("'1': closed now; '2': its window has no numeric start and end")
 
 
 @pytest.mark.parametrize(
@@ -278,6 +315,22 @@ def test_a_tag_of_another_case_or_with_blanks_is_pointed_out(tag: str, other: st
     assert f"there is {other!r}: tags are compared exactly" in step(told, "rows").text
 
 
+def test_another_tag_is_pointed_out_for_one_without_secrets_too() -> None:
+    service = a_service_with_a_user()
+    service.has(tag="T1")
+
+    assert "there is 't1': tags are compared exactly" in step(of(service, a_token(tag="T1")), "rows").text
+
+
+def test_rows_that_are_missing_are_told_and_no_other_tag_where_there_is_none() -> None:
+    without_profile, without_secret = a_service(), a_service()
+    without_profile.has_secret()
+    without_secret.has()
+
+    assert step(of(without_profile, a_token(jti=JTI)), "rows").text == "1 secret and no profile"
+    assert step(of(without_secret, a_token(jti=JTI)), "rows").text == "0 secrets and a profile"
+
+
 # -- claims -----------------------------------------------------------------------------------------------------------
 
 
@@ -305,6 +358,32 @@ def test_the_claim_that_refuses_is_told_with_the_rule(
     assert (refusing(told).name, refusing(told).reason) == (name, reason)
     assert said in refusing(told).text
     assert_it_is_consistent(told)
+
+
+def test_no_leeway_is_told_where_there_is_none() -> None:
+    told = of(a_service_with_a_user(), a_token(jti=JTI, exp=NOW + 60))
+
+    assert step(told, "exp").text.endswith("; the clock is at 2027-01-15 08:00:00Z")
+
+
+def test_a_rule_is_told_in_the_same_words_whether_it_refuses_or_not() -> None:
+    service = a_service_with_a_user(max_token_age_seconds=60)
+
+    kept, broken = (step(of(service, a_token(jti=JTI, iat=NOW - age)), "age") for age in (60, 61))
+
+    assert (kept.outcome, broken.outcome) == (StepOutcome.PASSED, StepOutcome.REFUSED)
+    assert kept.text == broken.text
+
+
+def test_each_rule_is_judged_alone() -> None:
+    """A token that has expired breaks no other rule by that."""
+    rules = {"required_claims": ("sub",), "max_token_age_seconds": 60, "issuers": ("us",), "audiences": ("sip",)}
+    token = a_token(jti=JTI, exp=NOW, iat=NOW, sub="alice", iss="us", aud="sip")
+
+    told = of(a_service_with_a_user(**rules), token)
+
+    assert [step.name for step in told.steps if step.outcome is StepOutcome.REFUSED] == ["exp"]
+    assert {"sub", "age", "iss", "aud"} <= {step.name for step in told.steps}
 
 
 @pytest.mark.parametrize(("iat", "reason"), [(NOW - 65, None), (NOW - 66, Reason.TOKEN_TOO_OLD)])
@@ -377,6 +456,15 @@ def test_what_the_tables_say_against_a_token_is_told(
     assert_it_is_consistent(told)
 
 
+def test_a_token_that_says_when_it_was_issued_is_not_told_to_lack_that() -> None:
+    service = a_service_with_a_user()
+    service.has(tokens_valid_after=NOW)
+
+    assert step(of(service, a_token(jti=JTI, iat=NOW - 1)), "issued").text == (
+        "tokens issued before 2027-01-15 08:00:00Z (now) are revoked"
+    )
+
+
 def test_a_token_without_jti_is_refused_where_tokens_can_be_revoked() -> None:
     told = of(a_service_with_a_user(), a_token())
 
@@ -407,7 +495,18 @@ def test_the_request_is_judged_when_it_is_given(request_: Mapping[str, str], rea
     told = of(service, a_token(jti=JTI), **request_)
 
     assert told.reason is reason
+    assert told.steps[-1].name == next(iter(request_))
     assert_it_is_consistent(told)
+
+
+def test_a_request_for_a_tag_without_profile_acts_as_somebody_else() -> None:
+    service = a_service()
+    service.has_secret()
+
+    told = of(service, a_token(jti=JTI), from_user="alice", from_domain="example.com")
+
+    refusals = [step.name for step in told.steps if step.outcome is StepOutcome.REFUSED]
+    assert refusals == ["profile", "from_user", "from_domain"]
 
 
 def test_another_time_gives_another_verdict() -> None:
@@ -512,7 +611,14 @@ def test_a_time_in_another_unit_than_seconds_is_recognized(unit: str, size: int)
     assert told.remedy == f"have the issuer write `exp`, `iat` in seconds, not in {unit}"
 
 
-@pytest.mark.parametrize("seconds", [NOW, 0, -1, 10**10 - 1, 10**9, 9.9e9])
+@pytest.mark.parametrize("moment", [10**12, 10**13 - 1])
+def test_milliseconds_are_recognized_from_2001_to_2286(moment: int) -> None:
+    told = of(a_service_with_a_user(), a_token(jti=JTI, exp=moment))
+
+    assert "seems to be in milliseconds" in step(told, "exp").text
+
+
+@pytest.mark.parametrize("seconds", [NOW, 0, -1, 10**10 - 1, 10**9, 9.9e9, 10**12 - 1, 10**13])
 def test_a_time_in_seconds_is_taken_for_nothing_else(seconds: float) -> None:
     assert "seems" not in step(of(a_service_with_a_user(), a_token(jti=JTI, exp=seconds)), "exp").text
 

@@ -1,6 +1,6 @@
 """Finding profiles: who is found by a condition and who is not, by an index and by a scan alike."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -8,7 +8,7 @@ import pytest
 from auth_jwt.errors import Conflict, Fault, Invalid, Unreachable
 from auth_jwt.issuers.models import CONFIGURATION
 from auth_jwt.models import Columns, Row
-from auth_jwt.provisioning.changes import Key, NoIndex, Table
+from auth_jwt.provisioning.changes import Key, NoIndex, ScannedPage, Table
 from auth_jwt.provisioning.finding import MAX_PAGES, Finding, ProfileState, SipUser, Wanted
 from auth_jwt.provisioning.inspection import fingerprint_of
 from auth_jwt.provisioning.profiles import ProfileRecord
@@ -97,6 +97,7 @@ def test_a_domain_is_compared_without_regard_to_case_and_an_absent_one_is_no_mat
 
     assert found(service, **user("alice@eXample.org")) == ["a"]
     assert found(service, domain="EXAMPLE.org") == ["a"]
+    assert found(service, domain="EXAMPLE.com") == ["b"]
     assert found(service, users=(SipUser("alice", "example.com"),)) == ["b"]
 
 
@@ -200,12 +201,20 @@ def test_an_issuer_is_no_profile(service: Service) -> None:
 
 @pytest.mark.parametrize(
     ("text", "tags"),
-    [("20", ["number", "text"]), ("20.0", ["number"]), ("true", ["flag", "word"]), ("1", []), ("", None)],
+    [
+        ("20", ["number", "text"]),
+        ("20.0", ["number"]),
+        ("true", ["flag", "word"]),
+        ("false", ["off"]),
+        ("1", []),
+        ("", None),
+    ],
 )
 def test_an_attribute_is_found_by_its_text_whatever_its_type(
     service: Service, text: str, tags: list[str] | None
 ) -> None:
-    for tag, value in (("text", "20"), ("number", 20), ("flag", True), ("word", "true"), ("none", None)):
+    values = {"text": "20", "number": 20, "flag": True, "off": False, "word": "true", "none": None}
+    for tag, value in values.items():
         service.has(tag=tag, quota=value)
 
     if tags is None:
@@ -257,6 +266,8 @@ def key_of(service: Service, tag: str) -> Any:
         (user(""), "the username is empty"),
         ({"domain": "a\0b"}, "the domain holds a NUL"),
         ({"tag_prefix": ""}, "the beginning of the tag is empty"),
+        ({"username_prefix": ""}, "the beginning of the username is empty"),
+        ({"attributes": {"": "a"}}, "the name of a column is empty"),
         ({"attributes": {"sip_username": "a"}}, "'sip_username' is not an attribute"),
         ({"fingerprint": "scrypt:short"}, "a fingerprint is"),
         ({"fingerprint": "cmWR2jB_a_HsXPrD"}, "a fingerprint is"),
@@ -294,6 +305,40 @@ def test_rows_are_given_before_the_scan_has_ended() -> None:
     assert pages == []
     assert len(list(finding.find(Wanted()))) == 20
     assert pages == list(range(2, 21, 2))
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        user("alice"),
+        {"username_prefix": "ali"},
+        {"domain": "x"},
+        {"state": ProfileState.DISABLED},
+        {"state": ProfileState.TOKENS_REVOKED},
+        {"attributes": {"tier": "gold"}},
+        {"tag_prefix": "want"},
+    ],
+    ids=str,
+)
+def test_the_table_itself_leaves_out_what_cannot_be_wanted(
+    conditions: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is paid for all the same, but it need not come here."""
+    service = a_service()
+    service.has(tag="wanted", sip_domain="x", disabled=True, tokens_valid_after=NOW, tier="gold")
+    service.has(tag="other", sip_username="bob")
+    given: list[Row] = []
+    scan = service.tables.scan_profiles
+
+    def watched(**how: Any) -> Iterator[ScannedPage]:
+        for page in scan(**how):
+            given.extend(page.rows)
+            yield page
+
+    monkeypatch.setattr(service.tables, "scan_profiles", watched)
+
+    assert found(service, **conditions) == ["wanted"]
+    assert {row["tag"] for row in given} == {"wanted"}
 
 
 def test_who_looks_for_a_user_is_told_why_no_index_is_asked() -> None:
@@ -337,11 +382,13 @@ def test_a_page_ends_after_some_pages_of_the_scan_and_the_next_continues() -> No
     for number in range(3 * MAX_PAGES):
         service.has(tag=f"{number:03}", sip_username="somebody")
     service.has(tag="999")
-    finding = Finding(service.provisioning.registry)
+    looked_at: list[int] = []
+    finding = Finding(service.provisioning.registry, proceed=lambda _units, rows: looked_at.append(rows))
 
     first = finding.page(Wanted(users=(SipUser("alice"),)))
 
     assert (first.profiles, first.next is None) == ((), False)
+    assert looked_at == [2 * page for page in range(1, MAX_PAGES + 1)]
     assert tags_of(paged(finding, Wanted(users=(SipUser("alice"),)), 100)) == ["999"]
 
 
@@ -372,11 +419,23 @@ def test_a_page_has_1_to_100_profiles(limit: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "after", ["", "t", "index:", "index:1:t", "scan:0:", "other:0:t", "index:x:t", f"scan:0:{'t' * 2049}"]
+    "after",
+    [
+        *("", "t", "index:", "index:1:t", "scan:0:", "other:0:t", "index:x:t", "index:\u00b2:t", "index:00:t"),
+        *("index:0", "scan:0", f"scan:0:{'t' * 2049}", "scan:0:" + "\ud800" * 683),
+    ],
 )
 def test_a_page_begins_where_another_ended_and_nowhere_else(after: str) -> None:
     with pytest.raises(Invalid, match="is not the `next` of an earlier page"):
         Finding(a_service().provisioning.registry).page(Wanted(users=(SipUser("alice"),)), after=after)
+
+
+@pytest.mark.parametrize("after", [f"scan:0:{'t' * 2048}", f"index:0:{'t' * 2048}", "index:0:"])
+def test_a_page_begins_behind_every_tag_that_a_row_can_have(after: str) -> None:
+    service = a_service()
+    service.tables.index = True
+
+    assert Finding(service.provisioning.registry).page(Wanted(users=(SipUser("alice"),)), after=after).next is None
 
 
 def test_a_page_is_not_found_by_a_fingerprint() -> None:

@@ -84,6 +84,7 @@ def test_a_set_of_keys_tells_of_each() -> None:
         ("EC P-256", ("ES256",), "a"),
         ("Ed448", ("EdDSA",), None),
     ]
+    assert record.kind == "EC P-256, Ed448"
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,7 @@ def test_a_set_of_keys_tells_of_each() -> None:
             {},
             Policy(header=HeaderRules(frozenset({"ES256"}))),
             "not_allowed",
-            "ALLOWED_ALGORITHMS allows none",
+            "its key verifies HS256, HS384, HS512, and ALLOWED_ALGORITHMS allows none",
             id="settings",
         ),
         pytest.param(
@@ -117,6 +118,12 @@ def test_why_a_secret_verifies_nothing(columns: dict[str, Any], policy: Policy, 
     assert record.unusable.flaw == flaw
     assert why in record.unusable.because
     assert record.state.value == "unusable"
+
+
+def test_a_text_that_holds_no_key_is_of_no_known_kind() -> None:
+    record = a_record("-----BEGIN PUBLIC KEY-----")
+
+    assert (record.keys, record.kind) == ((), "unknown")
 
 
 def test_rendered_it_has_everything_but_the_value() -> None:

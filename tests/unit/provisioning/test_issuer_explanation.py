@@ -19,8 +19,8 @@ USER = f"{ISSUER}#{SUBJECT}"
 BY_CLAIM: dict[str, Any] = {"mapping": "claim", "username_claim": "sip_user", "sip_domain": "example.com"}
 
 
-def a_service_with_an_issuer(*, revocations: bool = False, **members: Any) -> Service:
-    service = a_service(revocations=revocations)
+def a_service_with_an_issuer(*, revocations: bool = False, leeway: int = 0, **members: Any) -> Service:
+    service = a_service(revocations=revocations, leeway_seconds=leeway)
     service.provisioning.issuers.add(ISSUER, {"keys_url": KEYS_URL, "audiences": ["sip"], **members})
     store = IssuerTables(service.tables, service.tables.columns)
     before = store.read(ISSUER).status
@@ -77,6 +77,7 @@ def test_an_accepted_token_passes_every_step() -> None:
         ({"exp": GONE}, Reason.MISSING_CLAIM, "exp", "missing"),
         ({"sub": GONE}, Reason.MISSING_CLAIM, "sub", "missing"),
         ({"exp": "soon"}, Reason.MALFORMED_CLAIM, "exp", "not a number"),
+        ({"exp": NOW, "iat": "once"}, Reason.MALFORMED_CLAIM, "iat", "not a number"),
         ({"exp": NOW}, Reason.TOKEN_EXPIRED, "exp", "now"),
         ({"nbf": NOW + 9}, Reason.TOKEN_NOT_YET_VALID, "nbf", "in 9 seconds"),
         ({"iat": NOW - 2 * 86400}, Reason.TOKEN_TOO_OLD, "lifetime", "at most 1 day is allowed"),
@@ -93,6 +94,89 @@ def test_a_denied_token_says_at_which_rule(claims: dict[str, Any], reason: Reaso
 
     assert told.reason is reason
     assert said in text_of(told, step)
+
+
+@pytest.mark.parametrize(
+    ("members", "step", "said"),
+    [
+        ({}, "audience", "the issuer wants that `aud` is one of sip"),
+        (
+            {"client_claim": "azp", "client_ids": ["a", "b"]},
+            *("audience", "the issuer wants that `aud` is one of sip and 'azp' is one of a, b"),
+        ),
+        ({"token_kind": "id"}, "kind", "the issuer wants an ID token"),
+        (
+            {"token_kind": "id", "required_claims": {"a": "1", "b": "2"}},
+            "kind",
+            "the issuer wants an ID token, with a=1, b=2",
+        ),
+        ({}, "profile", "it speaks for 'alice', by its profile"),
+    ],
+)
+def test_what_the_issuer_wants_is_told(members: dict[str, Any], step: str, said: str) -> None:
+    told = of(a_service_with_an_issuer(**members), a_login_token())
+
+    assert text_of(told, step) == said
+
+
+@pytest.mark.parametrize(("leeway", "said"), [(5, ", LEEWAY_SECONDS 5"), (0, "")])
+def test_the_leeway_is_told_where_there_is_one(leeway: int, said: str) -> None:
+    told = of(a_service_with_an_issuer(leeway=leeway), a_login_token(exp=NOW + 60))
+
+    assert text_of(told, "exp").endswith(f"; the clock is at 2027-01-15 08:00:00Z{said}")
+
+
+def test_a_token_without_kid_may_be_of_any_key() -> None:
+    service = a_service_with_an_issuer()
+    token = a_login_token(header={"kid": GONE})
+
+    assert [(look.named, look.signed) for look in of(service, token).keys] == [(True, True), (True, False)]
+    service.provisioning.issuers.block_key(ISSUER, KID)
+    blocked = text_of(of(service, token), "signature")
+    assert blocked.startswith("the token names no kid, and not exactly one key fits; it was made by the key ")
+    assert blocked.endswith(", which is blocked")
+
+
+def test_a_token_need_not_have_an_id_where_the_issuer_asks_for_none() -> None:
+    service = a_service_with_an_issuer(revocations=True, requires_jti=False)
+
+    without_id, with_id = (of(service, a_login_token(jti=jti)) for jti in (GONE, "1"))
+
+    assert without_id.answer is not None
+    assert not {"jti", "revocation"} & {step.name for step in without_id.steps}
+    assert text_of(with_id, "revocation") == "REVOCATIONS_TABLE does not list this token"
+
+
+def test_no_table_of_revoked_tokens_is_asked_where_there_is_none() -> None:
+    assert not {"revocation"} & {step.name for step in of(a_service_with_an_issuer(), a_login_token()).steps}
+
+
+def test_a_profile_that_cannot_be_read_is_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    service = a_service_with_an_issuer()
+    read = service.tables.profile
+
+    def profile(tag: str, **how: Any) -> Any:
+        if tag == USER:
+            raise Unreachable("gone")
+        return read(tag, **how)
+
+    monkeypatch.setattr(service.tables, "profile", profile)
+
+    told = of(service, a_login_token())
+
+    assert (told.reason, str(told.fault)) == (None, "gone")
+    assert (told.steps[-1].name, told.steps[-1].outcome) == ("profile", StepOutcome.UNKNOWN)
+
+
+def test_who_revoked_it_is_told_with_the_command_that_lifts_it() -> None:
+    by_profile, by_issuer = a_service_with_an_issuer(), a_service_with_an_issuer()
+    by_profile.provisioning.revocations.revoke_all(USER)
+    by_issuer.provisioning.revocations.revoke_all(ISSUER)
+
+    for service, whose, tag in ((by_profile, "the profile", f"'{USER}'"), (by_issuer, "the issuer", ISSUER)):
+        told = of(service, a_login_token())
+        assert text_of(told, "issued").startswith(f"{whose} revokes tokens issued before 2027-01-15 08:00:")
+        assert f"`auth-jwt revoke {tag} --all --lift`" in str(told.remedy)
 
 
 def test_what_stands_behind_the_refusal_is_judged_too() -> None:
@@ -147,6 +231,7 @@ def test_a_key_that_is_blocked_says_so() -> None:
     told = of(service, a_login_token())
 
     assert told.reason is Reason.UNKNOWN_KEY
+    assert text_of(told, "signature").startswith("every key of its kid is blocked, or can verify nothing; it was made")
     assert text_of(told, "signature").endswith("which is blocked")
 
 
@@ -193,6 +278,25 @@ def test_tables_that_do_not_answer_are_no_verdict() -> None:
 )
 def test_users_that_a_claim_names(claims: dict[str, Any], request_: dict[str, str], reason: Reason | None) -> None:
     assert of(a_service_with_an_issuer(**BY_CLAIM), a_login_token(**claims), **request_).reason is reason
+
+
+@pytest.mark.parametrize(
+    ("request_", "refused", "said"),
+    [
+        ({"from_user": "alice", "from_domain": "example.com"}, [], "the request acts in 'example.com', the user's"),
+        ({"from_user": "alice"}, ["from_domain"], "the request names no domain, the user's domain is 'example.com'"),
+        ({"from_user": "bob", "from_domain": "example.com"}, ["from_user"], "the request acts in 'example.com', the"),
+        ({"from_user": "bob", "from_domain": "x"}, ["from_user", "from_domain"], "the request acts in 'x', the user's"),
+    ],
+)
+def test_user_and_domain_of_a_request_are_judged_each_for_itself(
+    request_: dict[str, str], refused: list[str], said: str
+) -> None:
+    told = of(a_service_with_an_issuer(**BY_CLAIM), a_login_token(sip_user="alice"), **request_)
+
+    assert [step.name for step in told.steps if step.outcome is StepOutcome.REFUSED] == refused
+    assert text_of(told, "from_domain").startswith(said)
+    assert text_of(told, "profile") == "it speaks for 'alice', by the claim 'sip_user'"
 
 
 def test_every_other_token_is_explained_as_ever() -> None:

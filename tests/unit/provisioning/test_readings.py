@@ -9,14 +9,16 @@ import pytest
 from auth_jwt.errors import Reason
 from auth_jwt.provisioning.explanation import Explanation
 from auth_jwt.provisioning.rendering import explanation_json
-from tests.factories import HMAC_KEY, TAG, a_token, an_oct_jwk, private_pem, public_pem
+from tests.factories import HMAC_KEY, TAG, a_token, an_oct_jwk, private_pem, public_der, public_pem
 from tests.service import a_service
 from tests.unit.provisioning.test_explanation import of, refusing
 
 OCTETS = bytes(range(200, 248))  # 48 octets whose base64 has all characters
 STANDARD, URL = base64.b64encode(OCTETS).decode(), base64.urlsafe_b64encode(OCTETS).decode()
 ODD = OCTETS[:46]  # its base64 has padding
+PLUS, SLASH = b"ab+X" * 12, b"ab/X" * 12
 JWK = json.dumps(an_oct_jwk(OCTETS))
+ODD_JWK = json.dumps(an_oct_jwk(ODD))
 ALG = "HS256,HS384,HS512"
 
 
@@ -32,6 +34,10 @@ def explained(stored: str, key: Any) -> Explanation:
     [
         (STANDARD, OCTETS, "decoded from unpadded base64"),
         (URL, OCTETS, "decoded from unpadded base64url"),
+        (PLUS.decode(), base64.b64decode(PLUS), "decoded from unpadded base64"),
+        (SLASH.decode(), base64.b64decode(SLASH), "decoded from unpadded base64"),
+        (PLUS.replace(b"+", b"-").decode(), base64.b64decode(PLUS), "decoded from unpadded base64url"),
+        (SLASH.replace(b"/", b"_").decode(), base64.b64decode(SLASH), "decoded from unpadded base64url"),
         (base64.b64encode(ODD).decode(), ODD, "decoded from padded base64"),
         (base64.b64encode(ODD).decode().rstrip("="), ODD, "decoded from unpadded base64"),
         (f" {STANDARD}\n", OCTETS, "decoded from unpadded base64"),
@@ -41,12 +47,18 @@ def explained(stored: str, key: Any) -> Explanation:
         (f"\t {HMAC_KEY}", HMAC_KEY, "without the blanks and line ends around it"),
         (f"\ufeff{HMAC_KEY}", HMAC_KEY, "without its byte order mark"),
         (f'"{HMAC_KEY}"', HMAC_KEY, "without the quotes around it"),
+        ("a\n", "a", "without the blanks and line ends around it"),
         (HMAC_KEY, f"{HMAC_KEY}\n", "with a line end behind it"),
         (HMAC_KEY, f"{HMAC_KEY}\r\n", "with a line end (CR LF) behind it"),
         (JWK, URL.rstrip("="), "as the base64url of its octets"),
         (JWK, STANDARD, "as the base64 of its octets"),
+        (json.dumps(an_oct_jwk(base64.b64decode(PLUS))), PLUS, "as the base64 of its octets"),
         (JWK, OCTETS.hex(), "as the hex of its octets"),
+        (ODD_JWK, base64.urlsafe_b64encode(ODD), "as the base64url of its octets, padded"),
+        (ODD_JWK, base64.b64encode(ODD), "as the base64 of its octets, padded"),
         (JWK, JWK, "as the whole text"),
+        (f"{JWK}\n\n", f"{JWK}\n", "as the whole text with a line end"),
+        (public_der().hex(), public_der().hex(), "as it is stored"),
     ],
 )
 def test_the_reading_that_signed_is_named(stored: str, key: Any, name: str) -> None:
@@ -62,9 +74,20 @@ def test_the_reading_that_signed_is_named(stored: str, key: Any, name: str) -> N
     assert explanation_json(told, with_claims=False)["secrets"][0]["misreading"] == name
 
 
-@pytest.mark.parametrize("key", ["another secret of sixty-four bytes, for these tests and no other", HMAC_KEY[:-1]])
-def test_no_reading_is_named_where_none_signed(key: str) -> None:
-    told = explained(HMAC_KEY, key)
+@pytest.mark.parametrize(
+    ("stored", "key"),
+    [
+        (HMAC_KEY, "another secret of sixty-four bytes, for these tests and no other"),
+        (HMAC_KEY, HMAC_KEY[:-1]),
+        (f"{HMAC_KEY}X", HMAC_KEY),
+        ("", "\n"),
+        ("abcde", b"i\xb7\x1d"),
+        ("\ud800", "?"),
+    ],
+    ids=["another key", "a part of it", "a letter behind it", "empty", "no base64", "half of a surrogate pair"],
+)
+def test_no_reading_is_named_where_none_signed(stored: str, key: str | bytes) -> None:
+    told = explained(stored, key)
 
     assert told.secrets[0].misreading is None
     assert told.remedy is not None
@@ -92,6 +115,15 @@ def test_a_token_signed_with_the_text_of_a_public_key_is_an_attack() -> None:
     assert look.misreading.is_attack
     assert refusing(told).text.endswith("THIS IS AN ATTACK")
     assert str(told.remedy).startswith("this is an attack")
+
+
+def test_a_text_that_holds_no_key_makes_no_attack() -> None:
+    """Only a public key is one that everybody may have."""
+    stored = '{"kty": "oct"}'
+    (look,) = explained(stored, stored).secrets
+
+    assert look.misreading is not None
+    assert (look.misreading.name, look.misreading.is_attack) == ("as the whole text", False)
 
 
 def test_a_private_key_that_is_stored_is_told_from_a_public_one_and_not_shown() -> None:

@@ -5,13 +5,14 @@ from collections.abc import Iterable
 
 import pytest
 
-from auth_jwt.errors import Fault, Invalid
+from auth_jwt.errors import Fault, Invalid, Unreachable
 from auth_jwt.issuers.models import DOMAIN_ROW, KEYS_ROW, domain_tag
+from auth_jwt.jose.tokens import unverified_jws
 from auth_jwt.models import Columns
 from auth_jwt.provisioning.changes import Key, Table
 from auth_jwt.provisioning.inspection import SecretRecord
 from auth_jwt.provisioning.secret_search import MAX_NAMED, DigestBag, SecretSearch, SharedKey, check_fingerprint
-from tests.factories import HMAC_KEY, NOW, a_jwk, public_pem
+from tests.factories import HMAC_KEY, NOW, a_jwk, a_token, an_oct_jwk, public_pem
 from tests.service import Service, a_service
 
 OTHER_KEY = HMAC_KEY[::-1]
@@ -76,6 +77,45 @@ def test_a_text_that_holds_no_key_finds_nothing_and_says_so() -> None:
 def test_half_a_fingerprint_is_none(text: str) -> None:
     with pytest.raises(Invalid, match="a fingerprint is"):
         check_fingerprint(text)
+
+
+def test_a_row_without_a_value_holds_no_key() -> None:
+    service = a_service()
+    service.tables.write_row(Key(Table.SECRETS, "a", "1"), {"start_ts": NOW, "end_ts": NOW + 9})
+    service.has_secret(tag="b")
+
+    assert rows_of(search_of(service).by_value(HMAC_KEY)) == [("b", "1")]
+
+
+def test_half_a_fingerprint_is_not_looked_for() -> None:
+    service = a_service()
+    service.tables.failure = Unreachable("the table was read")
+
+    with pytest.raises(Invalid, match="a fingerprint is"):
+        search_of(service).by_fingerprint("scrypt:short")
+
+
+def test_the_secret_that_signed_a_token_is_found_whatever_its_kid_its_window_and_its_size() -> None:
+    service = a_service()
+    service.has_secret(tag="a", secret=json.dumps(an_oct_jwk(b"k", kid="another")), end_ts=NOW)
+    service.has_secret(tag="b", secret=OTHER_KEY)
+    token = a_token(key=b"k", header={"kid": "of the token"})
+
+    assert rows_of(search_of(service).that_signed(unverified_jws(token))) == [("a", "1")]
+    assert rows_of(search_of(service).that_signed(unverified_jws(token), tag_prefix="b")) == []
+
+
+def test_tags_with_a_usable_secret_are_told_from_those_without() -> None:
+    service = a_service()
+    service.has_secret("1", tag="one of two", end_ts=NOW)
+    service.has_secret("2", tag="one of two")
+    service.has_secret(tag="closed", end_ts=NOW)
+    service.has_secret(tag="unusable", secret="short")
+
+    usable = search_of(service).tags_with_usable_secret()
+
+    assert [tag for tag in (b"one of two", b"closed", b"unusable", b"none") if tag in usable] == [b"one of two"]
+    assert b"one of two" not in search_of(service).tags_with_usable_secret(tag_prefix="two")
 
 
 def test_keys_that_several_tags_share_are_described_the_most_shared_first() -> None:
@@ -153,6 +193,19 @@ def test_a_search_of_a_tables_own_columns() -> None:
     assert rows_of(search_of(service).by_value(HMAC_KEY)) == [("a", "1"), ("b", "1")]
 
 
+def test_a_search_tells_how_far_it_is() -> None:
+    service = a_service()
+    service.tables.rows_a_page = 2
+    for tag in ("a", "b", "c"):
+        service.has_secret(tag=tag)
+    told: list[tuple[float, int]] = []
+    search = SecretSearch(service.provisioning.registry, proceed=lambda units, rows: told.append((units, rows)))
+
+    list(search.by_value(HMAC_KEY))
+
+    assert told == [(0.5, 2), (0.5, 3)]
+
+
 def test_a_search_that_is_given_up_is_no_result() -> None:
     service = a_service()
     service.has_secret()
@@ -183,6 +236,16 @@ def test_a_bag_of_digests_holds_what_was_put_in_and_counts_it() -> None:
     assert not any(f"{text!r} is not in".encode() in bag for text in texts)
     assert bag.repeated(5).counts == {bag.digest_of(texts[7]): 3, bag.digest_of(texts[9]): 2}
     assert (bag.repeated(1).counts, bag.repeated(1).more) == ({bag.digest_of(texts[7]): 3}, 1)
+
+
+def test_a_bag_counts_what_comes_back_after_much_else() -> None:
+    bag = DigestBag()
+    texts = [str(number).encode() for number in range(2000)]
+    for text in (*texts, *texts):
+        bag.add(text)
+
+    assert set(bag.repeated(2000).counts.values()) == {2}
+    assert (len(bag.repeated(2000).counts), bag.repeated(1999).more) == (2000, 1)
 
 
 def test_two_bags_know_a_text_by_different_digests() -> None:

@@ -211,9 +211,9 @@ def remedy_for(reason: Reason, walk: "Walk") -> str | None:
         return "give the token, not the key" if walk.key in PUBLIC_KINDS else _KEEP_THE_KEY
     if walk.is_no_token:
         return "give the token as the client sends it: three parts with two dots between them, as in `eyJ….eyJ….…`"
-    misread = [look for look in walk.secrets if look.misreading is not None]
-    if reason is Reason.BAD_SIGNATURE and misread and misread[0].misreading is not None:
-        return naming(misread[0].misreading.remedy, walk.tag)
+    misreadings = [look.misreading for look in walk.secrets if look.misreading is not None]
+    if reason is Reason.BAD_SIGNATURE and misreadings:
+        return naming(misreadings[0].remedy, walk.tag)
     signers = [look.record.id for look in walk.secrets if look.signed]
     if reason in (Reason.BAD_SIGNATURE, Reason.NO_ACTIVE_SECRET) and signers:
         return naming(
@@ -290,7 +290,7 @@ class Walk:
             yield Step("rows", StepOutcome.UNKNOWN, "the tables cannot be read")
             return
         yield self._rows_step(rows, tag)
-        yield self._signature_step(rows, jws)
+        yield self._signature_step(rows, tag, jws)
         yield from self._claim_steps(claims)
         yield from self._profile_steps(rows, tag, claims)
         yield from self.revocation_steps(tag, claims)
@@ -358,11 +358,11 @@ class Walk:
         meant = f"; there is {', '.join(map(repr, alike))}: tags are compared exactly" if alike else ""
         return Step("rows", StepOutcome.NOTED, found + meant)
 
-    def _signature_step(self, rows: TagRows, jws: UnverifiedJws) -> Step:
+    def _signature_step(self, rows: TagRows, tag: str, jws: UnverifiedJws) -> Step:
         policy, now = self._policy, self._now
         self.secrets = [
             SecretLook(
-                inspect_secret(secret, self.tag or "", policy, now),
+                inspect_secret(secret, tag, policy, now),
                 _why_passed_over(secret, jws, policy, now),
                 signed := _has_signed(secret, jws),
                 None if signed else misreading_of(secret, jws),

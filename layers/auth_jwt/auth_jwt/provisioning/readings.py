@@ -65,7 +65,7 @@ def misreading_of(secret: Secret, jws: UnverifiedJws) -> Misreading | None:
     if jws.algorithm not in HMAC_ALGORITHMS or not secret.stored:
         return None
     for reading, octets in _readings_of(secret, secret.stored):
-        if octets and is_signed_by(jws, (VerificationKey(HMAC_ALGORITHMS, octets),), 1):
+        if is_signed_by(jws, (VerificationKey(HMAC_ALGORITHMS, octets),), 1):
             return reading
     return None
 
@@ -105,4 +105,4 @@ def _decoded(text: str) -> bytes:
     digits = text.rstrip("=").replace("+", "-").replace("/", "_")
     if len(digits) % 4 == 1:
         return b""
-    return urlsafe_b64decode(digits + "=" * (-len(digits) % 4))
+    return urlsafe_b64decode(f"{digits}==")  # more padding than it needs does no harm

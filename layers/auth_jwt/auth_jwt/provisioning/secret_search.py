@@ -255,8 +255,8 @@ class DigestBag:
             self._is_sorted = True
 
 
-def check_fingerprint(text: str) -> str:
-    """Return *text* if a key may have that fingerprint.
+def check_fingerprint(text: str) -> None:
+    """Check that a key may have the fingerprint *text*.
 
     Raises:
         Invalid: it is none, or only a part of one.
@@ -265,7 +265,6 @@ def check_fingerprint(text: str) -> str:
         raise Invalid(
             "a fingerprint is `scrypt:` and 16 characters, or `sha256:` and 43, as `auth-jwt secret show` prints it"
         )
-    return text
 
 
 class _Sharing:
