@@ -324,6 +324,14 @@ class TestOfASecondLook:
         assert service.ask(key=OTHER_KEY).sip_username == "alice"
         assert service.report.origin == "stale"
 
+    def test_what_no_profile_could_turn_refuses_beside_a_remembered_one(self) -> None:
+        service = Service()
+        service.ask()
+        service.store.secrets = [a_secret(OTHER_KEY)]
+        service.store.halves = dict(NO_PROFILE)
+
+        assert service.refuses(key=OTHER_KEY, exp=NOW) is Reason.TOKEN_EXPIRED
+
     def test_a_new_profile_works_beside_remembered_secrets(self) -> None:
         service = Service(MemoryStore([], [a_secret()]))
         service.refuses()
