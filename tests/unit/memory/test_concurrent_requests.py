@@ -244,6 +244,17 @@ class TestFailing:
         assert {future.result().origin for future in recalled} == {"stale"}
         assert store.reads == [("alice", False)]
 
+    def test_all_are_told_when_half_of_the_rows_is_stale(self) -> None:
+        store, timer = a_store("alice"), Clock()
+        memory = remembering(store, "alice", timer=timer)
+        timer.pass_by(TTL)
+        store.halves = {Half.PROFILE: Unreachable("no profile")}
+
+        recalled = burst(store, lambda by: memory.recall("alice", by))
+
+        assert {future.result().origin for future in recalled} == {"stale"}
+        assert store.reads == [("alice", False)]
+
     @pytest.mark.parametrize("death", [ValueError("unforeseen"), KeyboardInterrupt(), SystemExit(1)], ids=repr)
     def test_nobody_is_left_waiting_whatever_the_reader_dies_of(self, death: BaseException) -> None:
         class Deadly(GatedStore):
