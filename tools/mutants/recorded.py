@@ -45,8 +45,8 @@ def chosen_tests(mutant: Mutant, recorded: Recorded) -> tuple[list[str], float]:
     """Return the tests that concern a *mutant*, in the order in which to run them, and how many seconds they take.
 
     Those run its statement; of a statement that runs at import, those that run anything of its file, and those that are
-    named after the file, since they may only read what it says. First come the tests that are named after the file, then
-    those of its folder, and of these the fastest.
+    named after the file, since they may only read what it says. First come the tests that are named after the file,
+    then those of its folder, and of these the fastest.
     """
     lines = recorded.tests.get(mutant.path, {})
     first, last = mutant.lines
