@@ -7,6 +7,7 @@ from auth_jwt.errors import (
     BadSetting,
     Denied,
     Fault,
+    Flaw,
     InvalidKey,
     NotFinished,
     Reason,
@@ -45,6 +46,33 @@ def test_the_reasons_are_these_and_stay_so() -> None:
         "username_mismatch",
         "domain_mismatch",
         "revoked_token",
+    ]
+
+
+def test_the_flaws_are_these_and_stay_so() -> None:
+    assert [flaw.value for flaw in Flaw] == [
+        "not_text",
+        "empty",
+        "not_unicode",
+        "reference",
+        "private_key",
+        "unreadable_key",
+        "unsupported_key",
+        "malformed_jwk",
+        "not_for_verifying",
+        "key_material",
+        "in_doubt",
+        "no_alg",
+        "malformed_alg",
+        "malformed_kid",
+        "alg_disagrees",
+        "degenerate_key",
+        "published_key",
+        "blank_key",
+        "too_short",
+        "not_allowed",
+        "never_opens",
+        "beyond_limit",
     ]
 
 

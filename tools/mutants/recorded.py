@@ -6,6 +6,8 @@ from typing import Final
 
 from tools.mutants.operators import Mutant
 
+_PACKAGE: Final = "layers/auth_jwt/auth_jwt"
+
 ENOUGH_SECONDS: Final = 20.0
 """How long the tests of one mutant may take together: of more, the likeliest and fastest run."""
 
@@ -43,8 +45,8 @@ def chosen_tests(mutant: Mutant, recorded: Recorded) -> tuple[list[str], float]:
     """Return the tests that concern a *mutant*, in the order in which to run them, and how many seconds they take.
 
     Those run its statement; of a statement that runs at import, those that run anything of its file, and those that are
-    named after the file, since they may only read what it says. First come the tests that are named after the file, and
-    of these the fastest.
+    named after the file, since they may only read what it says. First come the tests that are named after the file,
+    then those of its folder, and of these the fastest.
     """
     lines = recorded.tests.get(mutant.path, {})
     first, last = mutant.lines
@@ -53,7 +55,11 @@ def chosen_tests(mutant: Mutant, recorded: Recorded) -> tuple[list[str], float]:
         found |= {test for test in recorded.seconds if is_named_after(mutant.path, test)}
     else:
         found = {test for line in range(first, last + 1) for test in lines.get(str(line), ())}
-    order = sorted(found, key=lambda test: (not is_named_after(mutant.path, test), recorded.seconds[test], test))
+
+    def rank(test: str) -> tuple[bool, bool, float, str]:
+        return not is_named_after(mutant.path, test), not is_beside(mutant.path, test), recorded.seconds[test], test
+
+    order = sorted(found, key=rank)
     chosen, sum_of_seconds = list[str](), 0.0
     for test in order:
         if chosen and sum_of_seconds + recorded.seconds[test] > ENOUGH_SECONDS:
@@ -68,3 +74,11 @@ def is_named_after(path: str, test: str) -> bool:
     file = PurePath(path)
     name = file.parent.name if file.stem in ("app", "__init__") else file.stem
     return PurePath(test.partition("::")[0]).name == f"test_{name}.py"
+
+
+def is_beside(path: str, test: str) -> bool:
+    """Tell whether a *test* lies in `tests/unit` where the module lies in the package."""
+    folder = PurePath(path).parent
+    if folder.is_relative_to(_PACKAGE):
+        folder = folder.relative_to(_PACKAGE)
+    return PurePath(test.partition("::")[0]).parent == PurePath("tests", "unit", folder)

@@ -292,7 +292,7 @@ REFUSED = {
     "a number": b"1",
     "null": b"null",
     "a single bracket": b"{",
-    "text after the value": b"{} x",
+    "text after the value": b"{} X",
     "a second value": b"{}{}",
     "a comma too many": b'{"a":1,}',
     "a comment": b"{}//",

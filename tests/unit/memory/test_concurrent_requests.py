@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Barrier, Event, Lock, Semaphore
 from typing import Any
@@ -243,6 +244,17 @@ class TestFailing:
         assert {future.result().origin for future in recalled} == {"stale"}
         assert store.reads == [("alice", False)]
 
+    def test_all_are_told_when_half_of_the_rows_is_stale(self) -> None:
+        store, timer = a_store("alice"), Clock()
+        memory = remembering(store, "alice", timer=timer)
+        timer.pass_by(TTL)
+        store.halves = {Half.PROFILE: Unreachable("no profile")}
+
+        recalled = burst(store, lambda by: memory.recall("alice", by))
+
+        assert {future.result().origin for future in recalled} == {"stale"}
+        assert store.reads == [("alice", False)]
+
     @pytest.mark.parametrize("death", [ValueError("unforeseen"), KeyboardInterrupt(), SystemExit(1)], ids=repr)
     def test_nobody_is_left_waiting_whatever_the_reader_dies_of(self, death: BaseException) -> None:
         class Deadly(GatedStore):
@@ -416,6 +428,52 @@ class TestRenewing:
         memory.recall("bob", Deadline(1))
 
         assert not memory._renewals
+
+
+class LockedMemory(RowMemory):
+    """Counts how often it was asked something within its lock: all of this belongs there, and a read does not."""
+
+    def __init__(self, store: RowsStore) -> None:
+        super().__init__(store, ttl=TTL, stale_for=STALE_FOR, timer=self.note)
+        self.within = 0
+        note = self.note
+
+        class UnderWay(dict[str, Any]):
+            def __delitem__(self, key: str) -> None:
+                note()
+                super().__delitem__(key)
+
+        self._under_way = UnderWay()
+
+    def partition_of(self, key: str, /) -> str:
+        self.note()
+        return super().partition_of(key)
+
+    def weigh(self, key: str, value: TagRows, /) -> int:
+        self.note()
+        return super().weigh(key, value)
+
+    def read(self, key: str, consistent: bool, deadline: Deadline, /) -> TagRows:
+        assert not self._lock.locked()
+        return super().read(key, consistent, deadline)
+
+    def note(self) -> float:
+        assert self._lock.locked()
+        self.within += 1
+        return NOW
+
+
+@pytest.mark.parametrize("failure", [None, Unreachable("gone")], ids=repr)
+def test_one_lock_guards_what_is_remembered_and_nobody_holds_it_during_a_read(failure: Fault | None) -> None:
+    """So of two requests at once neither acts on what the other is about to change."""
+    store = a_store("alice", held=frozenset(), failure=failure)
+    memory = LockedMemory(store)
+    for ask in (memory.recall, memory.renew):
+        with suppress(Unreachable):
+            ask("alice", Deadline(1))
+
+    assert store.reads == [("alice", False), ("alice", True)]
+    assert memory.within >= 9
 
 
 def test_whatever_the_threads_do_reads_are_rare_and_the_books_balance() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from auth_jwt.authorizer import WORTH_A_SECOND_LOOK, Authorizer
-from auth_jwt.errors import Denied, Fault, Reason, Throttled, Unreachable
+from auth_jwt.errors import Deferred, Denied, Fault, Reason, StaleKeys, Throttled, Unreachable
 from auth_jwt.memory.rows import RowMemory
 from auth_jwt.memory.second_look import look_again
 from auth_jwt.models import Authorized, Half, Policy, Report, TagRows
@@ -324,6 +324,14 @@ class TestOfASecondLook:
         assert service.ask(key=OTHER_KEY).sip_username == "alice"
         assert service.report.origin == "stale"
 
+    def test_what_no_profile_could_turn_refuses_beside_a_remembered_one(self) -> None:
+        service = Service()
+        service.ask()
+        service.store.secrets = [a_secret(OTHER_KEY)]
+        service.store.halves = dict(NO_PROFILE)
+
+        assert service.refuses(key=OTHER_KEY, exp=NOW) is Reason.TOKEN_EXPIRED
+
     def test_a_new_profile_works_beside_remembered_secrets(self) -> None:
         service = Service(MemoryStore([], [a_secret()]))
         service.refuses()
@@ -339,6 +347,24 @@ class TestOfASecondLook:
         service.store.halves = dict(NO_PROFILE)
 
         assert "no profile" in str(service.cannot_tell())
+
+    @pytest.mark.parametrize(
+        "answer",
+        [Denied(Reason.UNKNOWN_KEY), Deferred(1), StaleKeys("fetched long ago")],
+        ids=lambda each: type(each).__name__,
+    )
+    def test_no_answer_of_any_kind_rests_on_what_was_not_read_anew(self, answer: Denied | Deferred | StaleKeys) -> None:
+        service = Service()
+        service.ask()
+        recalled = service.memory.recall(TAG, Deadline(1))
+        service.store.halves = dict(NO_PROFILE)
+
+        def decide(_: TagRows) -> None:
+            raise answer
+
+        worth_it = {Reason.UNKNOWN_KEY: Half.PROFILE}
+        with pytest.raises(Unreachable, match="no profile"):
+            look_again(service.memory, TAG, recalled, answer, decide, worth_it, Deadline(1), Report())
 
     def test_who_was_overtaken_is_judged_by_what_the_other_one_read(self) -> None:
         """Both looked at older rows, and the second look of the first one is that of both."""

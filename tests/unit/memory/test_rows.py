@@ -442,6 +442,18 @@ class TestBounds:
 
         assert [origin(memory, tag) for tag in ("alice", "carol", "bob")] == ["memory", "memory", "table"]
 
+    def test_a_tag_that_became_known_and_made_room_is_not_unknown_again(self) -> None:
+        store, later = a_store("alice"), a_store("bob")
+        weight = store.read("alice", consistent=True, deadline=DEADLINE).weight
+        memory = a_memory(store, Clock(), max_bytes=weight)
+        origin(memory, "bob")
+        store.profiles += later.profiles
+        store.secrets += later.secrets
+        memory.renew("bob", DEADLINE)
+        origin(memory, "alice")
+
+        assert origin(memory, "bob") == "table"
+
     def test_sixty_four_mebibytes_are_remembered_altogether(self) -> None:
         """As docs/architecture.md says; here each tag weighs one."""
         tags = [f"user-{number}" for number in range(65)]

@@ -4,7 +4,7 @@ import pytest
 
 from tools.mutants import recorded as module
 from tools.mutants.operators import Mutant
-from tools.mutants.recorded import Recorded, chosen_tests, is_named_after
+from tools.mutants.recorded import Recorded, chosen_tests, is_beside, is_named_after
 
 PATH = "layers/auth_jwt/auth_jwt/memory/rows.py"
 
@@ -48,6 +48,14 @@ def test_the_likeliest_comes_first_then_the_fastest() -> None:
     assert chosen(a_mutant(), a_record(slow=(3, [5]), fast=(1, [5]), rows=(9, [5]))) == ["rows", "fast", "slow"]
 
 
+def test_those_of_its_folder_come_before_others() -> None:
+    record = Recorded()
+    for test, seconds in {"tests/unit/memory/test_outage.py::a": 3, "tests/unit/test_models.py::b": 1}.items():
+        record.note(test, seconds, [(PATH, 5)])
+
+    assert [test[-1] for test in chosen_tests(a_mutant(), record)[0]] == ["a", "b"]
+
+
 def test_there_is_an_end_to_it_but_one_always_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "ENOUGH_SECONDS", 3.0)
 
@@ -73,3 +81,17 @@ def test_what_two_noted_is_one_record() -> None:
 )
 def test_a_test_is_named_after_its_module(path: str, test: str, named: bool) -> None:
     assert is_named_after(path, test) is named
+
+
+@pytest.mark.parametrize(
+    ("path", "test", "beside"),
+    [
+        (PATH, "tests/unit/memory/test_outage.py::test_it", True),
+        (PATH, "tests/unit/test_models.py::test_it", False),
+        ("layers/auth_jwt/auth_jwt/models.py", "tests/unit/test_many_secrets.py::test_it[a/b]", True),
+        ("layers/auth_jwt/auth_jwt/models.py", "tests/conformance/test_opensips.py::test_it", False),
+        ("functions/authorize/app.py", "tests/unit/functions/test_rotate_secrets.py::test_it", False),
+    ],
+)
+def test_a_test_lies_beside_its_module(path: str, test: str, beside: bool) -> None:
+    assert is_beside(path, test) is beside
