@@ -498,6 +498,7 @@ def test_an_answer_comes_or_fails_while_the_function_that_waits_has_time() -> No
     attempts = config.retries["total_max_attempts"]
 
     assert attempts * (config.connect_timeout + config.read_timeout) + 1 + 2 <= PATIENCE_SECONDS
+    assert config.retries["mode"] == "standard"
     assert config.max_pool_connections == 7
 
 
@@ -676,6 +677,18 @@ def test_a_client_that_two_stores_guard_asks_no_oftener() -> None:
             SdkClient(client).get_item(TableName="t", Key={"tag": {"S": "t"}})
 
     assert len(asked) == 3
+
+
+def test_without_credentials_a_write_is_a_fault_and_was_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name)
+
+    client = provisioning_client(region=REGION, endpoint="http://127.0.0.1:1", session=boto3.Session())
+
+    with pytest.raises(Fault, match="NoCredentials") as fault:
+        tables_of(client).write(Put(PROFILE, {}))
+
+    assert not isinstance(fault.value, Unreachable)
 
 
 def test_no_answer_is_an_outage() -> None:
