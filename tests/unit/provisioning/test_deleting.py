@@ -456,6 +456,9 @@ def test_what_an_earlier_version_kept_can_be_restored() -> None:
         PROFILE: {"sip_username": "alice", "level": Decimal(3), "vip": True, "none": None},
         Key(Table.SECRETS, TAG, "1"): {"secret": HMAC_KEY, "odd": {"L": [{"B": b"x"}]}},
     }
+    service.provisioning.profiles.delete(TAG)
+    (content,) = (row for key, row in service.tables.rows.items() if key.tag.startswith(CONTENT_TAG))
+    assert content["deleted_rows"] == {"L": rows}
 
 
 @pytest.mark.parametrize(
@@ -493,6 +496,7 @@ def test_a_row_that_no_tombstone_can_keep_is_not_deleted() -> None:
         pytest.param({"a": {"B": b"x" * 10}}, 1 + 3 + (1 + 1) + 10, id="octets"),
         pytest.param({"a": {"L": [{"S": "x" * 10}] * 5}}, 1 + 3 + 5 * (1 + 10), id="a list"),
         pytest.param({"a": {"M": {"é" * 10: {"S": "xy"}}}}, 1 + 3 + (20 + 1 + 2), id="a map"),
+        pytest.param({"a": {"M": {"\ud800" * 10: {"S": "\ud800"}}}}, 1 + 3 + (30 + 1 + 3), id="a map of halves"),
         pytest.param({"a": {"SS": {"x" * 10, "y" * 10}}}, 1 + 20, id="a set"),
     ],
 )
@@ -525,6 +529,18 @@ def test_a_row_that_nobody_here_wrote_among_the_tombstones_stops_nothing() -> No
     assert service.provisioning.profiles.deleted() == []
     assert service.provisioning.profiles.delete(TAG) == 1
     assert [each.tag for each in service.provisioning.profiles.deleted()] == [TAG]
+
+
+def test_a_row_that_nobody_here_wrote_in_a_tombstone_is_not_restored() -> None:
+    service = a_service_with_a_profile()
+    before = live(service)
+    service.provisioning.profiles.delete(TAG)
+    (content,) = {key.tag for key in kept(service) if key.tag.startswith(CONTENT_TAG)}
+    service.has_secret("odd", tag=content)
+
+    service.provisioning.profiles.restore(TAG)
+
+    assert service.tables.rows == before
 
 
 @pytest.mark.parametrize("until", ["odd", "", "\u0669" * 11, "-5", "1e12"])

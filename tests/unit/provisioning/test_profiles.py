@@ -286,6 +286,16 @@ def test_a_profile_that_is_gone_between_look_and_write_does_not_come_back(
     assert service.actions == []
 
 
+def test_of_a_profile_that_is_gone_there_is_no_other_version() -> None:
+    service = a_service()
+    service.has()
+    version = service.provisioning.profiles.show(TAG).version
+    service.tables.before_write = lambda: service.tables.rows.pop(PROFILE)
+
+    with pytest.raises(NotFound):
+        service.provisioning.profiles.change(TAG, username="bob", if_version=version)
+
+
 @pytest.mark.parametrize(
     ("row", "other"),
     [

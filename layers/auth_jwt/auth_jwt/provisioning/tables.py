@@ -313,7 +313,7 @@ class _Cancelled(Exception):
     """DynamoDB cancelled a transaction."""
 
     def __init__(self, reasons: list[Mapping[str, Any]]) -> None:
-        super().__init__()
+        super().__init__("cancelled")
         self._reasons = reasons
 
     def codes(self, changes: tuple[Change, ...]) -> list[tuple[Key, str]]:
