@@ -65,6 +65,7 @@ class MemoryVersions:
         return ManagedSecret(self.arn, self.is_rotated, self.rotation_days, stages)
 
     def value_of(self, arn: str, version: str) -> str | None:
+        assert version, "Secrets Manager is asked for a version by its id"
         self.calls.append("value_of")
         return self.values.get(version)
 

@@ -321,7 +321,14 @@ def test_an_update_by_itself_does_the_same(store: ProvisioningStore) -> None:
     assert store.profile("t") == {"etikett": "t", "b": "two", "c": Decimal(3)}
 
 
-@pytest.mark.parametrize("expected", [PRESENT, Expected(True, {"a": 2})], ids=["a row", "a row with another column"])
+@pytest.mark.parametrize(
+    "expected",
+    [
+        pytest.param(PRESENT, id="a row"),
+        pytest.param(Expected(True, {"a": 2}), id="a row with another column"),
+        pytest.param(Expected(True, {"a": MISSING}), id="a row without a column"),
+    ],
+)
 def test_an_update_by_itself_is_overtaken_where_the_row_is_not_as_expected(
     store: ProvisioningStore, expected: Expected
 ) -> None:
@@ -415,6 +422,7 @@ def test_profiles_are_read_page_by_page(store: ProvisioningStore) -> None:
     after = None
     for _ in range(4):
         page = store.profiles(after=after, limit=2)
+        assert len(page.rows) <= 2
         found += [row["etikett"] for row in page.rows]
         after = page.next
         if after is None:
@@ -474,6 +482,25 @@ def test_no_more_secrets_are_asked_for_than_are_missing(most: int | None) -> Non
 
     assert [row["id"] for row in found] == (["1", "2"] if most else ["1", "2", "3", "4"])
     assert [question.get("Limit") for question in asked] == ([2, 1] if most else [None] * 4)
+    starts = [question.get("ExclusiveStartKey", {}).get("id", {}).get("S") for question in asked]
+    assert starts == [None, "1", "2", "3"][: most or 4]
+
+
+def test_a_scan_goes_on_where_its_last_page_ended() -> None:
+    starts: list[object] = []
+
+    def reply(_operation: str, question: bytes) -> tuple[int, bytes]:
+        starts.append(json.loads(question).get("ExclusiveStartKey"))
+        last = {"etikett": {"S": f"t{len(starts)}"}}
+        return 200, costed(
+            Items=[last], Count=1, ScannedCount=1, **({"LastEvaluatedKey": last} if len(starts) < 3 else {})
+        )
+
+    with a_dynamodb_that_reads(reply) as endpoint:
+        pages = list(tables_of(an_impatient_client(endpoint)).scan_profiles())
+
+    assert starts == [None, {"etikett": {"S": "t1"}}, {"etikett": {"S": "t2"}}]
+    assert [page.next for page in pages] == ["t1", "t2", None]
 
 
 def test_a_page_that_does_not_say_what_was_looked_at_counts_its_rows() -> None:
@@ -498,6 +525,7 @@ def test_an_answer_comes_or_fails_while_the_function_that_waits_has_time() -> No
     attempts = config.retries["total_max_attempts"]
 
     assert attempts * (config.connect_timeout + config.read_timeout) + 1 + 2 <= PATIENCE_SECONDS
+    assert config.retries["mode"] == "standard"
     assert config.max_pool_connections == 7
 
 
@@ -516,18 +544,24 @@ def cancelled(*codes: str) -> bytes:
     return json.dumps({"__type": kind, "Message": "no", "CancellationReasons": reasons}).encode()
 
 
-@pytest.mark.parametrize("code", ["TransactionConflict", "ProvisionedThroughputExceeded", "ThrottlingError"])
-def test_a_transaction_that_dynamodb_cancels_for_the_moment_is_tried_again_under_the_same_token(code: str) -> None:
+FOR_THE_MOMENT = ("TransactionConflict", "ProvisionedThroughputExceeded", "ThrottlingError")
+
+
+@pytest.mark.parametrize("codes", [*((code,) for code in FOR_THE_MOMENT), FOR_THE_MOMENT], ids=" ".join)
+def test_a_transaction_that_dynamodb_cancels_for_the_moment_is_tried_again_under_the_same_token(
+    codes: tuple[str, ...],
+) -> None:
     """It cancels one of two at the same row, for example; the SDK leaves the retry to us."""
-    replies = [(400, cancelled("None", code))] * 2 + [(200, WRITTEN)]
+    replies = [(400, cancelled("None", *codes))] * 2 + [(200, WRITTEN)]
     tokens: list[object] = []
 
     def reply(_operation: str, question: bytes) -> tuple[int, bytes]:
         tokens.append(token_of(question))
         return replies.pop(0)
 
+    keys = [PROFILE, SECRET, REVOCATION, Key(Table.SECRETS, "t", "2")]
     with a_dynamodb_that_reads(reply) as endpoint:
-        tables_of(an_impatient_client(endpoint)).write(Put(PROFILE, {}), Put(SECRET, {}))
+        tables_of(an_impatient_client(endpoint)).write(*(Put(key, {}) for key in keys))
 
     assert len(tokens) == 3
     assert len(set(tokens)) == 1
@@ -595,6 +629,19 @@ def test_every_call_tells_an_outage_from_what_an_operator_must_mend(status: int,
             with pytest.raises(Fault, match=code) as fault:
                 call(store)
             assert type(fault.value) is kind
+
+
+def test_a_write_that_is_refused_after_no_answer_may_have_been_made() -> None:
+    replies = iter([an_error(500, "InternalServerError"), an_error(400, "AccessDeniedException")])
+
+    def reply(operation: str) -> tuple[int, bytes]:
+        return next(replies)(operation)
+
+    with (
+        a_dynamodb(reply) as endpoint,
+        pytest.raises(Unreachable, match=r"AccessDeniedException; an earlier attempt .* may have been done"),
+    ):
+        tables_of(an_impatient_client(endpoint, attempts=2)).write(Put(PROFILE, {}))
 
 
 def test_a_transaction_under_way_may_yet_happen() -> None:
@@ -678,6 +725,18 @@ def test_a_client_that_two_stores_guard_asks_no_oftener() -> None:
     assert len(asked) == 3
 
 
+def test_without_credentials_a_write_is_a_fault_and_was_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name)
+
+    client = provisioning_client(region=REGION, endpoint="http://127.0.0.1:1", session=boto3.Session())
+
+    with pytest.raises(Fault, match="NoCredentials") as fault:
+        tables_of(client).write(Put(PROFILE, {}))
+
+    assert not isinstance(fault.value, Unreachable)
+
+
 def test_no_answer_is_an_outage() -> None:
     with pytest.raises(Unreachable, match="no answer"):
         tables_of(an_impatient_client("http://127.0.0.1:1")).profile("t")
@@ -723,17 +782,19 @@ def test_what_judges_tokens_for_operators_remembers_nothing(dynamodb: "DynamoDBC
     make_table(dynamodb, "jwt_secrets", "corresponding_tag", "id")
     make_table(dynamodb, "revoked", "tag", "jti")
     client = provisioning_client(region=REGION, endpoint=moto_endpoint)
-    settings = Settings.from_env({"REVOCATIONS_TABLE": "revoked"})
+    settings = Settings.from_env({"REVOCATIONS_TABLE": "revoked", "LOAD_CREDENTIALS": "caller_id"})
     provisioning = provisioning_of(settings, client, actor="op", audit=lambda _: None)
     authorizer, profiles = provisioning.registry.authorizer, provisioning.profiles
-    profiles.create("t", "alice", secret=NewSecret())
+    profiles.create("t", "alice", attributes={"caller_id": "7"}, secret=NewSecret())
     asked: list[tuple[str, bool]] = []
 
     def note(params: dict[str, Any], **_: object) -> None:
         tables_named = params.get("RequestItems", {params.get("TableName"): params})
         asked.extend((str(name), of.get("ConsistentRead", False)) for name, of in tables_named.items())
 
-    token = provisioning.tokens.mint("t", jti="j").token
+    minted = provisioning.tokens.mint("t", jti="j")
+    token = minted.token
+    assert minted.answer.credentials == {"caller_id": "7"}
     client.meta.events.register("provide-client-params.dynamodb", note)
     authorizer.authorize(token)
     assert {("jwt_profiles", True), ("jwt_secrets", True)} <= set(asked)

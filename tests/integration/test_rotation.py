@@ -155,6 +155,7 @@ def test_a_value_that_another_attempt_put_is_kept(aws: "DynamoDBClient") -> None
     arn = a_secret()
     versions, version = SecretsManager(secrets_manager_client()), a_begun_rotation(arn, a_function())
 
+    assert (versions.describe(arn).is_rotated, versions.describe(arn).rotation_days) == (True, 30)
     assert versions.value_of(arn, version) is None
     assert versions.put_pending(arn, version, "first") is True
     assert versions.put_pending(arn, version, "first") is True

@@ -38,6 +38,8 @@ _TOOL: Final = 4
 """The number by which Python's monitoring knows the recorder."""
 _PATIENCE: Final = 4
 """How many seconds a test may take on top of ten times what it took before."""
+_PATIENCE_TO_COLLECT: Final = 60
+"""How many seconds a mutant that runs at import has besides its tests, which are collected anew."""
 _MOST_MEMORY: Final = 3 * 1024**3
 _SURVIVED, _CAUGHT, _AT_IMPORT, _BROKEN, _TOO_LONG = 0, 1, 3, 4, -1
 """Exit codes of a fork that tried a mutant; the last is of one that was ended."""
@@ -203,7 +205,7 @@ class Worker:
         elif not tests:
             self.say(mutant=number, code=_SURVIVED, untested=True, seconds=0)
         else:
-            limit = 10 + 4 * seconds
+            limit = (_PATIENCE_TO_COLLECT if mutant.function is None else 10) + 4 * seconds
             child = os.fork()
             if child == 0:
                 os.setsid()

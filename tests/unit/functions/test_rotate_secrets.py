@@ -177,8 +177,16 @@ def test_the_algorithms_of_an_issuer_bind_its_secret(scene: Scene) -> None:
         pytest.param(json.dumps({"tag": HMAC_KEY}), f"differs from ROTATED_TAG='{TAG}'", id="another tag"),
         pytest.param(json.dumps({"tag": "", "secret": HMAC_KEY}), "differs from", id="an empty tag"),
         pytest.param(json.dumps({"tag": TAG.upper(), "secret": HMAC_KEY}), "differs from", id="a tag in capitals"),
-        pytest.param(json.dumps({"tag": 1, "secret": HMAC_KEY}), '"tag"', id="a tag that is a number"),
-        pytest.param(json.dumps({"tag": None, "secret": HMAC_KEY}), '"tag"', id="a tag that is null"),
+        pytest.param(
+            json.dumps({"tag": 1, "secret": HMAC_KEY}),
+            '"tag" of the secret in Secrets Manager is no',
+            id="a tag that is a number",
+        ),
+        pytest.param(
+            json.dumps({"tag": None, "secret": HMAC_KEY}),
+            '"tag" of the secret in Secrets Manager is no',
+            id="a tag that is null",
+        ),
         pytest.param(json.dumps({"tag": TAG, "secret": [HMAC_KEY]}), '"secret"', id="a secret that is no text"),
         pytest.param(json.dumps({"tag": TAG, "alg": ["HS256"]}), '"alg"', id="algorithms in a list"),
         pytest.param(
@@ -470,6 +478,16 @@ def test_an_interrupted_finish_is_taken_up_where_it_ended(scene: Scene) -> None:
 
     assert scene.end("1") == NOW + RULES.overlap
     assert scene.versions.stages == {"one": {PREVIOUS}, "two": {CURRENT}}
+
+
+def test_a_finish_needs_no_version_before_it(scene: Scene) -> None:
+    """Somebody removed the stage of the old one since."""
+    scene.do()
+    del scene.versions.stages["one"]
+
+    scene.do("finishSecret")
+
+    assert scene.versions.stages == {"two": {CURRENT}}
 
 
 def test_a_late_finish_leaves_the_next_rotation_alone(scene: Scene) -> None:

@@ -45,8 +45,16 @@ def test_what_is_about_no_single_row_has_no_id() -> None:
     assert "id" not in json.loads(AuditEntry(NOW, "op", "profile.create", TAG).as_line())
 
 
-def test_a_write_that_may_have_happened_is_marked() -> None:
-    assert json.loads(AuditEntry(NOW, "op", "x", TAG, outcome=WriteOutcome.UNKNOWN).as_line())["outcome"] == "unknown"
+@pytest.mark.parametrize(
+    ("outcome", "word"),
+    [
+        pytest.param(WriteOutcome.UNKNOWN, "unknown", id="it may have happened"),
+        pytest.param(WriteOutcome.STOPPED, "stopped", id="of several, none was made"),
+        pytest.param(WriteOutcome.FAILED, "failed", id="of several, not all were made"),
+    ],
+)
+def test_a_write_that_was_not_done_whole_says_so(outcome: WriteOutcome, word: str) -> None:
+    assert json.loads(AuditEntry(NOW, "op", "x", TAG, outcome=outcome).as_line())["outcome"] == word
 
 
 def test_every_kind_of_write_leaves_one_line() -> None:

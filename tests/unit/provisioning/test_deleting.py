@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from auth_jwt.errors import Conflict, Denied, Invalid, NotFound, Outdated, Reason
+from auth_jwt.issuers.models import KEYS_ROW
 from auth_jwt.jose.tokens import MAX_TAG_CHARACTERS, unverified_tag
-from auth_jwt.models import Row, Secret
+from auth_jwt.models import Columns, Row, Secret
 from auth_jwt.provisioning.changes import Change, Delete, Key, Put, Table
 from auth_jwt.provisioning.endings import columns_of_windows, ending_of, find_endings
 from auth_jwt.provisioning.tombstones import (
@@ -20,7 +21,7 @@ from auth_jwt.provisioning.tombstones import (
     new_id,
     size_of,
 )
-from tests.factories import TAG, a_token
+from tests.factories import HMAC_KEY, TAG, a_token
 from tests.service import Service, a_service
 
 DAY = 86400
@@ -91,7 +92,9 @@ def test_a_restore_is_one_write_if_that_holds_it(secrets: int, is_one: bool) -> 
 
     service.provisioning.profiles.restore(TAG)
 
-    assert (service.actions == ["profile.restore"]) is is_one
+    restored = [entry for entry in service.audit if entry.action == "profile.restore"]
+    assert (service.audit == restored and len(restored) == 1) is is_one
+    assert sorted(name for entry in restored for name in entry.details["secrets"]) == sorted(map(str, range(secrets)))
     assert service.tables.rows == before
 
 
@@ -416,6 +419,63 @@ def test_large_secrets_are_kept_in_several_rows() -> None:
     assert service.tables.rows == before
 
 
+def test_a_row_larger_than_others_has_one_of_its_own() -> None:
+    service = a_service_with_a_profile(1, note="x" * 350_000)
+
+    service.provisioning.profiles.delete(TAG)
+
+    content = [row for key, row in service.tables.rows.items() if key.tag.startswith(CONTENT_TAG)]
+    assert sorted(len(str(row)) > 350_000 for row in content) == [False, True]
+
+
+def test_what_an_earlier_version_kept_can_be_restored() -> None:
+    """These are rows as they lie in tables."""
+    service = a_service()
+    until = int(service.clock.now) + DAY
+    columns = {"sip_username": {"S": "alice"}, "level": {"N": "3"}, "vip": {"BOOL": True}, "none": {"NULL": True}}
+    secret = {"secret": {"S": HMAC_KEY}, "odd": {"L": [{"B": b"x"}]}}
+    rows = [
+        {"M": {"table": {"S": "profile"}, "id": {"S": ""}, "columns": {"M": columns}}},
+        {"M": {"table": {"S": "secret"}, "id": {"S": "1"}, "columns": {"M": secret}}},
+    ]
+    of_list = {"deleted_tag": TAG, "deleted_at": until - DAY, "deleted_by": "op", "deleted_profile": True}
+    service.tables.write_row(
+        Key(Table.SECRETS, TOMBSTONES_TAG, new_id(until, "x")), {**of_list, "deleted_secrets": 1, "end_ts": until}
+    )
+    service.tables.write_row(
+        Key(Table.SECRETS, CONTENT_TAG + new_id(until, "x"), "00000"),
+        {"deleted_rows": {"L": rows}, "end_ts": until},
+    )
+
+    assert service.provisioning.profiles.deleted() == [
+        Tombstone(new_id(until, "x"), TAG, until - DAY, "op", until, has_profile=True, secrets=1)
+    ]
+    service.provisioning.profiles.restore(TAG)
+
+    assert service.tables.rows == {
+        PROFILE: {"sip_username": "alice", "level": Decimal(3), "vip": True, "none": None},
+        Key(Table.SECRETS, TAG, "1"): {"secret": HMAC_KEY, "odd": {"L": [{"B": b"x"}]}},
+    }
+    service.provisioning.profiles.delete(TAG)
+    (content,) = (row for key, row in service.tables.rows.items() if key.tag.startswith(CONTENT_TAG))
+    assert content["deleted_rows"] == {"L": rows}
+
+
+@pytest.mark.parametrize(
+    ("row", "is_none"),
+    [
+        pytest.param({"corresponding_tag": TOMBSTONES_TAG}, True, id="of the list"),
+        pytest.param({"corresponding_tag": f"{CONTENT_TAG}1-x"}, True, id="of the content"),
+        pytest.param({"corresponding_tag": "alice", "id": "1"}, False, id="of a user"),
+        pytest.param({"corresponding_tag": TOMBSTONES_TAG, "secret": "s"}, False, id="with a secret"),
+        pytest.param({"corresponding_tag": "https://issuer", "id": KEYS_ROW}, True, id="of an issuer"),
+        pytest.param({}, False, id="of nobody"),
+    ],
+)
+def test_what_is_kept_and_what_issuers_need_is_no_secret(row: Row, is_none: bool) -> None:
+    assert is_no_secret(row, Columns()) is is_none
+
+
 def test_a_row_that_no_tombstone_can_keep_is_not_deleted() -> None:
     service = a_service_with_a_profile(0, note="x" * (MAX_ROW_BYTES + 1))
 
@@ -436,6 +496,7 @@ def test_a_row_that_no_tombstone_can_keep_is_not_deleted() -> None:
         pytest.param({"a": {"B": b"x" * 10}}, 1 + 3 + (1 + 1) + 10, id="octets"),
         pytest.param({"a": {"L": [{"S": "x" * 10}] * 5}}, 1 + 3 + 5 * (1 + 10), id="a list"),
         pytest.param({"a": {"M": {"é" * 10: {"S": "xy"}}}}, 1 + 3 + (20 + 1 + 2), id="a map"),
+        pytest.param({"a": {"M": {"\ud800" * 10: {"S": "\ud800"}}}}, 1 + 3 + (30 + 1 + 3), id="a map of halves"),
         pytest.param({"a": {"SS": {"x" * 10, "y" * 10}}}, 1 + 20, id="a set"),
     ],
 )
@@ -468,6 +529,18 @@ def test_a_row_that_nobody_here_wrote_among_the_tombstones_stops_nothing() -> No
     assert service.provisioning.profiles.deleted() == []
     assert service.provisioning.profiles.delete(TAG) == 1
     assert [each.tag for each in service.provisioning.profiles.deleted()] == [TAG]
+
+
+def test_a_row_that_nobody_here_wrote_in_a_tombstone_is_not_restored() -> None:
+    service = a_service_with_a_profile()
+    before = live(service)
+    service.provisioning.profiles.delete(TAG)
+    (content,) = {key.tag for key in kept(service) if key.tag.startswith(CONTENT_TAG)}
+    service.has_secret("odd", tag=content)
+
+    service.provisioning.profiles.restore(TAG)
+
+    assert service.tables.rows == before
 
 
 @pytest.mark.parametrize("until", ["odd", "", "\u0669" * 11, "-5", "1e12"])

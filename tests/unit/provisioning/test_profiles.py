@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from auth_jwt.errors import Conflict, Fault, Invalid, NotFound, Outdated, Reason, Rejected, Unreachable
+from auth_jwt.errors import Conflict, Fault, Invalid, NotFound, Outdated, Reason, Unreachable
+from auth_jwt.issuers.models import DOMAIN_OF, domain_tag
 from auth_jwt.models import Columns
 from auth_jwt.provisioning.audit import WriteOutcome
 from auth_jwt.provisioning.changes import MISSING, Key, Table
@@ -277,12 +278,22 @@ def test_a_profile_that_is_gone_between_look_and_write_does_not_come_back(
     service.has()
     service.tables.before_write = lambda: meanwhile(service.tables)
 
-    with pytest.raises(Rejected):
+    with pytest.raises(NotFound, match=TAG):
         operation(service.provisioning.profiles)
 
     assert "sip_username" not in service.tables.rows.get(PROFILE, {})
     assert "disabled" not in service.tables.rows.get(PROFILE, {})
     assert service.actions == []
+
+
+def test_of_a_profile_that_is_gone_there_is_no_other_version() -> None:
+    service = a_service()
+    service.has()
+    version = service.provisioning.profiles.show(TAG).version
+    service.tables.before_write = lambda: service.tables.rows.pop(PROFILE)
+
+    with pytest.raises(NotFound):
+        service.provisioning.profiles.change(TAG, username="bob", if_version=version)
 
 
 @pytest.mark.parametrize(
@@ -451,6 +462,20 @@ def test_all_columns_together_have_to_fit_into_a_row(size: int, fits: bool) -> N
     else:
         with pytest.raises(Invalid, match="350001 bytes"):
             service.provisioning.profiles.change(TAG, attributes={"note": "x" * size})
+
+
+@pytest.mark.parametrize(("size", "may_be_an_issuers"), [(2048, True), (2049, False)])
+def test_a_domain_that_no_key_can_hold_is_no_issuers(size: int, may_be_an_issuers: bool) -> None:
+    """DynamoDB would refuse to look it up."""
+    service = a_service()
+    domain = "x" * (size - len(domain_tag("")))
+    service.tables.write_row(Key(Table.SECRETS, domain_tag(domain), "1"), {DOMAIN_OF: "https://issuer"})
+
+    if may_be_an_issuers:
+        with pytest.raises(Conflict, match="that of the issuer 'https://issuer'"):
+            service.provisioning.profiles.create(TAG, "alice", domain=domain)
+    else:
+        assert service.provisioning.profiles.create(TAG, "alice", domain=domain).profile.sip_domain == domain
 
 
 def test_a_username_has_to_fit_as_well() -> None:

@@ -21,7 +21,7 @@ from auth_jwt.provisioning.changes import (
     Table,
     Update,
 )
-from auth_jwt.provisioning.rehearsal import ChangeKind, RehearsedTables
+from auth_jwt.provisioning.rehearsal import RehearsedTables
 from tests.fakes import MemoryTables
 
 PROFILE = Key(Table.PROFILES, "t")
@@ -151,6 +151,28 @@ def test_conditions_are_checked(change: Change, fits: bool) -> None:
         assert raised.value.key == change.key
 
 
+@pytest.mark.parametrize(("key", "table"), [(PROFILE, "profiles"), (SECRET, "secrets"), (REVOKED, "revocations")])
+def test_what_is_not_as_expected_is_told_by_its_table(key: Key, table: str) -> None:
+    with pytest.raises(Overtaken, match=f"a row of {table} is not as expected"):
+        RehearsedTables(MemoryTables(), Columns()).write(Check(key, PRESENT))
+
+
+def test_no_more_columns_are_read_than_are_asked_for_and_needed() -> None:
+    """Who may not read the values of secrets can rehearse what does not read them."""
+    tables = some_tables()
+    asked: list[Sequence[str] | None] = []
+    secrets = tables.secrets
+
+    def note(tag: str, *, only: Sequence[str] | None = None, most: int | None = None) -> list[Row]:
+        asked.append(only)
+        return secrets(tag, only=only, most=most)
+
+    tables.secrets = note  # type: ignore[method-assign]
+
+    assert RehearsedTables(tables, Columns()).secrets("t", only=("end_ts",)) == [{"end_ts": 2}]
+    assert [sorted(only or ()) for only in asked] == [["end_ts", "id"]]
+
+
 def test_of_changes_that_do_not_all_fit_none_is_taken() -> None:
     rehearsal = RehearsedTables(some_tables(), Columns())
 
@@ -168,8 +190,8 @@ def test_what_would_be_written_is_told_without_values() -> None:
     rehearsal.update(Update(PROFILE, {"disabled": MISSING}))
 
     assert [(each.kind, each.key, each.columns) for each in rehearsal.changes] == [
-        (ChangeKind.ADD, OTHER, ("alg", "secret")),
-        (ChangeKind.DELETE, SECRET, ()),
-        (ChangeKind.CHANGE, PROFILE, ("disabled",)),
+        ("add", OTHER, ("alg", "secret")),
+        ("delete", SECRET, ()),
+        ("change", PROFILE, ("disabled",)),
     ]
     assert "hidden" not in repr(rehearsal.changes)

@@ -517,7 +517,7 @@ def test_a_rotation_tells_which_secrets_it_closes() -> None:
     assert service.audit[0].details["closing"] == ["open"]
 
 
-@pytest.mark.parametrize("public", [public_pem(), a_jwks(a_jwk("ed25519"))], ids=["PEM", "JWKS"])
+@pytest.mark.parametrize("public", [public_pem(), a_jwks(a_jwk("ed25519"), a_jwk("p256"))], ids=["PEM", "JWKS"])
 def test_an_hmac_secret_does_not_replace_an_issuers_public_key(public: str) -> None:
     """The issuer signs with a private key that nobody here has: it would be locked out when the overlap ends."""
     service = a_service_with_a_user()
@@ -525,7 +525,9 @@ def test_an_hmac_secret_does_not_replace_an_issuers_public_key(public: str) -> N
     before = dict(service.tables.rows)
 
     for new in (NewSecret(), NewSecret(value=HMAC_KEY)):
-        with pytest.raises(Invalid, match=r"issuer's public key \((RSA 2048|Ed25519)\).+--replace-public-key"):
+        with pytest.raises(
+            Invalid, match=r"issuer's public key \((RSA 2048|Ed25519, EC P-256)\).+--replace-public-key"
+        ):
             service.provisioning.secrets.rotate(TAG, new)
     assert service.tables.rows == before
     assert service.audit == []

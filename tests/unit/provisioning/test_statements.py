@@ -269,6 +269,13 @@ def test_named_algorithms_take_the_place_of_others_only_if_the_row_is_named(serv
     assert stated(service, algorithms=("HS384",), anew=True).outcome is StatementOutcome.THERE
 
 
+def test_a_row_that_says_it_in_another_order_is_left_so(service: Service) -> None:
+    service.has_secret("1", alg="HS512,HS256")
+
+    assert stated(service, anew=True) == Stated(TAG, "1", StatementOutcome.THERE, ("HS256", "HS512"))
+    assert service.secret("1")["alg"] == "HS512,HS256"
+
+
 def test_an_alg_that_names_nothing_is_corrected_only_if_the_row_is_named(service: Service) -> None:
     service.has_secret("1", alg="disabled by Bob")
 

@@ -150,8 +150,8 @@ def test_the_end_of_what_has_ended_may_be_corrected_to_another_time_that_has_pas
     ("asked", "message"),
     [
         ({}, "no change is given"),
-        ({"end": NOW * 1000}, "not in milliseconds"),
-        ({"start": -1}, "not negative"),
+        ({"end": NOW * 1000}, "the end is in UNIX seconds, .*not in milliseconds"),
+        ({"start": -1}, "the start is in UNIX seconds, not negative"),
         ({"start": NOW + 9, "end": NOW + 9}, "never opens"),
         ({"kid": ""}, "kid is empty"),
         ({"end": NOW}, "has passed, and the secret is open: close it"),
@@ -222,7 +222,7 @@ def test_a_key_id_is_written_or_taken_away(odd: object) -> None:
     assert service.verdict(a_token(jti="a")) is None
     assert change(service, kid=MISSING).kid is None
     assert "kid" not in service.secret("1")
-    assert [entry.details for entry in service.audit] == [{"columns": ["kid"]}] * 2
+    assert [(entry.id, entry.details) for entry in service.audit] == [("1", {"columns": ["kid"]})] * 2
 
 
 def test_a_dry_run_writes_nothing() -> None:

@@ -131,7 +131,7 @@ class ScannedPage:
 
     rows: Sequence[Row] = field(repr=False)
     read_units: float
-    looked_at: int = 0
+    looked_at: int
     next: str | None = None
 
 

@@ -315,7 +315,7 @@ def _chunks(kept: Sequence[Kept], most: int, sizes: dict[Key, int], used: int = 
     chunk: list[Kept] = []
     for key, row in kept:
         size = sizes[key]
-        if chunk and (len(chunk) == most or used + size > _MAX_WRITE_BYTES):
+        if len(chunk) == most or used + size > _MAX_WRITE_BYTES:  # no row alone is as large
             yield chunk
             chunk, used = [], 0
         chunk.append((key, row))

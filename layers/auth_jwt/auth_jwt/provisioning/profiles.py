@@ -330,9 +330,9 @@ class Profiles:
                 raise NotFound(f"there is no profile {tag!r}") from None
             raise _outdated(tag) from None
 
-    def _as_read(self, tag: str, row: Row | None, version: str) -> Expected:
+    def _as_read(self, tag: str, row: Row, version: str) -> Expected:
         """Return the condition that the row still is what it was at this *version*."""
-        if row is None or version_of(row) != version:
+        if version_of(row) != version:
             raise _outdated(tag)
         return self._registry.as_read(Table.PROFILES, row)
 
@@ -361,7 +361,7 @@ class Profiles:
                 raise Invalid(f"the column {name!r} is empty: leave it out")
             if isinstance(value, str):
                 check_text(f"the column {name!r}", value)
-            elif isinstance(value, float) or not isinstance(value, bool | int | Decimal | None):
+            elif not isinstance(value, bool | int | Decimal | None):
                 raise Invalid(f"the column {name!r} is neither text nor a number, true or false")
             elif value is not None and not is_storable(Decimal(value)):
                 raise Invalid(

@@ -56,7 +56,7 @@ def statement_of(
     if hmac and secret.unusable is not None and secret.unusable.flaw is Flaw.IN_DOUBT:
         secret = replace(secret, algorithms=HMAC_ALGORITHMS)
     names = frozenset(name for key in secret.keys for name in key.algorithms)
-    if names and not says_what_it_is(names):
+    if not says_what_it_is(names):
         return Statement(
             unusable=Unusable(Flaw.NO_ALG, "a key set that mixes HMAC and public keys, and no `alg` can name both")
         )

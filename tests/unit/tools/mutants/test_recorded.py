@@ -61,6 +61,13 @@ def test_there_is_an_end_to_it_but_one_always_runs(monkeypatch: pytest.MonkeyPat
 
     assert chosen(a_mutant(), a_record(one=(1, [5]), two=(2, [5]), three=(3, [5]))) == ["one", "two"]
     assert chosen(a_mutant(), a_record(long=(4, [5]))) == ["long"]
+    assert chosen(a_mutant(), a_record(seven=(4, [7]))) == []
+
+
+def test_slow_tests_of_its_name_leave_time_for_the_fast_ones_of_others() -> None:
+    record = a_record(rows=(25, [5]), one=(1, [5]), two=(2, [5]))
+
+    assert chosen(a_mutant(), record) == ["one", "two"]
 
 
 def test_what_two_noted_is_one_record() -> None:
