@@ -356,6 +356,18 @@ def test_a_scan_that_is_given_up_finds_nothing() -> None:
         find(store, proceed=give_up)
 
 
+def test_a_check_tells_how_far_it_is() -> None:
+    store = tables("a", "b", "c")
+    has(store, "a", "1", NOW + 9)
+    has(store, "b", "1", YEAR)
+    has(store, "c", "1", YEAR)
+    told: list[tuple[float, int]] = []
+
+    find(store, proceed=lambda units, rows: told.append((units, rows)))
+
+    assert told == [(0.5, 2), (0.5, 3), (0, 3)]  # two pages, and one tag that is looked up
+
+
 def test_an_empty_table_is_read_to_its_end() -> None:
     assert find(tables()) == FoundEndings([], [], 0, 0, 0)
     assert MAX_LOOKED_UP == 1000
