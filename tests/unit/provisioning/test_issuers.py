@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import pytest
 
-from auth_jwt.errors import Conflict, Invalid, NotFound, Outdated
+from auth_jwt.errors import Conflict, Invalid, NotFound, Outdated, Unreachable
 from auth_jwt.issuers.models import DOMAIN_ROW, REGISTRY_TAG, KeySet, Mapped, domain_tag, id_of
 from auth_jwt.issuers.status import FetchStatus
 from auth_jwt.provisioning.changes import Key, Table
@@ -51,6 +52,10 @@ def refreshing_reads(service: Service) -> RefreshRows:
 
 def issuers_of(service: Service) -> Issuers:
     return service.provisioning.issuers
+
+
+def disable(service: Service) -> None:
+    issuers_of(service).disable(ISSUER)
 
 
 def shorten(service: Service) -> None:
@@ -113,6 +118,31 @@ class TestAdding:
         with pytest.raises(Invalid, match=why):
             issuers_of(service).add(identifier, members)
         assert (service.tables.rows, service.audit) == ({}, [])
+
+    @pytest.mark.parametrize("size", [MAX_CONFIGURATION_BYTES, MAX_CONFIGURATION_BYTES + 1])
+    def test_takes_a_configuration_up_to_the_size_that_fits(self, size: int) -> None:
+        service = a_service()
+        rest = len(json.dumps({**MEMBERS, "audiences": [""]}, separators=(",", ":")))
+        members = {**MEMBERS, "audiences": ["x" * (size - rest)]}
+
+        if size > MAX_CONFIGURATION_BYTES:
+            with pytest.raises(Invalid, match=f"takes {size} bytes"):
+                issuers_of(service).add(ISSUER, members)
+        else:
+            issuers_of(service).add(ISSUER, members)
+            assert len(str(service.tables.rows[CONFIGURATION]["issuer_config"])) == size
+
+    def test_takes_a_domain_as_long_as_dns_has_them(self) -> None:
+        issuer = a_service_with_an_issuer(**{**BY_CLAIM, "sip_domain": "x" * 253})
+
+        assert [len(domain) for domain in issuers_of(issuer).domains()] == [253]
+
+    def test_takes_nothing_that_is_nested_without_end(self) -> None:
+        members: dict[str, Any] = {}
+        members["audiences"] = members
+
+        with pytest.raises(Invalid, match="JSON has no form"):
+            issuers_of(a_service()).add(ISSUER, members)
 
 
 class TestATagHoldsAnIssuerOrSecrets:
@@ -306,6 +336,16 @@ class TestTheClaimOfADomain:
 
         assert service.tables.rows == {CLAIMED: {"issuer_domain_of": OTHER}}
 
+    def test_is_listed_with_its_issuer_while_the_configuration_can_be_used(self) -> None:
+        service = a_service_with_an_issuer(**{**BY_CLAIM, "sip_domain": "Example.COM"})
+        issuers_of(service).add(OTHER, MEMBERS)
+
+        assert issuers_of(service).domains() == {"example.com": ISSUER}
+        service.tables.rows[CONFIGURATION]["issuer_config"] = "{"
+        assert issuers_of(service).domains() == {}
+        del service.tables.rows[CONFIGURATION]
+        assert issuers_of(service).domains() == {}
+
 
 class TestClaimsThatUsersMayEdit:
     @pytest.mark.parametrize("claim", sorted(EDITABLE_CLAIMS))
@@ -420,6 +460,44 @@ class TestChanging:
         assert issuer is not None
         assert (issuer.audiences, issuer.longest_lifetime) == (("web",), 60)
 
+    def test_gives_up_when_somebody_else_is_faster_each_time(self) -> None:
+        service = a_service_with_an_issuer()
+        lifetimes = count(60)
+
+        def meanwhile() -> None:
+            issuers_of(service).change(ISSUER, {"longest_lifetime": next(lifetimes)})
+            service.tables.before_write = meanwhile
+
+        for attempt in (lambda: issuers_of(service).change(ISSUER, {"audiences": ["web"]}), lambda: disable(service)):
+            service.tables.before_write = meanwhile
+            with pytest.raises(Conflict, match="keeps changing: try again"):
+                attempt()
+            service.tables.before_write = None
+            record = issuers_of(service).show(ISSUER)
+            assert record.issuer is not None
+            assert (record.issuer.audiences, record.disabled) == (("sip",), False)
+
+    def test_names_no_member_that_there_is_not(self) -> None:
+        with pytest.raises(Invalid, match="the member 'nonsense' is unknown; known: keys_url, "):
+            issuers_of(a_service_with_an_issuer()).change(ISSUER, {"nonsense": 1})
+
+    @pytest.mark.parametrize("text", ["{", "[]", None])
+    def test_needs_a_configuration_that_is_an_object(self, text: object) -> None:
+        service = a_service_with_an_issuer()
+        service.tables.rows[CONFIGURATION]["issuer_config"] = text
+
+        with pytest.raises(Invalid, match="no JSON object: remove the issuer, and add it again"):
+            issuers_of(service).change(ISSUER, {"audiences": ["web"]})
+        issuers_of(service).remove(ISSUER)
+        assert service.tables.rows == {}
+
+    def test_counts_from_the_clock_where_the_version_is_no_number(self) -> None:
+        service = a_service_with_an_issuer()
+        service.tables.rows[CONFIGURATION]["issuer_version"] = "7"
+
+        assert issuers_of(service).show(ISSUER).version == 0
+        assert issuers_of(service).change(ISSUER, {"audiences": ["web"]}).version == NOW
+
     def test_mends_a_configuration_that_cannot_be_used(self) -> None:
         service = a_service_with_an_issuer()
         service.tables.rows[CONFIGURATION]["issuer_config"] = json.dumps({**MEMBERS, "algorithms": ["HS256"]})
@@ -479,6 +557,31 @@ class TestBlockingAKey:
 
         with pytest.raises(Conflict, match="thumbprint"):
             issuers_of(service).block_key(ISSUER, "1")
+
+    def test_a_key_that_verifies_nothing_cannot_be_named(self) -> None:
+        """It has no thumbprint. It is shown all the same."""
+        service = a_service_with_an_issuer()
+        fetched(service, {"kty": "EC", "crv": "P-1", "kid": "1"})
+        (key,) = issuers_of(service).show(ISSUER).keys
+        assert (key.kid, key.kind, key.algorithms, key.thumbprint, key.blocked) == ("1", "unusable", (), "", False)
+
+        for name in ("1", ""):
+            with pytest.raises(NotFound):
+                issuers_of(service).block_key(ISSUER, name)
+
+    def test_verifies_no_more_than_the_issuer_uses(self) -> None:
+        service = a_service_with_an_issuer(algorithms=["RS512"])
+        fetched(service, a_jwk(kid="1"), a_jwk("p256", kid="2"))
+
+        assert [key.algorithms for key in issuers_of(service).show(ISSUER).keys] == [("RS512",), ()]
+
+    def test_is_told_by_the_member_that_it_changes(self) -> None:
+        service = a_service_with_an_issuer()
+        fetched(service, a_jwk(kid="1"))
+
+        issuers_of(service).block_key(ISSUER, "1")
+
+        assert service.audit[-1].details["members"] == ["blocked_keys"]
 
 
 class TestSwitchingOff:
@@ -580,8 +683,39 @@ class TestLooking:
 
         assert [record.identifier for record in (*first.issuers, *second.issuers)] == [OTHER, ISSUER]
         assert (first.next, second.next) == (OTHER, None)
+
+    def test_a_page_has_1_to_100_issuers(self) -> None:
+        issuers = issuers_of(a_service_with_an_issuer())
+
+        for limit in (0, 101):
+            with pytest.raises(Invalid, match=f"a page has 1 to 100 issuers, not {limit}"):
+                issuers.page(limit=limit)
+        assert [record.identifier for record in issuers.page(limit=100).issuers] == [ISSUER]
+
+    def test_an_issuer_of_which_only_the_status_is_left_is_shown(self) -> None:
+        service = a_service_with_an_issuer()
+        fetched(service, a_jwk(kid="1"))
+        del service.tables.rows[CONFIGURATION]
+
+        record = issuers_of(service).show(ISSUER)
+
+        assert record.status is not None
+        assert (record.issuer, record.problem, record.disabled, record.keys, record.version) == (
+            None,
+            None,
+            False,
+            (),
+            0,
+        )
+
+    def test_nothing_is_asked_for_what_can_name_no_issuer(self) -> None:
+        service = a_service()
+        service.tables.failure = Unreachable("the tables were read")
+
         with pytest.raises(Invalid):
-            issuers_of(service).page(limit=101)
+            issuers_of(service).show("nonsense")
+        with pytest.raises(NotFound):
+            issuers_of(service).disable("")
 
     def test_an_id_of_paths_finds_the_issuer(self) -> None:
         service = a_service_with_an_issuer()
