@@ -24,6 +24,7 @@ from auth_jwt.provisioning.endings import (
     find_overdue_rotation,
 )
 from auth_jwt.provisioning.inspection import inspect_secret
+from auth_jwt.provisioning.rendering import ending_json
 from tests.factories import HMAC_KEY, NOW
 from tests.fakes import Clock, MemoryTables, natural
 
@@ -169,6 +170,19 @@ def test_each_has_a_command_that_mends_it(found: Ending, command: str) -> None:
 )
 def test_a_tag_that_somebody_chose_is_no_command(tag: str, words: str) -> None:
     assert Ending(tag, EndingKind.ENDED, "1", NOW, None).remedy == f"auth-jwt secret {words}"
+
+
+def test_as_json_an_ending_has_what_mends_it() -> None:
+    assert ending_json(ended("1", Decimal(NOW))) == {
+        "tag": "t",
+        "id": "1",
+        "kind": "ended",
+        "end_ts": NOW,
+        "opens_again_ts": None,
+        "command": "auth-jwt secret add t --generate --out FILE",
+    }
+    gap = ending_json(soon("1", NOW, NOW + 5))
+    assert (gap["kind"], gap["opens_again_ts"]) == ("ends_soon", NOW + 5)
 
 
 @pytest.mark.parametrize(
