@@ -46,7 +46,6 @@ CONCERNED: Final[Mapping[str, Sequence[str]]] = {
         *("tests/integration/test_ending_secrets.py", "tests/integration/test_cli_odd_rows.py"),
     ),
     f"{_PACKAGE}/provisioning/advice.py": ("tests/unit/docs/test_advice.py",),
-    f"{_PACKAGE}/provisioning/issuers.py": ("tests/unit/docs/test_issuers_page.py",),
     f"{_PACKAGE}/refreshing/": (
         *("tests/unit/refreshing", "tests/integration/test_refresh_keys.py", "tests/contract/test_issuers_store.py"),
     ),

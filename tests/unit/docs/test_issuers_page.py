@@ -1,4 +1,4 @@
-"""What docs/issuers.md lists is what there is: reasons of a failed fetch, outcomes, attributes of rows, claims."""
+"""What docs/issuers.md lists is what there is: reasons of a failed fetch, outcomes, attributes of rows."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,6 @@ from pathlib import Path
 from auth_jwt.fetching.errors import FailureKind
 from auth_jwt.issuers.models import CONFIGURATION, KEYS, KEYS_URL
 from auth_jwt.issuers.status import STATUS_ATTRIBUTES
-from auth_jwt.provisioning.issuers import EDITABLE_CLAIMS
 from auth_jwt.refreshing.models import RefreshOutcome
 
 PAGE = (Path(__file__).parents[3] / "docs" / "issuers.md").read_text("utf-8")
@@ -28,9 +27,3 @@ def test_every_attribute_of_the_rows_is_named_and_no_other() -> None:
     named = set(re.findall(r"`(issuer_\w+)`", section("Rows")))
 
     assert named == {CONFIGURATION, KEYS, KEYS_URL, *STATUS_ATTRIBUTES}
-
-
-def test_every_claim_that_users_may_edit_is_named_and_no_other() -> None:
-    (named,) = re.findall(r"`add` and `set` reject (.*?), which users may edit", PAGE, re.DOTALL)
-
-    assert set(re.findall(r"`([\w:]+)`", named)) == EDITABLE_CLAIMS

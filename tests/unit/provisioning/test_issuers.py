@@ -1,8 +1,10 @@
 """Issuers: added, changed, disabled and removed in one write each; keys are blocked, and domains claimed."""
 
 import json
+import re
 from collections.abc import Callable
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -138,11 +140,24 @@ class TestAdding:
         assert [len(domain) for domain in issuers_of(issuer).domains()] == [253]
 
     def test_takes_nothing_that_is_nested_without_end(self) -> None:
-        members: dict[str, Any] = {}
-        members["audiences"] = members
+        circle: list[object] = []
+        circle.append(circle)
+        deep: list[object] = []
+        for _ in range(100_000):
+            deep = [deep]
 
-        with pytest.raises(Invalid, match="JSON has no form"):
-            issuers_of(a_service()).add(ISSUER, members)
+        for audiences in (circle, deep):
+            with pytest.raises(Invalid, match="JSON has no form"):
+                issuers_of(a_service()).add(ISSUER, {**MEMBERS, "audiences": audiences})
+
+    def test_does_not_overwrite_an_issuer_that_is_gone_when_it_is_read_again(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        service = a_service_with_an_issuer()
+        monkeypatch.setattr(service.tables, "profile", lambda *_, **__: None)
+
+        with pytest.raises(Conflict, match=f"there is an issuer '{ISSUER}' already"):
+            issuers_of(service).add(ISSUER, {**MEMBERS, "audiences": ["other"]})
 
 
 class TestATagHoldsAnIssuerOrSecrets:
@@ -150,7 +165,7 @@ class TestATagHoldsAnIssuerOrSecrets:
         service = a_service()
         service.has(tag=ISSUER)
 
-        with pytest.raises(Conflict, match="there is a profile"):
+        with pytest.raises(Conflict, match=f"there is a profile '{ISSUER}' already"):
             issuers_of(service).add(ISSUER, MEMBERS)
 
     def test_no_tag_with_secrets_becomes_an_issuer(self) -> None:
@@ -288,6 +303,21 @@ class TestTheClaimOfADomain:
         assert CLAIMED not in service.tables.rows
         assert Key(Table.SECRETS, domain_tag("example.org"), DOMAIN_ROW) in service.tables.rows
 
+    def test_is_looked_for_where_there_is_a_domain_only(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        service = a_service_with_an_issuer(**BY_CLAIM)
+        asked: list[str] = []
+        read = service.tables.secrets
+
+        def watched(tag: str, **how: Any) -> Any:
+            asked.append(tag)
+            return read(tag, **how)
+
+        monkeypatch.setattr(service.tables, "secrets", watched)
+        issuers_of(service).change(ISSUER, dict.fromkeys(BY_CLAIM))
+        issuers_of(service).change(ISSUER, BY_CLAIM)
+
+        assert set(asked) == {ISSUER, CLAIMED.tag}
+
     def test_is_not_moved_to_a_domain_of_another(self) -> None:
         service = a_service_with_an_issuer(**BY_CLAIM)
         issuers_of(service).add(OTHER, {**MEMBERS, **BY_CLAIM, "sip_domain": "example.org"})
@@ -348,6 +378,12 @@ class TestTheClaimOfADomain:
 
 
 class TestClaimsThatUsersMayEdit:
+    def test_are_those_that_the_page_names(self) -> None:
+        page = (Path(__file__).parents[3] / "docs" / "issuers.md").read_text("utf-8")
+
+        (named,) = re.findall(r"`add` and `set` reject (.*?), which users may edit", page, re.DOTALL)
+        assert set(re.findall(r"`([\w:]+)`", named)) == EDITABLE_CLAIMS
+
     @pytest.mark.parametrize("claim", sorted(EDITABLE_CLAIMS))
     def test_name_nobody(self, claim: str) -> None:
         service = a_service()
@@ -384,6 +420,7 @@ class TestChanging:
         assert (issuer.audiences, issuer.requires_jti, issuer.version) == (("sip", "web"), True, NOW + 100)
         assert service.tables.rows[STATUS]["issuer_version"] == NOW + 100
         assert service.tables.rows[STATUS]["issuer_etag"] == '"1"'
+        assert service.actions == ["issuer.add", "issuer.change"]
         assert service.audit[-1].details == {"version": NOW + 100, "members": ["audiences", "requires_jti"]}
 
     def test_versions_rise_within_a_second(self) -> None:
@@ -428,6 +465,14 @@ class TestChanging:
         issuers_of(service).change(ISSUER, {"keys_url": KEYS_URL})
 
         assert refreshing_reads(service).are_of_one_version
+
+    def test_a_status_row_that_is_gone_is_written_anew(self) -> None:
+        service = a_service_with_an_issuer()
+        del service.tables.rows[STATUS]
+
+        issuers_of(service).change(ISSUER, {"keys_url": KEYS_URL})
+
+        assert service.tables.rows[STATUS] == {"issuer_version": NOW + 1}
 
     def test_what_changes_nothing_writes_nothing(self) -> None:
         service = a_service_with_an_issuer()
@@ -581,7 +626,10 @@ class TestBlockingAKey:
 
         issuers_of(service).block_key(ISSUER, "1")
 
-        assert service.audit[-1].details["members"] == ["blocked_keys"]
+        issuers_of(service).unblock_key(ISSUER, "1")
+
+        assert service.actions[1:] == ["issuer.block_key", "issuer.unblock_key"]
+        assert [entry.details["members"] for entry in service.audit[1:]] == [["blocked_keys"], ["blocked_keys"]]
 
 
 class TestSwitchingOff:
@@ -635,6 +683,29 @@ class TestRemoving:
 
         assert set(service.tables.rows) == {user}
         assert service.actions[-1] == "issuer.remove"
+
+    def test_of_an_issuer_without_its_line_of_the_registry_works(self) -> None:
+        service = a_service_with_an_issuer()
+        del service.tables.rows[REGISTERED]
+
+        issuers_of(service).remove(ISSUER)
+
+        assert service.tables.rows == {}
+
+    def test_of_one_that_there_is_not_writes_nothing(self) -> None:
+        service = a_service_with_an_issuer()
+
+        with pytest.raises(NotFound):
+            issuers_of(service).remove(OTHER)
+        assert service.actions == ["issuer.add"]
+
+    def test_of_one_whose_domain_is_no_text_works(self) -> None:
+        service = a_service_with_an_issuer()
+        service.tables.rows[CONFIGURATION]["issuer_config"] = json.dumps({**MEMBERS, **BY_CLAIM, "sip_domain": 7})
+
+        issuers_of(service).remove(ISSUER)
+
+        assert service.tables.rows == {}
 
     def test_of_a_line_of_the_registry_without_an_issuer_works(self) -> None:
         service = a_service_with_an_issuer()
@@ -692,6 +763,20 @@ class TestLooking:
                 issuers.page(limit=limit)
         assert [record.identifier for record in issuers.page(limit=100).issuers] == [ISSUER]
 
+    def test_one_that_cannot_be_used_is_shown_with_the_cause_although_it_has_no_status(self) -> None:
+        service = a_service()
+        service.tables.write_row(CONFIGURATION, {"issuer_config": "{"})
+
+        record = issuers_of(service).show(ISSUER)
+
+        assert (record.issuer, record.status, record.problem is None) == (None, None, False)
+
+    def test_a_row_of_keys_without_keys_shows_none(self) -> None:
+        service = a_service_with_an_issuer()
+        service.tables.rows[KEYS] = {"issuer_keys_url": KEYS_URL}
+
+        assert issuers_of(service).show(ISSUER).keys == ()
+
     def test_an_issuer_of_which_only_the_status_is_left_is_shown(self) -> None:
         service = a_service_with_an_issuer()
         fetched(service, a_jwk(kid="1"))
@@ -728,6 +813,7 @@ class TestLooking:
     def test_what_is_no_issuer_is_not_found(self) -> None:
         service = a_service()
         service.has(tag=ISSUER)
+        service.tables.write_row(STATUS, {"issuer_version": NOW})
 
         for identifier in (ISSUER, OTHER):
             with pytest.raises(NotFound):

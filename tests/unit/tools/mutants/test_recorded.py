@@ -37,6 +37,14 @@ def test_what_runs_at_import_concerns_all_that_run_the_file() -> None:
     assert chosen(a_mutant(function=None), record) == ["seven"]
 
 
+def test_what_runs_at_import_concerns_those_named_after_the_file_even_if_they_run_no_line_of_it() -> None:
+    """A test of a constant runs none."""
+    record = a_record(rows=(1, []), seven=(1, [7]))
+
+    assert chosen(a_mutant(function=None), record) == ["rows", "seven"]
+    assert chosen(a_mutant(), record) == []
+
+
 def test_the_likeliest_comes_first_then_the_fastest() -> None:
     assert chosen(a_mutant(), a_record(slow=(3, [5]), fast=(1, [5]), rows=(9, [5]))) == ["rows", "fast", "slow"]
 
