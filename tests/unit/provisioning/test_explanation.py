@@ -13,7 +13,7 @@ from auth_jwt.errors import Reason, Unreachable
 from auth_jwt.jose.tokens import HeaderRules
 from auth_jwt.models import Policy, Row
 from auth_jwt.provisioning.changes import Key, Table
-from auth_jwt.provisioning.explanation import Explanation, SecretLook, Step, StepOutcome, explain_token
+from auth_jwt.provisioning.explanation import Explanation, SecretLook, Step, StepOutcome, explain_token, quote
 from auth_jwt.runtime.settings import Settings
 from tests.factories import (
     HMAC_KEY,
@@ -201,6 +201,11 @@ def test_a_header_that_passes_is_told(header: dict[str, object], said: str) -> N
     token = a_token(header=json_octets({"alg": "HS256", **header}), jti=JTI)
 
     assert step(of(a_service_with_a_user(), token), "header").text == said
+
+
+def test_of_a_long_value_the_beginning_is_shown_and_its_length() -> None:
+    assert quote("x" * 58) == f"'{'x' * 58}'"
+    assert quote("x" * 59) == f"'{'x' * 59}... (61 characters)"
 
 
 # -- secrets ----------------------------------------------------------------------------------------------------------
