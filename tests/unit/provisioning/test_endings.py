@@ -245,6 +245,15 @@ def test_tags_are_found_whatever_page_their_rows_are_on(rows_a_page: int) -> Non
     assert (found.rows, found.more_soon, found.more_ended) == (7, 0, 0)
 
 
+def test_the_last_to_end_is_the_first_of_those_that_ended() -> None:
+    store = tables("a", "b", "c")
+    for tag, end in (("a", NOW - 9), ("b", NOW - 1), ("c", NOW - 5)):
+        has(store, tag, "1", end)
+
+    assert tags_of(find(store)) == ([], ["b", "c", "a"])
+    assert tags_of(find(store, most=1)) == ([], ["b"])
+
+
 def test_rows_of_a_tag_that_come_apart_are_judged_together() -> None:
     store = tables("a", "b")
     has(store, "a", "1", NOW + 9)

@@ -8,7 +8,7 @@ import pytest
 from auth_jwt.errors import Conflict, Fault, Invalid, Unreachable
 from auth_jwt.issuers.models import CONFIGURATION
 from auth_jwt.models import Columns, Row
-from auth_jwt.provisioning.changes import Key, NoIndex, ScannedPage, Table
+from auth_jwt.provisioning.changes import Key, NoIndex, Page, ScannedPage, Table
 from auth_jwt.provisioning.finding import MAX_PAGES, SEGMENTS, Finding, ProfileState, SipUser, Wanted
 from auth_jwt.provisioning.inspection import fingerprint_of
 from auth_jwt.provisioning.profiles import ProfileRecord
@@ -455,6 +455,23 @@ def test_a_page_begins_behind_every_tag_that_a_row_can_have(after: str) -> None:
     service.tables.index = True
 
     assert Finding(service.provisioning.registry).page(Wanted(users=(SipUser("alice"),)), after=after).next is None
+
+
+def test_the_first_page_of_each_user_begins_behind_no_tag(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty tag is no key of the index."""
+    service = a_service()
+    service.tables.index = True
+    asked: list[tuple[str, str | None]] = []
+    read = service.tables.profiles_of
+
+    def watched(username: str, *, after: str | None, limit: int) -> Page:
+        asked.append((username, after))
+        return read(username, after=after, limit=limit)
+
+    monkeypatch.setattr(service.tables, "profiles_of", watched)
+
+    assert found(service, **user("alice@x")) == []
+    assert set(asked) == {("alice", None), ("alice@x", None)}
 
 
 def test_a_page_is_not_found_by_a_fingerprint() -> None:

@@ -109,6 +109,11 @@ def test_a_set_of_keys_tells_of_each() -> None:
         pytest.param(
             {"secret": "x" * 31}, Policy(), "too_short", "31 bytes, too short for HS256, HS384, HS512", id="size"
         ),
+        pytest.param(
+            {"secret": a_jwks(an_oct_jwk(b"k" * 10), an_oct_jwk(b"k" * 20))},
+            *(Policy(), "too_short", "an HMAC key of 20 bytes, too short"),
+            id="size of the longest",
+        ),
         pytest.param({"end_ts": "never"}, Policy(), "never_opens", "end of its window is not a number", id="end"),
     ],
 )
