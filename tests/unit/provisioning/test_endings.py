@@ -325,6 +325,28 @@ def test_no_secret_column_is_asked_for() -> None:
     }
 
 
+def test_no_check_reads_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = tables("t")
+    has(store, "t", "sm-AbCdEf-1", NOW + 9)
+    asked: list[Any] = []
+    read, scan = store.secrets, store.scan_secrets
+
+    def reading(tag: str, **how: Any) -> Any:
+        asked.append(how.get("only"))
+        return read(tag, **how)
+
+    def scanning(**how: Any) -> Any:
+        asked.append(how.get("only"))
+        return scan(**how)
+
+    monkeypatch.setattr(store, "secrets", reading)
+    monkeypatch.setattr(store, "scan_secrets", scanning)
+    find(store)
+    find_overdue_rotation(store, COLUMNS, "t", now=NOW, every=DAY)
+
+    assert asked == [columns_of_windows(COLUMNS)] * 3
+
+
 def test_the_nearest_are_looked_up_and_all_are_counted() -> None:
     store = tables(*map(str, range(6)))
     for number in range(6):
