@@ -290,6 +290,16 @@ def test_a_secret_that_cannot_verify_says_why(secret: str, token: str, said: str
     assert (look.passed_over, look.signed) == (said, signed_it)
 
 
+def test_a_key_of_another_kind_is_told_where_the_row_allows_the_algorithm() -> None:
+    service = a_service(revocations=False)
+    service.has()
+    service.has_secret(secret=public_pem(), alg="RS256,ES256")
+
+    look, _ = the_look(service, a_token(key=a_private_key("p256"), alg="ES256"))
+
+    assert look.passed_over == "its key cannot verify ES256"
+
+
 def test_of_several_secrets_the_one_that_verified_is_told() -> None:
     service = a_service_with_a_user()
     service.has_secret("0", secret=OTHER_KEY)
@@ -320,11 +330,32 @@ def test_a_tag_of_another_case_or_with_blanks_is_pointed_out(tag: str, other: st
     assert f"there is {other!r}: tags are compared exactly" in step(told, "rows").text
 
 
-def test_another_tag_is_pointed_out_for_one_without_secrets_too() -> None:
-    service = a_service_with_a_user()
-    service.has(tag="T1")
+def test_another_tag_is_pointed_out_for_one_that_lacks_its_profile_or_its_secrets() -> None:
+    without_secrets, without_profile, whole = (a_service_with_a_user() for _ in range(3))
+    for service in (without_secrets, whole):
+        service.has(tag="T1")
+    for service in (without_profile, whole):
+        service.has_secret(tag="T1")
 
-    assert "there is 't1': tags are compared exactly" in step(of(service, a_token(tag="T1")), "rows").text
+    texts = [
+        step(of(service, a_token(tag="T1", jti=JTI)), "rows").text
+        for service in (without_secrets, without_profile, whole)
+    ]
+
+    meant = "there is 't1': tags are compared exactly"
+    assert texts == [f"0 secrets and a profile; {meant}", f"1 secret and no profile; {meant}", "1 secret and a profile"]
+
+
+def test_a_tag_of_blanks_is_compared_with_no_empty_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No row has an empty tag, and DynamoDB refuses to look for it."""
+    service = a_service()
+    asked: list[str] = []
+    monkeypatch.setattr(service.tables, "profile", lambda tag, **_: asked.append(tag))
+
+    of(service, a_token(tag=" "))
+
+    assert "" not in asked
+    assert asked
 
 
 def test_rows_that_are_missing_are_told_and_no_other_tag_where_there_is_none() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from decimal import Decimal
+from typing import Any
 
 from auth_jwt.errors import Unreachable
 from auth_jwt.provisioning.rendering import explanation_json, profile_json, shared_key_json
@@ -15,7 +16,7 @@ from tests.unit.provisioning.test_explanation import OTHER_KEY, of
 
 def test_every_value_of_a_column_has_a_form_in_json() -> None:
     service = a_service()
-    values = {
+    values: dict[str, Any] = {
         "whole": Decimal(2**60 + 1),
         "part": Decimal("0.5"),
         "octets": b"\x00\xff",
