@@ -415,6 +415,7 @@ def test_a_check_tells_how_far_it_is() -> None:
 
 def test_an_empty_table_is_read_to_its_end() -> None:
     assert find(tables()) == FoundEndings([], [], 0, 0, 0)
+    assert find(tables()).counts == CountedEndings(soon=0, new_soon=0, this_week=0, ended=0, new_ended=0)
     assert MAX_LOOKED_UP == 1000
 
 

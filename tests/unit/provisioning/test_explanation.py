@@ -634,6 +634,17 @@ def test_the_revocation_that_refuses_is_lifted_by_the_command_for_it() -> None:
     ]
 
 
+def test_a_revocation_that_is_lifted_meanwhile_leaves_the_advice_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    service = a_service_with_a_user()
+    answers: list[Row | None] = [{}, None]
+    monkeypatch.setattr(service.tables, "revocation", lambda *_: answers.pop(0))
+
+    told = of(service, a_token(jti=JTI))
+
+    assert told.reason is Reason.REVOKED_TOKEN
+    assert str(told.remedy).startswith("nothing if you revoked it; otherwise lift it: one token by ")
+
+
 @pytest.mark.parametrize(("unit", "size"), [("milliseconds", 10**3), ("microseconds", 10**6), ("nanoseconds", 10**9)])
 def test_a_time_in_another_unit_than_seconds_is_recognized(unit: str, size: int) -> None:
     told = of(a_service_with_a_user(), a_token(jti=JTI, iat=(NOW - 5) * size, exp=(NOW + 60) * size))

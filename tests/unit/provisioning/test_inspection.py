@@ -125,6 +125,15 @@ def test_why_a_secret_verifies_nothing(columns: dict[str, Any], policy: Policy, 
     assert record.state.value == "unusable"
 
 
+@pytest.mark.parametrize(("instant", "state"), [(NOW, "closed"), (NOW + 1, "unusable")])
+def test_an_empty_window_is_a_flaw_until_it_has_ended(instant: int, state: str) -> None:
+    """Whoever closes a secret before it opens leaves one."""
+    record = a_record(start_ts=instant, end_ts=instant)
+
+    assert record.state.value == state
+    assert (record.unusable is None) is (state == "closed")
+
+
 def test_a_text_that_holds_no_key_is_of_no_known_kind() -> None:
     record = a_record("-----BEGIN PUBLIC KEY-----")
 

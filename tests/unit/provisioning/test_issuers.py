@@ -388,8 +388,9 @@ class TestClaimsThatUsersMayEdit:
     def test_name_nobody(self, claim: str) -> None:
         service = a_service()
 
-        with pytest.raises(Invalid, match="users may edit"):
-            issuers_of(service).add(ISSUER, {**MEMBERS, **BY_CLAIM, "username_claim": claim})
+        for attempt in (issuers_of(service).add, issuers_of(service).check):
+            with pytest.raises(Invalid, match="users may edit"):
+                attempt(ISSUER, {**MEMBERS, **BY_CLAIM, "username_claim": claim})
 
     def test_name_somebody_where_the_operator_states_that_they_cannot(self) -> None:
         service = a_service()

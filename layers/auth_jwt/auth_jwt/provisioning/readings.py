@@ -96,11 +96,7 @@ def _readings_of(secret: Secret, stored: str) -> Iterator[tuple[Misreading, byte
     if _BASE64.fullmatch(bare) and len(bare.rstrip("=")) % 4 != 1:  # no octets have one digit left over
         kind = "base64url" if "-" in bare or "_" in bare else "base64"
         padded = "padded" if bare.endswith("=") else "unpadded"
-        yield Misreading(f"decoded from {padded} {kind}", _DECODED), _decoded(bare)
+        octets = urlsafe_b64decode(f"{bare.rstrip('=')}==")  # it takes both alphabets, and more padding than it needs
+        yield Misreading(f"decoded from {padded} {kind}", _DECODED), octets
     if _HEX.fullmatch(bare):
         yield Misreading("decoded from hex", _DECODED), bytes.fromhex(bare)
-
-
-def _decoded(text: str) -> bytes:
-    digits = text.rstrip("=").replace("+", "-").replace("/", "_")
-    return urlsafe_b64decode(f"{digits}==")  # more padding than it needs does no harm
