@@ -50,6 +50,7 @@ CONCERNED: Final[Mapping[str, Sequence[str]]] = {
         *("tests/property/test_provisioning.py", "tests/integration/test_rotation.py"),
         *("tests/integration/test_ending_secrets.py", "tests/integration/test_cli_odd_rows.py"),
     ),
+    f"{_PACKAGE}/provisioning/advice.py": ("tests/unit/docs/test_advice.py",),
     f"{_PACKAGE}/refreshing/": (
         *("tests/unit/refreshing", "tests/integration/test_refresh_keys.py", "tests/contract/test_issuers_store.py"),
     ),

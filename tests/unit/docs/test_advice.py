@@ -54,6 +54,11 @@ def test_a_command_names_the_tag() -> None:
     assert str(advice_about("disabled_profile")).endswith("`auth-jwt profile enable TAG`")
 
 
+def test_a_fault_has_its_advice_too_and_nothing_else_has() -> None:
+    assert advice_about("bad_setting") == "correct it, deploy"
+    assert advice_about("good_setting") is None
+
+
 def test_a_tag_that_no_terminal_shows_is_not_in_a_command() -> None:
     assert str(advice_about("disabled_profile", "a\x1b[2J")).endswith("`auth-jwt profile enable TAG`")
 

@@ -24,6 +24,7 @@ from auth_jwt.provisioning.endings import (
     find_overdue_rotation,
 )
 from auth_jwt.provisioning.inspection import inspect_secret
+from auth_jwt.provisioning.rendering import ending_json
 from tests.factories import HMAC_KEY, NOW
 from tests.fakes import Clock, MemoryTables, natural
 
@@ -171,6 +172,19 @@ def test_a_tag_that_somebody_chose_is_no_command(tag: str, words: str) -> None:
     assert Ending(tag, EndingKind.ENDED, "1", NOW, None).remedy == f"auth-jwt secret {words}"
 
 
+def test_as_json_an_ending_has_what_mends_it() -> None:
+    assert ending_json(ended("1", Decimal(NOW))) == {
+        "tag": "t",
+        "id": "1",
+        "kind": "ended",
+        "end_ts": NOW,
+        "opens_again_ts": None,
+        "command": "auth-jwt secret add t --generate --out FILE",
+    }
+    gap = ending_json(soon("1", NOW, NOW + 5))
+    assert (gap["kind"], gap["opens_again_ts"]) == ("ends_soon", NOW + 5)
+
+
 @pytest.mark.parametrize(
     ("found", "is_new"),
     [
@@ -229,6 +243,15 @@ def test_tags_are_found_whatever_page_their_rows_are_on(rows_a_page: int) -> Non
 
     assert tags_of(found) == (["sooner", "soon"], ["ended"])
     assert (found.rows, found.more_soon, found.more_ended) == (7, 0, 0)
+
+
+def test_the_last_to_end_is_the_first_of_those_that_ended() -> None:
+    store = tables("a", "b", "c")
+    for tag, end in (("a", NOW - 9), ("b", NOW - 1), ("c", NOW - 5)):
+        has(store, tag, "1", end)
+
+    assert tags_of(find(store)) == ([], ["b", "c", "a"])
+    assert tags_of(find(store, most=1)) == ([], ["b"])
 
 
 def test_rows_of_a_tag_that_come_apart_are_judged_together() -> None:
@@ -302,6 +325,28 @@ def test_no_secret_column_is_asked_for() -> None:
     }
 
 
+def test_no_check_reads_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = tables("t")
+    has(store, "t", "sm-AbCdEf-1", NOW + 9)
+    asked: list[Any] = []
+    read, scan = store.secrets, store.scan_secrets
+
+    def reading(tag: str, **how: Any) -> Any:
+        asked.append(how.get("only"))
+        return read(tag, **how)
+
+    def scanning(**how: Any) -> Any:
+        asked.append(how.get("only"))
+        return scan(**how)
+
+    monkeypatch.setattr(store, "secrets", reading)
+    monkeypatch.setattr(store, "scan_secrets", scanning)
+    find(store)
+    find_overdue_rotation(store, COLUMNS, "t", now=NOW, every=DAY)
+
+    assert asked == [columns_of_windows(COLUMNS)] * 3
+
+
 def test_the_nearest_are_looked_up_and_all_are_counted() -> None:
     store = tables(*map(str, range(6)))
     for number in range(6):
@@ -356,8 +401,21 @@ def test_a_scan_that_is_given_up_finds_nothing() -> None:
         find(store, proceed=give_up)
 
 
+def test_a_check_tells_how_far_it_is() -> None:
+    store = tables("a", "b", "c")
+    has(store, "a", "1", NOW + 9)
+    has(store, "b", "1", YEAR)
+    has(store, "c", "1", YEAR)
+    told: list[tuple[float, int]] = []
+
+    find(store, proceed=lambda units, rows: told.append((units, rows)))
+
+    assert told == [(0.5, 2), (0.5, 3), (0, 3)]  # two pages, and one tag that is looked up
+
+
 def test_an_empty_table_is_read_to_its_end() -> None:
     assert find(tables()) == FoundEndings([], [], 0, 0, 0)
+    assert find(tables()).counts == CountedEndings(soon=0, new_soon=0, this_week=0, ended=0, new_ended=0)
     assert MAX_LOOKED_UP == 1000
 
 

@@ -13,7 +13,7 @@ from auth_jwt.errors import Reason, Unreachable
 from auth_jwt.jose.tokens import HeaderRules
 from auth_jwt.models import Policy, Row
 from auth_jwt.provisioning.changes import Key, Table
-from auth_jwt.provisioning.explanation import Explanation, SecretLook, Step, StepOutcome, explain_token
+from auth_jwt.provisioning.explanation import Explanation, SecretLook, Step, StepOutcome, explain_token, quote
 from auth_jwt.runtime.settings import Settings
 from tests.factories import (
     HMAC_KEY,
@@ -203,6 +203,11 @@ def test_a_header_that_passes_is_told(header: dict[str, object], said: str) -> N
     assert step(of(a_service_with_a_user(), token), "header").text == said
 
 
+def test_of_a_long_value_the_beginning_is_shown_and_its_length() -> None:
+    assert quote("x" * 58) == f"'{'x' * 58}'"
+    assert quote("x" * 59) == f"'{'x' * 59}... (61 characters)"
+
+
 # -- secrets ----------------------------------------------------------------------------------------------------------
 
 
@@ -285,6 +290,16 @@ def test_a_secret_that_cannot_verify_says_why(secret: str, token: str, said: str
     assert (look.passed_over, look.signed) == (said, signed_it)
 
 
+def test_a_key_of_another_kind_is_told_where_the_row_allows_the_algorithm() -> None:
+    service = a_service(revocations=False)
+    service.has()
+    service.has_secret(secret=public_pem(), alg="RS256,ES256")
+
+    look, _ = the_look(service, a_token(key=a_private_key("p256"), alg="ES256"))
+
+    assert look.passed_over == "its key cannot verify ES256"
+
+
 def test_of_several_secrets_the_one_that_verified_is_told() -> None:
     service = a_service_with_a_user()
     service.has_secret("0", secret=OTHER_KEY)
@@ -315,11 +330,32 @@ def test_a_tag_of_another_case_or_with_blanks_is_pointed_out(tag: str, other: st
     assert f"there is {other!r}: tags are compared exactly" in step(told, "rows").text
 
 
-def test_another_tag_is_pointed_out_for_one_without_secrets_too() -> None:
-    service = a_service_with_a_user()
-    service.has(tag="T1")
+def test_another_tag_is_pointed_out_for_one_that_lacks_its_profile_or_its_secrets() -> None:
+    without_secrets, without_profile, whole = (a_service_with_a_user() for _ in range(3))
+    for service in (without_secrets, whole):
+        service.has(tag="T1")
+    for service in (without_profile, whole):
+        service.has_secret(tag="T1")
 
-    assert "there is 't1': tags are compared exactly" in step(of(service, a_token(tag="T1")), "rows").text
+    texts = [
+        step(of(service, a_token(tag="T1", jti=JTI)), "rows").text
+        for service in (without_secrets, without_profile, whole)
+    ]
+
+    meant = "there is 't1': tags are compared exactly"
+    assert texts == [f"0 secrets and a profile; {meant}", f"1 secret and no profile; {meant}", "1 secret and a profile"]
+
+
+def test_a_tag_of_blanks_is_compared_with_no_empty_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No row has an empty tag, and DynamoDB refuses to look for it."""
+    service = a_service()
+    asked: list[str] = []
+    monkeypatch.setattr(service.tables, "profile", lambda tag, **_: asked.append(tag))
+
+    of(service, a_token(tag=" "))
+
+    assert "" not in asked
+    assert asked
 
 
 def test_rows_that_are_missing_are_told_and_no_other_tag_where_there_is_none() -> None:
@@ -596,6 +632,17 @@ def test_the_revocation_that_refuses_is_lifted_by_the_command_for_it() -> None:
         f"nothing if you revoked it; otherwise lift it by {all_}, or have the issuer add `iat`",
         f"nothing if you revoked it; otherwise lift it by {all_} and {one}, or have the issuer add `iat`",
     ]
+
+
+def test_a_revocation_that_is_lifted_meanwhile_leaves_the_advice_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    service = a_service_with_a_user()
+    answers: list[Row | None] = [{}, None]
+    monkeypatch.setattr(service.tables, "revocation", lambda *_: answers.pop(0))
+
+    told = of(service, a_token(jti=JTI))
+
+    assert told.reason is Reason.REVOKED_TOKEN
+    assert str(told.remedy).startswith("nothing if you revoked it; otherwise lift it: one token by ")
 
 
 @pytest.mark.parametrize(("unit", "size"), [("milliseconds", 10**3), ("microseconds", 10**6), ("nanoseconds", 10**9)])

@@ -8,8 +8,8 @@ import pytest
 from auth_jwt.errors import Conflict, Fault, Invalid, Unreachable
 from auth_jwt.issuers.models import CONFIGURATION
 from auth_jwt.models import Columns, Row
-from auth_jwt.provisioning.changes import Key, NoIndex, ScannedPage, Table
-from auth_jwt.provisioning.finding import MAX_PAGES, Finding, ProfileState, SipUser, Wanted
+from auth_jwt.provisioning.changes import Key, NoIndex, Page, ScannedPage, Table
+from auth_jwt.provisioning.finding import MAX_PAGES, SEGMENTS, Finding, ProfileState, SipUser, Wanted
 from auth_jwt.provisioning.inspection import fingerprint_of
 from auth_jwt.provisioning.profiles import ProfileRecord
 from tests.factories import HMAC_KEY, NOW, public_pem
@@ -328,9 +328,11 @@ def test_the_table_itself_leaves_out_what_cannot_be_wanted(
     service.has(tag="wanted", sip_domain="x", disabled=True, tokens_valid_after=NOW, tier="gold")
     service.has(tag="other", sip_username="bob")
     given: list[Row] = []
+    parts: list[int] = []
     scan = service.tables.scan_profiles
 
     def watched(**how: Any) -> Iterator[ScannedPage]:
+        parts.append(how.get("segments", 1))
         for page in scan(**how):
             given.extend(page.rows)
             yield page
@@ -339,6 +341,23 @@ def test_the_table_itself_leaves_out_what_cannot_be_wanted(
 
     assert found(service, **conditions) == ["wanted"]
     assert {row["tag"] for row in given} == {"wanted"}
+    assert parts[0] == SEGMENTS, "all parts of the table at the same time; pages follow each other"
+    assert set(parts[1:]) == {1}
+
+
+def test_a_search_among_secrets_tells_how_far_it_is_too() -> None:
+    service = a_service()
+    service.has(tag="a")
+    for tag in ("a", "b", "c"):
+        service.has_secret(tag=tag)
+    told: list[int] = []
+    finding = Finding(service.provisioning.registry, proceed=lambda _units, rows: told.append(rows))
+
+    assert list(finding.find(Wanted(state=ProfileState.NO_USABLE_SECRET))) == []
+    assert told == [2, 3, 1]
+    told.clear()
+    assert tags_of(finding.find(Wanted(fingerprint=fingerprint_of(key_of(service, "a"))))) == ["a"]
+    assert told == [2, 3]
 
 
 def test_who_looks_for_a_user_is_told_why_no_index_is_asked() -> None:
@@ -436,6 +455,23 @@ def test_a_page_begins_behind_every_tag_that_a_row_can_have(after: str) -> None:
     service.tables.index = True
 
     assert Finding(service.provisioning.registry).page(Wanted(users=(SipUser("alice"),)), after=after).next is None
+
+
+def test_the_first_page_of_each_user_begins_behind_no_tag(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty tag is no key of the index."""
+    service = a_service()
+    service.tables.index = True
+    asked: list[tuple[str, str | None]] = []
+    read = service.tables.profiles_of
+
+    def watched(username: str, *, after: str | None, limit: int) -> Page:
+        asked.append((username, after))
+        return read(username, after=after, limit=limit)
+
+    monkeypatch.setattr(service.tables, "profiles_of", watched)
+
+    assert found(service, **user("alice@x")) == []
+    assert set(asked) == {("alice", None), ("alice@x", None)}
 
 
 def test_a_page_is_not_found_by_a_fingerprint() -> None:

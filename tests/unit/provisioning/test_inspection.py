@@ -109,6 +109,11 @@ def test_a_set_of_keys_tells_of_each() -> None:
         pytest.param(
             {"secret": "x" * 31}, Policy(), "too_short", "31 bytes, too short for HS256, HS384, HS512", id="size"
         ),
+        pytest.param(
+            {"secret": a_jwks(an_oct_jwk(b"k" * 10), an_oct_jwk(b"k" * 20))},
+            *(Policy(), "too_short", "an HMAC key of 20 bytes, too short"),
+            id="size of the longest",
+        ),
         pytest.param({"end_ts": "never"}, Policy(), "never_opens", "end of its window is not a number", id="end"),
     ],
 )
@@ -118,6 +123,15 @@ def test_why_a_secret_verifies_nothing(columns: dict[str, Any], policy: Policy, 
     assert record.unusable.flaw == flaw
     assert why in record.unusable.because
     assert record.state.value == "unusable"
+
+
+@pytest.mark.parametrize(("instant", "state"), [(NOW, "closed"), (NOW + 1, "unusable")])
+def test_an_empty_window_is_a_flaw_until_it_has_ended(instant: int, state: str) -> None:
+    """Whoever closes a secret before it opens leaves one."""
+    record = a_record(start_ts=instant, end_ts=instant)
+
+    assert record.state.value == state
+    assert (record.unusable is None) is (state == "closed")
 
 
 def test_a_text_that_holds_no_key_is_of_no_known_kind() -> None:

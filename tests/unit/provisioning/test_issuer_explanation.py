@@ -57,6 +57,9 @@ def test_an_accepted_token_passes_every_step() -> None:
 
     assert told.answer is not None
     assert (told.answer.sip_username, told.issuer, told.tag) == ("alice", ISSUER, USER)
+    assert told.header is not None
+    assert told.claims is not None
+    assert (told.header["kid"], told.claims["sub"]) == (KID, SUBJECT)
     assert [step.name for step in told.steps] == [
         *("gate", "header", "payload", "issuer", "algorithm", "signature", "exp", "iat", "lifetime", "audience"),
         *("kind", "jti", "sub", "profile", "from_user", "from_domain"),
@@ -135,6 +138,39 @@ def test_a_token_without_kid_may_be_of_any_key() -> None:
     blocked = text_of(of(service, token), "signature")
     assert blocked.startswith("the token names no kid, and not exactly one key fits; it was made by the key ")
     assert blocked.endswith(", which is blocked")
+
+
+def test_a_key_that_verifies_nothing_is_shown_among_the_others() -> None:
+    service = a_service_with_an_issuer()
+    keys = a_jwks({"kty": "EC", "crv": "P-1", "kid": "x"}, a_jwk(kid=KID))
+    service.tables.rows[Key(Table.SECRETS, ISSUER, "issuer-keys")]["issuer_keys"] = keys
+
+    told = of(service, a_login_token())
+
+    assert told.answer is not None
+    assert [(look.key.kid, look.key.kind, look.signed) for look in told.keys] == [
+        ("x", "unusable", False),
+        (KID, "RSA 2048", True),
+    ]
+
+
+def test_a_key_that_signed_under_another_kid_is_told_by_its_thumbprint() -> None:
+    service = a_service_with_an_issuer()
+
+    told = of(service, a_login_token(header={"kid": "gone"}, iat=NOW - 100))
+
+    thumbprint = service.provisioning.issuers.show(ISSUER).keys[0].thumbprint
+    assert text_of(told, "signature") == f"no key has its kid; it was made by the key {thumbprint}"
+
+
+def test_both_rules_that_need_an_id_are_told() -> None:
+    told = of(a_service_with_an_issuer(revocations=True), a_login_token(jti=GONE))
+
+    texts = [step.text for step in told.steps if step.name == "jti"]
+    assert [text.partition(",")[0] for text in texts] == [
+        "the issuer's tokens need a `jti`: text of at most 1024 bytes",
+        "REVOCATIONS_TABLE is set",
+    ]
 
 
 def test_a_token_need_not_have_an_id_where_the_issuer_asks_for_none() -> None:
@@ -247,13 +283,28 @@ def test_stale_keys_are_a_fault() -> None:
     told = of(a_service_with_an_issuer(), a_login_token(now=now), now=now)
 
     assert "last fetched 240 hours ago" in str(told.fault)
+    assert text_of(told, "signature") == str(told.fault)
+
+
+def test_keys_of_another_address_and_none_at_all_are_none() -> None:
+    moved, new = a_service_with_an_issuer(), a_service(revocations=False)
+    moved.provisioning.issuers.change(ISSUER, {"keys_url": "https://keys.example.com/"})
+    new.provisioning.issuers.add(ISSUER, {"keys_url": KEYS_URL, "audiences": ["sip"]})
+
+    for service in (moved, new):
+        told = of(service, a_login_token())
+        assert (told.answer, told.keys) == (None, ())
+        assert text_of(told, "kind")  # what follows is judged all the same
 
 
 def test_a_configuration_that_cannot_be_used_is_a_fault() -> None:
     service = a_service_with_an_issuer()
     service.tables.rows[Key(Table.PROFILES, ISSUER)]["issuer_config"] = "{"
 
-    assert "cannot be used" in str(of(service, a_login_token()).fault)
+    told = of(service, a_login_token())
+
+    assert "cannot be used" in str(told.fault)
+    assert text_of(told, "issuer") == str(told.fault)
 
 
 def test_tables_that_do_not_answer_are_no_verdict() -> None:
@@ -263,6 +314,7 @@ def test_tables_that_do_not_answer_are_no_verdict() -> None:
     told = of(service, a_login_token())
 
     assert (told.answer, told.reason, str(told.fault)) == (None, None, "gone")
+    assert (told.steps[-1].name, told.steps[-1].outcome) == ("issuer", StepOutcome.UNKNOWN)
 
 
 @pytest.mark.parametrize(
@@ -307,6 +359,21 @@ def test_every_other_token_is_explained_as_ever() -> None:
     told = of(service, a_token(key=HMAC_KEY, jti=JTI))
 
     assert (told.issuer, told.tag, told.reason) == (None, TAG, None)
+
+
+@pytest.mark.parametrize(
+    ("request_", "reason"),
+    [
+        ({"from_user": "bob"}, Reason.USERNAME_MISMATCH),
+        ({"from_domain": "example.com"}, Reason.DOMAIN_MISMATCH),
+    ],
+)
+def test_every_other_token_is_judged_by_the_request_too(request_: dict[str, str], reason: Reason) -> None:
+    service = a_service_with_an_issuer()
+    service.has(tag=TAG)
+    service.has_secret()
+
+    assert of(service, a_token(key=HMAC_KEY, jti=JTI), **request_).reason is reason
 
 
 def test_no_step_shows_the_token_or_a_key() -> None:

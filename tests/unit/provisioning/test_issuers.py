@@ -1,12 +1,15 @@
 """Issuers: added, changed, disabled and removed in one write each; keys are blocked, and domains claimed."""
 
 import json
+import re
 from collections.abc import Callable
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from auth_jwt.errors import Conflict, Invalid, NotFound, Outdated
+from auth_jwt.errors import Conflict, Invalid, NotFound, Outdated, Unreachable
 from auth_jwt.issuers.models import DOMAIN_ROW, REGISTRY_TAG, KeySet, Mapped, domain_tag, id_of
 from auth_jwt.issuers.status import FetchStatus
 from auth_jwt.provisioning.changes import Key, Table
@@ -51,6 +54,10 @@ def refreshing_reads(service: Service) -> RefreshRows:
 
 def issuers_of(service: Service) -> Issuers:
     return service.provisioning.issuers
+
+
+def disable(service: Service) -> None:
+    issuers_of(service).disable(ISSUER)
 
 
 def shorten(service: Service) -> None:
@@ -114,13 +121,51 @@ class TestAdding:
             issuers_of(service).add(identifier, members)
         assert (service.tables.rows, service.audit) == ({}, [])
 
+    @pytest.mark.parametrize("size", [MAX_CONFIGURATION_BYTES, MAX_CONFIGURATION_BYTES + 1])
+    def test_takes_a_configuration_up_to_the_size_that_fits(self, size: int) -> None:
+        service = a_service()
+        rest = len(json.dumps({**MEMBERS, "audiences": [""]}, separators=(",", ":")))
+        members = {**MEMBERS, "audiences": ["x" * (size - rest)]}
+
+        if size > MAX_CONFIGURATION_BYTES:
+            with pytest.raises(Invalid, match=f"takes {size} bytes"):
+                issuers_of(service).add(ISSUER, members)
+        else:
+            issuers_of(service).add(ISSUER, members)
+            assert len(str(service.tables.rows[CONFIGURATION]["issuer_config"])) == size
+
+    def test_takes_a_domain_as_long_as_dns_has_them(self) -> None:
+        issuer = a_service_with_an_issuer(**{**BY_CLAIM, "sip_domain": "x" * 253})
+
+        assert [len(domain) for domain in issuers_of(issuer).domains()] == [253]
+
+    def test_takes_nothing_that_is_nested_without_end(self) -> None:
+        circle: list[object] = []
+        circle.append(circle)
+        deep: list[object] = []
+        for _ in range(100_000):
+            deep = [deep]
+
+        for audiences in (circle, deep):
+            with pytest.raises(Invalid, match="JSON has no form"):
+                issuers_of(a_service()).add(ISSUER, {**MEMBERS, "audiences": audiences})
+
+    def test_does_not_overwrite_an_issuer_that_is_gone_when_it_is_read_again(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        service = a_service_with_an_issuer()
+        monkeypatch.setattr(service.tables, "profile", lambda *_, **__: None)
+
+        with pytest.raises(Conflict, match=f"there is an issuer '{ISSUER}' already"):
+            issuers_of(service).add(ISSUER, {**MEMBERS, "audiences": ["other"]})
+
 
 class TestATagHoldsAnIssuerOrSecrets:
     def test_no_tag_with_a_profile_becomes_an_issuer(self) -> None:
         service = a_service()
         service.has(tag=ISSUER)
 
-        with pytest.raises(Conflict, match="there is a profile"):
+        with pytest.raises(Conflict, match=f"there is a profile '{ISSUER}' already"):
             issuers_of(service).add(ISSUER, MEMBERS)
 
     def test_no_tag_with_secrets_becomes_an_issuer(self) -> None:
@@ -258,6 +303,21 @@ class TestTheClaimOfADomain:
         assert CLAIMED not in service.tables.rows
         assert Key(Table.SECRETS, domain_tag("example.org"), DOMAIN_ROW) in service.tables.rows
 
+    def test_is_looked_for_where_there_is_a_domain_only(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        service = a_service_with_an_issuer(**BY_CLAIM)
+        asked: list[str] = []
+        read = service.tables.secrets
+
+        def watched(tag: str, **how: Any) -> Any:
+            asked.append(tag)
+            return read(tag, **how)
+
+        monkeypatch.setattr(service.tables, "secrets", watched)
+        issuers_of(service).change(ISSUER, dict.fromkeys(BY_CLAIM))
+        issuers_of(service).change(ISSUER, BY_CLAIM)
+
+        assert set(asked) == {ISSUER, CLAIMED.tag}
+
     def test_is_not_moved_to_a_domain_of_another(self) -> None:
         service = a_service_with_an_issuer(**BY_CLAIM)
         issuers_of(service).add(OTHER, {**MEMBERS, **BY_CLAIM, "sip_domain": "example.org"})
@@ -306,14 +366,31 @@ class TestTheClaimOfADomain:
 
         assert service.tables.rows == {CLAIMED: {"issuer_domain_of": OTHER}}
 
+    def test_is_listed_with_its_issuer_while_the_configuration_can_be_used(self) -> None:
+        service = a_service_with_an_issuer(**{**BY_CLAIM, "sip_domain": "Example.COM"})
+        issuers_of(service).add(OTHER, MEMBERS)
+
+        assert issuers_of(service).domains() == {"example.com": ISSUER}
+        service.tables.rows[CONFIGURATION]["issuer_config"] = "{"
+        assert issuers_of(service).domains() == {}
+        del service.tables.rows[CONFIGURATION]
+        assert issuers_of(service).domains() == {}
+
 
 class TestClaimsThatUsersMayEdit:
+    def test_are_those_that_the_page_names(self) -> None:
+        page = (Path(__file__).parents[3] / "docs" / "issuers.md").read_text("utf-8")
+
+        (named,) = re.findall(r"`add` and `set` reject (.*?), which users may edit", page, re.DOTALL)
+        assert set(re.findall(r"`([\w:]+)`", named)) == EDITABLE_CLAIMS
+
     @pytest.mark.parametrize("claim", sorted(EDITABLE_CLAIMS))
     def test_name_nobody(self, claim: str) -> None:
         service = a_service()
 
-        with pytest.raises(Invalid, match="users may edit"):
-            issuers_of(service).add(ISSUER, {**MEMBERS, **BY_CLAIM, "username_claim": claim})
+        for attempt in (issuers_of(service).add, issuers_of(service).check):
+            with pytest.raises(Invalid, match="users may edit"):
+                attempt(ISSUER, {**MEMBERS, **BY_CLAIM, "username_claim": claim})
 
     def test_name_somebody_where_the_operator_states_that_they_cannot(self) -> None:
         service = a_service()
@@ -344,6 +421,7 @@ class TestChanging:
         assert (issuer.audiences, issuer.requires_jti, issuer.version) == (("sip", "web"), True, NOW + 100)
         assert service.tables.rows[STATUS]["issuer_version"] == NOW + 100
         assert service.tables.rows[STATUS]["issuer_etag"] == '"1"'
+        assert service.actions == ["issuer.add", "issuer.change"]
         assert service.audit[-1].details == {"version": NOW + 100, "members": ["audiences", "requires_jti"]}
 
     def test_versions_rise_within_a_second(self) -> None:
@@ -389,6 +467,14 @@ class TestChanging:
 
         assert refreshing_reads(service).are_of_one_version
 
+    def test_a_status_row_that_is_gone_is_written_anew(self) -> None:
+        service = a_service_with_an_issuer()
+        del service.tables.rows[STATUS]
+
+        issuers_of(service).change(ISSUER, {"keys_url": KEYS_URL})
+
+        assert service.tables.rows[STATUS] == {"issuer_version": NOW + 1}
+
     def test_what_changes_nothing_writes_nothing(self) -> None:
         service = a_service_with_an_issuer()
 
@@ -419,6 +505,44 @@ class TestChanging:
 
         assert issuer is not None
         assert (issuer.audiences, issuer.longest_lifetime) == (("web",), 60)
+
+    def test_gives_up_when_somebody_else_is_faster_each_time(self) -> None:
+        service = a_service_with_an_issuer()
+        lifetimes = count(60)
+
+        def meanwhile() -> None:
+            issuers_of(service).change(ISSUER, {"longest_lifetime": next(lifetimes)})
+            service.tables.before_write = meanwhile
+
+        for attempt in (lambda: issuers_of(service).change(ISSUER, {"audiences": ["web"]}), lambda: disable(service)):
+            service.tables.before_write = meanwhile
+            with pytest.raises(Conflict, match="keeps changing: try again"):
+                attempt()
+            service.tables.before_write = None
+            record = issuers_of(service).show(ISSUER)
+            assert record.issuer is not None
+            assert (record.issuer.audiences, record.disabled) == (("sip",), False)
+
+    def test_names_no_member_that_there_is_not(self) -> None:
+        with pytest.raises(Invalid, match="the member 'nonsense' is unknown; known: keys_url, "):
+            issuers_of(a_service_with_an_issuer()).change(ISSUER, {"nonsense": 1})
+
+    @pytest.mark.parametrize("text", ["{", "[]", None])
+    def test_needs_a_configuration_that_is_an_object(self, text: object) -> None:
+        service = a_service_with_an_issuer()
+        service.tables.rows[CONFIGURATION]["issuer_config"] = text
+
+        with pytest.raises(Invalid, match="no JSON object: remove the issuer, and add it again"):
+            issuers_of(service).change(ISSUER, {"audiences": ["web"]})
+        issuers_of(service).remove(ISSUER)
+        assert service.tables.rows == {}
+
+    def test_counts_from_the_clock_where_the_version_is_no_number(self) -> None:
+        service = a_service_with_an_issuer()
+        service.tables.rows[CONFIGURATION]["issuer_version"] = "7"
+
+        assert issuers_of(service).show(ISSUER).version == 0
+        assert issuers_of(service).change(ISSUER, {"audiences": ["web"]}).version == NOW
 
     def test_mends_a_configuration_that_cannot_be_used(self) -> None:
         service = a_service_with_an_issuer()
@@ -480,6 +604,34 @@ class TestBlockingAKey:
         with pytest.raises(Conflict, match="thumbprint"):
             issuers_of(service).block_key(ISSUER, "1")
 
+    def test_a_key_that_verifies_nothing_cannot_be_named(self) -> None:
+        """It has no thumbprint. It is shown all the same."""
+        service = a_service_with_an_issuer()
+        fetched(service, {"kty": "EC", "crv": "P-1", "kid": "1"})
+        (key,) = issuers_of(service).show(ISSUER).keys
+        assert (key.kid, key.kind, key.algorithms, key.thumbprint, key.blocked) == ("1", "unusable", (), "", False)
+
+        for name in ("1", ""):
+            with pytest.raises(NotFound):
+                issuers_of(service).block_key(ISSUER, name)
+
+    def test_verifies_no_more_than_the_issuer_uses(self) -> None:
+        service = a_service_with_an_issuer(algorithms=["RS512"])
+        fetched(service, a_jwk(kid="1"), a_jwk("p256", kid="2"))
+
+        assert [key.algorithms for key in issuers_of(service).show(ISSUER).keys] == [("RS512",), ()]
+
+    def test_is_told_by_the_member_that_it_changes(self) -> None:
+        service = a_service_with_an_issuer()
+        fetched(service, a_jwk(kid="1"))
+
+        issuers_of(service).block_key(ISSUER, "1")
+
+        issuers_of(service).unblock_key(ISSUER, "1")
+
+        assert service.actions[1:] == ["issuer.block_key", "issuer.unblock_key"]
+        assert [entry.details["members"] for entry in service.audit[1:]] == [["blocked_keys"], ["blocked_keys"]]
+
 
 class TestSwitchingOff:
     def test_is_a_column_of_its_own(self) -> None:
@@ -533,6 +685,29 @@ class TestRemoving:
         assert set(service.tables.rows) == {user}
         assert service.actions[-1] == "issuer.remove"
 
+    def test_of_an_issuer_without_its_line_of_the_registry_works(self) -> None:
+        service = a_service_with_an_issuer()
+        del service.tables.rows[REGISTERED]
+
+        issuers_of(service).remove(ISSUER)
+
+        assert service.tables.rows == {}
+
+    def test_of_one_that_there_is_not_writes_nothing(self) -> None:
+        service = a_service_with_an_issuer()
+
+        with pytest.raises(NotFound):
+            issuers_of(service).remove(OTHER)
+        assert service.actions == ["issuer.add"]
+
+    def test_of_one_whose_domain_is_no_text_works(self) -> None:
+        service = a_service_with_an_issuer()
+        service.tables.rows[CONFIGURATION]["issuer_config"] = json.dumps({**MEMBERS, **BY_CLAIM, "sip_domain": 7})
+
+        issuers_of(service).remove(ISSUER)
+
+        assert service.tables.rows == {}
+
     def test_of_a_line_of_the_registry_without_an_issuer_works(self) -> None:
         service = a_service_with_an_issuer()
         del service.tables.rows[CONFIGURATION]
@@ -580,8 +755,53 @@ class TestLooking:
 
         assert [record.identifier for record in (*first.issuers, *second.issuers)] == [OTHER, ISSUER]
         assert (first.next, second.next) == (OTHER, None)
+
+    def test_a_page_has_1_to_100_issuers(self) -> None:
+        issuers = issuers_of(a_service_with_an_issuer())
+
+        for limit in (0, 101):
+            with pytest.raises(Invalid, match=f"a page has 1 to 100 issuers, not {limit}"):
+                issuers.page(limit=limit)
+        assert [record.identifier for record in issuers.page(limit=100).issuers] == [ISSUER]
+
+    def test_one_that_cannot_be_used_is_shown_with_the_cause_although_it_has_no_status(self) -> None:
+        service = a_service()
+        service.tables.write_row(CONFIGURATION, {"issuer_config": "{"})
+
+        record = issuers_of(service).show(ISSUER)
+
+        assert (record.issuer, record.status, record.problem is None) == (None, None, False)
+
+    def test_a_row_of_keys_without_keys_shows_none(self) -> None:
+        service = a_service_with_an_issuer()
+        service.tables.rows[KEYS] = {"issuer_keys_url": KEYS_URL}
+
+        assert issuers_of(service).show(ISSUER).keys == ()
+
+    def test_an_issuer_of_which_only_the_status_is_left_is_shown(self) -> None:
+        service = a_service_with_an_issuer()
+        fetched(service, a_jwk(kid="1"))
+        del service.tables.rows[CONFIGURATION]
+
+        record = issuers_of(service).show(ISSUER)
+
+        assert record.status is not None
+        assert (record.issuer, record.problem, record.disabled, record.keys, record.version) == (
+            None,
+            None,
+            False,
+            (),
+            0,
+        )
+
+    def test_nothing_is_asked_for_what_can_name_no_issuer(self) -> None:
+        service = a_service()
+        service.tables.failure = Unreachable("the tables were read")
+
         with pytest.raises(Invalid):
-            issuers_of(service).page(limit=101)
+            issuers_of(service).show("nonsense")
+        with pytest.raises(NotFound):
+            issuers_of(service).disable("")
 
     def test_an_id_of_paths_finds_the_issuer(self) -> None:
         service = a_service_with_an_issuer()
@@ -594,6 +814,7 @@ class TestLooking:
     def test_what_is_no_issuer_is_not_found(self) -> None:
         service = a_service()
         service.has(tag=ISSUER)
+        service.tables.write_row(STATUS, {"issuer_version": NOW})
 
         for identifier in (ISSUER, OTHER):
             with pytest.raises(NotFound):

@@ -9,7 +9,7 @@ import pytest
 from auth_jwt.errors import Reason
 from auth_jwt.provisioning.explanation import Explanation
 from auth_jwt.provisioning.rendering import explanation_json
-from tests.factories import HMAC_KEY, TAG, a_token, an_oct_jwk, private_pem, public_der, public_pem
+from tests.factories import HMAC_KEY, NOW, TAG, a_token, an_oct_jwk, private_pem, public_der, public_pem
 from tests.service import a_service
 from tests.unit.provisioning.test_explanation import of, refusing
 
@@ -115,6 +115,17 @@ def test_a_token_signed_with_the_text_of_a_public_key_is_an_attack() -> None:
     assert look.misreading.is_attack
     assert refusing(told).text.endswith("THIS IS AN ATTACK")
     assert str(told.remedy).startswith("this is an attack")
+
+
+def test_a_reading_of_a_closed_secret_is_not_what_is_to_be_mended() -> None:
+    service = a_service(revocations=False)
+    service.has()
+    service.has_secret(secret=STANDARD, end_ts=NOW)
+
+    told = of(service, a_token(key=OCTETS))
+
+    assert told.secrets[0].misreading is not None
+    assert str(told.remedy).startswith(f"add a secret by `auth-jwt secret rotate {TAG}`")
 
 
 def test_a_text_that_holds_no_key_makes_no_attack() -> None:

@@ -79,8 +79,9 @@ def test_half_a_fingerprint_is_none(text: str) -> None:
         check_fingerprint(text)
 
 
-def test_a_row_without_a_value_holds_no_key() -> None:
+def test_a_row_without_a_value_or_with_half_a_character_is_in_nobodys_way() -> None:
     service = a_service()
+    service.has_secret(tag="c", secret="\ud800")
     service.tables.write_row(Key(Table.SECRETS, "a", "1"), {"start_ts": NOW, "end_ts": NOW + 9})
     service.has_secret(tag="b")
 

@@ -71,8 +71,8 @@ class SipUser:
         """
         scheme = next((scheme for scheme in _SCHEMES if text.lower().startswith(scheme)), "")
         text = text[len(scheme) :]
-        username, at, domain = text.rpartition("@")
-        return (cls(username, domain), cls(text)) if at and username and domain else (cls(text),)
+        username, _, domain = text.rpartition("@")
+        return (cls(username, domain), cls(text)) if username and domain else (cls(text),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

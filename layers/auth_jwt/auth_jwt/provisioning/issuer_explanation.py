@@ -201,7 +201,6 @@ class _IssuerWalk:
         self._policy = policy
         self._keys_lifetime = keys_lifetime
         self._now = now
-        self._keeps_revocations = tables.store.keeps_revocations
         self.keys: tuple[KeyLook, ...] = ()
 
     @property
@@ -338,7 +337,7 @@ class _IssuerWalk:
             if bound is not None:
                 text = f"{whose} revokes tokens issued before {format_instant(bound, self._now)}"
                 yield self._walk.issued_step(text, owner, bound, claims)
-        if self._keeps_revocations and (issuer.requires_jti or "jti" in claims):
+        if issuer.requires_jti or "jti" in claims:
             yield from self._walk.revocation_steps(self._identifier, claims)
         yield from _request_steps(issuer, user, profile, asked)
 
@@ -349,7 +348,7 @@ def _request_steps(issuer: Issuer, user: str, profile: Profile, asked: Asked) ->
 
     if asked.user is not None:
         text = f"the request acts as {quote(asked.user)}, the token speaks for {quote(user)}"
-        yield step_of("from_user", text, check(Asked(user=asked.user, domain=profile.domain, knows_domain=False)))
+        yield step_of("from_user", text, check(Asked(user=asked.user, domain=profile.domain)))
     if asked.domain is not None or issuer.mapped is Mapped.BY_CLAIM:
         acts = "names no domain" if asked.domain is None else f"acts in {quote(asked.domain)}"
         text = f"the request {acts}, the user's domain is {quote(profile.domain)}"

@@ -27,7 +27,6 @@ from auth_jwt.issuers.models import (
     Issuer,
     IssuerKey,
     KeySet,
-    Mapped,
     check_identifier,
     domain_tag,
     holds_issuer,
@@ -379,7 +378,7 @@ class Issuers:
             known = _members_of(row)
             members = make(known, _keys_of(rows, before))
             issuer = self._check(identifier, {name: value for name, value in members.items() if value is not None})
-            if before is None or (before.mapped, before.username_claim) != (issuer.mapped, issuer.username_claim):
+            if before is None or before.username_claim != issuer.username_claim:
                 _check_claim(issuer, trusts_claim=trusts_claim)
             belongs = STATUS_ROW in rows and FetchStatus.from_row(rows[STATUS_ROW]).version == _version_of(row)
             if before is not None and issuer.to_json() == before.to_json() and belongs:
@@ -440,7 +439,6 @@ class Issuers:
 
     def _check(self, identifier: str, members: Mapping[str, Any]) -> Issuer:
         """Return the issuer with these members, if the service can use it."""
-        check_identifier(identifier)
         try:
             text = json.dumps(dict(members))
         except (TypeError, ValueError, RecursionError):
@@ -448,7 +446,7 @@ class Issuers:
         issuer = Issuer.from_json(identifier, text)
         if issuer.domain is not None and len(issuer.domain) > MAX_DOMAIN_CHARACTERS:
             raise Invalid(f"a SIP domain has at most {MAX_DOMAIN_CHARACTERS} characters")
-        size = len(issuer.to_json().encode("utf-8", "surrogatepass"))
+        size = len(issuer.to_json().encode())
         if size > MAX_CONFIGURATION_BYTES:
             raise Invalid(f"the configuration takes {size} bytes, more than the {MAX_CONFIGURATION_BYTES} that fit")
         return issuer
@@ -567,7 +565,7 @@ def _check_claim(issuer: Issuer, *, trusts_claim: bool) -> None:
         Invalid: they may edit the claim that names them, and the operator does not state otherwise.
     """
     claim = issuer.username_claim
-    if issuer.mapped is Mapped.BY_CLAIM and claim in EDITABLE_CLAIMS and not trusts_claim:
+    if claim in EDITABLE_CLAIMS and not trusts_claim:
         raise Invalid(
             f"at common providers users may edit the claim {claim!r}, and with it become any SIP user: take another"
             " claim, or state that the users of this issuer cannot change it"

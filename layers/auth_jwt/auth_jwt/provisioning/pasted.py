@@ -119,7 +119,7 @@ def is_token(text: str) -> bool:
 def _object_in(text: str) -> dict[str, Any] | None:
     try:
         return strict_json_object(text)
-    except (ValueError, RecursionError):
+    except ValueError:
         return None
 
 
