@@ -215,7 +215,7 @@ def _undo_backslashes(text: str) -> str:
     code = (
         r"\\(?:u\{([0-9A-Fa-f]{1,5})\}|x\{([0-9A-Fa-f]{1,5})\}|x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U000([0-9A-Fa-f]{5})"
     )
-    return re.sub(code + r"|([0-3][0-7]{2})|(\r?\n)|(.))", _decode_backslash, text, flags=re.DOTALL)
+    return re.sub(code + r"|([0-3][0-7]{2})|(\r?\n)|(.))", _decode_backslash, text)
 
 
 _OCTAL, _LINE_END, _OTHER = 6, 7, 8
@@ -255,11 +255,10 @@ def _keep_octets(digits: str) -> str:
 
 
 def _undo_swapped_dump(text: str) -> str:
-    """Keep the octets of a dump of words, in which the second octet of a word comes first (hexdump, od -x)."""
-    words = r"^[ \t]*+[0-9A-Fa-f]{6,8}+[ \t]++((?:[0-9A-Fa-f]{4}+(?:[ \t]++|$))++)$"
-    if "\n" not in text or not re.search(words, text, re.MULTILINE):
+    """Keep nothing but the octets of a dump of words, in which a word's second octet comes first (hexdump, od -x)."""
+    if "\n" not in text:
         return text
-    lines = re.findall(words, text, re.MULTILINE)
+    lines = re.findall(r"^[ \t]*+[0-9A-Fa-f]{6,8}+[ \t]++((?:[0-9A-Fa-f]{4}+(?:[ \t]++|$))++)$", text, re.MULTILINE)
     return re.sub("(..)(..)", r"\2\1", "".join(map(_keep_octets, lines)))
 
 
@@ -301,7 +300,7 @@ _SIGNS: Final = (
         rf"(?:ssh-(?:rsa|dss|ed25519|ed448)|ecdsa-sha2-nistp(?:256|384|521))\S{{0,32}}{_BLANK}++aaaa",
         SSH,
     ),
-    (("---- ", "---- b", "key-file"), r"---- ?begin ssh2|putty-user-key-file-[0-9]|\A\s*+---- begin ", SSH),
+    (("---- b", "----b", "key-file"), r"---- ?begin ssh2|putty-user-key-file-[0-9]|\A\s*+---- begin ", SSH),
     (
         ("dkim1", "minisign", "rsakeyvalue", "jwks_uri", "k=ed25519"),
         r"v\s{0,2}=\s{0,2}dkim1|minisign public key|k=ed25519;\s{0,4}p=|rsakeyvalue|jwks_uri".join(_ALONE),
@@ -322,7 +321,7 @@ _SIGNS: Final = (
 
 _WORDS_BESIDE_A_RUN: Final = (
     *("exponent", "modulus", "certificate", "key", "ed25519", "ed448", "x25519", "okp"),
-    *("65537", "010001", "aqab", "dnskey", "sshfp", "tlsa", "pin-sha256"),
+    *("65537", "10001", "aqab", "sshfp", "tlsa", "pin-sha256"),
 )
 _BESIDE_A_RUN: Final = (
     r"(?:rsa ?|public ?)?exponent|modulus|(?:x509)?certificate"
