@@ -31,6 +31,7 @@ CONCERNED: Final[Mapping[str, Sequence[str]]] = {
         *("tests/unit/issuers", "tests/unit/provisioning/test_issuers.py"),
         "tests/property/test_issuers_decision.py",
     ),
+    f"{_PACKAGE}/issuers/status.py": ("tests/unit/refreshing",),
     f"{_PACKAGE}/jose/": (
         *("tests/unit/jose", "tests/property/test_gate.py", "tests/property/test_signature.py"),
         *("tests/unit/issuers", "tests/property/test_issuers_decision.py"),
@@ -48,7 +49,10 @@ CONCERNED: Final[Mapping[str, Sequence[str]]] = {
     f"{_PACKAGE}/refreshing/": (
         *("tests/unit/refreshing", "tests/integration/test_refresh_keys.py", "tests/contract/test_issuers_store.py"),
     ),
-    f"{_PACKAGE}/releasing/": ("tests/integration/test_release_check.py", "tests/unit/cli/test_canary_lines.py"),
+    f"{_PACKAGE}/releasing/": (
+        *("tests/integration/test_release_check.py", "tests/unit/cli/test_canary_lines.py"),
+        "tests/template/test_timeouts.py",
+    ),
     f"{_PACKAGE}/rules.py": (
         *(
             "tests/unit/test_rules.py",
