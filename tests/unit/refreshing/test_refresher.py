@@ -12,6 +12,7 @@ from auth_jwt.errors import Unreachable
 from auth_jwt.fetching.client import Fetched
 from auth_jwt.fetching.errors import FailureKind, FetchFailed
 from auth_jwt.issuers.models import REGISTRY_TAG, IssuerPatterns
+from auth_jwt.issuers.status import FetchStatus
 from auth_jwt.models import Columns
 from auth_jwt.provisioning.audit import AuditEntry, WriteOutcome
 from auth_jwt.provisioning.changes import Key, Table
@@ -145,7 +146,7 @@ class TestTheFirstRefresh:
 
 
 class TestWhatIsDue:
-    @pytest.mark.parametrize(("seconds", "is_due"), [(20, False), (29, False), (31, True), (60, True), (3600, True)])
+    @pytest.mark.parametrize(("seconds", "is_due"), [(20, False), (29, False), (30, True), (60, True), (3600, True)])
     def test_is_what_the_status_says_give_or_take_half_a_minute(
         self, refresh: Round, seconds: int, is_due: bool
     ) -> None:
@@ -154,6 +155,24 @@ class TestWhatIsDue:
         refreshed = refresh(after=seconds)
 
         assert (refreshed.outcome is RefreshOutcome.NOT_DUE) is not is_due
+
+    @pytest.mark.parametrize(("ahead", "is_due"), [(900 + MINUTE, False), (901 + MINUTE, True)])
+    def test_is_put_off_for_a_quarter_of_an_hour_and_a_minute_at_most(
+        self, refresh: Round, ahead: int, is_due: bool
+    ) -> None:
+        """Nobody puts a fetch off for longer, so a clock was wrong; the minute is for two clocks that differ."""
+        refresh.status["issuer_next_fetch_at"] = Decimal(NOW + ahead)
+
+        assert (refresh().outcome is RefreshOutcome.NOT_DUE) is not is_due
+
+    @pytest.mark.parametrize(("ahead", "is_due"), [(DAY + MINUTE, False), (DAY + MINUTE + 1, True)])
+    def test_of_discovery_is_put_off_for_a_day_and_a_minute_at_most(
+        self, refresh: Round, ahead: int, is_due: bool
+    ) -> None:
+        refresh.status["issuer_next_discovery_at"] = Decimal(NOW + ahead)
+        refresh()
+
+        assert (DISCOVERY in dict(refresh.provider.asked)) is is_due
 
     def test_is_everything_when_an_operator_asks(self, refresh: Round) -> None:
         refresh()
@@ -320,11 +339,15 @@ class TestAFailure:
 
         assert [status.is_failing(NOW + seconds) for seconds in (899, 900)] == [False, True]
 
+    def test_is_for_an_operator_a_quarter_of_an_hour_after_an_issuer_was_added(self) -> None:
+        assert [FetchStatus(version=NOW).is_failing(NOW + seconds) for seconds in (899, 900)] == [False, True]
+
     def test_is_for_an_operator_before_the_keys_are_stale(self, refresh: Round) -> None:
         status = refresh().status
         assert status is not None
 
-        assert [status.is_stale_soon(NOW + hours * 3600, 26 * 3600) for hours in (19, 20)] == [False, True]
+        assert [status.is_stale_soon(NOW + seconds, 100) for seconds in (75, 76)] == [False, True]
+        assert not FetchStatus(version=1).is_stale_soon(NOW, 100), "no keys"
 
     def test_is_also_a_private_key_among_those_published(self, refresh: Round) -> None:
         refresh()
@@ -398,6 +421,20 @@ class TestWhenTwoWrite:
         refreshed = refresh(after=MINUTE)
 
         assert (refreshed.outcome, refresh.kids) == (RefreshOutcome.OVERTAKEN, ["new"])
+
+    @pytest.mark.parametrize(
+        ("ahead", "outcome"),
+        [
+            pytest.param(0, RefreshOutcome.REPLACED, id="begun in the same second"),
+            pytest.param(1, RefreshOutcome.OVERTAKEN, id="begun later"),
+            pytest.param(MINUTE, RefreshOutcome.OVERTAKEN, id="begun a minute later"),
+            pytest.param(MINUTE + 1, RefreshOutcome.REPLACED, id="begun by a clock that was wrong"),
+        ],
+    )
+    def test_the_fetch_that_began_later_counts(self, refresh: Round, ahead: int, outcome: RefreshOutcome) -> None:
+        refresh.status["issuer_fetched_at"] = Decimal(NOW + ahead)
+
+        assert refresh(by_hand=True).outcome is outcome
 
     def test_an_issuer_that_is_removed_meanwhile_stays_removed(self, refresh: Round) -> None:
         def remove() -> None:
