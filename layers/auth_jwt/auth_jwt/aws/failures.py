@@ -73,7 +73,7 @@ _REMEDIES: Final = (
         "Nobody has logged in by SSO for {the_profile}, or has logged out. Run {sso_login}, then try again.",
     ),
     (
-        r"SSO|TokenRetrieval|PendingAuthorization",
+        r"SSO|TokenRetrieval",
         "The SSO login of {the_profile} has expired. Run {sso_login}, then try again.",
     ),
     (
