@@ -25,7 +25,9 @@ _CALCULATIONS: Final[dict[type[ast.operator], ast.operator]] = {
     ast.RShift: ast.LShift(), ast.BitXor: ast.BitAnd(),
 }  # fmt: skip
 _FUNCTIONS: Final = {"any": "all", "all": "any", "min": "max", "max": "min"}
-_NOT_MUTATED: Final = frozenset({"slots", "frozen", "repr", "description", "summary", "title", "help", "doc"})
+_NOT_MUTATED: Final = frozenset(
+    {"slots", "frozen", "kw_only", "repr", "description", "summary", "title", "help", "doc"}
+)
 """Arguments that change no decision: what dataclasses are made of, and text of documents. Other tests hold these."""
 _MOST_WORDS: Final = 4
 """Text of more words is for people."""

@@ -62,7 +62,9 @@ def test_one_thing_is_changed(source: str, expected: str) -> None:
         pytest.param("T = TypeVar('T', bound=int)", id="a variable of types"),
         pytest.param("if TYPE_CHECKING:\n  limit = 5", id="what only type checkers read"),
         pytest.param("__all__ = ['limit']", id="exported names"),
-        pytest.param("@dataclass(frozen=True, slots=True)\nclass Secret: ...", id="how a dataclass is made"),
+        pytest.param(
+            "@dataclass(frozen=True, slots=True, kw_only=True)\nclass Secret: ...", id="how a dataclass is made"
+        ),
         pytest.param("zip(a, b, strict=True)", id="what finds our own faults"),
         pytest.param("text = f'{tag} is unknown'", id="text with values in it"),
         pytest.param("hint = 'say which of these it is'", id="text for people"),
