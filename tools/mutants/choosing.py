@@ -31,6 +31,7 @@ CONCERNED: Final[Mapping[str, Sequence[str]]] = {
         *("tests/unit/issuers", "tests/unit/provisioning/test_issuers.py"),
         "tests/property/test_issuers_decision.py",
     ),
+    f"{_PACKAGE}/issuers/models.py": ("tests/unit/runtime/test_settings.py",),
     f"{_PACKAGE}/issuers/status.py": ("tests/unit/refreshing",),
     f"{_PACKAGE}/jose/": (
         *("tests/unit/jose", "tests/property/test_gate.py", "tests/property/test_signature.py"),

@@ -657,6 +657,7 @@ class TestKind:
             pytest.param({"typ": "JWT"}, {"typ": "Bearer"}, Reason.WRONG_TOKEN_KIND, id="Keycloak's access token"),
             pytest.param({"typ": "JWT"}, {"token_use": "access"}, Reason.WRONG_TOKEN_KIND, id="Cognito's access token"),
             pytest.param({"typ": "JWT"}, {"events": {}}, Reason.WRONG_TOKEN_KIND, id="a logout token"),
+            pytest.param({"typ": "JWT"}, {"aud": ["web"]}, None, id="one, no azp"),
             pytest.param({"typ": "JWT"}, {"aud": ["web", "x"]}, Reason.WRONG_TOKEN_KIND, id="several, no azp"),
             pytest.param({"typ": "JWT"}, {"aud": ["web", "x"], "azp": "x"}, Reason.WRONG_TOKEN_KIND, id="for another"),
             pytest.param({"typ": "JWT"}, {"aud": ["web", "x"], "azp": "web"}, None, id="several, for this one"),
@@ -896,6 +897,22 @@ class TestMemory:
             memory.recall(name, Deadline(1))
 
         assert [name for name, _ in store.reads] == [names[0]]
+
+    @pytest.mark.parametrize("of", ["tag", "plan"])
+    def test_the_profiles_of_users_take_no_more_room_than_they_may(self, of: str) -> None:
+        """Long tags and long credentials count: of three such profiles two are remembered."""
+        store = MemoryIssuers(credentials=parse_credentials("plan"))
+        memory = ProfileMemory(store, ttl=60, stale_for=0, timer=Clock(NOW), max_bytes=12_000)
+        tags = [f"{number}{'x' * 1000}" if of == "tag" else f"{number}" for number in range(3)]
+        store.profiles.extend(a_profile(tag=tag, plan="x" * 1000 if of == "plan" else "") for tag in tags)
+        for tag in tags:
+            memory.recall(tag, Deadline(1))
+        store.reads.clear()
+
+        for tag in (tags[2], tags[1], tags[0]):
+            memory.recall(tag, Deadline(1))
+
+        assert [tag for tag, _ in store.reads] == [tags[0]]
 
     def test_without_memory_every_login_reads(self) -> None:
         login = a_login(ttl=0)

@@ -118,6 +118,8 @@ def test_an_address_of_keys_may_be_long() -> None:
         pytest.param({"mapping": "claim"}, "'username_claim'", id="a mapping by no claim"),
         pytest.param({"mapping": "claim", "username_claim": "u"}, "'sip_domain'", id="a mapping without a domain"),
         pytest.param({"sip_domain": "example.com"}, "mapping 'claim'", id="a domain without that mapping"),
+        pytest.param({"username_claim": "u"}, "mapping 'claim'", id="a claim without that mapping"),
+        pytest.param({"permits_no_domain": True}, "mapping 'claim'", id="a permission without that mapping"),
         pytest.param({"username_pattern": "(a+)+"}, "group", id="a pattern that may take for ever"),
         pytest.param({"username_pattern": "a*a*a*a*"}, "3 repetitions", id="a pattern that takes long"),
         pytest.param({"username_pattern": "a{1,9}a+a*a{1,9}"}, "3 repetitions", id="likewise"),

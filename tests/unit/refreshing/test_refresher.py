@@ -554,6 +554,18 @@ class TestDamagedRows:
         assert refresh(after=MINUTE).outcome is RefreshOutcome.UNCHANGED
         assert refresh.status["issuer_fetched_at"] == NOW + MINUTE
 
+    def test_a_value_of_an_unexpected_type_counts_as_absent(self) -> None:
+        texts = dict.fromkeys(("issuer_etag", "issuer_failure", "issuer_moved_to"), Decimal(1))
+        numbers = {
+            "issuer_version": "1",
+            "issuer_fetched_at": None,
+            "issuer_next_fetch_at": True,
+            "issuer_next_discovery_at": Decimal("Infinity"),
+            "issuer_failures": {"L": []},
+        }
+
+        assert FetchStatus.from_row({**texts, **numbers}) == FetchStatus(version=0)
+
     @pytest.mark.parametrize("name", ["issuer_keys", "issuer_keys_url"])
     @pytest.mark.parametrize("damage", ["", "{}", '{"keys":[]}', None, Decimal(1), {"L": []}], ids=str)
     def test_of_keys_are_written_anew_though_the_provider_has_no_others(
