@@ -64,6 +64,8 @@ CONCERNED: Final[Mapping[str, Sequence[str]]] = {
         *("tests/unit/provisioning/test_explanation.py", "tests/unit/provisioning/test_windows.py"),
     ),
     f"{_PACKAGE}/runtime/": ("tests/unit/runtime", "tests/integration/test_request_settings.py", *_ANSWERS),
+    f"{_PACKAGE}/runtime/warmers.py": ("tests/integration/test_warmers.py",),
+    f"{_PACKAGE}/runtime/wiring.py": ("tests/unit/aws/test_express.py", "tests/integration/test_issuers.py"),
     f"{_PACKAGE}/strict_json.py": ("tests/property/test_strict_json.py", "tests/unit/http"),
     f"{_PACKAGE}/wording.py": ("tests/unit/provisioning/test_explanation.py",),
     "functions/authorize/": ("tests/unit/http", "tests/integration/test_secrecy.py", *_ANSWERS),
