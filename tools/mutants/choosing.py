@@ -25,11 +25,14 @@ CONCERNED: Final[Mapping[str, Sequence[str]]] = {
     f"{_PACKAGE}/": _DECISION,
     f"{_PACKAGE}/aws/": ("tests/unit/aws", "tests/contract", *_ANSWERS),
     f"{_PACKAGE}/credentials.py": ("tests/integration/test_authorize.py",),
-    f"{_PACKAGE}/fetching/": ("tests/unit/fetching", "tests/security/test_fetching.py"),
+    f"{_PACKAGE}/fetching/": (
+        *("tests/unit/fetching", "tests/security/test_fetching.py", "tests/unit/docs/test_issuers_page.py"),
+    ),
+    f"{_PACKAGE}/fetching/lookup.py": ("tests/integration/test_admin_issuers.py",),
     f"{_PACKAGE}/http/": ("tests/unit/http", *_ANSWERS),
     f"{_PACKAGE}/issuers/": (
         *("tests/unit/issuers", "tests/unit/provisioning/test_issuers.py"),
-        "tests/property/test_issuers_decision.py",
+        *("tests/property/test_issuers_decision.py", "tests/unit/docs/test_issuers_page.py"),
     ),
     f"{_PACKAGE}/issuers/models.py": ("tests/unit/runtime/test_settings.py",),
     f"{_PACKAGE}/issuers/status.py": ("tests/unit/refreshing",),
@@ -49,6 +52,7 @@ CONCERNED: Final[Mapping[str, Sequence[str]]] = {
     ),
     f"{_PACKAGE}/refreshing/": (
         *("tests/unit/refreshing", "tests/integration/test_refresh_keys.py", "tests/contract/test_issuers_store.py"),
+        "tests/unit/docs/test_issuers_page.py",
     ),
     f"{_PACKAGE}/releasing/": (
         *("tests/integration/test_release_check.py", "tests/unit/cli/test_canary_lines.py"),
@@ -63,7 +67,10 @@ CONCERNED: Final[Mapping[str, Sequence[str]]] = {
         ),
         *("tests/unit/provisioning/test_explanation.py", "tests/unit/provisioning/test_windows.py"),
     ),
-    f"{_PACKAGE}/runtime/": ("tests/unit/runtime", "tests/integration/test_request_settings.py", *_ANSWERS),
+    f"{_PACKAGE}/runtime/": (
+        *("tests/unit/runtime", "tests/unit/docs/test_docs.py", "tests/integration/test_request_settings.py"),
+        *_ANSWERS,
+    ),
     f"{_PACKAGE}/runtime/warmers.py": ("tests/integration/test_warmers.py",),
     f"{_PACKAGE}/runtime/wiring.py": ("tests/unit/aws/test_express.py", "tests/integration/test_issuers.py"),
     f"{_PACKAGE}/strict_json.py": ("tests/property/test_strict_json.py", "tests/unit/http"),
