@@ -202,6 +202,22 @@ class TestKept:
             assert cause_of_no_answer(server) == "TimeoutError"
         assert talk.connections == 1
 
+    def test_one_that_fell_silent_is_not_asked_again(self) -> None:
+        """Its late answer would be taken for one to the next question."""
+
+        def answer_late(connection: socket.socket) -> None:
+            read_question(connection)
+            read_question(connection)
+            connection.sendall(an_answer(b"late"))
+
+        talk = Talk(answer_late, answers(GOOD))
+        with a_server(talk) as url:
+            server = some_connections(url, wait=0.3)
+            assert cause_of_no_answer(server) == "TimeoutError"
+
+            assert ask(server).body == b'{"Items": []}'
+        assert talk.connections == 2
+
     @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux tells the dead from the slow")
     def test_one_whose_other_end_is_gone_is_replaced_while_there_is_time(self) -> None:
         """Here the other end's window stays shut; a machine that is gone acknowledges as little."""

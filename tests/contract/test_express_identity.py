@@ -95,7 +95,8 @@ class TestContainer:
         ((path, headers),) = endpoint.asked
         assert path == "/credentials?x=1"
         assert headers["Authorization"] == "let me in"
-        assert headers["Accept"] == "application/json"
+        assert (headers["Accept"], headers["Accept-Encoding"]) == ("application/json", "identity")
+        assert headers["Connection"] == "close", "nothing follows for an hour"
 
     @pytest.mark.parametrize(
         ("left", "fetched"),
