@@ -114,6 +114,14 @@ def test_the_clock_is_told_by_the_date_of_the_answer(minutes: float, said: str) 
     assert said in (remedy_of(fault_of(told("RequestTimeTooSkewed", "", date=date))) or "")
 
 
+@pytest.mark.parametrize("date", ["", "soon", "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"], ids=str)
+def test_a_date_that_is_none_says_nothing_of_the_clock(date: str) -> None:
+    """Something in between may have written it: the error that came with it is told all the same."""
+    advice = remedy_of(fault_of(told("RequestTimeTooSkewed", "", date=date))) or ""
+
+    assert advice.startswith("The clock of this machine is wrong. AWS takes")
+
+
 CALLER = Caller(
     profile="ops", region="eu-central-1", identity=lambda: ("arn:aws:iam::123456789012:user/olivia", "123456789012")
 )

@@ -314,7 +314,7 @@ def _cause_of(code: str, message: str) -> Cause | None:
 def _skew_of(date: str | None) -> float | None:
     try:
         return time.time() - parsedate_to_datetime(date or "").timestamp()
-    except (TypeError, ValueError):
+    except (ValueError, OverflowError):
         return None
 
 
