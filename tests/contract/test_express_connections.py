@@ -275,6 +275,24 @@ class TestConnecting:
             assert ask(some_connections(url, wait=4, whole=4)).status == 200
         assert waits[0] <= 2 < waits[1]
 
+    def test_a_handshake_may_take_all_the_time_that_is_left(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """And not only the share of its address: that one has answered."""
+        handshakes: list[float | None] = []
+
+        class Tls:
+            def wrap_socket(self, plain: socket.socket, **_: object) -> socket.socket:
+                handshakes.append(plain.gettimeout())
+                return plain
+
+        tls: Any = Tls()
+        with a_server(Talk(answers(GOOD))) as url:
+            place = ("127.0.0.1", int(url.rpartition(":")[2]))
+            found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", place)] * 2
+            monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+
+            assert ask(some_connections(url.replace("http:", "https:"), wait=30, whole=30, tls=tls)).status == 200
+        assert 15 < (handshakes[0] or 0) <= 30
+
     def test_connecting_and_answering_share_the_time(self) -> None:
         """A handshake that takes too long leaves less for the answer, and none in the end."""
         slow = threading.Event()

@@ -60,7 +60,9 @@ def test_what_two_noted_is_one_record() -> None:
     ("path", "test", "named"),
     [
         (PATH, "tests/unit/memory/test_rows.py::test_it", True),
+        (PATH, "tests/contract/test_express_rows.py::test_it", True),
         (PATH, "tests/unit/memory/test_outage.py::test_rows", False),
+        (PATH, "tests/unit/memory/test_narrows.py::test_it", False),
         ("functions/rotate_secrets/app.py", "tests/unit/functions/test_rotate_secrets.py::TestIt::test_it[a/b]", True),
     ],
 )
