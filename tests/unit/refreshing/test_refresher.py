@@ -556,7 +556,7 @@ class TestDamagedRows:
 
     def test_a_value_of_an_unexpected_type_counts_as_absent(self) -> None:
         texts = dict.fromkeys(("issuer_etag", "issuer_failure", "issuer_moved_to"), Decimal(1))
-        numbers = {
+        numbers: dict[str, object] = {
             "issuer_version": "1",
             "issuer_fetched_at": None,
             "issuer_next_fetch_at": True,
