@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import PurePath
 from typing import Final
 
+from tools.mutants.choosing import CONCERNED
 from tools.mutants.operators import Mutant
 
 ENOUGH_SECONDS: Final = 20.0
@@ -42,13 +43,15 @@ class Recorded:
 def chosen_tests(mutant: Mutant, recorded: Recorded) -> tuple[list[str], float]:
     """Return the tests that concern a *mutant*, in the order in which to run them, and how many seconds they take.
 
-    Those run its statement; of a statement that runs at import, those that run anything of its file. First come the
-    tests that are named after the file, and of these the fastest.
+    Those run its statement; of a statement that runs at import, those that run anything of its file, or that
+    `CONCERNED` names for just this file. First come the tests that are named after the file, and of these the fastest.
     """
     lines = recorded.tests.get(mutant.path, {})
     first, last = mutant.lines
     if mutant.function is None:
+        own = tuple(CONCERNED.get(mutant.path, ()))
         found = {test for tests in lines.values() for test in tests}
+        found |= {test for test in recorded.seconds if test.startswith(own)}
     else:
         found = {test for line in range(first, last + 1) for test in lines.get(str(line), ())}
     order = sorted(found, key=lambda test: (not is_named_after(mutant.path, test), recorded.seconds[test], test))

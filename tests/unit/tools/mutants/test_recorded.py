@@ -37,6 +37,19 @@ def test_what_runs_at_import_concerns_all_that_run_the_file() -> None:
     assert chosen(a_mutant(function=None), record) == ["seven"]
 
 
+def test_tests_of_just_this_file_concern_its_constants_though_they_run_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As those that compare names with a page."""
+    concerned = {
+        PATH: ("tests/unit/test_page.py",),
+        "layers/auth_jwt/auth_jwt/memory/": ("tests/unit/test_nothing.py",),
+    }
+    monkeypatch.setattr(module, "CONCERNED", concerned)
+    record = a_record(seven=(1, [7]), page=(2, []), nothing=(1, []))
+
+    assert chosen(a_mutant(function=None), record) == ["seven", "page"]
+    assert chosen(a_mutant(lines=(7, 7)), record) == ["seven"]
+
+
 def test_the_likeliest_comes_first_then_the_fastest() -> None:
     assert chosen(a_mutant(), a_record(slow=(3, [5]), fast=(1, [5]), rows=(9, [5]))) == ["rows", "fast", "slow"]
 
