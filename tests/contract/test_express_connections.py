@@ -202,6 +202,22 @@ class TestKept:
             assert cause_of_no_answer(server) == "TimeoutError"
         assert talk.connections == 1
 
+    def test_one_that_fell_silent_is_not_asked_again(self) -> None:
+        """Its late answer would be taken for one to the next question."""
+
+        def answer_late(connection: socket.socket) -> None:
+            read_question(connection)
+            read_question(connection)
+            connection.sendall(an_answer(b"late"))
+
+        talk = Talk(answer_late, answers(GOOD))
+        with a_server(talk) as url:
+            server = some_connections(url, wait=0.3)
+            assert cause_of_no_answer(server) == "TimeoutError"
+
+            assert ask(server).body == b'{"Items": []}'
+        assert talk.connections == 2
+
     @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux tells the dead from the slow")
     def test_one_whose_other_end_is_gone_is_replaced_while_there_is_time(self) -> None:
         """Here the other end's window stays shut; a machine that is gone acknowledges as little."""
@@ -258,6 +274,24 @@ class TestConnecting:
 
             assert ask(some_connections(url, wait=4, whole=4)).status == 200
         assert waits[0] <= 2 < waits[1]
+
+    def test_a_handshake_may_take_all_the_time_that_is_left(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """And not only the share of its address: that one has answered."""
+        handshakes: list[float | None] = []
+
+        class Tls:
+            def wrap_socket(self, plain: socket.socket, **_: object) -> socket.socket:
+                handshakes.append(plain.gettimeout())
+                return plain
+
+        tls: Any = Tls()
+        with a_server(Talk(answers(GOOD))) as url:
+            place = ("127.0.0.1", int(url.rpartition(":")[2]))
+            found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", place)] * 2
+            monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+
+            assert ask(some_connections(url.replace("http:", "https:"), wait=30, whole=30, tls=tls)).status == 200
+        assert 15 < (handshakes[0] or 0) <= 30
 
     def test_connecting_and_answering_share_the_time(self) -> None:
         """A handshake that takes too long leaves less for the answer, and none in the end."""

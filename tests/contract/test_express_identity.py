@@ -95,7 +95,9 @@ class TestContainer:
         ((path, headers),) = endpoint.asked
         assert path == "/credentials?x=1"
         assert headers["Authorization"] == "let me in"
-        assert headers["Accept"] == "application/json"
+        assert (headers["Accept"], headers["Accept-Encoding"]) == ("application/json", "identity")
+        assert headers["Connection"] == "close", "nothing follows for an hour"
+        assert headers["Host"] == f"127.0.0.1:{endpoint.port}"
 
     @pytest.mark.parametrize(
         ("left", "fetched"),
@@ -126,6 +128,10 @@ class TestContainer:
             identity._TIMEOUT_SECONDS,
             identity._ATTEMPTS,
             identity._PAUSE_SECONDS,
+        )
+        server, _ = identity._endpoint({"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://localhost/"})
+        assert (server._wait, server._whole) == (fetcher.TIMEOUT_SECONDS, 2 * fetcher.TIMEOUT_SECONDS), (
+            "to connect, too"
         )
         assert set(fetcher._ALLOWED_HOSTS) == identity._HOSTS  # type: ignore[attr-defined]
 

@@ -76,7 +76,9 @@ def test_an_error_on_the_side_of_dynamodb_is_an_outage(lane: str, status: int, c
         assert type(failure_of(a_store(lane, endpoint))) is Unreachable
 
 
-@pytest.mark.parametrize(("status", "kind"), [(429, Throttled), (408, Unreachable)])
+@pytest.mark.parametrize(
+    ("status", "kind"), [(429, Throttled), (408, Unreachable), (299, Unreachable), (300, Fault), (499, Fault)]
+)
 def test_a_status_says_it_too(lane: str, status: int, kind: type[Fault]) -> None:
     with a_dynamodb(lambda _operation: (status, b"")) as endpoint:
         assert type(failure_of(a_store(lane, endpoint))) is kind

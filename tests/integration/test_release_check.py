@@ -17,10 +17,12 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from auth_jwt.errors import Fault
-from auth_jwt.releasing.canary import forge
-from auth_jwt.releasing.deployments import Deployments
-from tests.fakes import LambdaContext
+from auth_jwt.errors import Fault, NotReleased
+from auth_jwt.releasing.canary import Canary, forge
+from auth_jwt.releasing.check import Answered, check_authorize, check_gateway_authorizer
+from auth_jwt.releasing.deployments import Deployments, TrafficHook
+from tests.factories import octets_of, segment
+from tests.fakes import Clock, LambdaContext
 from tools.events.stage import (
     REGION,
     SAMPLES,
@@ -36,6 +38,7 @@ CANARY = "alice-web"
 HOOK = {"DeploymentId": "d-ABCDEF123", "LifecycleEventHookExecutionId": "execution-1"}
 AUTHORIZE, GATEWAY = (f"arn:aws:lambda:{REGION}:123456789012:function:{name}:7" for name in ("authorize", "gateway"))
 Handler = Callable[[Any, object], Any]
+Check = Callable[[Any, str, Canary | None], None]
 
 
 @dataclass
@@ -271,6 +274,52 @@ def raising(event: Any, answer: Any) -> Any:
             "gateway_authorizer names another user",
             id="the authorizer names another user",
         ),
+        pytest.param(
+            AUTHORIZE,
+            lambda event, answer: [answer] if "jwt_token" in event else answer,
+            "authorize does not let the canary in: its answer has no usable 'code'",
+            id="it answers with a list",
+        ),
+        pytest.param(
+            AUTHORIZE,
+            lambda event, answer: [answer] if "jwt_token" in event and answer["code"] == -1 else answer,
+            "authorize does not deny a forged token of the canary: its answer has no usable 'code'",
+            id="it denies with a list",
+        ),
+        pytest.param(
+            AUTHORIZE,
+            lambda event, answer: {**answer, "code": "1"} if "jwt_token" in event else answer,
+            "authorize does not let the canary in: its answer has no usable 'code'",
+            id="it writes its code as text",
+        ),
+        *(
+            pytest.param(
+                GATEWAY,
+                lambda event, answer, policy=policy: policy if "type" in event else answer,
+                "gateway_authorizer does not let the canary in: its policy says []",
+                id=f"the authorizer answers {policy}",
+            )
+            for policy in (
+                *("Allow", {}, {"policyDocument": "Allow"}, {"policyDocument": {"Statement": "Allow"}}),
+                {"policyDocument": {"Statement": ["Allow"]}},
+            )
+        ),
+        pytest.param(
+            GATEWAY,
+            lambda event, answer: {**answer, "context": "alice"} if "type" in event else answer,
+            "gateway_authorizer names another user",
+            id="the authorizer names nobody",
+        ),
+        pytest.param(
+            GATEWAY,
+            lambda event, answer: (
+                {"policyDocument": {"Statement": [{"Effect": f"{number}"} for number in range(4)]}}
+                if "type" in event
+                else answer
+            ),
+            "its policy says ['0', '1', '2']",
+            id="the authorizer says much",
+        ),
     ],
 )
 def test_a_version_that_is_broken_is_refused(world: World, version: str, answers: Any, text: str) -> None:
@@ -307,6 +356,76 @@ def test_an_authorizer_that_dies_of_a_forged_token_is_refused(world: World) -> N
 
     world.functions.handlers[GATEWAY] = dying
     world.is_refused("gateway_authorizer does not deny a forged token of the canary: it fails with 'MemoryError'")
+
+
+ALLOW: dict[str, Any] = {
+    "policyDocument": {"Statement": [{"Effect": "Allow"}]},
+    "context": {"sip_username": "alice"},
+}
+DENY: dict[str, Any] = {"policyDocument": {"Statement": [{"Effect": "Deny"}]}}
+
+
+@pytest.mark.parametrize(
+    ("check", "answers", "text"),
+    [
+        pytest.param(
+            check_authorize,
+            [Answered({"code": 1, "sip_username": "alice"}, failed=True)],
+            "authorize does not let the canary in: it fails",
+            id="it lets in and dies",
+        ),
+        pytest.param(
+            check_authorize,
+            [Answered({"code": 1, "sip_username": "alice"}), Answered({"code": -1}, failed=True)],
+            "authorize does not deny a forged token of the canary: it fails",
+            id="it denies and dies",
+        ),
+        pytest.param(
+            check_gateway_authorizer,
+            [Answered(ALLOW, failed=True)],
+            "gateway_authorizer does not let the canary in: it fails",
+            id="the authorizer lets in and dies",
+        ),
+        pytest.param(
+            check_gateway_authorizer,
+            [Answered(ALLOW), Answered(DENY, failed=True)],
+            "gateway_authorizer does not deny a forged token of the canary: it fails",
+            id="the authorizer denies and dies",
+        ),
+        pytest.param(
+            check_gateway_authorizer,
+            [Answered(ALLOW), Answered({"errorMessage": "Unauthorized"})],
+            r"gateway_authorizer does not deny a forged token of the canary: its policy says \[\]",
+            id="the authorizer tells API Gateway nothing",
+        ),
+        pytest.param(
+            check_gateway_authorizer,
+            [Answered(ALLOW), Answered(["Unauthorized"], failed=True)],
+            "gateway_authorizer does not deny a forged token of the canary: it fails",
+            id="the authorizer dies otherwise",
+        ),
+    ],
+)
+def test_half_an_answer_is_none(check: Check, answers: list[Answered], text: str) -> None:
+    """A function that fails has not answered, whatever it wrote, and a refusal that is no failure refuses nobody."""
+    given = iter([Answered({"ping": "pong"}), *answers])
+
+    with pytest.raises(NotReleased, match=text):
+        check(lambda *_: next(given), AUTHORIZE, Canary("alice-web", "alice", "e30.e30.AA", "e30.e30._w"))
+
+
+@pytest.mark.parametrize(
+    ("told", "text"),
+    [
+        ({"errorType": "E" * 81}, f"it fails with {'E' * 80!r}; its log"),
+        ({}, "it fails with 'an unknown error'"),
+        (None, "it fails with 'an unknown error'"),
+    ],
+    ids=["much", "nothing", "no object"],
+)
+def test_of_an_error_no_more_is_told_than_a_line_holds(told: object, text: str) -> None:
+    with pytest.raises(NotReleased, match=text):
+        check_authorize(lambda *_: Answered(told, failed=True), AUTHORIZE, None)
 
 
 @pytest.mark.parametrize(
@@ -350,10 +469,73 @@ def test_the_way_back_is_never_barred(world: World, creator: str) -> None:
 
 
 def test_a_snapshot_that_is_not_ready_is_waited_for(world: World) -> None:
-    world.functions.refusals = ["SnapStartNotReadyException", "ResourceConflictException"]
+    world.functions.refusals = [
+        *("SnapStartNotReadyException", "ResourceConflictException", "ResourceNotReadyException")
+    ]
     world.expect("Succeeded")
 
     assert world.ask() == {"passed": True}
+
+
+def test_a_snapshot_that_never_gets_ready_is_waited_for_two_minutes() -> None:
+    """It is asked for every five seconds, and so once more when they are over."""
+    clock, functions = Clock(), Functions({}, {}, refusals=["SnapStartNotReadyException"] * 100)
+    began = clock.now
+    versions = Deployments(functions, None, sleep=clock.pass_by, clock=clock)
+
+    with pytest.raises(Fault, match="SnapStartNotReadyException"):
+        versions.invoke(AUTHORIZE, {})
+
+    assert (clock.now - began, 100 - len(functions.refusals)) == (120, 25)
+
+
+def test_an_answer_that_is_no_json_is_nothing() -> None:
+    """Lambda passes on what the function's runtime wrote."""
+
+    class Broken(Functions):
+        def invoke(self, **_: Any) -> dict[str, Any]:
+            return {"Payload": io.BytesIO(b"<html>")}
+
+    assert Deployments(Broken({}, {}), None).invoke(AUTHORIZE, {}) == Answered(None, failed=False)
+
+
+@pytest.mark.parametrize(
+    ("ask", "what"),
+    [
+        (lambda aws: aws.invoke(AUTHORIZE, {}), "lambda:InvokeFunction on the new version"),
+        (lambda aws: aws.variables_of(AUTHORIZE), "lambda:GetFunctionConfiguration of the new version"),
+        (lambda aws: aws.is_live(AUTHORIZE), "lambda:GetAlias of live"),
+        (lambda aws: aws.brings_back(TrafficHook("d-1", "e-1")), "codedeploy:GetDeployment"),
+        (
+            lambda aws: aws.report(TrafficHook("d-1", "e-1"), passed=True),
+            "codedeploy:PutLifecycleEventHookExecutionStatus",
+        ),
+    ],
+)
+def test_a_permission_that_is_lacking_is_named(ask: Callable[[Deployments], object], what: str) -> None:
+    class Forbidding:
+        def __getattr__(self, name: str) -> Any:
+            def refuse(**_: object) -> None:
+                raise ClientError({"Error": {"Code": "AccessDeniedException"}}, name)
+
+            return refuse
+
+    with pytest.raises(Fault) as caught:
+        ask(Deployments(Forbidding(), Forbidding()))
+
+    assert str(caught.value) == f"{what} is refused: AccessDeniedException"
+
+
+@pytest.mark.parametrize("answer", [{}, {"Environment": {"Error": {"ErrorCode": "AccessDeniedException"}}}])
+def test_settings_that_lambda_does_not_show_are_a_fault(answer: dict[str, Any]) -> None:
+    """As where the key that they are encrypted by is out of reach."""
+
+    class Silent(Functions):
+        def get_function_configuration(self, **_: Any) -> dict[str, Any]:
+            return answer
+
+    with pytest.raises(Fault, match="does not return the variables"):
+        Deployments(Silent({}, {}), None).variables_of(AUTHORIZE)
 
 
 def test_a_version_that_may_not_be_invoked_is_refused(world: World) -> None:
@@ -414,3 +596,11 @@ def test_a_forged_token_differs_in_its_signature_alone() -> None:
 
     assert forge(token) == "e30.e30._wAA"
     assert forge(forge(token)) == token
+
+
+@pytest.mark.parametrize("length", [32, 48, 64, 256])
+def test_a_forged_signature_is_as_long_as_the_true_one(length: int) -> None:
+    """Of whatever algorithm: a version that looks at lengths alone is found out."""
+    signature = segment(bytes(length))
+
+    assert octets_of(forge(f"e30.e30.{signature}").rpartition(".")[2]) == b"\xff" + bytes(length - 1)

@@ -94,6 +94,18 @@ def test_no_request_is_taken_for_a_ping(path: Path) -> None:
     assert is_ping(event) is ("ping-" in path.stem)
 
 
+@pytest.mark.parametrize(
+    "member",
+    [
+        *("requestContext", "httpMethod", "headers", "body", "type", "methodArn", "routeArn", "authorizationToken"),
+        *("identitySource", "jwt_token", "from_user", "from_domain", "call_id"),
+    ],
+)
+def test_any_member_of_a_request_makes_it_one(member: str) -> None:
+    """A caller who leaves out the others is answered as a caller, and not as a schedule."""
+    assert not is_ping(MARKS | {member: None})
+
+
 @pytest.mark.parametrize("token", [ALICE.text, ALICE_EXPIRED.text, "", None, 7])
 def test_no_token_is_let_by_unseen(set_stage: SetStage, token: object) -> None:
     answer = set_stage().ask({**MARKS, "jwt_token": token})

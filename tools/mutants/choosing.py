@@ -27,12 +27,18 @@ CONCERNED: Final[Mapping[str, Sequence[str]]] = {
     f"{_PACKAGE}/authorizer.py": ("tests/unit/issuers/test_authorizer.py",),
     f"{_PACKAGE}/aws/": ("tests/unit/aws", "tests/contract", *_ANSWERS),
     f"{_PACKAGE}/credentials.py": ("tests/integration/test_authorize.py",),
-    f"{_PACKAGE}/fetching/": ("tests/unit/fetching", "tests/security/test_fetching.py"),
+    f"{_PACKAGE}/fetching/": (
+        *("tests/unit/fetching", "tests/security/test_fetching.py", "tests/unit/docs/test_issuers_page.py"),
+    ),
+    f"{_PACKAGE}/fetching/errors.py": ("tests/unit/docs/test_issuers_page.py",),
+    f"{_PACKAGE}/fetching/lookup.py": ("tests/integration/test_admin_issuers.py",),
     f"{_PACKAGE}/http/": ("tests/unit/http", *_ANSWERS),
     f"{_PACKAGE}/issuers/": (
         *("tests/unit/issuers", "tests/unit/provisioning/test_issuers.py"),
-        "tests/property/test_issuers_decision.py",
+        *("tests/property/test_issuers_decision.py", "tests/unit/docs/test_issuers_page.py"),
     ),
+    f"{_PACKAGE}/issuers/models.py": ("tests/unit/runtime/test_settings.py",),
+    f"{_PACKAGE}/issuers/status.py": ("tests/unit/refreshing", "tests/unit/docs/test_issuers_page.py"),
     f"{_PACKAGE}/jose/": (
         *("tests/unit/jose", "tests/property/test_gate.py", "tests/property/test_signature.py"),
         *("tests/unit/issuers", "tests/property/test_issuers_decision.py"),
@@ -53,8 +59,13 @@ CONCERNED: Final[Mapping[str, Sequence[str]]] = {
     f"{_PACKAGE}/provisioning/advice.py": ("tests/unit/docs/test_advice.py",),
     f"{_PACKAGE}/refreshing/": (
         *("tests/unit/refreshing", "tests/integration/test_refresh_keys.py", "tests/contract/test_issuers_store.py"),
+        "tests/unit/docs/test_issuers_page.py",
     ),
-    f"{_PACKAGE}/releasing/": ("tests/integration/test_release_check.py", "tests/unit/cli/test_canary_lines.py"),
+    f"{_PACKAGE}/refreshing/models.py": ("tests/unit/docs/test_issuers_page.py",),
+    f"{_PACKAGE}/releasing/": (
+        *("tests/integration/test_release_check.py", "tests/unit/cli/test_canary_lines.py"),
+        "tests/template/test_timeouts.py",
+    ),
     f"{_PACKAGE}/rules.py": (
         *(
             "tests/unit/test_rules.py",
@@ -64,7 +75,14 @@ CONCERNED: Final[Mapping[str, Sequence[str]]] = {
         ),
         *("tests/unit/provisioning/test_explanation.py", "tests/unit/provisioning/test_windows.py"),
     ),
-    f"{_PACKAGE}/runtime/": ("tests/unit/runtime", "tests/integration/test_request_settings.py", *_ANSWERS),
+    f"{_PACKAGE}/runtime/": (
+        *("tests/unit/runtime", "tests/unit/docs/test_docs.py", "tests/integration/test_request_settings.py"),
+        *_ANSWERS,
+    ),
+    f"{_PACKAGE}/runtime/observability.py": ("tests/unit/docs/test_docs.py",),
+    f"{_PACKAGE}/runtime/settings.py": ("tests/unit/docs/test_docs.py",),
+    f"{_PACKAGE}/runtime/warmers.py": ("tests/integration/test_warmers.py",),
+    f"{_PACKAGE}/runtime/wiring.py": ("tests/unit/aws/test_express.py", "tests/integration/test_issuers.py"),
     f"{_PACKAGE}/strict_json.py": (
         "tests/property/test_strict_json.py",
         "tests/unit/jose/test_tokens.py",
@@ -89,6 +107,7 @@ CONCERNED: Final[Mapping[str, Sequence[str]]] = {
 
 A table, since to record what each of all tests runs takes as long as all tests; the interleavings of operators and of
 rounds take a minute, and are not asked. Of those that are asked, it is recorded line by line which concern a mutant.
+Those of a file itself concern each of its constants: to read a name runs no line of it.
 """
 
 

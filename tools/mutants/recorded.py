@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import PurePath
 from typing import Final
 
+from tools.mutants.choosing import CONCERNED
 from tools.mutants.operators import Mutant
 
 _PACKAGE: Final = "layers/auth_jwt/auth_jwt"
@@ -47,15 +48,16 @@ class Recorded:
 def chosen_tests(mutant: Mutant, recorded: Recorded) -> tuple[list[str], float]:
     """Return the tests that concern a *mutant*, in the order in which to run them, and how many seconds they take.
 
-    Those run its statement; of a statement that runs at import, those that run anything of its file, and those that are
-    named after the file, since they may only read what it says. First come the tests that are named after the file,
-    then those of its folder, and of these the fastest.
+    Those run its statement; of a statement that runs at import, those that run anything of its file, and those that may
+    only read what it says: they are named after the file, or `CONCERNED` names them for just this file. First come the
+    tests that are named after the file, then those of its folder, and of these the fastest.
     """
     lines = recorded.tests.get(mutant.path, {})
     first, last = mutant.lines
     if mutant.function is None:
         found = {test for tests in lines.values() for test in tests}
-        found |= {test for test in recorded.seconds if is_named_after(mutant.path, test)}
+        own = tuple(CONCERNED.get(mutant.path, ()))
+        found |= {test for test in recorded.seconds if is_named_after(mutant.path, test) or test.startswith(own)}
     else:
         found = {test for line in range(first, last + 1) for test in lines.get(str(line), ())}
     order = sorted(found, key=lambda test: (not is_beside(mutant.path, test), recorded.seconds[test], test))
@@ -72,10 +74,10 @@ def chosen_tests(mutant: Mutant, recorded: Recorded) -> tuple[list[str], float]:
 
 
 def is_named_after(path: str, test: str) -> bool:
-    """Tell whether a *test* is in the file that has the name of a module: `test_keys.py` of `keys.py`."""
+    """Tell whether a *test* is in a file whose name ends with that of a module: `test_refresh_keys.py` of `keys.py`."""
     file = PurePath(path)
     name = file.parent.name if file.stem in ("app", "__init__") else file.stem
-    return PurePath(test.partition("::")[0]).name == f"test_{name}.py"
+    return PurePath(test.partition("::")[0]).stem.endswith(f"_{name}")
 
 
 def is_beside(path: str, test: str) -> bool:

@@ -211,6 +211,11 @@ def test_botocore_lists_regions_of_every_kind() -> None:
         pytest.param(LAMBDA, ExpressClient, id="served"),
         pytest.param({**LAMBDA, "DYNAMODB_CLIENT": "boto3"}, SdkClient, id="switched off"),
         pytest.param({**LAMBDA, "https_proxy": "http://127.0.0.1:3128"}, SdkClient, id="left to boto3"),
+        pytest.param(
+            {**LAMBDA, "AWS_DEFAULT_REGION": "", "DB_URL": "dynamodb://eu-west-1"}, ExpressClient, id="by its region"
+        ),
+        pytest.param({**LAMBDA, "DB_URL": "dynamodb://us-gov-west-1"}, SdkClient, id="left to boto3 by its region"),
+        pytest.param({**SAM_LOCAL, "DB_URL": "dynamodb+http://127.0.0.1:8000"}, ExpressClient, id="by its endpoint"),
     ],
 )
 def test_the_wiring_takes_the_lane_that_serves(
@@ -220,6 +225,36 @@ def test_the_wiring_takes_the_lane_that_serves(
         monkeypatch.setenv(name, value)
 
     assert type(choose_client(Settings.from_env(env), env)[0]) is kind
+
+
+def test_either_lane_asks_where_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in LAMBDA.items():
+        monkeypatch.setenv(name, value)
+    url = {"DB_URL": "dynamodb+http://127.0.0.1:8000/eu-west-1"}
+
+    express, _ = choose_client(Settings.from_env(url), LAMBDA)
+    boto3, _ = choose_client(Settings.from_env({**url, "DYNAMODB_CLIENT": "boto3"}), LAMBDA)
+
+    assert isinstance(express, ExpressClient)
+    assert isinstance(boto3, SdkClient)
+    assert (express._region, express._connections.host) == ("eu-west-1", "127.0.0.1:8000")
+    about = boto3._client.meta
+    assert (about.region_name, about.endpoint_url) == ("eu-west-1", "http://127.0.0.1:8000")
+
+
+@pytest.mark.parametrize("client", ["express", "boto3"])
+def test_either_lane_waits_as_long_as_the_settings_say(client: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in LAMBDA.items():
+        monkeypatch.setenv(name, value)
+
+    made, _ = choose_client(Settings.from_env({"STORE_TIMEOUT_MS": "250", "DYNAMODB_CLIENT": client}), LAMBDA)
+
+    if isinstance(made, ExpressClient):
+        assert (made._connections._wait, made._connections._whole) == (0.25, 0.25)
+    else:
+        assert isinstance(made, SdkClient)
+        config: Any = made._client.meta.config
+        assert (config.connect_timeout, config.read_timeout) == (0.25, 0.25)
 
 
 @pytest.mark.parametrize(

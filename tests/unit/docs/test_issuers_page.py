@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from auth_jwt.fetching.client import FETCH_SECONDS, MAX_BODY_BYTES
+from auth_jwt.fetching.documents import MAX_KEYS
 from auth_jwt.fetching.errors import FailureKind
 from auth_jwt.issuers.models import CONFIGURATION, KEYS, KEYS_URL
 from auth_jwt.issuers.status import STATUS_ATTRIBUTES
@@ -17,6 +19,15 @@ def section(title: str) -> str:
 
 def test_every_reason_of_a_failed_fetch_is_explained_in_order() -> None:
     assert re.findall(r"^\| `(\w+)` \|", section("When a fetch fails"), re.MULTILINE) == list(FailureKind)
+
+
+def test_the_limits_of_a_document_are_those_of_the_code() -> None:
+    kibibytes, seconds = f"{MAX_BODY_BYTES / 1024:g} KiB", f"{FETCH_SECONDS:g} seconds"
+
+    assert f"a document may take {seconds} and {kibibytes}" in PAGE
+    assert f"| `timeout` | the answer was not complete after {seconds} |" in PAGE
+    assert f"| `too_large` | the document has more than {kibibytes} |" in PAGE
+    assert f"| `too_many_keys` | more than {MAX_KEYS} keys |" in PAGE
 
 
 def test_every_outcome_of_a_refresh_is_named() -> None:

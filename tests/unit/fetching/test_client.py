@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from urllib3.connection import HTTPSConnection
+from urllib3.exceptions import HTTPError
 
 from auth_jwt.errors import Fault
 from auth_jwt.fetching.client import Fetched, IssuerClient, tls_context
@@ -194,6 +196,12 @@ class TestNotModified:
     def test_one_that_brings_no_usable_etag_keeps_the_one_that_was_sent(self, ask: Ask) -> None:
         assert ask(answers(answer(b"", "304 Not Modified", ETag="v2")), etag='"v1"').etag == '"v1"'
 
+    @pytest.mark.parametrize("status", ["302 Found", "404 Not Found", "429 Too Many Requests"])
+    def test_no_other_status_says_so(self, ask: Ask, status: str) -> None:
+        failure = failure_of(lambda: ask(answers(answer(b"", status)), etag='"v1"'))
+
+        assert status[:3] in str(failure)
+
     def test_nobody_can_say_so_who_was_not_asked(self, ask: Ask) -> None:
         """There is no document that it could mean."""
         failure = failure_of(lambda: ask(answers(answer(b"", "304 Not Modified"))))
@@ -221,7 +229,8 @@ class TestStatus:
     def test_nothing_else_that_a_redirect_says_is_repeated(self, ask: Ask, location: str) -> None:
         failure = failure_of(lambda: ask(answers(answer(b"", "302 Found", Location=location))))
 
-        assert (failure.kind, "points" in str(failure)) == (FailureKind.REDIRECTED, False)
+        assert failure.kind is FailureKind.REDIRECTED
+        assert "answers 302, and no redirect is followed" in str(failure)
 
     @pytest.mark.parametrize("status", [201, 204, 206, 400, 401, 403, 404, 410, 429])
     def test_another_status_is_a_failure_and_not_asked_again(
@@ -608,6 +617,17 @@ class TestAddress:
         failure = failure_of(lambda: make(fetch_seconds=5).fetch(f"https://{HOST}:{port}/"))
 
         assert (failure.kind, "Connection refused" in str(failure)) == (FailureKind.UNREACHABLE, True)
+
+    def test_an_error_that_says_nothing_is_told_by_its_name(
+        self, make: MakeClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(_: HTTPSConnection) -> None:
+            raise HTTPError(CANARY.decode())
+
+        monkeypatch.setattr(HTTPSConnection, "connect", fail)
+        failure = failure_of(lambda: make().fetch(f"https://{HOST}/"))
+
+        assert (failure.kind, "(HTTPError)" in str(failure)) == (FailureKind.UNREACHABLE, True)
 
     def test_a_url_that_is_none_is_refused_before_anything_is_asked(self, make: MakeClient) -> None:
         resolver = AResolver()

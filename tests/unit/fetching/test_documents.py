@@ -362,6 +362,11 @@ class TestDroppedKeys:
     def test_a_kid_that_is_no_text_drops_its_key(self) -> None:
         assert kinds_of(filtered(a_jwk(), a_jwk("p256", kid=5))) == [(None, Flaw.MALFORMED_JWK)]
 
+    def test_a_kid_of_128_characters_can_be_shown(self) -> None:
+        kid = "a" * 128
+
+        assert kinds_of(filtered(a_jwk(), a_jwk(use="enc", kid=kid))) == [(kid, Flaw.NOT_FOR_VERIFYING)]
+
     @pytest.mark.parametrize("kid", ["\x1b[2J", "a" * 129, "é", ""])
     def test_a_kid_that_cannot_be_shown_is_not(self, kid: str) -> None:
         assert kinds_of(filtered(a_jwk(), a_jwk(use="enc", kid=kid))) == [(None, Flaw.NOT_FOR_VERIFYING)]

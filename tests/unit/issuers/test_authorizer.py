@@ -434,6 +434,15 @@ class TestKeysNotFetchedYet:
         with pytest.raises(Deferred):
             login()
 
+    @pytest.mark.parametrize("row", [0, 1], ids=["the keys", "when they were fetched"])
+    def test_keys_count_with_the_time_of_their_fetch_only(self, row: int) -> None:
+        """As after one of the two rows was restored: the next fetch writes both."""
+        login = a_login()
+        del login.store.secrets[row]
+
+        with pytest.raises(Deferred):
+            login()
+
     def test_forged_kids_read_the_rows_of_the_issuer_once_a_second_at_most(self) -> None:
         login = a_login()
         for number in range(100):
@@ -533,6 +542,13 @@ class TestClaims:
 
         assert refusal(lambda: login(**claims)) is reason
         assert [tag for tag, _ in login.store.reads] == [ISSUER], "a denied token reads no profile"
+
+    @pytest.mark.parametrize("subject", ["s" * 255, "ö" * 127 + "s", "s"], ids=["255 bytes", "beyond ASCII", "short"])
+    def test_a_sub_may_have_255_bytes(self, subject: str) -> None:
+        login = a_login()
+        login.store.profiles.append({"tag": f"{ISSUER}#{subject}", "sip_username": "carol"})
+
+        assert login(sub=subject).sip_username == "carol"
 
     def test_the_leeway_counts_for_issuers(self) -> None:
         login = a_login(policy=Policy(leeway_seconds=30))
@@ -641,6 +657,7 @@ class TestKind:
             pytest.param({"typ": "JWT"}, {"typ": "Bearer"}, Reason.WRONG_TOKEN_KIND, id="Keycloak's access token"),
             pytest.param({"typ": "JWT"}, {"token_use": "access"}, Reason.WRONG_TOKEN_KIND, id="Cognito's access token"),
             pytest.param({"typ": "JWT"}, {"events": {}}, Reason.WRONG_TOKEN_KIND, id="a logout token"),
+            pytest.param({"typ": "JWT"}, {"aud": ["web"]}, None, id="one, no azp"),
             pytest.param({"typ": "JWT"}, {"aud": ["web", "x"]}, Reason.WRONG_TOKEN_KIND, id="several, no azp"),
             pytest.param({"typ": "JWT"}, {"aud": ["web", "x"], "azp": "x"}, Reason.WRONG_TOKEN_KIND, id="for another"),
             pytest.param({"typ": "JWT"}, {"aud": ["web", "x"], "azp": "web"}, None, id="several, for this one"),
@@ -755,6 +772,12 @@ class TestMappingByClaim:
         login = self.by_claim()
 
         assert refusal(lambda: login(sip_user=name, from_domain="example.com")) is Reason.USERNAME_REFUSED
+
+    def test_a_username_has_255_characters_at_most_whatever_the_pattern(self) -> None:
+        login = self.by_claim(username_pattern="[a-z]+")
+
+        assert login(sip_user="x" * 255, from_domain="example.com").sip_username == "x" * 255
+        assert refusal(lambda: login(sip_user="x" * 256, from_domain="example.com")) is Reason.USERNAME_REFUSED
 
     @pytest.mark.parametrize("name", ["carol\r\nX: y", "carol\x85", "car\u202eol"])
     def test_a_username_that_cannot_be_printed_is_refused_whatever_the_pattern(self, name: str) -> None:
@@ -874,6 +897,22 @@ class TestMemory:
             memory.recall(name, Deadline(1))
 
         assert [name for name, _ in store.reads] == [names[0]]
+
+    @pytest.mark.parametrize("of", ["tag", "plan"])
+    def test_the_profiles_of_users_take_no_more_room_than_they_may(self, of: str) -> None:
+        """Long tags and long credentials count: of three such profiles two are remembered."""
+        store = MemoryIssuers(credentials=parse_credentials("plan"))
+        memory = ProfileMemory(store, ttl=60, stale_for=0, timer=Clock(NOW), max_bytes=12_000)
+        tags = [f"{number}{'x' * 1000}" if of == "tag" else f"{number}" for number in range(3)]
+        store.profiles.extend(a_profile(tag=tag, plan="x" * 1000 if of == "plan" else "") for tag in tags)
+        for tag in tags:
+            memory.recall(tag, Deadline(1))
+        store.reads.clear()
+
+        for tag in (tags[2], tags[1], tags[0]):
+            memory.recall(tag, Deadline(1))
+
+        assert [tag for tag, _ in store.reads] == [tags[0]]
 
     def test_without_memory_every_login_reads(self) -> None:
         login = a_login(ttl=0)

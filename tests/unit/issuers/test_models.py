@@ -26,6 +26,7 @@ def an_issuer(**members: object) -> Issuer:
         "https://[2001:db8::1]/",
         "https://[2001:db8::1]:8443/",
         "https://a/b//c/",
+        pytest.param("https://" + "a" * 120, id="128 characters"),
     ],
 )
 def test_an_https_url_can_be_an_issuer(identifier: str) -> None:
@@ -68,18 +69,26 @@ def test_other_text_can_not(identifier: str, because: str) -> None:
             "https://a/#",
             "https://a/{x}",
             "https://ä/",
+            "https://a:0/",
+            "https://a/ ",
+            "https://a/\x7f",
+            "https://[::1]a/",
         ),
-        pytest.param(f"https://a/{'x' * 2048}", id="too long"),
+        pytest.param(f"https://a/{'x' * 2039}", id="2049 characters"),
     ],
 )
 def test_keys_are_fetched_from_https_addresses_only(url: str) -> None:
-    with pytest.raises(Invalid, match="address of the keys"):
+    with pytest.raises(Invalid, match=r"in the address|address of the keys"):
         check_keys_url(url)
 
 
 def test_a_query_is_part_of_the_address_of_keys() -> None:
     """As Entra's `appid` is."""
     check_keys_url("https://login.example.com/keys?appid=1")
+
+
+def test_an_address_of_keys_may_be_long() -> None:
+    check_keys_url(f"https://a/{'x' * 2038}")
 
 
 @pytest.mark.parametrize(
@@ -103,14 +112,18 @@ def test_a_query_is_part_of_the_address_of_keys() -> None:
         pytest.param({"required_claims": {"": "a"}}, "'required_claims'", id="a claim without a name"),
         pytest.param({"longest_lifetime": 0}, "'longest_lifetime'", id="no lifetime"),
         pytest.param({"longest_lifetime": True}, "'longest_lifetime'", id="true is no number"),
+        pytest.param({"longest_lifetime": 10**9 + 1}, "'longest_lifetime'", id="a lifetime of more than 31 years"),
         pytest.param({"requires_jti": "no"}, "'requires_jti'", id="a text for a boolean"),
         pytest.param({"mapping": "email"}, "'profile' nor 'claim'", id="another mapping"),
         pytest.param({"mapping": "claim"}, "'username_claim'", id="a mapping by no claim"),
         pytest.param({"mapping": "claim", "username_claim": "u"}, "'sip_domain'", id="a mapping without a domain"),
         pytest.param({"sip_domain": "example.com"}, "mapping 'claim'", id="a domain without that mapping"),
+        pytest.param({"username_claim": "u"}, "mapping 'claim'", id="a claim without that mapping"),
+        pytest.param({"permits_no_domain": True}, "mapping 'claim'", id="a permission without that mapping"),
         pytest.param({"username_pattern": "(a+)+"}, "group", id="a pattern that may take for ever"),
         pytest.param({"username_pattern": "a*a*a*a*"}, "3 repetitions", id="a pattern that takes long"),
         pytest.param({"username_pattern": "a{1,9}a+a*a{1,9}"}, "3 repetitions", id="likewise"),
+        pytest.param({"username_pattern": "a" * 256}, "255 characters", id="a pattern that is too long"),
         pytest.param({"username_pattern": "["}, "regular expression", id="no pattern"),
         pytest.param({"username_pattern": "a{1,4294967296}"}, "regular expression", id="repetitions without end"),
         pytest.param({"blocked_keys": [1]}, "'blocked_keys'", id="a thumbprint that is no text"),
@@ -123,7 +136,14 @@ def test_a_configuration_that_would_not_work_is_refused_by_name(members: dict[st
 
 @pytest.mark.parametrize(
     "pattern",
-    [r"[A-Za-z0-9._+-]{1,64}", r"[*+{]+\.[^]*+{]+", r"\*\+\{[a-z]*", r"[\]*+]{2}[*][+][{]", r"u+\.[a-z]+[0-9]{1,4}"],
+    [
+        "a" * 255,
+        r"[A-Za-z0-9._+-]{1,64}",
+        r"[*+{]+\.[^]*+{]+",
+        r"\*\+\{[a-z]*",
+        r"[\]*+]{2}[*][+][{]",
+        r"u+\.[a-z]+[0-9]{1,4}",
+    ],
 )
 def test_of_a_pattern_only_repetitions_count(pattern: str) -> None:
     assert an_issuer(
@@ -141,11 +161,20 @@ def test_a_text_that_is_no_configuration_is_refused(text: str) -> None:
     "members",
     [
         {},
+        {"longest_lifetime": 1},
+        {"longest_lifetime": 10**9},
         {"algorithms": ["EdDSA", "ES512"], "longest_lifetime": 600, "requires_jti": False, "blocked_keys": ["x", "a"]},
         {"mapping": "claim", "username_claim": "u", "sip_domain": "example.com", "permits_no_domain": True},
         {"token_kind": "id", "required_claims": {"tid": "a", "ok": True, "level": 1}, "access_claims": ["tid"]},
     ],
-    ids=["nothing but what is needed", "lists and numbers", "by claim", "claims"],
+    ids=[
+        "nothing but what is needed",
+        "the shortest lifetime",
+        "the longest lifetime",
+        "lists and numbers",
+        "by claim",
+        "claims",
+    ],
 )
 def test_what_is_written_is_read_again(members: dict[str, object]) -> None:
     issuer = an_issuer(**members)

@@ -12,6 +12,7 @@ from auth_jwt.errors import Unreachable
 from auth_jwt.fetching.client import Fetched
 from auth_jwt.fetching.errors import FailureKind, FetchFailed
 from auth_jwt.issuers.models import REGISTRY_TAG, IssuerPatterns
+from auth_jwt.issuers.status import FetchStatus
 from auth_jwt.models import Columns
 from auth_jwt.provisioning.audit import AuditEntry, WriteOutcome
 from auth_jwt.provisioning.changes import Key, Table
@@ -138,14 +139,14 @@ class TestTheFirstRefresh:
         refresh()
 
         (entry,) = refresh.audit
-        assert (entry.action, entry.tag, entry.actor) == ("issuer.refresh", ISSUER, "refresh_keys")
+        assert (entry.action, entry.tag, entry.actor, entry.at) == ("issuer.refresh", ISSUER, "refresh_keys", NOW)
         assert entry.details["keys"] == len(entry.details["added"]) == 1
         assert entry.details["removed"] == []
         assert a_jwk()["n"] not in entry.as_line()
 
 
 class TestWhatIsDue:
-    @pytest.mark.parametrize(("seconds", "is_due"), [(20, False), (29, False), (31, True), (60, True), (3600, True)])
+    @pytest.mark.parametrize(("seconds", "is_due"), [(20, False), (29, False), (30, True), (60, True), (3600, True)])
     def test_is_what_the_status_says_give_or_take_half_a_minute(
         self, refresh: Round, seconds: int, is_due: bool
     ) -> None:
@@ -155,6 +156,33 @@ class TestWhatIsDue:
 
         assert (refreshed.outcome is RefreshOutcome.NOT_DUE) is not is_due
 
+    @pytest.mark.parametrize(("ahead", "is_due"), [(900 + MINUTE, False), (901 + MINUTE, True)])
+    def test_is_put_off_for_a_quarter_of_an_hour_and_a_minute_at_most(
+        self, refresh: Round, ahead: int, is_due: bool
+    ) -> None:
+        """Nobody puts a fetch off for longer, so a clock was wrong; the minute is for two clocks that differ."""
+        refresh.status["issuer_next_fetch_at"] = Decimal(NOW + ahead)
+
+        assert (refresh().outcome is RefreshOutcome.NOT_DUE) is not is_due
+
+    @pytest.mark.parametrize(("ahead", "is_due"), [(DAY + MINUTE, False), (DAY + MINUTE + 1, True)])
+    def test_of_discovery_is_put_off_for_a_day_and_a_minute_at_most(
+        self, refresh: Round, ahead: int, is_due: bool
+    ) -> None:
+        refresh.status["issuer_next_discovery_at"] = Decimal(NOW + ahead)
+        refresh()
+
+        assert (DISCOVERY in dict(refresh.provider.asked)) is is_due
+
+    def test_tells_the_status_that_stands_whether_due_or_not(self, refresh: Round) -> None:
+        stands = refresh().status
+        assert refresh(after=1).status == stands
+
+        refresh.status["issuer_fetched_at"] = Decimal(NOW + 2)
+        status = refresh(by_hand=True).status
+        assert status is not None
+        assert (status.fetched_at, status.next_fetch_at) == (NOW + 2, NOW + MINUTE), "of who was faster"
+
     def test_is_everything_when_an_operator_asks(self, refresh: Round) -> None:
         refresh()
 
@@ -163,7 +191,9 @@ class TestWhatIsDue:
     def test_is_nothing_of_an_issuer_that_is_disabled(self, refresh: Round) -> None:
         refresh.configure(columns={"disabled": True})
 
-        assert refresh().outcome is RefreshOutcome.DISABLED
+        refreshed = refresh()
+
+        assert (refreshed.outcome, refreshed.status) == (RefreshOutcome.DISABLED, FetchStatus(version=1))
         assert refresh.provider.asked == []
 
     def test_is_nothing_of_an_issuer_that_the_setting_does_not_name(self, refresh: Round) -> None:
@@ -195,7 +225,7 @@ class TestWhatIsDue:
 
         refreshed = refresh()
 
-        assert refreshed.outcome is RefreshOutcome.UNUSABLE
+        assert (refreshed.outcome, refreshed.status) == (RefreshOutcome.UNUSABLE, FetchStatus(version=1))
         assert "'algorithms'" in str(refreshed.problem)
         assert refresh.provider.asked == []
 
@@ -215,7 +245,8 @@ class TestKeys:
         refreshed = refresh(after=MINUTE)
 
         assert refreshed.outcome is RefreshOutcome.UNCHANGED
-        assert refresh.status["issuer_fetched_at"] == NOW + MINUTE
+        assert refreshed.status is not None
+        assert refreshed.status.fetched_at == refresh.status["issuer_fetched_at"] == NOW + MINUTE
         assert refresh.tables.rows[KEYS] == before
         assert len(refresh.audit) == 1
 
@@ -253,7 +284,7 @@ class TestKeys:
     def test_that_are_dropped_are_counted(self, refresh: Round) -> None:
         refresh.provider.publish(a_jwk(kid="1"), {"kty": "oct", "k": "c2VjcmV0"}, {"kty": "AKP"})
 
-        assert sum(refresh().dropped.values()) == 2
+        assert [sum(refresh(after=MINUTE).dropped.values()) for _ in range(2)] == [2, 2], "changed or not"
 
     def test_of_another_address_than_the_configured_one_are_not_asked_for_by_their_etag(self, refresh: Round) -> None:
         refresh.provider.publish(a_jwk(kid="1"), etag='"a"')
@@ -266,6 +297,30 @@ class TestKeys:
 
         assert refresh.provider.asked[-1] == (elsewhere, None)
         assert (refreshed.outcome, refreshed.has_nothing_in_common) == (RefreshOutcome.REPLACED, False)
+
+    def test_are_refreshed_by_what_is_needed_of_the_rows(self, refresh: Round, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A row may hold anything else; what is not asked for is not sent."""
+        refresh.configure(columns={"sip_password": "x"})
+        refresh.status["comment"] = "x"
+        asked = list[str]()
+        profile, secrets = refresh.tables.profile, refresh.tables.secrets
+
+        def profile_of(tag: str, **only: Any) -> Any:
+            row = profile(tag, **only)
+            asked.extend(row or ())
+            return row
+
+        def secrets_of(tag: str, **only: Any) -> Any:
+            rows = secrets(tag, **only)
+            asked.extend(name for row in rows for name in row)
+            return rows
+
+        monkeypatch.setattr(refresh.tables, "profile", profile_of)
+        monkeypatch.setattr(refresh.tables, "secrets", secrets_of)
+        refresh()
+
+        assert {"issuer_config", "issuer_version", "id"} <= set(asked)
+        assert not {"sip_password", "comment"} & set(asked)
 
 
 class TestAFailure:
@@ -320,11 +375,15 @@ class TestAFailure:
 
         assert [status.is_failing(NOW + seconds) for seconds in (899, 900)] == [False, True]
 
+    def test_is_for_an_operator_a_quarter_of_an_hour_after_an_issuer_was_added(self) -> None:
+        assert [FetchStatus(version=NOW).is_failing(NOW + seconds) for seconds in (899, 900)] == [False, True]
+
     def test_is_for_an_operator_before_the_keys_are_stale(self, refresh: Round) -> None:
         status = refresh().status
         assert status is not None
 
-        assert [status.is_stale_soon(NOW + hours * 3600, 26 * 3600) for hours in (19, 20)] == [False, True]
+        assert [status.is_stale_soon(NOW + seconds, 100) for seconds in (75, 76)] == [False, True]
+        assert not FetchStatus(version=1).is_stale_soon(NOW, 100), "no keys"
 
     def test_is_also_a_private_key_among_those_published(self, refresh: Round) -> None:
         refresh()
@@ -398,6 +457,20 @@ class TestWhenTwoWrite:
         refreshed = refresh(after=MINUTE)
 
         assert (refreshed.outcome, refresh.kids) == (RefreshOutcome.OVERTAKEN, ["new"])
+
+    @pytest.mark.parametrize(
+        ("ahead", "outcome"),
+        [
+            pytest.param(0, RefreshOutcome.REPLACED, id="begun in the same second"),
+            pytest.param(1, RefreshOutcome.OVERTAKEN, id="begun later"),
+            pytest.param(MINUTE, RefreshOutcome.OVERTAKEN, id="begun a minute later"),
+            pytest.param(MINUTE + 1, RefreshOutcome.REPLACED, id="begun by a clock that was wrong"),
+        ],
+    )
+    def test_the_fetch_that_began_later_counts(self, refresh: Round, ahead: int, outcome: RefreshOutcome) -> None:
+        refresh.status["issuer_fetched_at"] = Decimal(NOW + ahead)
+
+        assert refresh(by_hand=True).outcome is outcome
 
     def test_an_issuer_that_is_removed_meanwhile_stays_removed(self, refresh: Round) -> None:
         def remove() -> None:
@@ -481,11 +554,26 @@ class TestDamagedRows:
         assert refresh(after=MINUTE).outcome is RefreshOutcome.UNCHANGED
         assert refresh.status["issuer_fetched_at"] == NOW + MINUTE
 
-    @pytest.mark.parametrize("damage", ["", "{}", '{"keys":[]}'])
-    def test_of_keys_are_written_anew_though_the_provider_has_no_others(self, refresh: Round, damage: str) -> None:
+    def test_a_value_of_an_unexpected_type_counts_as_absent(self) -> None:
+        texts = dict.fromkeys(("issuer_etag", "issuer_failure", "issuer_moved_to"), Decimal(1))
+        numbers: dict[str, object] = {
+            "issuer_version": "1",
+            "issuer_fetched_at": None,
+            "issuer_next_fetch_at": True,
+            "issuer_next_discovery_at": Decimal("Infinity"),
+            "issuer_failures": {"L": []},
+        }
+
+        assert FetchStatus.from_row({**texts, **numbers}) == FetchStatus(version=0)
+
+    @pytest.mark.parametrize("name", ["issuer_keys", "issuer_keys_url"])
+    @pytest.mark.parametrize("damage", ["", "{}", '{"keys":[]}', None, Decimal(1), {"L": []}], ids=str)
+    def test_of_keys_are_written_anew_though_the_provider_has_no_others(
+        self, refresh: Round, name: str, damage: object
+    ) -> None:
         refresh.provider.publish(a_jwk(kid="1"), etag='"a"')
         refresh()
-        refresh.tables.rows[KEYS]["issuer_keys"] = damage
+        refresh.tables.rows[KEYS][name] = damage
 
         assert refresh(after=MINUTE).outcome is RefreshOutcome.REPLACED
         assert refresh.kids == ["1"]
@@ -498,6 +586,17 @@ class TestDamagedRows:
 
         assert [refresh(after=MINUTE).outcome for _ in range(2)] == [RefreshOutcome.UNCHANGED] * 2
         assert [etag for url, etag in refresh.provider.asked if url == KEYS_URL] == [None, None, '"a"']
+
+    def test_another_process_makes_the_slow_check_of_no_key_that_the_row_holds(
+        self, refresh: Round, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        checked = list[object]()
+        monkeypatch.setattr("auth_jwt.fetching.documents.slow_weakness_of", checked.append)
+        refresh()
+        refresh.refresher = replace(refresh.refresher, judged=JudgedKeySets())
+        refresh(after=MINUTE)
+
+        assert len(checked) == 1
 
     @pytest.mark.parametrize("name", ["issuer_next_fetch_at", "issuer_next_discovery_at"])
     def test_what_is_due_later_than_anything_is_put_off_is_due_now(self, refresh: Round, name: str) -> None:

@@ -15,7 +15,7 @@ from aws_lambda_powertools import Logger, Metrics
 from auth_jwt.errors import Reason, Unreachable
 from auth_jwt.models import Report
 from auth_jwt.runtime import observability
-from auth_jwt.runtime.observability import Journal, Outcome, gateway_ids_of, request_id_of
+from auth_jwt.runtime.observability import Journal, Outcome, gateway_ids_of, milliseconds_since, request_id_of
 from auth_jwt.runtime.settings import AuthorizedLog, LogSettings
 
 NOON = 1_795_435_200.0  # 2026-11-23T12:00:00Z
@@ -533,6 +533,12 @@ def test_nothing_is_counted_twice() -> None:
         assert (frozenset({"service", "reason"}) in sets) is ("reason" in line)
         assert {*metrics, *frozenset().union(*sets)} <= line.keys()
         assert all(type(line[name]) is int for name in metrics)
+
+
+def test_a_duration_is_in_milliseconds_to_the_last_whole_microsecond(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.perf_counter", lambda: 12.0012345678)
+
+    assert milliseconds_since(10.0) == 2001.235
 
 
 # -- ids --------------------------------------------------------------------------------------------------------------

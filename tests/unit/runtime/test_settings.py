@@ -16,6 +16,7 @@ from auth_jwt.runtime.settings import (
     GATEWAY_AUTHORIZER_DEFAULTS,
     LOG_DEFAULTS,
     REFRESH_DEFAULTS,
+    RELEASE_CHECK_DEFAULTS,
     ROTATION_DEFAULTS,
     AuthorizedLog,
     AuthorizerRefusal,
@@ -28,6 +29,7 @@ from auth_jwt.runtime.settings import (
     GatewayAuthorizerSettings,
     LogSettings,
     RefreshSettings,
+    ReleaseCheckSettings,
     RotationSettings,
     Settings,
     SourceKind,
@@ -264,6 +266,7 @@ def test_a_url_in_a_variable_that_takes_none_such_is_not_repeated(variable: str,
         ("ISSUERS", "https://login.example.com,", "an item is empty"),
         ("ISSUERS", "https://login.example.com,https://login.example.com", "one is given twice"),
         ("ISSUERS", "https://login.example.com*", "a `*` follows `https://host/`"),
+        ("ISSUERS", "https://a.example/*,https://b.example*", "a `*` follows `https://host/`"),
         ("ISSUERS", "https://*", "an issuer is an https URL with a host"),
         ("ISSUERS", "*", "an issuer is an https URL"),
         ("ISSUERS", "https://login.example.com/*/sip", "at the end only"),
@@ -284,6 +287,9 @@ def test_a_url_in_a_variable_that_takes_none_such_is_not_repeated(variable: str,
         ("AUTHZ_SERVER", "login.example.org", "https"),
         ("AUTHZ_SERVER", "https://", "https"),
         ("AUTHZ_SERVER", 'https://a"b', "https"),
+        ("AUTHZ_SERVER", "https://a/ä", "https"),
+        ("AUTHZ_SERVER", "https://a/\x7f", "https"),
+        ("TAG_COLUMN", " ", "the name of a column"),
     ],
 )
 def test_a_value_that_cannot_be_is_named_with_what_is_accepted(variable: str, value: str, accepted: str) -> None:
@@ -291,6 +297,61 @@ def test_a_value_that_cannot_be_is_named_with_what_is_accepted(variable: str, va
 
     assert message.startswith(f"{variable}={value!r} is refused")
     assert accepted in message
+
+
+@pytest.mark.parametrize(
+    ("variable", "least", "most"),
+    [
+        ("LEEWAY_SECONDS", 0, 10**9),
+        ("MAX_TOKEN_AGE_SECONDS", 0, 10**9),
+        ("MIN_HMAC_KEY_BYTES", 1, 10**9),
+        ("MAX_SECRETS_PER_TAG", 1, 10**9),
+        ("MAX_TOKEN_BYTES", 1, 10**9),
+        ("CACHE_TTL_SECONDS", 0, 10**9),
+        ("STALE_IF_ERROR_SECONDS", 0, 10**9),
+        ("STORE_TIMEOUT_MS", 1, 10**9),
+        ("KEYS_LIFETIME_SECONDS", 3600, 7 * 86400),
+    ],
+)
+def test_a_number_has_its_bounds(variable: str, least: int, most: int) -> None:
+    for number in (least, most):
+        assert settings(**{variable: f" {number} "}) is not None
+    for number in (least - 1, most + 1):
+        assert f"a whole number from {least} to {most}" in refusal(**{variable: str(number)})
+
+
+@pytest.mark.parametrize("variable", ["MAX_TOKEN_AGE_SECONDS", "MIN_HMAC_KEY_BYTES"])
+@pytest.mark.parametrize("text", ["", " "], ids=["empty", "blank"])
+def test_a_number_that_may_be_empty_may_be_blank(variable: str, text: str) -> None:
+    assert settings(**{variable: text}) == settings()
+
+
+@pytest.mark.parametrize(("text", "value"), [(" TRUE ", True), ("true", True), ("False", False)])
+def test_a_boolean_may_be_in_any_case(text: str, value: bool) -> None:
+    assert settings(REQUIRE_ALG_COLUMN=text).columns.requires_alg is value
+
+
+@pytest.mark.parametrize(
+    ("variable", "longest"),
+    [
+        pytest.param("TAG_COLUMN", "x" * 255, id="a column"),
+        pytest.param("TAG_COLUMN", "x" + "ü" * 127, id="a column beyond ASCII"),
+        pytest.param("PROFILES_TABLE", "x" * 255, id="a table"),
+        pytest.param("PROFILES_TABLE", "arn:" + "x" * 1000, id="a table by its ARN"),
+    ],
+)
+def test_a_name_has_as_many_bytes_as_dynamodb_takes(variable: str, longest: str) -> None:
+    assert settings(**{variable: longest}) is not None
+    assert variable in refusal(**{variable: f"{longest}x"})
+
+
+def test_a_table_may_have_a_name_of_three_characters() -> None:
+    assert settings(PROFILES_TABLE="a.b").profiles_table == "a.b"
+
+
+@pytest.mark.parametrize("port", [1, 65535])
+def test_a_database_may_have_any_port(port: int) -> None:
+    assert settings(DB_URL=f"dynamodb+https://db:{port}").database == Database(endpoint=f"https://db:{port}")
 
 
 @pytest.mark.parametrize(
@@ -362,9 +423,23 @@ def test_what_lambda_itself_sets_is_not_taken_for_a_misspelling() -> None:
     assert near_misses(dict.fromkeys(lambda_variables.split(), "x")) == {}
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("AWS_SECRETS_TABLE", id="of AWS"),
+        pytest.param("POWERTOOLS_GATEWAY_AUTHORIZER_VERSION", id="of Powertools"),
+        pytest.param("CACHE", id="one word with which one of ours begins"),
+        pytest.param("TABLES_TO_READ", id="words that are also in ours"),
+        pytest.param("USER_TABLE", id="half of one of ours"),
+    ],
+)
+def test_a_variable_of_somebody_elses_is_no_misspelling(name: str) -> None:
+    assert near_misses({name: "x"}) == {}
+
+
 EVERYBODYS = [
     *(*DEFAULTS, *FRONTEND_DEFAULTS, *GATEWAY_AUTHORIZER_DEFAULTS, *LOG_DEFAULTS),
-    *(*ROTATION_DEFAULTS, *REFRESH_DEFAULTS, *ENDING_DEFAULTS),
+    *(*ROTATION_DEFAULTS, *REFRESH_DEFAULTS, *ENDING_DEFAULTS, *RELEASE_CHECK_DEFAULTS),
 ]
 
 
@@ -536,6 +611,30 @@ class TestEnding:
 
         assert EndingSettings.from_env(env) == EndingSettings(rotated_tag="alice-web", rotation_days=7, overlap=60)
 
+    @pytest.mark.parametrize(
+        ("variable", "least", "most"),
+        [
+            ("SECRETS_END_WITHIN_DAYS", 1, 3650),
+            ("ROTATION_DAYS", 1, 1000),
+            ("ROTATION_OVERLAP_SECONDS", 1, 10**9),
+            ("MAX_READ_UNITS", 1, 10**9),
+        ],
+    )
+    def test_a_number_has_its_bounds(self, variable: str, least: int, most: int) -> None:
+        tag = {"ROTATED_TAG": "alice-web", "ROTATION_DAYS": "30"}
+        fields = {
+            "SECRETS_END_WITHIN_DAYS": "within_days",
+            "ROTATION_DAYS": "rotation_days",
+            "ROTATION_OVERLAP_SECONDS": "overlap",
+            "MAX_READ_UNITS": "max_read_units",
+        }
+        for number in (least, most):
+            read = EndingSettings.from_env({**tag, variable: str(number)})
+            assert getattr(read, fields[variable]) == number
+        for number in (least - 1, most + 1):
+            with pytest.raises(BadSetting, match=f"a whole number from {least} to {most}"):
+                EndingSettings.from_env({**tag, variable: str(number)})
+
     def test_days_without_a_tag_say_nothing(self) -> None:
         assert EndingSettings.from_env({"ROTATION_DAYS": "30"}) == EndingSettings()
 
@@ -562,6 +661,49 @@ class TestEnding:
         assert accepted in str(caught.value)
 
 
+class TestReleaseCheck:
+    """The variables of the check of a release."""
+
+    VERSION: Final = "arn:aws:lambda:eu-central-1:123456789012:function:authorize:7"
+
+    def test_the_version_that_is_checked_has_to_be_said_and_all_else_has_a_default(self) -> None:
+        expected = ReleaseCheckSettings(
+            canary_tag=None, authorize_version=self.VERSION, gateway_authorizer_version=None
+        )
+
+        assert ReleaseCheckSettings.from_env({"AUTHORIZE_VERSION": self.VERSION}) == expected
+        assert ReleaseCheckSettings.from_env({**RELEASE_CHECK_DEFAULTS, "AUTHORIZE_VERSION": self.VERSION}) == expected
+
+    def test_a_canary_and_another_function_can_be_named(self) -> None:
+        gateway = "arn:aws-us-gov:lambda:us-gov-west-1:123456789012:function:" + "g" * 64 + ":10"
+
+        read = ReleaseCheckSettings.from_env(
+            {"AUTHORIZE_VERSION": self.VERSION, "GATEWAY_AUTHORIZER_VERSION": gateway, "CANARY_TAG": "t" * 128}
+        )
+
+        assert (read.gateway_authorizer_version, read.canary_tag) == (gateway, "t" * 128)
+
+    @pytest.mark.parametrize(
+        ("variable", "value", "accepted"),
+        [
+            *(
+                ("AUTHORIZE_VERSION", value, "accepted: the ARN of a version of a function, with its number at the end")
+                for value in ("", "authorize", VERSION.rpartition(":")[0], f"{VERSION}x", VERSION.replace("12:", "1:"))
+            ),
+            ("GATEWAY_AUTHORIZER_VERSION", "gateway", "accepted: empty, or the ARN of a version of a function"),
+            ("CANARY_TAG", "t" * 129, "accepted: empty, or a tag of at most 128 characters"),
+        ],
+    )
+    def test_a_value_that_cannot_be_is_named_with_what_is_accepted(
+        self, variable: str, value: str, accepted: str
+    ) -> None:
+        with pytest.raises(BadSetting) as caught:
+            ReleaseCheckSettings.from_env({"AUTHORIZE_VERSION": self.VERSION, variable: value})
+
+        assert str(caught.value).startswith(f"{variable}={value!r} is refused")
+        assert accepted in str(caught.value)
+
+
 def test_every_algorithm_may_be_listed() -> None:
     assert settings(ALLOWED_ALGORITHMS=",".join(ALGORITHMS)).policy.header.algorithms == set(ALGORITHMS)
 
@@ -583,6 +725,10 @@ class TestRefreshing:
             RefreshSettings.from_env({"KEYS_ACCEPTED_NETWORKS": text})
 
         assert f"KEYS_ACCEPTED_NETWORKS={text!r}" in str(caught.value)
+
+    @pytest.mark.parametrize("text", ["", " "], ids=["empty", "blank"])
+    def test_a_bundle_that_is_not_named_is_none(self, text: str) -> None:
+        assert RefreshSettings.from_env({"KEYS_CA_BUNDLE": text}).ca_bundle is None
 
     def test_a_bundle_is_a_file_that_is_there(self, tmp_path: Path) -> None:
         file = tmp_path / "ca.pem"

@@ -73,7 +73,7 @@ _REMEDIES: Final = (
         "Nobody has logged in by SSO for {the_profile}, or has logged out. Run {sso_login}, then try again.",
     ),
     (
-        r"SSO|TokenRetrieval|PendingAuthorization",
+        r"SSO|TokenRetrieval",
         "The SSO login of {the_profile} has expired. Run {sso_login}, then try again.",
     ),
     (
@@ -336,7 +336,7 @@ def _cause_of(code: str, message: str) -> Cause | None:
 def _skew_of(date: str | None) -> float | None:
     try:
         return time.time() - parsedate_to_datetime(date or "").timestamp()
-    except (TypeError, ValueError):
+    except (ValueError, OverflowError):
         return None
 
 

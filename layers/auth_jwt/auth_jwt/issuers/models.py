@@ -429,8 +429,8 @@ def user_tag(identifier: str, subject: str) -> str:
 
 def issuer_of_user(tag: str) -> str | None:
     """Return the issuer whose user has the profile with this tag; None when the tag is no such user's."""
-    identifier, separator, subject = tag.partition(USER_SEPARATOR)
-    if not separator or not 0 < len(subject.encode("utf-8", "surrogatepass")) <= MAX_SUBJECT_BYTES:
+    identifier, _, subject = tag.partition(USER_SEPARATOR)
+    if not 0 < len(subject.encode("utf-8", "surrogatepass")) <= MAX_SUBJECT_BYTES:
         return None
     try:
         check_identifier(identifier)

@@ -154,7 +154,7 @@ class Refresher:
         sent = etag if known is not None and self.judged.confirm(known) else None
         answer = self.fetcher.fetch(issuer.keys_url, etag=sent)
         if answer.status == HTTPStatus.NOT_MODIFIED:
-            return _Found(None, answer.etag or sent)
+            return _Found(None, answer.etag)
         return _Found(self.judged.read(answer.body, issuer.keys_url, known=known), answer.etag)
 
     def _confirm(self, issuer: Issuer, status: FetchStatus, before: FetchStatus, found: "_Found") -> Refreshed:

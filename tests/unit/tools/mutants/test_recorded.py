@@ -44,6 +44,19 @@ def test_and_those_that_may_read_what_it_says() -> None:
     assert chosen(a_mutant(), record) == []
 
 
+def test_tests_of_just_this_file_concern_its_constants_though_they_run_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As those that compare names with a page."""
+    concerned = {
+        PATH: ("tests/unit/test_page.py",),
+        "layers/auth_jwt/auth_jwt/memory/": ("tests/unit/test_nothing.py",),
+    }
+    monkeypatch.setattr(module, "CONCERNED", concerned)
+    record = a_record(seven=(1, [7]), page=(2, []), nothing=(1, []))
+
+    assert chosen(a_mutant(function=None), record) == ["seven", "page"]
+    assert chosen(a_mutant(lines=(7, 7)), record) == ["seven"]
+
+
 def test_the_likeliest_comes_first_then_the_fastest() -> None:
     assert chosen(a_mutant(), a_record(slow=(3, [5]), fast=(1, [5]), rows=(9, [5]))) == ["rows", "fast", "slow"]
 
@@ -82,7 +95,9 @@ def test_what_two_noted_is_one_record() -> None:
     ("path", "test", "named"),
     [
         (PATH, "tests/unit/memory/test_rows.py::test_it", True),
+        (PATH, "tests/contract/test_express_rows.py::test_it", True),
         (PATH, "tests/unit/memory/test_outage.py::test_rows", False),
+        (PATH, "tests/unit/memory/test_narrows.py::test_it", False),
         ("functions/rotate_secrets/app.py", "tests/unit/functions/test_rotate_secrets.py::TestIt::test_it[a/b]", True),
     ],
 )

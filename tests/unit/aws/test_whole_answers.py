@@ -1,12 +1,14 @@
 """What a whole answer holds is known of every operation that is asked of DynamoDB and of Secrets Manager."""
 
 import ast
+import json
 from pathlib import Path
 
 import botocore.session
+import pytest
 from botocore import xform_name
 
-from auth_jwt.aws.whole_answers import known_operations, says_its_cost
+from auth_jwt.aws.whole_answers import NoWholeAnswer, known_operations, says_its_cost, whole_answer
 
 ROOT = Path(__file__).parents[3]
 MODEL, *OTHERS = [botocore.session.Session().get_service_model(name) for name in ("dynamodb", "secretsmanager")]
@@ -38,3 +40,33 @@ def test_where_dynamodb_can_say_the_cost_it_is_asked_to() -> None:
     can = {name for name, shape in shapes.items() if shape and "ReturnConsumedCapacity" in shape.members}
 
     assert can == {name for name in known_operations() if says_its_cost(name)}
+
+
+WHOLE: dict[str, dict[str, object]] = {
+    "GetItem": {"ConsumedCapacity": {}},
+    "Query": {"ConsumedCapacity": {}, "Items": []},
+    "Scan": {"ConsumedCapacity": {}, "Items": []},
+    "BatchGetItem": {"ConsumedCapacity": [], "Responses": {}},
+    "TransactWriteItems": {"ConsumedCapacity": []},
+    "UpdateItem": {"ConsumedCapacity": {}},
+    "DescribeTable": {"Table": {}},
+    "DescribeContinuousBackups": {"ContinuousBackupsDescription": {}},
+    "DescribeTimeToLive": {"TimeToLiveDescription": {}},
+    "DescribeSecret": {"ARN": "arn"},
+    "GetSecretValue": {"ARN": "arn", "VersionId": "1"},
+    "PutSecretValue": {"ARN": "arn", "VersionId": "1"},
+    "UpdateSecretVersionStage": {"ARN": "arn"},
+}
+"""The least that is answered: of DynamoDB, a table without rows, whose cost was asked for."""
+
+
+@pytest.mark.parametrize("operation", sorted(known_operations()))
+def test_an_answer_without_one_of_its_members_is_none(operation: str) -> None:
+    whole = WHOLE[operation]
+    assert whole_answer(operation, 200, json.dumps(whole).encode()) == whole
+
+    for member in whole:
+        for other in ({}, {member: None}, {member: 7}):
+            half = {name: value for name, value in whole.items() if name != member} | other
+            with pytest.raises(NoWholeAnswer):
+                whole_answer(operation, 200, json.dumps(half).encode())
