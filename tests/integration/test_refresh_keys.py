@@ -12,6 +12,7 @@ import pytest
 
 from auth_jwt.errors import Unreachable
 from auth_jwt.issuers.models import REGISTRY_TAG
+from auth_jwt.refreshing.refresher import Refresher
 from auth_jwt.refreshing.store import IssuerTables
 from tests.certificates import Authority
 from tests.factories import a_jwk
@@ -134,6 +135,7 @@ def test_keys_that_are_replaced_leave_a_line_of_audit(login: Login) -> None:
 
     (line,) = (json.loads(line) for line in answer.lines if '"audit"' in line)
     assert (line["audit"], line["actor"], line["tag"]) == ("issuer.refresh", "refresh_keys", login.issuer)
+    assert (line["target"]["account"], line["target"]["region"]) == ("123456789012", "eu-central-1")
     assert a_jwk()["n"] not in "".join(answer.lines)
 
 
@@ -154,6 +156,39 @@ def test_a_failure_is_warned_of_and_changes_nothing(login: Login) -> None:
     (warning,) = warnings_of(answer)
     assert (warning["reason"], warning["issuer"], warning["failures"]) == ("not_json", login.issuer, 1)
     assert answer.record["outcome"] == "done"
+
+
+def test_keys_that_verify_nothing_are_left_out_and_counted(login: Login) -> None:
+    login.publish(a_jwk(kid=KID), {"kty": "oct", "k": "AAAA"}, {"kty": "oct", "k": "BBBB"})
+
+    (warning,) = warnings_of(login.refresh.ask(SCHEDULED))
+
+    assert (warning["reason"], warning["issuer"]) == ("keys_dropped", login.issuer)
+    assert warning["dropped"] == {"unsupported_key": 2}
+
+
+def test_a_discovery_document_that_is_not_read_is_warned_of_and_the_keys_are_taken(login: Login) -> None:
+    login.provider.documents["/.well-known/openid-configuration"] = b"<html>"
+
+    answer = login.refresh.ask(SCHEDULED)
+
+    assert answer.given == {"replaced": 1}
+    assert [(each["reason"], each["issuer"]) for each in warnings_of(answer)] == [("not_json", login.issuer)]
+
+
+def test_rows_that_cannot_be_used_are_warned_of_and_a_line_names_some_of_them(login: Login) -> None:
+    """The metric has them all, and each has a line of its own."""
+    broken = [f"{login.issuer}/{number:02}" for number in range(21)]
+    for issuer in broken:
+        login.add(issuer, algorithms=["HS256"])
+
+    answer = login.refresh.ask(SCHEDULED)
+
+    assert sorted((each["reason"], each["issuer"]) for each in warnings_of(answer)) == [
+        ("unusable", issuer) for issuer in broken
+    ]
+    assert metrics_of(answer)["RefreshFailed"] == 21
+    assert answer.record["failing"] == broken[:20]
 
 
 def test_an_address_that_has_moved_is_reported_until_an_operator_accepts_it(login: Login) -> None:
@@ -239,10 +274,48 @@ def test_a_round_ends_in_time_whatever_hangs(login: Login, monkeypatch: pytest.M
 
 
 def test_a_round_without_time_leaves_the_rest_to_the_next(login: Login, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tools.events.stage.LambdaContext.get_remaining_time_in_millis", lambda _: 14_000)
+    monkeypatch.setattr("tools.events.stage.LambdaContext.get_remaining_time_in_millis", lambda _: 14_999)
 
-    assert login.refresh.ask(SCHEDULED).given == {"left": 1}
+    answer = login.refresh.ask(SCHEDULED)
+
+    assert answer.given == {"left": 1}
+    assert metrics_of(answer) == {"Done": 1, "IssuersLeft": 1}
     assert login.server.connections == 0
+
+
+def test_with_just_enough_time_an_issuer_is_refreshed(login: Login, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tools.events.stage.LambdaContext.get_remaining_time_in_millis", lambda _: 15_000)
+
+    assert login.refresh.ask(SCHEDULED).given == {"replaced": 1}
+
+
+def test_without_a_context_that_tells_the_time_there_is_enough(login: Login) -> None:
+    assert login.refresh.handler(SCHEDULED, None) == {"replaced": 1}
+
+
+def test_issuers_come_in_an_order_by_chance(login: Login, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that, of more than a round has time for, none is always the last."""
+    last = f"{login.issuer}/last"
+    login.add(last)
+    asked: list[str] = []
+    refresh = Refresher.refresh
+
+    def note(refresher: Refresher, identifier: str, **more: Any) -> Any:
+        asked.append(identifier)
+        return refresh(refresher, identifier, **more)
+
+    monkeypatch.setattr(Refresher, "refresh", note)
+    monkeypatch.setitem(login.refresh.handler.__globals__, "WORKERS", 1)
+    monkeypatch.setattr("random.shuffle", lambda issuers: issuers.sort(reverse=True))
+
+    login.refresh.ask(SCHEDULED)
+
+    assert asked == [last, login.issuer]
+
+
+@pytest.mark.parametrize("event", [{"source": "aws.scheduler"}, {"source": "aws.events", "detail": {}}])
+def test_the_event_of_a_schedule_begins_a_round(login: Login, event: dict[str, Any]) -> None:
+    assert login.refresh.ask(event).given == {"replaced": 1}
 
 
 def test_tables_that_do_not_answer_are_a_fault(login: Login, outage: Callable[[], None]) -> None:
@@ -254,7 +327,9 @@ def test_tables_that_do_not_answer_are_a_fault(login: Login, outage: Callable[[]
     assert answer.record["outcome"] == "fault"
 
 
-@pytest.mark.parametrize("event", [{"issuer": "https://evil.example.com"}, [], "x", {"jwt_token": "x"}])
+@pytest.mark.parametrize(
+    "event", [{"issuer": "https://evil.example.com"}, [], "x", {"jwt_token": "x"}, {"source": "aws.s3"}]
+)
 def test_an_event_of_anything_but_a_schedule_is_a_fault_and_asks_nobody(login: Login, event: Any) -> None:
     answer = login.refresh.ask(event)
 
