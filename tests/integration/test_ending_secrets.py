@@ -133,6 +133,17 @@ def test_how_soon_is_a_setting(set_ending: SetEnding) -> None:
     assert ending.check().given == counted(0, 1)
 
 
+@pytest.mark.parametrize(("seconds", "soon"), [(-1, 1), (2, 0)])
+def test_a_day_has_86400_seconds(ending: EndingStage, monkeypatch: pytest.MonkeyPatch, seconds: int, soon: int) -> None:
+    app = ending.stage.handler.__globals__
+    service = replace(app["service"](), clock=lambda: ending.now)
+    monkeypatch.setitem(app, "service", lambda: service)
+    ending.has_user("alice-web")
+    ending.has("alice-web", "1", 30 + seconds / DAY)
+
+    assert ending.check().given["SecretsEnding"] == soon
+
+
 def test_the_scan_goes_over_pages(ending: EndingStage, monkeypatch: pytest.MonkeyPatch) -> None:
     """DynamoDB ends a page at 1 MB: rows of 100 KB, of which the answer has nothing."""
     for number in range(12):
@@ -289,14 +300,18 @@ def test_new_tags_are_named_first_though_they_end_last(ending: EndingStage, monk
 @pytest.mark.parametrize(("days", "overdue"), [(-30.9, 0), (-31.1, 1)])
 def test_a_rotation_has_a_day_more_than_its_days(set_ending: SetEnding, days: float, overdue: int) -> None:
     ending = set_ending(**OVERDUE)
+    secret_id = "sm-AbCdEf-00000000-0000-0000-0000-000000000001"
     ending.has_user("alice-web")
-    ending.has("alice-web", "sm-AbCdEf-00000000-0000-0000-0000-000000000001", 60, start=days)
+    ending.has("alice-web", secret_id, 60, start=days)
 
     answer = ending.check()
 
     assert answer.given == {**counted(0, 0), "RotationOverdue": overdue}
     assert metrics_of(answer)["RotationOverdue"] == overdue
-    assert [line["reason"] for line in warnings_of(answer)] == ["rotation_overdue"] * overdue
+    lines = warnings_of(answer)
+    assert [(line["reason"], line["secret_id"]) for line in lines] == [("rotation_overdue", secret_id)] * overdue
+    began = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ending.now + round(days * DAY)))
+    assert [line["rotated"] for line in lines] == [began] * overdue
 
 
 def test_a_rotation_that_never_ran_is_told(set_ending: SetEnding) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from auth_jwt.errors import Unreachable
-from auth_jwt.issuers.models import REGISTRY_TAG
+from auth_jwt.issuers.models import FETCHED_AT, NEXT_FETCH_AT, REGISTRY_TAG
 from auth_jwt.refreshing.refresher import Refresher
 from auth_jwt.refreshing.store import IssuerTables
 from tests.certificates import Authority
@@ -67,6 +67,15 @@ class Login:
         for row in rows:
             self.refresh.tables.put_item(TableName=table, Item=item_of(row))
 
+    def set_status(self, column: str, value: int) -> None:
+        """Put a number into the row that says how the fetches went."""
+        self.refresh.tables.update_item(
+            TableName="jwt_secrets",
+            Key=item_of({"corresponding_tag": self.issuer, "id": "issuer-status"}),
+            UpdateExpression=f"SET {column} = :value",
+            ExpressionAttributeValues={":value": {"N": str(value)}},
+        )
+
     def log_in(self, **claims: Any) -> Answer:
         token = a_login_token(now=int(time.time()), iss=self.issuer, **claims)
         return self.authorize.ask(rest_event({"jwt_token": token}))
@@ -113,12 +122,7 @@ def test_a_round_makes_the_keys_count_at_the_next_login(login: Login) -> None:
 def test_a_rotation_is_followed_and_a_removed_key_is_refused(login: Login) -> None:
     login.refresh.ask(SCHEDULED)
     login.publish(a_jwk("p256", kid="new"))
-    login.refresh.tables.update_item(  # as if a minute had passed
-        TableName="jwt_secrets",
-        Key=item_of({"corresponding_tag": login.issuer, "id": "issuer-status"}),
-        UpdateExpression="SET issuer_next_fetch_at = :now",
-        ExpressionAttributeValues={":now": {"N": "1"}},
-    )
+    login.set_status(NEXT_FETCH_AT, 1)  # as if a minute had passed
 
     refreshed = login.refresh.ask(SCHEDULED)
 
@@ -126,8 +130,8 @@ def test_a_rotation_is_followed_and_a_removed_key_is_refused(login: Login) -> No
     assert login.log_in(**new).status == 200
     assert login.log_in(iat=int(time.time()) - 3600).denial == "unknown_key"
     assert metrics_of(refreshed) == {"Done": 1, "KeysReplaced": 1}
-    assert refreshed.record["KeysReplaced"] == 1
-    assert [warning["reason"] for warning in warnings_of(refreshed)] == ["keys_replaced"]
+    assert refreshed.record["replaced"] == [login.issuer]
+    assert [(each["reason"], each["issuer"]) for each in warnings_of(refreshed)] == [("keys_replaced", login.issuer)]
 
 
 def test_keys_that_are_replaced_leave_a_line_of_audit(login: Login) -> None:
@@ -165,6 +169,22 @@ def test_keys_that_verify_nothing_are_left_out_and_counted(login: Login) -> None
 
     assert (warning["reason"], warning["issuer"]) == ("keys_dropped", login.issuer)
     assert warning["dropped"] == {"unsupported_key": 2}
+
+    login.set_status(NEXT_FETCH_AT, 1)
+    again = login.refresh.ask(SCHEDULED)
+
+    assert (again.given, warnings_of(again)) == ({"unchanged": 1}, [])
+
+
+def test_keys_that_will_be_too_old_are_counted_and_named(login: Login) -> None:
+    """After three quarters of their 26 hours, while nobody is refused yet."""
+    login.refresh.ask(SCHEDULED)
+    login.set_status(FETCHED_AT, int(time.time()) - 20 * 3600)
+
+    answer = login.refresh.ask(SCHEDULED)
+
+    assert metrics_of(answer)["StaleKeysSoon"] == 1
+    assert answer.record["stale_soon"] == [login.issuer]
 
 
 def test_a_discovery_document_that_is_not_read_is_warned_of_and_the_keys_are_taken(login: Login) -> None:
@@ -207,6 +227,7 @@ def test_a_private_key_is_reported_and_none_of_its_set_is_taken(login: Login) ->
     answer = login.refresh.ask(SCHEDULED)
 
     assert metrics_of(answer)["PrivateKeyPublished"] == 1
+    assert answer.record["private_key_published"] == [login.issuer]
     assert login.log_in().record["outcome"] == "deferred"
 
 
@@ -271,6 +292,25 @@ def test_a_round_ends_in_time_whatever_hangs(login: Login, monkeypatch: pytest.M
     assert answer.record["issuers"] == {"failed": 1, "fault": 1}
     assert answer.record["causes"][1]["message"] == "the refresh of an issuer did not end in time"
     assert metrics_of(answer)["PrivateKeyPublished"] == 1
+
+
+def test_issuers_that_wait_for_one_that_hangs_are_left_to_the_next_round(
+    login: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login.add(f"{login.issuer}/hangs")
+    over = Event()
+    monkeypatch.setattr(IssuerTables, "read", lambda *_: over.wait(30))
+    monkeypatch.setattr("tools.events.stage.LambdaContext.get_remaining_time_in_millis", lambda _: 15_200)
+    monkeypatch.setitem(login.refresh.handler.__globals__, "SECONDS_FOR_THE_LINE", 15)
+    monkeypatch.setitem(login.refresh.handler.__globals__, "WORKERS", 1)
+
+    try:
+        answer = login.refresh.ask(SCHEDULED)
+    finally:
+        over.set()
+
+    assert answer.record["issuers"] == {"fault": 1, "left": 1}
+    assert metrics_of(answer) == {"Fault": 1, "IssuersLeft": 1}
 
 
 def test_a_round_without_time_leaves_the_rest_to_the_next(login: Login, monkeypatch: pytest.MonkeyPatch) -> None:

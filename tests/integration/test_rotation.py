@@ -92,7 +92,11 @@ def test_secrets_manager_drives_the_four_steps(
     assert len(ends) == 2
     assert ends[1] - ends[0] > 98 * 86400  # the first ends after the overlap of a day, the second after its life
     printed = capsys.readouterr().out
-    assert '"audit": "rotation.finish"' in printed
+    lines = [line for line in map(json.loads, printed.splitlines()) if "audit" in line]
+    assert "rotation.finish" in {line["audit"] for line in lines}
+    assert {(line["target"]["account"], line["target"]["region"]) for line in lines} == {
+        ("123456789012", "eu-central-1")
+    }
     assert not [value for value in values if value in printed]
 
 
