@@ -21,6 +21,8 @@ _ADMIN: Final = (
     *("tests/integration/test_admin_issuers.py", "tests/integration/test_admin_events.py"),
 )
 _ALL: Final = "tests/integration/test_all_functions.py"
+_WARMERS: Final = "tests/integration/test_warmers.py"
+_IDS: Final = "tests/integration/test_gateway_ids.py"
 
 CONCERNED: Final[Mapping[str, Sequence[str]]] = {
     f"{_PACKAGE}/": _DECISION,
@@ -62,15 +64,19 @@ CONCERNED: Final[Mapping[str, Sequence[str]]] = {
     f"{_PACKAGE}/runtime/": ("tests/unit/runtime", "tests/integration/test_request_settings.py", *_ANSWERS),
     f"{_PACKAGE}/strict_json.py": ("tests/property/test_strict_json.py", "tests/unit/http"),
     f"{_PACKAGE}/wording.py": ("tests/unit/provisioning/test_explanation.py",),
-    "functions/authorize/": ("tests/unit/http", "tests/integration/test_secrecy.py", *_ANSWERS),
+    "functions/authorize/": (
+        *("tests/unit/http", "tests/integration/test_secrecy.py", "tests/integration/test_events.py", *_ANSWERS),
+        *("tests/integration/test_client_certificates.py", "tests/integration/test_issuers.py"),
+        *("tests/integration/test_request_settings.py", _WARMERS, _IDS),
+    ),
     "functions/ending_secrets/": ("tests/integration/test_ending_secrets.py", _ALL),
     "functions/gateway_authorizer/": (
         *("tests/unit/functions/test_gateway_authorizer.py", "tests/integration/test_gateway_authorizer.py"),
-        "tests/integration/test_gateway_ids.py",
+        *(_WARMERS, _IDS),
     ),
     "functions/provisioning/": (
         *("tests/property/test_bodies.py", "tests/integration/test_admin_document.py"),
-        *("tests/integration/test_admin_page.py", _ALL, *_ADMIN),
+        *("tests/integration/test_admin_page.py", _ALL, _IDS, *_ADMIN),
     ),
     "functions/refresh_keys/": ("tests/integration/test_refresh_keys.py", _ALL),
     "functions/release_check/": ("tests/integration/test_release_check.py",),
