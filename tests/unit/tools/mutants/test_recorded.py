@@ -41,6 +41,15 @@ def test_the_likeliest_comes_first_then_the_fastest() -> None:
     assert chosen(a_mutant(), a_record(slow=(3, [5]), fast=(1, [5]), rows=(9, [5]))) == ["rows", "fast", "slow"]
 
 
+@pytest.mark.parametrize(("function", "order"), [(None, ["slow", "fast"]), (("of", 4), ["fast", "slow"])])
+def test_of_what_runs_at_import_a_folder_may_have_a_likeliest(
+    monkeypatch: pytest.MonkeyPatch, function: tuple[str, int] | None, order: list[str]
+) -> None:
+    monkeypatch.setattr(module, "LIKELIEST", {"layers/": "tests/unit/test_slow.py::test_it"})
+
+    assert chosen(a_mutant(function=function), a_record(slow=(3, [5]), fast=(1, [5]))) == order
+
+
 def test_there_is_an_end_to_it_but_one_always_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "ENOUGH_SECONDS", 3.0)
 
