@@ -237,6 +237,12 @@ def test_the_place_of_what_was_made_is_told_as_the_caller_must_ask(
     assert (answer.status, answer.headers["location"]) == (201, f"{base}{PROFILES}/zoe")
 
 
+def test_without_the_callers_path_the_place_is_told_from_the_root(operator: Operator) -> None:
+    answer = operator.stage.ask(a_creation(PROFILES, ""))
+
+    assert (answer.status, answer.headers["location"]) == (201, f"{PROFILES}/zoe")
+
+
 @pytest.mark.parametrize("base", ["/admin", "/sip/admin", "/admin/profiles/alice-web", "/admin/sip"])
 def test_a_base_path_with_admin_in_it_leads_nowhere(operator: Operator, base: str) -> None:
     """It could not be told from a path within a path."""
@@ -671,6 +677,7 @@ def test_without_a_table_for_them_no_token_is_revoked_by_itself(set_stage: SetSt
         pytest.param({"userArn": "arn:aws:iam::1:user/a", "caller": "X"}, "arn:aws:iam::1:user/a", id="an ARN"),
         pytest.param({"userArn": None, "caller": "AROAX:session"}, "AROAX:session", id="a caller"),
         pytest.param({"accountId": "123456789012"}, "123456789012", id="an account"),
+        pytest.param({"userArn": 7, "caller": "AROAX:session"}, "AROAX:session", id="an ARN that is no text"),
         pytest.param({"userArn": "", "apiKey": "k", "sourceIp": "203.0.113.1"}, None, id="nobody"),
         pytest.param(None, None, id="no identity"),
     ],
@@ -761,6 +768,7 @@ def test_an_unforeseen_error_shows_nothing(
     answer = operator.ask("POST", SECRETS, {"value": GIVEN})
 
     assert (answer.status, answer.record["reason"]) == (500, "unforeseen")
+    assert "detail" not in answer.body
     assert answer.record["causes"][0]["type"] == "builtins.RuntimeError"
     seen = capfd.readouterr()
     assert GIVEN not in json.dumps(answer.given) + "".join(operator.lines) + caplog.text + seen.out + seen.err

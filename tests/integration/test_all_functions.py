@@ -1,11 +1,14 @@
-"""What the functions beside those of logins have in common: where they ask the tables, and misspelt settings."""
+"""What functions have in common: where they ask the tables, misspelt settings, and snapshots."""
 
 import json
+import sys
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any, Final
 
 import pytest
 
+from auth_jwt.runtime.wiring import Service
 from tests.integration.admin_client import PROFILES
 from tests.integration.conftest import SetStage
 from tools.events.provisioning_events import Case, asking
@@ -53,3 +56,31 @@ def test_a_near_miss_is_warned_of_once(set_stage: SetStage, function: str) -> No
     first, second = (ready.ask(EVENTS[function]) for _ in range(2))
 
     assert (near_misses_in(first), near_misses_in(second)) == (["TAG_COLUMN"], [])
+
+
+@pytest.mark.parametrize(
+    ("function", "made"),
+    [("authorize", ["service"]), ("gateway_authorizer", ["service", "settings"]), ("provisioning", ["client", "api"])],
+)
+def test_a_snapshot_is_taken_of_a_function_that_is_ready(
+    set_stage: SetStage, monkeypatch: pytest.MonkeyPatch, function: str, made: list[str]
+) -> None:
+    """Otherwise each process that starts from it would make the same things anew, while somebody waits."""
+    hooks: list[Callable[[], object]] = []
+    prepared: list[Service] = []
+
+    def prepare(service: Service) -> None:
+        prepared.append(service)
+
+    runtime: Any = ModuleType("snapshot_restore_py")
+    runtime.register_before_snapshot, runtime.register_after_restore = hooks.append, lambda _: None
+    monkeypatch.setitem(sys.modules, "snapshot_restore_py", runtime)
+    monkeypatch.setattr(Service, "prepare", prepare)
+    ready: Any = set_stage(function, AWS_LAMBDA_INITIALIZATION_TYPE="snap-start")
+    app = ready.handler.__globals__
+
+    (before_snapshot,) = hooks
+    before_snapshot()
+
+    assert [app[name].cache_info().currsize for name in made] == [1] * len(made)
+    assert len(prepared) == (0 if function == "provisioning" else 1)

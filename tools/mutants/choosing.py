@@ -67,12 +67,12 @@ CONCERNED: Final[Mapping[str, Sequence[str]]] = {
     "functions/authorize/": (
         *("tests/unit/http", "tests/integration/test_secrecy.py", "tests/integration/test_events.py", *_ANSWERS),
         *("tests/integration/test_client_certificates.py", "tests/integration/test_issuers.py"),
-        *("tests/integration/test_request_settings.py", _WARMERS, _IDS),
+        *("tests/integration/test_request_settings.py", _WARMERS, _IDS, _ALL),
     ),
     "functions/ending_secrets/": ("tests/integration/test_ending_secrets.py", _ALL),
     "functions/gateway_authorizer/": (
         *("tests/unit/functions/test_gateway_authorizer.py", "tests/integration/test_gateway_authorizer.py"),
-        *(_WARMERS, _IDS),
+        *(_WARMERS, _IDS, _ALL),
     ),
     "functions/provisioning/": (
         *("tests/property/test_bodies.py", "tests/integration/test_admin_document.py"),
