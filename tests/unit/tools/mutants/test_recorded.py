@@ -47,7 +47,15 @@ def test_of_what_runs_at_import_a_folder_may_have_a_likeliest(
 ) -> None:
     monkeypatch.setattr(module, "LIKELIEST", {"layers/": "tests/unit/test_slow.py::test_it"})
 
-    assert chosen(a_mutant(function=function), a_record(slow=(3, [5]), fast=(1, [5]))) == order
+    record = a_record(slow=(3, [5]), fast=(1, [5]))
+
+    assert chosen(a_mutant(function=function), record) == order
+
+
+def test_the_likeliest_is_asked_though_an_earlier_test_has_imported_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LIKELIEST", {"layers/": "tests/unit/test_late.py::test_it"})
+
+    assert chosen(a_mutant(function=None), a_record(early=(1, [5]), late=(1, []))) == ["late", "early"]
 
 
 def test_there_is_an_end_to_it_but_one_always_runs(monkeypatch: pytest.MonkeyPatch) -> None:
