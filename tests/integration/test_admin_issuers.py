@@ -488,7 +488,7 @@ class TestRefresh:
         answer = lab.ask("POST", f"{lab.path}/refresh")
 
         assert (kind_of(answer), lab.server.connections) == ("conflict", asked)
-        assert "the issuer is disabled" in answer.body["detail"]
+        assert answer.body["detail"] == "the keys were not fetched, because the issuer is disabled"
 
     def test_enabling_succeeds_even_if_nothing_can_be_fetched(self, lab: Lab) -> None:
         lab.add()

@@ -105,6 +105,12 @@ def test_a_deployment_says_what_it_is_and_who_asks(operator: Operator) -> None:
     assert (body["cache_ttl_seconds"], body["stale_if_error_seconds"]) == (60, 300)
 
 
+def test_tables_of_another_region_are_told_as_such(set_stage: SetStage) -> None:
+    body = Operator(set_stage("provisioning", DB_URL="dynamodb://eu-west-1")).done("GET", "/admin/deployment")
+
+    assert (body["region"], body["tables"]["region"]) == ("eu-central-1", "eu-west-1")
+
+
 def test_without_a_signature_there_is_no_account(operator: Operator) -> None:
     """`make serve` makes one up; a page must not show it."""
     event = Case("a-test", "", asking("GET", "/admin/deployment"), 0).event()
