@@ -144,8 +144,10 @@ def test_what_is_no_clean_json_object_is_refused(operator: Operator, body: str) 
         pytest.param(2**63 - 1, True, id="a large number"),
         pytest.param(0.1, True, id="a fraction"),
         pytest.param(1e125, True, id="as far as DynamoDB counts"),
+        pytest.param(-9.9e125, True, id="the farthest"),
         pytest.param(1e126, False, id="farther"),
         pytest.param(-1e-200, False, id="finer"),
+        pytest.param(0.0, True, id="zero with a point"),
         pytest.param(False, True, id="false"),
         pytest.param(["a"], False, id="a list"),
         pytest.param({}, False, id="an object"),
@@ -188,6 +190,16 @@ def test_an_error_repeats_nothing_that_was_given(operator: Operator) -> None:
 
     assert {answer.status for answer in answers} == {400}
     assert GIVEN not in "".join([*operator.lines, *(json.dumps(answer.given) for answer in answers)])
+
+
+def test_the_text_of_a_broken_rule_repeats_nothing_either(operator: Operator) -> None:
+    """Nobody shows it; somebody may. `operator` has loaded the bodies."""
+    bodies: Any = importlib.import_module("admin_api.bodies")
+
+    with pytest.raises(ValueError, match="value") as caught:
+        bodies.SecretIn.model_validate({"value": [GIVEN]})
+
+    assert GIVEN not in str(caught.value)
 
 
 def test_a_body_has_a_largest_size(operator: Operator) -> None:

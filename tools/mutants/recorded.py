@@ -59,13 +59,13 @@ def chosen_tests(mutant: Mutant, recorded: Recorded) -> tuple[list[str], float]:
         found = {test for tests in lines.values() for test in tests}
     else:
         found = {test for line in range(first, last + 1) for test in lines.get(str(line), ())}
-    likeliest = {
-        test for folder, test in LIKELIEST.items() if mutant.path.startswith(folder) and mutant.function is None
-    }
-    found |= likeliest & recorded.seconds.keys()
+    likeliest = next((test for folder, test in LIKELIEST.items() if mutant.path.startswith(folder)), "")
+    if likeliest in recorded.seconds:
+        found.add(likeliest)
 
     def place(test: str) -> tuple[bool, bool, float, str]:
-        return test not in likeliest, not is_named_after(mutant.path, test), recorded.seconds[test], test
+        is_first = mutant.function is None and test == likeliest
+        return not is_first, not is_named_after(mutant.path, test), recorded.seconds[test], test
 
     order = sorted(found, key=place)
     chosen, sum_of_seconds = list[str](), 0.0
