@@ -374,6 +374,17 @@ def test_what_is_written_says_what_its_key_is(operator: Operator, zoe: str) -> N
     assert {row["alg"]["S"] for row in rows if row["corresponding_tag"]["S"] == "zoe"} == {"HS256,HS384,HS512"}
 
 
+def test_a_secret_and_a_rotation_are_as_they_were_asked_for(operator: Operator, zoe: str) -> None:
+    asked = {"id": "s", "start_ts": 2_000_000_000, "end_ts": 2_100_000_000, "algorithms": ["HS384"], "kid": "k1"}
+    rotation = {"id": "t", "end_ts": 2_200_000_000, "algorithms": ["HS512"], "kid": "k2"}
+
+    secret = operator.done("POST", f"{zoe}/secrets", asked)
+    rotated = operator.done("POST", f"{zoe}/rotate", rotation)["secret"]
+
+    assert {name: secret[name] for name in asked} == asked
+    assert {name: rotated[name] for name in rotation} == rotation
+
+
 def test_a_secret_made_here_is_told_once(operator: Operator, zoe: str) -> None:
     added = operator.ask("POST", f"{zoe}/secrets", {"id": "new", "kid": "k", "algorithms": ["HS512"]})
     value = added.body["value"]
