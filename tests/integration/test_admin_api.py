@@ -79,6 +79,12 @@ def test_a_profile_is_disabled_and_enabled(operator: Operator, zoe: str) -> None
     assert operator.done("PATCH", zoe, {"disabled": False})["disabled"] is False
 
 
+def test_a_profile_may_begin_disabled(operator: Operator) -> None:
+    new = {"tag": "zoe", "sip_username": "zoe", "disabled": True}
+
+    assert operator.done("POST", PROFILES, new)["disabled"] is True
+
+
 def test_a_repeated_creation_finds_its_own_work_and_another_one_is_refused(operator: Operator) -> None:
     new = {"tag": "zoe", "sip_username": "zoe"}
 
@@ -596,6 +602,7 @@ def test_a_token_is_revoked_and_good_again(operator: Operator, zoe: str) -> None
     place = revoked.headers["location"].removeprefix("/v1")
 
     assert (revoked.status, again.status, place) == (201, 200, f"{zoe}/revocations/a%2Fb")
+    assert revoked.body["expires_at"] >= 4_000_000_000
     assert operator.done("GET", place) == revoked.body == again.body
     assert operator.ask("POST", f"{zoe}/tokens", {"jti": "a/b"}).status == 400  # the service would refuse it
     assert operator.ask("DELETE", place).status == 204
@@ -621,9 +628,11 @@ def test_a_token_is_revoked_however_late_it_expires(operator: Operator, zoe: str
 
 
 def test_all_tokens_of_a_profile_are_revoked_and_good_again(operator: Operator, zoe: str) -> None:
+    long_ago = operator.done("POST", f"{zoe}/revocations", {"before": 5})["tokens_valid_after"]
     all_until_now = operator.done("POST", f"{zoe}/revocations", {"all": True})["tokens_valid_after"]
     earlier = operator.done("POST", f"{zoe}/revocations", {"before": 5})["tokens_valid_after"]
 
+    assert long_ago == 5
     assert abs(all_until_now - time.time()) < 30
     assert earlier == all_until_now == operator.done("GET", zoe)["tokens_valid_after"]
     assert operator.ask("DELETE", f"{zoe}/tokens_valid_after").status == 204

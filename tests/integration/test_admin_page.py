@@ -212,6 +212,18 @@ def test_a_token_is_explained(operator: Operator) -> None:
         assert part not in "".join(operator.lines)
 
 
+def test_a_token_is_explained_for_the_domain_that_is_asked(operator: Operator) -> None:
+    operator.done("PATCH", ALICE, {"sip_domain": "sip.example.com"})
+    token = operator.done("POST", f"{ALICE}/tokens")["token"]
+
+    told = [
+        operator.done("POST", "/admin/explain", {"token": token, "from_domain": domain})
+        for domain in ("sip.example.com", "elsewhere.example.com")
+    ]
+
+    assert [each["reason"] for each in told] == [None, "domain_mismatch"]
+
+
 def test_a_token_that_is_accepted_is_explained_with_its_user(operator: Operator) -> None:
     token = operator.done("POST", f"{ALICE}/tokens")["token"]
 
