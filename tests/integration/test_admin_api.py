@@ -125,6 +125,7 @@ def found(operator: Operator, **conditions: str) -> list[str]:
     while True:
         query = [*conditions.items(), ("limit", "1"), *([("cursor", cursor)] if cursor else [])]
         page = operator.done("GET", PROFILES, query=query)
+        assert len(page["profiles"]) <= 1
         tags += [profile["tag"] for profile in page["profiles"]]
         cursor = page["next"]
         if cursor is None:
@@ -330,9 +331,13 @@ def test_of_two_who_saw_the_same_version_one_is_told(operator: Operator, zoe: st
     assert operator.done("GET", zoe)["sip_username"] == "first"
 
 
-@pytest.mark.parametrize(("method", "body"), [("PATCH", {"disabled": True}), ("DELETE", None)])
+@pytest.mark.parametrize(
+    ("method", "verb", "body"),
+    [("PATCH", "", {"disabled": True}), ("DELETE", "", None)]
+    + [("POST", verb, None) for verb in ("/erase", "/disable", "/enable")],
+)
 def test_a_change_between_look_and_write_is_noticed(
-    operator: Operator, zoe: str, method: str, body: object, monkeypatch: pytest.MonkeyPatch
+    operator: Operator, zoe: str, method: str, verb: str, body: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     version = operator.ask("GET", zoe).headers["etag"]
     original = BaseClient._make_api_call  # type: ignore[attr-defined]
@@ -344,7 +349,7 @@ def test_a_change_between_look_and_write_is_noticed(
         return original(client, operation, arguments)
 
     monkeypatch.setattr(BaseClient, "_make_api_call", overtaken)
-    answer = operator.ask(method, zoe, body, headers=[("If-Match", version)])
+    answer = operator.ask(method, f"{zoe}{verb}", body, headers=[("If-Match", version)])
 
     assert answer.status == 412
     assert operator.done("GET", zoe)["sip_username"] == "faster"

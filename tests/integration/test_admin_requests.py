@@ -58,6 +58,7 @@ def kind_of(answer: Answer) -> str:
             "PATCH", ALICE, {"sip_username": None}, [("body.sip_username", "value_error")], id="null for a name"
         ),
         pytest.param("PATCH", ALICE, {"sip_user": "x"}, [(UNKNOWN, "extra_forbidden")], id="an unknown member"),
+        pytest.param("PATCH", ALICE, {"kid": "x"}, [("body.kid", "extra_forbidden")], id="a member of other bodies"),
         pytest.param(
             "POST",
             PROFILES,
