@@ -72,7 +72,7 @@ CONCERNED: Final[Mapping[str, Sequence[str]]] = {
     "functions/ending_secrets/": ("tests/integration/test_ending_secrets.py", _ALL),
     "functions/gateway_authorizer/": (
         *("tests/unit/functions/test_gateway_authorizer.py", "tests/integration/test_gateway_authorizer.py"),
-        *(_WARMERS, _IDS, _ALL),
+        *("tests/integration/test_issuers.py", _WARMERS, _IDS, _ALL),
     ),
     "functions/provisioning/": (
         *("tests/property/test_bodies.py", "tests/integration/test_admin_document.py"),
