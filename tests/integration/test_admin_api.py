@@ -172,13 +172,18 @@ def add_index() -> None:
     )
 
 
+@pytest.mark.parametrize("attribute", ["tier", "=gold", "="])
+def test_the_condition_on_an_attribute_names_it_and_its_value(operator: Operator, attribute: str) -> None:
+    answer = operator.ask("GET", PROFILES, query=[("attribute", attribute)])
+
+    assert (answer.status, answer.body["detail"]) == (400, "attribute is not NAME=VALUE")
+
+
 @pytest.mark.parametrize(
     "query",
     [
         [("username", "")],
         [("state", "off")],
-        [("attribute", "tier")],
-        [("attribute", "=gold")],
         [("attribute", "disabled=true")],
         [("username", "a"), ("username", "b")],
         [("user", "a")],

@@ -33,7 +33,9 @@ def _operator() -> Iterator[Operator]:
 def _nothing_is_written(operator: Operator) -> Iterator[None]:
     operator.lines.clear()
     yield
-    assert all(line["audit"] == "profile.change" for line in operator.audit)
+    assert {(line["audit"], line["target"]["account"]) for line in operator.audit} <= {
+        ("profile.change", "123456789012")
+    }
 
 
 def flaws(answer: Answer) -> list[tuple[str, str]]:
