@@ -178,6 +178,14 @@ def test_to_jambonz_and_to_the_script_it_is_the_same(ready: Stage) -> None:
     assert (by_script.status, by_script.body) == (200, {"code": -2})
 
 
+def test_the_log_says_whose_token_jambonz_asked_about(ready: Stage) -> None:
+    hook = {"method": "INVITE", "jwt_token": TOKEN, "headers": {"from": "sip:alice@sip.example.com", "to": "x"}}
+
+    record = ask(ready, json.dumps(hook), path="/frontends/jambonz").record
+
+    assert (record["outcome"], record["tag"], record["secret_id"]) == ("authorized", "alice-web", "1")
+
+
 @pytest.mark.parametrize("key", [r"\ud800", r"\u0000", r"long enough for any, \udfff, and yet no key of anybody"])
 def test_a_key_that_is_no_text_validates_nothing(ready: Stage, key: str) -> None:
     answer = ask(ready, f'{{"jwt_token":"{TOKEN}","key":"{key}"}}', path="/script-authorize")
@@ -322,7 +330,9 @@ def test_64_kib_of_anything_are_read_in_no_time(ready: Stage) -> None:
 
 
 def test_health_looks_at_no_body(ready: Stage) -> None:
-    assert ask(ready, "%" * 6_000_000, path="/health", method="GET").status == 200
+    answer = ask(ready, "%" * 6_000_000, path="/health", method="GET")
+
+    assert (answer.status, answer.body) == (200, {"status": "ok"})
 
 
 # -- Call-IDs ---------------------------------------------------------------------------------------------------------
