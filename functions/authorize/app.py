@@ -152,7 +152,8 @@ class FrontendRequest:
         """
         if not self.event.get("body"):
             return {}
-        return body_members(_decode_body(self.event, max_bytes), "".join(self.header("content-type")[:1]) or JSON)
+        content_type = next(iter(self.header("content-type")), "") or JSON
+        return body_members(_decode_body(self.event, max_bytes), content_type)
 
 
 def _path_of_route(event: Event, route: str) -> str | None:
@@ -223,7 +224,7 @@ class Answer:
 
     status: HTTPStatus
     body: str = field(repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str]
 
     def to_event_sender(self, request: FrontendRequest) -> dict[str, Any]:
         """Return the Lambda proxy response."""

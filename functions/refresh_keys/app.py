@@ -218,13 +218,12 @@ def refresh_all(refresher: Refresher, *, seconds_left: Callable[[], float]) -> R
 def warn_of(refreshed: Refreshed, log: Journal) -> None:
     """Write a line for each thing about an issuer that an operator should know. A summary has the rest."""
     issuer = refreshed.issuer
-    failures = refreshed.status.failures or None if refreshed.status is not None else None
     if isinstance(refreshed.problem, FetchFailed):
         log.warn(
             f"the keys of an issuer were not fetched: {refreshed.problem}",
             reason=refreshed.problem.kind.value,
             issuer=issuer,
-            failures=failures,
+            failures=None if refreshed.status is None else refreshed.status.failures,
         )
     elif refreshed.problem is not None:
         log.warn(f"the rows of an issuer cannot be used: {refreshed.problem}", reason="unusable", issuer=issuer)

@@ -26,6 +26,22 @@ def document() -> dict[str, Any]:
     return loaded
 
 
+FETCHED = {"default-src", "script-src", "style-src", "img-src", "connect-src"}
+NOT_BY_DEFAULT = {"base-uri", "form-action", "frame-ancestors"}
+"""Directives for which `default-src` does not stand in (CSP 3, section 6.1.3): a page must name them."""
+
+
+def policy_of(answer: Answer) -> dict[str, str]:
+    """Return a page's Content-Security-Policy, by directive. A browser would skip a word that it does not know."""
+    policy = dict(one.split(" ", 1) for one in answer.headers["content-security-policy"].split("; "))
+    assert policy.keys() - {"require-trusted-types-for", "trusted-types"} == FETCHED | NOT_BY_DEFAULT
+    known = {"'none'", "'self'", "'unsafe-inline'", "'script'", "data:"}
+    for sources in policy.values():
+        assert [word for word in sources.split(" ") if word not in known and not word.startswith("'sha256-")] == []
+    assert {policy[name] for name in {"default-src", *NOT_BY_DEFAULT}} == {"'none'"}
+    return policy
+
+
 def found(node: Any) -> Any:
     """Follow a reference within the document."""
     while isinstance(node, dict) and "$ref" in node:

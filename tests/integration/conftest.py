@@ -50,3 +50,23 @@ def _outage(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
         raise EndpointConnectionError(endpoint_url="https://dynamodb.eu-central-1.amazonaws.com")
 
     return lambda: monkeypatch.setattr(BaseClient, "_make_api_call", refuse)
+
+
+@pytest.fixture(name="note_places")
+def _note_places(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[tuple[str, str]]]:
+    """Call it for a list of the regions and endpoints that DynamoDB is asked at from then on. It does not answer."""
+
+    def note() -> list[tuple[str, str]]:
+        places: list[tuple[str, str]] = []
+        original = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+        def refuse(client: BaseClient, operation: str, arguments: dict[str, Any]) -> Any:
+            if client.meta.service_model.service_name != "dynamodb":
+                return original(client, operation, arguments)
+            places.append((client.meta.region_name, client.meta.endpoint_url))
+            raise EndpointConnectionError(endpoint_url=client.meta.endpoint_url)
+
+        monkeypatch.setattr(BaseClient, "_make_api_call", refuse)
+        return places
+
+    return note

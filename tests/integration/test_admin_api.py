@@ -79,6 +79,12 @@ def test_a_profile_is_disabled_and_enabled(operator: Operator, zoe: str) -> None
     assert operator.done("PATCH", zoe, {"disabled": False})["disabled"] is False
 
 
+def test_a_profile_may_begin_disabled(operator: Operator) -> None:
+    new = {"tag": "zoe", "sip_username": "zoe", "disabled": True}
+
+    assert operator.done("POST", PROFILES, new)["disabled"] is True
+
+
 def test_a_repeated_creation_finds_its_own_work_and_another_one_is_refused(operator: Operator) -> None:
     new = {"tag": "zoe", "sip_username": "zoe"}
 
@@ -119,6 +125,7 @@ def found(operator: Operator, **conditions: str) -> list[str]:
     while True:
         query = [*conditions.items(), ("limit", "1"), *([("cursor", cursor)] if cursor else [])]
         page = operator.done("GET", PROFILES, query=query)
+        assert len(page["profiles"]) <= 1
         tags += [profile["tag"] for profile in page["profiles"]]
         cursor = page["next"]
         if cursor is None:
@@ -165,13 +172,18 @@ def add_index() -> None:
     )
 
 
+@pytest.mark.parametrize("attribute", ["tier", "=gold", "="])
+def test_the_condition_on_an_attribute_names_it_and_its_value(operator: Operator, attribute: str) -> None:
+    answer = operator.ask("GET", PROFILES, query=[("attribute", attribute)])
+
+    assert (answer.status, answer.body["detail"]) == (400, "attribute is not NAME=VALUE")
+
+
 @pytest.mark.parametrize(
     "query",
     [
         [("username", "")],
         [("state", "off")],
-        [("attribute", "tier")],
-        [("attribute", "=gold")],
         [("attribute", "disabled=true")],
         [("username", "a"), ("username", "b")],
         [("user", "a")],
@@ -235,6 +247,12 @@ def test_the_place_of_what_was_made_is_told_as_the_caller_must_ask(
     answer = operator.stage.ask(a_creation(in_the_path + PROFILES, base + PROFILES))
 
     assert (answer.status, answer.headers["location"]) == (201, f"{base}{PROFILES}/zoe")
+
+
+def test_without_the_callers_path_the_place_is_told_from_the_root(operator: Operator) -> None:
+    answer = operator.stage.ask(a_creation(PROFILES, ""))
+
+    assert (answer.status, answer.headers["location"]) == (201, f"{PROFILES}/zoe")
 
 
 @pytest.mark.parametrize("base", ["/admin", "/sip/admin", "/admin/profiles/alice-web", "/admin/sip"])
@@ -318,9 +336,13 @@ def test_of_two_who_saw_the_same_version_one_is_told(operator: Operator, zoe: st
     assert operator.done("GET", zoe)["sip_username"] == "first"
 
 
-@pytest.mark.parametrize(("method", "body"), [("PATCH", {"disabled": True}), ("DELETE", None)])
+@pytest.mark.parametrize(
+    ("method", "verb", "body"),
+    [("PATCH", "", {"disabled": True}), ("DELETE", "", None)]
+    + [("POST", verb, None) for verb in ("/erase", "/disable", "/enable")],
+)
 def test_a_change_between_look_and_write_is_noticed(
-    operator: Operator, zoe: str, method: str, body: object, monkeypatch: pytest.MonkeyPatch
+    operator: Operator, zoe: str, method: str, verb: str, body: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     version = operator.ask("GET", zoe).headers["etag"]
     original = BaseClient._make_api_call  # type: ignore[attr-defined]
@@ -332,7 +354,7 @@ def test_a_change_between_look_and_write_is_noticed(
         return original(client, operation, arguments)
 
     monkeypatch.setattr(BaseClient, "_make_api_call", overtaken)
-    answer = operator.ask(method, zoe, body, headers=[("If-Match", version)])
+    answer = operator.ask(method, f"{zoe}{verb}", body, headers=[("If-Match", version)])
 
     assert answer.status == 412
     assert operator.done("GET", zoe)["sip_username"] == "faster"
@@ -366,6 +388,17 @@ def test_what_is_written_says_what_its_key_is(operator: Operator, zoe: str) -> N
 
     rows = boto3.client("dynamodb").scan(TableName="jwt_secrets")["Items"]
     assert {row["alg"]["S"] for row in rows if row["corresponding_tag"]["S"] == "zoe"} == {"HS256,HS384,HS512"}
+
+
+def test_a_secret_and_a_rotation_are_as_they_were_asked_for(operator: Operator, zoe: str) -> None:
+    asked = {"id": "s", "start_ts": 2_000_000_000, "end_ts": 2_100_000_000, "algorithms": ["HS384"], "kid": "k1"}
+    rotation = {"id": "t", "end_ts": 2_200_000_000, "algorithms": ["HS512"], "kid": "k2"}
+
+    secret = operator.done("POST", f"{zoe}/secrets", asked)
+    rotated = operator.done("POST", f"{zoe}/rotate", rotation)["secret"]
+
+    assert {name: secret[name] for name in asked} == asked
+    assert {name: rotated[name] for name in rotation} == rotation
 
 
 def test_a_secret_made_here_is_told_once(operator: Operator, zoe: str) -> None:
@@ -579,6 +612,7 @@ def test_a_token_is_revoked_and_good_again(operator: Operator, zoe: str) -> None
     place = revoked.headers["location"].removeprefix("/v1")
 
     assert (revoked.status, again.status, place) == (201, 200, f"{zoe}/revocations/a%2Fb")
+    assert revoked.body["expires_at"] >= 4_000_000_000
     assert operator.done("GET", place) == revoked.body == again.body
     assert operator.ask("POST", f"{zoe}/tokens", {"jti": "a/b"}).status == 400  # the service would refuse it
     assert operator.ask("DELETE", place).status == 204
@@ -604,9 +638,11 @@ def test_a_token_is_revoked_however_late_it_expires(operator: Operator, zoe: str
 
 
 def test_all_tokens_of_a_profile_are_revoked_and_good_again(operator: Operator, zoe: str) -> None:
+    long_ago = operator.done("POST", f"{zoe}/revocations", {"before": 5})["tokens_valid_after"]
     all_until_now = operator.done("POST", f"{zoe}/revocations", {"all": True})["tokens_valid_after"]
     earlier = operator.done("POST", f"{zoe}/revocations", {"before": 5})["tokens_valid_after"]
 
+    assert long_ago == 5
     assert abs(all_until_now - time.time()) < 30
     assert earlier == all_until_now == operator.done("GET", zoe)["tokens_valid_after"]
     assert operator.ask("DELETE", f"{zoe}/tokens_valid_after").status == 204
@@ -671,6 +707,7 @@ def test_without_a_table_for_them_no_token_is_revoked_by_itself(set_stage: SetSt
         pytest.param({"userArn": "arn:aws:iam::1:user/a", "caller": "X"}, "arn:aws:iam::1:user/a", id="an ARN"),
         pytest.param({"userArn": None, "caller": "AROAX:session"}, "AROAX:session", id="a caller"),
         pytest.param({"accountId": "123456789012"}, "123456789012", id="an account"),
+        pytest.param({"userArn": 7, "caller": "AROAX:session"}, "AROAX:session", id="an ARN that is no text"),
         pytest.param({"userArn": "", "apiKey": "k", "sourceIp": "203.0.113.1"}, None, id="nobody"),
         pytest.param(None, None, id="no identity"),
     ],
@@ -761,6 +798,7 @@ def test_an_unforeseen_error_shows_nothing(
     answer = operator.ask("POST", SECRETS, {"value": GIVEN})
 
     assert (answer.status, answer.record["reason"]) == (500, "unforeseen")
+    assert "detail" not in answer.body
     assert answer.record["causes"][0]["type"] == "builtins.RuntimeError"
     seen = capfd.readouterr()
     assert GIVEN not in json.dumps(answer.given) + "".join(operator.lines) + caplog.text + seen.out + seen.err

@@ -12,7 +12,7 @@ from botocore.client import BaseClient
 
 from admin_api.page import MEDIA_TYPES
 from auth_jwt_cli.page.guard import REQUESTS
-from tests.integration.admin_client import PROFILES, Operator
+from tests.integration.admin_client import FETCHED, PROFILES, Operator, policy_of
 from tests.integration.conftest import SetStage
 from tools.events.provisioning_events import Case, asking
 from tools.events.stage import REVOCATIONS, ROOT
@@ -44,16 +44,16 @@ def test_a_file_is_given_under_a_policy_that_admits_nothing_else(set_stage: SetS
     stage = set_stage("provisioning")
     answer = stage.ask(Case("a-test", "", asking("GET", path_of(name)), 0).event())
 
-    policy = answer.headers["content-security-policy"]
+    policy = policy_of(answer)
     assert answer.status == 200
     assert answer.given["body"] == (STATIC / name).read_text("utf-8")
     assert answer.headers["content-type"] == f"{MEDIA_TYPES[name]}; charset=utf-8"
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
-    assert "frame-ancestors 'none'" in policy
-    assert "unsafe" not in policy
-    assert "*" not in policy
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert {answer.headers[f"cross-origin-{of}-policy"] for of in ("opener", "resource")} == {"same-origin"}
+    assert {policy[name] for name in FETCHED - {"default-src"}} == {"'self'"}
+    assert (policy["require-trusted-types-for"], policy["trusted-types"]) == ("'script'", "'none'")
 
 
 def test_it_asks_iam_too(set_stage: SetStage) -> None:
@@ -103,6 +103,12 @@ def test_a_deployment_says_what_it_is_and_who_asks(operator: Operator) -> None:
         "region": "eu-central-1",
     }
     assert (body["cache_ttl_seconds"], body["stale_if_error_seconds"]) == (60, 300)
+
+
+def test_tables_of_another_region_are_told_as_such(set_stage: SetStage) -> None:
+    body = Operator(set_stage("provisioning", DB_URL="dynamodb://eu-west-1")).done("GET", "/admin/deployment")
+
+    assert (body["region"], body["tables"]["region"]) == ("eu-central-1", "eu-west-1")
 
 
 def test_without_a_signature_there_is_no_account(operator: Operator) -> None:
@@ -204,6 +210,18 @@ def test_a_token_is_explained(operator: Operator) -> None:
     assert operator.audit == []
     for part in (*token.split("."), told["claims"]["jti"]):
         assert part not in "".join(operator.lines)
+
+
+def test_a_token_is_explained_for_the_domain_that_is_asked(operator: Operator) -> None:
+    operator.done("PATCH", ALICE, {"sip_domain": "sip.example.com"})
+    token = operator.done("POST", f"{ALICE}/tokens")["token"]
+
+    told = [
+        operator.done("POST", "/admin/explain", {"token": token, "from_domain": domain})
+        for domain in ("sip.example.com", "elsewhere.example.com")
+    ]
+
+    assert [each["reason"] for each in told] == [None, "domain_mismatch"]
 
 
 def test_a_token_that_is_accepted_is_explained_with_its_user(operator: Operator) -> None:

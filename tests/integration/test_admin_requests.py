@@ -1,9 +1,11 @@
 """Requests that the admin API refuses, or that change nothing: all on one stage, where nothing is written."""
 
 import base64
+import importlib
 import json
 import re
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -31,7 +33,9 @@ def _operator() -> Iterator[Operator]:
 def _nothing_is_written(operator: Operator) -> Iterator[None]:
     operator.lines.clear()
     yield
-    assert all(line["audit"] == "profile.change" for line in operator.audit)
+    assert {(line["audit"], line["target"]["account"]) for line in operator.audit} <= {
+        ("profile.change", "123456789012")
+    }
 
 
 def flaws(answer: Answer) -> list[tuple[str, str]]:
@@ -56,6 +60,7 @@ def kind_of(answer: Answer) -> str:
             "PATCH", ALICE, {"sip_username": None}, [("body.sip_username", "value_error")], id="null for a name"
         ),
         pytest.param("PATCH", ALICE, {"sip_user": "x"}, [(UNKNOWN, "extra_forbidden")], id="an unknown member"),
+        pytest.param("PATCH", ALICE, {"kid": "x"}, [("body.kid", "extra_forbidden")], id="a member of other bodies"),
         pytest.param(
             "POST",
             PROFILES,
@@ -103,6 +108,16 @@ def test_a_malformed_request_is_told_where_and_by_which_rule(
     assert operator.audit == []
 
 
+@pytest.mark.parametrize(("number", "told"), [(20, 20), (21, 20)])
+def test_not_more_than_20_flaws_are_told(operator: Operator, number: int, told: int) -> None:
+    """Each is a broken rule at a place of its own, and a body may hold thousands of them."""
+    new = {"issuer": "https://login.example.com", "configuration": {"audiences": [1] * number}}
+
+    assert flaws(operator.ask("POST", ISSUERS, new)) == [
+        (f"body.configuration.audiences.{place}", "string_type") for place in range(told)
+    ]
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -132,8 +147,10 @@ def test_what_is_no_clean_json_object_is_refused(operator: Operator, body: str) 
         pytest.param(2**63 - 1, True, id="a large number"),
         pytest.param(0.1, True, id="a fraction"),
         pytest.param(1e125, True, id="as far as DynamoDB counts"),
+        pytest.param(-9.9e125, True, id="the farthest"),
         pytest.param(1e126, False, id="farther"),
         pytest.param(-1e-200, False, id="finer"),
+        pytest.param(0.0, True, id="zero with a point"),
         pytest.param(False, True, id="false"),
         pytest.param(["a"], False, id="a list"),
         pytest.param({}, False, id="an object"),
@@ -178,6 +195,16 @@ def test_an_error_repeats_nothing_that_was_given(operator: Operator) -> None:
     assert GIVEN not in "".join([*operator.lines, *(json.dumps(answer.given) for answer in answers)])
 
 
+def test_the_text_of_a_broken_rule_repeats_nothing_either(operator: Operator) -> None:
+    """Nobody shows it; somebody may. `operator` has loaded the bodies."""
+    bodies: Any = importlib.import_module("admin_api.bodies")
+
+    with pytest.raises(ValueError, match="value") as caught:
+        bodies.SecretIn.model_validate({"value": [GIVEN]})
+
+    assert GIVEN not in str(caught.value)
+
+
 def test_a_body_has_a_largest_size(operator: Operator) -> None:
     def of_size(characters: int) -> str:
         return json.dumps({"x": "y" * (characters - 9)})
@@ -192,6 +219,7 @@ def test_a_body_has_a_largest_size(operator: Operator) -> None:
         pytest.param(lambda count: {str(number): 1 for number in range(count)}, id="unknown members"),
         pytest.param(lambda count: {"attributes": {str(number): [] for number in range(count - 1)}}, id="columns"),
         pytest.param(lambda count: {"disabled": [[""] * (count // 2 - 2)] * 2}, id="in lists"),
+        pytest.param(lambda count: {"x": [1, 1], **{str(number): 1 for number in range(count - 3)}}, id="the last two"),
     ],
 )
 def test_a_body_has_a_largest_number_of_values(operator: Operator, body: Callable[[int], dict[str, Any]]) -> None:
@@ -219,15 +247,31 @@ def test_a_body_is_json(operator: Operator, content_type: str, status: int) -> N
     assert operator.ask("PATCH", ALICE, {"disabled": True}, content_type=content_type).status == status
 
 
+def test_of_several_media_types_each_is_json(operator: Operator) -> None:
+    event = Case("a-test", "", asking("PATCH", ALICE, {"disabled": True}), 0).event()
+    types = ["application/json", "text/plain"]
+
+    assert operator.stage.ask({**event, "multiValueHeaders": {"content-type": types}}).status == 415
+    assert operator.stage.ask({**event, "multiValueHeaders": {"content-type": types[:1] * 2}}).status == 200
+
+
+@pytest.mark.parametrize("body", [None, ""])
+def test_where_there_is_no_body_nothing_is_said_of_it(operator: Operator, body: str | None) -> None:
+    event = Case("a-test", "", asking("GET", ALICE), 0).event()
+    of_a_body = {"isBase64Encoded": True, "multiValueHeaders": {"content-type": ["text/plain"]}}
+
+    assert operator.stage.ask({**event, **of_a_body, "body": body}).status == 200
+
+
 def test_a_body_in_base64_is_read(operator: Operator) -> None:
     event = Case("a-test", "", asking("PATCH", ALICE, {"disabled": True}), 0).event()
+    good = base64.b64encode(event["body"].encode()).decode()
 
     answers = [
-        operator.stage.ask({**event, "body": body, "isBase64Encoded": True})
-        for body in (base64.b64encode(event["body"].encode()).decode(), "*", "/w==")
+        operator.stage.ask({**event, "body": body, "isBase64Encoded": True}) for body in (good, "*", f"*{good}", "/w==")
     ]
 
-    assert [answer.status for answer in answers] == [200, 400, 400]
+    assert [answer.status for answer in answers] == [200, 400, 400, 400]
 
 
 @pytest.mark.parametrize(
@@ -467,12 +511,35 @@ def test_a_token_that_the_service_would_refuse_is_not_minted(
 
 def test_an_event_of_another_form_is_an_error_of_the_functions(operator: Operator) -> None:
     of_an_http_api = {"requestContext": {"http": {"method": "GET"}}, "rawPath": PROFILES}
-    events: tuple[Any, ...] = ({}, [], None, of_an_http_api)
+    whole = {"requestContext": {}, "httpMethod": "GET", "path": PROFILES}
+    with_a_number = ({**whole, name: 7} for name in whole)
+    events: tuple[Any, ...] = ({}, [], None, of_an_http_api, *with_a_number)
 
     for event in events:
         answer = operator.stage.ask(event)
         assert answer.raised == "UnknownEvent: this function answers REST APIs only"
         assert answer.record["reason"] == "unknown_event"
+
+
+@pytest.mark.parametrize(
+    ("needed", "known"),
+    [
+        ("provisioning_for", {}),
+        ("fetching_for", {}),
+        ("deployment_for", {}),
+        ("deployment_for", {"actor": "somebody"}),
+        ("deployment_for", {"deployment": "one"}),
+    ],
+)
+def test_a_route_gets_nothing_to_work_with_before_the_caller_is_known(
+    operator: Operator, needed: str, known: dict[str, Any]
+) -> None:
+    """`operator` has loaded the routes. No request comes so far: this tells whoever changes the handler."""
+    visit: Any = importlib.import_module("admin_api.visit")
+    app = SimpleNamespace(context={"visit": visit.Visit("an-id", **known)})
+
+    with pytest.raises(visit.RejectedRequest, match=r"^the caller is unknown$"):
+        getattr(visit, needed)(app)
 
 
 def test_what_is_not_there_matches_no_condition(operator: Operator) -> None:

@@ -309,7 +309,9 @@ class TestOutage:
             assert answer.status == 503
             assert answer.headers["retry-after"] == "1"
             assert answer.member("code") is None
+            assert answer.member("retry_after") == 1
             assert (answer.record["outcome"], answer.record["reason"]) == ("fault", "unreachable")
+            assert answer.record["status"] == 503
 
     def test_it_raises_in_direct_invocation(self, set_stage: SetStage) -> None:
         with a_port(listening=False) as port:

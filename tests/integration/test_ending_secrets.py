@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -105,6 +106,18 @@ def test_a_line_says_when_and_what_mends_it(ending: EndingStage) -> None:
     assert "_aws" not in soon
 
 
+@pytest.mark.parametrize("days", [10**10, 10**13, 10**15])
+def test_an_instant_beyond_the_calendar_is_told_in_seconds(ending: EndingStage, days: int) -> None:
+    """Each is one that Python refuses in another way."""
+    ending.has_user("erin")
+    ending.has("erin", "1", 20)
+    ending.has("erin", "2", 2 * days, start=days)
+
+    (line,) = warnings_of(ending.check())
+
+    assert line["opens_again"] == str(ending.now + days * DAY)
+
+
 def test_a_quiet_day_is_counted_too(ending: EndingStage) -> None:
     answer = ending.check()
 
@@ -118,6 +131,17 @@ def test_how_soon_is_a_setting(set_ending: SetEnding) -> None:
     fill(ending)
 
     assert ending.check().given == counted(0, 1)
+
+
+@pytest.mark.parametrize(("seconds", "soon"), [(-1, 1), (2, 0)])
+def test_a_day_has_86400_seconds(ending: EndingStage, monkeypatch: pytest.MonkeyPatch, seconds: int, soon: int) -> None:
+    app = ending.stage.handler.__globals__
+    service = replace(app["service"](), clock=lambda: ending.now)
+    monkeypatch.setitem(app, "service", lambda: service)
+    ending.has_user("alice-web")
+    ending.has("alice-web", "1", 30 + seconds / DAY)
+
+    assert ending.check().given["SecretsEnding"] == soon
 
 
 def test_the_scan_goes_over_pages(ending: EndingStage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,6 +185,20 @@ def test_the_scan_is_eventually_consistent_and_what_it_found_is_read_again_for_s
     assert {call["ExpressionAttributeValues"][":tag"]["S"] for call in queries} == {
         *("alice-web", "bob", "erin", "fay", "gone")
     }
+
+
+def test_the_scan_waits_where_the_table_gives_few_read_units(
+    set_ending: SetEnding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ending = set_ending(MAX_READ_UNITS="1")
+    fill(ending)
+    app = ending.stage.handler.__globals__
+    pauses: list[float] = []
+    service = replace(app["service"](), pause=pauses.append)
+    monkeypatch.setitem(app, "service", lambda: service)
+
+    assert ending.check().record["outcome"] == "done"
+    assert sum(pauses) > 0
 
 
 def test_as_many_lines_as_there_may_be(ending: EndingStage) -> None:
@@ -262,14 +300,18 @@ def test_new_tags_are_named_first_though_they_end_last(ending: EndingStage, monk
 @pytest.mark.parametrize(("days", "overdue"), [(-30.9, 0), (-31.1, 1)])
 def test_a_rotation_has_a_day_more_than_its_days(set_ending: SetEnding, days: float, overdue: int) -> None:
     ending = set_ending(**OVERDUE)
+    secret_id = "sm-AbCdEf-00000000-0000-0000-0000-000000000001"
     ending.has_user("alice-web")
-    ending.has("alice-web", "sm-AbCdEf-00000000-0000-0000-0000-000000000001", 60, start=days)
+    ending.has("alice-web", secret_id, 60, start=days)
 
     answer = ending.check()
 
     assert answer.given == {**counted(0, 0), "RotationOverdue": overdue}
     assert metrics_of(answer)["RotationOverdue"] == overdue
-    assert [line["reason"] for line in warnings_of(answer)] == ["rotation_overdue"] * overdue
+    lines = warnings_of(answer)
+    assert [(line["reason"], line["secret_id"]) for line in lines] == [("rotation_overdue", secret_id)] * overdue
+    began = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ending.now + round(days * DAY)))
+    assert [line["rotated"] for line in lines] == [began] * overdue
 
 
 def test_a_rotation_that_never_ran_is_told(set_ending: SetEnding) -> None:
@@ -319,6 +361,12 @@ def test_with_just_enough_time_it_is_done(ending: EndingStage, monkeypatch: pyte
     assert ending.check().record["outcome"] == "done"
 
 
+def test_without_a_context_that_tells_the_time_there_is_enough(ending: EndingStage) -> None:
+    fill(ending)
+
+    assert ending.stage.handler({}, None) == counted(2, 1)
+
+
 def test_tables_that_do_not_answer_are_a_fault(ending: EndingStage, outage: Callable[[], None]) -> None:
     outage()
 
@@ -330,9 +378,9 @@ def test_tables_that_do_not_answer_are_a_fault(ending: EndingStage, outage: Call
     assert "SecretEndsSoon" not in metrics_of(answer)
 
 
-@pytest.mark.parametrize("event", [{"jwt_token": "x"}, {"source": "aws.s3"}, {"warmer": True}])
-def test_an_event_of_something_else_is_a_fault(ending: EndingStage, event: dict[str, Any]) -> None:
-    answer = ending.check(event)
+@pytest.mark.parametrize("event", [{"jwt_token": "x"}, {"source": "aws.s3"}, {"warmer": True}, [], None])
+def test_an_event_of_something_else_is_a_fault(ending: EndingStage, event: Any) -> None:
+    answer = ending.stage.ask(event)
 
     assert (answer.record["outcome"], answer.record["reason"]) == ("fault", "unknown_event")
 

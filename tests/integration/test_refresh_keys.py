@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from auth_jwt.errors import Unreachable
-from auth_jwt.issuers.models import REGISTRY_TAG
+from auth_jwt.issuers.models import FETCHED_AT, NEXT_FETCH_AT, REGISTRY_TAG
+from auth_jwt.refreshing.refresher import Refresher
 from auth_jwt.refreshing.store import IssuerTables
 from tests.certificates import Authority
 from tests.factories import a_jwk
@@ -66,6 +67,15 @@ class Login:
         for row in rows:
             self.refresh.tables.put_item(TableName=table, Item=item_of(row))
 
+    def set_status(self, column: str, value: int) -> None:
+        """Put a number into the row that says how the fetches went."""
+        self.refresh.tables.update_item(
+            TableName="jwt_secrets",
+            Key=item_of({"corresponding_tag": self.issuer, "id": "issuer-status"}),
+            UpdateExpression=f"SET {column} = :value",
+            ExpressionAttributeValues={":value": {"N": str(value)}},
+        )
+
     def log_in(self, **claims: Any) -> Answer:
         token = a_login_token(now=int(time.time()), iss=self.issuer, **claims)
         return self.authorize.ask(rest_event({"jwt_token": token}))
@@ -112,12 +122,7 @@ def test_a_round_makes_the_keys_count_at_the_next_login(login: Login) -> None:
 def test_a_rotation_is_followed_and_a_removed_key_is_refused(login: Login) -> None:
     login.refresh.ask(SCHEDULED)
     login.publish(a_jwk("p256", kid="new"))
-    login.refresh.tables.update_item(  # as if a minute had passed
-        TableName="jwt_secrets",
-        Key=item_of({"corresponding_tag": login.issuer, "id": "issuer-status"}),
-        UpdateExpression="SET issuer_next_fetch_at = :now",
-        ExpressionAttributeValues={":now": {"N": "1"}},
-    )
+    login.set_status(NEXT_FETCH_AT, 1)  # as if a minute had passed
 
     refreshed = login.refresh.ask(SCHEDULED)
 
@@ -125,8 +130,8 @@ def test_a_rotation_is_followed_and_a_removed_key_is_refused(login: Login) -> No
     assert login.log_in(**new).status == 200
     assert login.log_in(iat=int(time.time()) - 3600).denial == "unknown_key"
     assert metrics_of(refreshed) == {"Done": 1, "KeysReplaced": 1}
-    assert refreshed.record["KeysReplaced"] == 1
-    assert [warning["reason"] for warning in warnings_of(refreshed)] == ["keys_replaced"]
+    assert refreshed.record["replaced"] == [login.issuer]
+    assert [(each["reason"], each["issuer"]) for each in warnings_of(refreshed)] == [("keys_replaced", login.issuer)]
 
 
 def test_keys_that_are_replaced_leave_a_line_of_audit(login: Login) -> None:
@@ -134,6 +139,7 @@ def test_keys_that_are_replaced_leave_a_line_of_audit(login: Login) -> None:
 
     (line,) = (json.loads(line) for line in answer.lines if '"audit"' in line)
     assert (line["audit"], line["actor"], line["tag"]) == ("issuer.refresh", "refresh_keys", login.issuer)
+    assert (line["target"]["account"], line["target"]["region"]) == ("123456789012", "eu-central-1")
     assert a_jwk()["n"] not in "".join(answer.lines)
 
 
@@ -156,6 +162,55 @@ def test_a_failure_is_warned_of_and_changes_nothing(login: Login) -> None:
     assert answer.record["outcome"] == "done"
 
 
+def test_keys_that_verify_nothing_are_left_out_and_counted(login: Login) -> None:
+    login.publish(a_jwk(kid=KID), {"kty": "oct", "k": "AAAA"}, {"kty": "oct", "k": "BBBB"})
+
+    (warning,) = warnings_of(login.refresh.ask(SCHEDULED))
+
+    assert (warning["reason"], warning["issuer"]) == ("keys_dropped", login.issuer)
+    assert warning["dropped"] == {"unsupported_key": 2}
+
+    login.set_status(NEXT_FETCH_AT, 1)
+    again = login.refresh.ask(SCHEDULED)
+
+    assert (again.given, warnings_of(again)) == ({"unchanged": 1}, [])
+
+
+def test_keys_that_will_be_too_old_are_counted_and_named(login: Login) -> None:
+    """After three quarters of their 26 hours, while nobody is refused yet."""
+    login.refresh.ask(SCHEDULED)
+    login.set_status(FETCHED_AT, int(time.time()) - 20 * 3600)
+
+    answer = login.refresh.ask(SCHEDULED)
+
+    assert metrics_of(answer)["StaleKeysSoon"] == 1
+    assert answer.record["stale_soon"] == [login.issuer]
+
+
+def test_a_discovery_document_that_is_not_read_is_warned_of_and_the_keys_are_taken(login: Login) -> None:
+    login.provider.documents["/.well-known/openid-configuration"] = b"<html>"
+
+    answer = login.refresh.ask(SCHEDULED)
+
+    assert answer.given == {"replaced": 1}
+    assert [(each["reason"], each["issuer"]) for each in warnings_of(answer)] == [("not_json", login.issuer)]
+
+
+def test_rows_that_cannot_be_used_are_warned_of_and_a_line_names_some_of_them(login: Login) -> None:
+    """The metric has them all, and each has a line of its own."""
+    broken = [f"{login.issuer}/{number:02}" for number in range(21)]
+    for issuer in broken:
+        login.add(issuer, algorithms=["HS256"])
+
+    answer = login.refresh.ask(SCHEDULED)
+
+    assert sorted((each["reason"], each["issuer"]) for each in warnings_of(answer)) == [
+        ("unusable", issuer) for issuer in broken
+    ]
+    assert metrics_of(answer)["RefreshFailed"] == 21
+    assert answer.record["failing"] == broken[:20]
+
+
 def test_an_address_that_has_moved_is_reported_until_an_operator_accepts_it(login: Login) -> None:
     document = {"issuer": login.issuer, "jwks_uri": f"{login.issuer}/other"}
     login.provider.documents["/.well-known/openid-configuration"] = json.dumps(document).encode()
@@ -172,6 +227,7 @@ def test_a_private_key_is_reported_and_none_of_its_set_is_taken(login: Login) ->
     answer = login.refresh.ask(SCHEDULED)
 
     assert metrics_of(answer)["PrivateKeyPublished"] == 1
+    assert answer.record["private_key_published"] == [login.issuer]
     assert login.log_in().record["outcome"] == "deferred"
 
 
@@ -238,11 +294,68 @@ def test_a_round_ends_in_time_whatever_hangs(login: Login, monkeypatch: pytest.M
     assert metrics_of(answer)["PrivateKeyPublished"] == 1
 
 
-def test_a_round_without_time_leaves_the_rest_to_the_next(login: Login, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tools.events.stage.LambdaContext.get_remaining_time_in_millis", lambda _: 14_000)
+def test_issuers_that_wait_for_one_that_hangs_are_left_to_the_next_round(
+    login: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login.add(f"{login.issuer}/hangs")
+    over = Event()
+    monkeypatch.setattr(IssuerTables, "read", lambda *_: over.wait(30))
+    monkeypatch.setattr("tools.events.stage.LambdaContext.get_remaining_time_in_millis", lambda _: 15_200)
+    monkeypatch.setitem(login.refresh.handler.__globals__, "SECONDS_FOR_THE_LINE", 15)
+    monkeypatch.setitem(login.refresh.handler.__globals__, "WORKERS", 1)
 
-    assert login.refresh.ask(SCHEDULED).given == {"left": 1}
+    try:
+        answer = login.refresh.ask(SCHEDULED)
+    finally:
+        over.set()
+
+    assert answer.record["issuers"] == {"fault": 1, "left": 1}
+    assert metrics_of(answer) == {"Fault": 1, "IssuersLeft": 1}
+
+
+def test_a_round_without_time_leaves_the_rest_to_the_next(login: Login, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tools.events.stage.LambdaContext.get_remaining_time_in_millis", lambda _: 14_999)
+
+    answer = login.refresh.ask(SCHEDULED)
+
+    assert answer.given == {"left": 1}
+    assert metrics_of(answer) == {"Done": 1, "IssuersLeft": 1}
     assert login.server.connections == 0
+
+
+def test_with_just_enough_time_an_issuer_is_refreshed(login: Login, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tools.events.stage.LambdaContext.get_remaining_time_in_millis", lambda _: 15_000)
+
+    assert login.refresh.ask(SCHEDULED).given == {"replaced": 1}
+
+
+def test_without_a_context_that_tells_the_time_there_is_enough(login: Login) -> None:
+    assert login.refresh.handler(SCHEDULED, None) == {"replaced": 1}
+
+
+def test_issuers_come_in_an_order_by_chance(login: Login, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that, of more than a round has time for, none is always the last."""
+    last = f"{login.issuer}/last"
+    login.add(last)
+    asked: list[str] = []
+    refresh = Refresher.refresh
+
+    def note(refresher: Refresher, identifier: str, **more: Any) -> Any:
+        asked.append(identifier)
+        return refresh(refresher, identifier, **more)
+
+    monkeypatch.setattr(Refresher, "refresh", note)
+    monkeypatch.setitem(login.refresh.handler.__globals__, "WORKERS", 1)
+    monkeypatch.setattr("random.shuffle", lambda issuers: issuers.sort(reverse=True))
+
+    login.refresh.ask(SCHEDULED)
+
+    assert asked == [last, login.issuer]
+
+
+@pytest.mark.parametrize("event", [{"source": "aws.scheduler"}, {"source": "aws.events", "detail": {}}])
+def test_the_event_of_a_schedule_begins_a_round(login: Login, event: dict[str, Any]) -> None:
+    assert login.refresh.ask(event).given == {"replaced": 1}
 
 
 def test_tables_that_do_not_answer_are_a_fault(login: Login, outage: Callable[[], None]) -> None:
@@ -254,7 +367,9 @@ def test_tables_that_do_not_answer_are_a_fault(login: Login, outage: Callable[[]
     assert answer.record["outcome"] == "fault"
 
 
-@pytest.mark.parametrize("event", [{"issuer": "https://evil.example.com"}, [], "x", {"jwt_token": "x"}])
+@pytest.mark.parametrize(
+    "event", [{"issuer": "https://evil.example.com"}, [], "x", {"jwt_token": "x"}, {"source": "aws.s3"}]
+)
 def test_an_event_of_anything_but_a_schedule_is_a_fault_and_asks_nobody(login: Login, event: Any) -> None:
     answer = login.refresh.ask(event)
 

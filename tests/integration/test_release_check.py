@@ -5,8 +5,9 @@ A version that is broken in one way after another must be refused, and what the 
 
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,7 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from auth_jwt.errors import Fault, NotReleased
+from auth_jwt.provisioning.audit import AuditEntry
 from auth_jwt.releasing.canary import Canary, forge
 from auth_jwt.releasing.check import Answered, check_authorize, check_gateway_authorizer
 from auth_jwt.releasing.deployments import Deployments, TrafficHook
@@ -105,12 +107,12 @@ class World:
             {"deploymentId": "d-ABCDEF123", "lifecycleEventHookExecutionId": "execution-1", "status": status},
         )
 
-    def ask(self, event: Mapping[str, Any] = HOOK) -> Any:
+    def ask(self, event: object = HOOK) -> Any:
         """Give the hook an event; keep its lines."""
         output = io.StringIO()
         try:
             with redirect_stdout(output):
-                return self.app.lambda_handler(dict(event), LambdaContext())
+                return self.app.lambda_handler(deepcopy(event), LambdaContext())
         finally:
             self.written = output.getvalue() + self.functions.output.getvalue()
             self.lines = [json.loads(line) for line in output.getvalue().splitlines()]
@@ -145,6 +147,8 @@ def _world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
         class App:
             lambda_handler = staticmethod(app["lambda_handler"])
+            aws = staticmethod(app["aws"])
+            reject_write = staticmethod(app["_reject_write"])
 
         app["journal"].cache_clear()
         monkeypatch.setitem(app, "aws", lambda: made)
@@ -564,11 +568,57 @@ def test_when_codedeploy_takes_no_answer_lambda_tells(world: World) -> None:
         world.ask()
 
 
-@pytest.mark.parametrize("event", [{}, {"DeploymentId": "d-1"}, {**HOOK, "LifecycleEventHookExecutionId": 7}])
-def test_an_event_of_somebody_else_is_none(world: World, event: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "event",
+    [
+        {},
+        [HOOK],
+        {"DeploymentId": "d-1"},
+        {"LifecycleEventHookExecutionId": "execution-1"},
+        *({**HOOK, name: value} for name in HOOK for value in (7, "")),
+    ],
+)
+def test_an_event_of_somebody_else_is_none(world: World, event: object) -> None:
     with pytest.raises(Fault, match="not a hook of CodeDeploy"):
         world.ask(event)
     assert world.lines[0]["reason"] == "unknown_event"
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        pytest.param(
+            "dynamodb://eu-west-1", ("eu-west-1", "https://dynamodb.eu-west-1.amazonaws.com"), id="another region"
+        ),
+        pytest.param("dynamodb+http://127.0.0.1:9", ("eu-central-1", "http://127.0.0.1:9"), id="a stand-in"),
+    ],
+)
+def test_the_canary_is_read_where_the_settings_of_the_new_version_say(
+    world: World, note_places: Callable[[], list[tuple[str, str]]], url: str, place: tuple[str, str]
+) -> None:
+    world.functions.variables["DB_URL"] = url
+    places = note_places()
+    world.expect("Failed")
+    world.ask()
+
+    assert set(places) == {place}
+
+
+def test_the_clients_are_made_once_and_a_near_miss_is_warned_of(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CANARY_TAGS", "alice-web")
+
+    assert isinstance(world.app.aws(), Deployments)
+    assert world.app.aws() is world.app.aws()
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line)["meant"] == "CANARY_TAG"
+
+
+def test_a_check_that_wrote_would_be_a_fault(world: World) -> None:
+    """Its role may not write either; this tells whoever changes the check."""
+    with pytest.raises(Fault, match=r"has written: secret\.add"):
+        world.app.reject_write(AuditEntry(0, "release_check", "secret.add", CANARY))
 
 
 def test_nothing_that_is_written_holds_a_token(world: World) -> None:

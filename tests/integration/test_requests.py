@@ -65,6 +65,7 @@ GREEDY: Final = {"resource": "/{proxy+}", "pathParameters": {"proxy": "authorize
         pytest.param(payload_1(**GREEDY, path="/base/of/domain/authorize"), id="1.0, a custom domain's base path"),
         pytest.param(payload_1(resource="/{rest+}", pathParameters={"rest": "authorize"}), id="1.0, /{rest+}"),
         pytest.param(payload_1(resource="/{proxy+}"), id="1.0, no path parameters"),
+        pytest.param(payload_1(resource="/{any}", pathParameters={"any": "x"}), id="1.0, a variable that is one part"),
         pytest.param(payload_1(path="/authorize"), id="1.0, without the stage, as at a custom domain"),
         pytest.param(payload_1(path="/authorize", context={"stage": "$default"}), id="1.0, stage $default"),
         pytest.param(payload_1(path="/authorize", context={"stage": None}), id="1.0, no stage"),
@@ -177,6 +178,14 @@ def test_to_jambonz_and_to_the_script_it_is_the_same(ready: Stage) -> None:
     assert (by_script.status, by_script.body) == (200, {"code": -2})
 
 
+def test_the_log_says_whose_token_jambonz_asked_about(ready: Stage) -> None:
+    hook = {"method": "INVITE", "jwt_token": TOKEN, "headers": {"from": "sip:alice@sip.example.com", "to": "x"}}
+
+    record = ask(ready, json.dumps(hook), path="/frontends/jambonz").record
+
+    assert (record["outcome"], record["tag"], record["secret_id"]) == ("authorized", "alice-web", "1")
+
+
 @pytest.mark.parametrize("key", [r"\ud800", r"\u0000", r"long enough for any, \udfff, and yet no key of anybody"])
 def test_a_key_that_is_no_text_validates_nothing(ready: Stage, key: str) -> None:
     answer = ask(ready, f'{{"jwt_token":"{TOKEN}","key":"{key}"}}', path="/script-authorize")
@@ -237,6 +246,31 @@ def test_a_byte_order_mark_in_front_of_json_is_no_part_of_it(ready: Stage) -> No
     assert ask(ready, f"\ufeff{in_json(TOKEN)}").status == 200
 
 
+def test_of_several_content_types_the_first_counts(ready: Stage) -> None:
+    event = event_of(in_json(TOKEN))
+    types = [JSON_TYPE, FORM_TYPE]
+
+    assert ready.ask({**event, "multiValueHeaders": {"content-type": types}}).status == 200
+    assert ready.ask({**event, "multiValueHeaders": {"content-type": types[::-1]}}).status == 400
+
+
+@pytest.mark.parametrize("headers", [None, {}, {"content-type": ""}], ids=str)
+def test_without_a_content_type_a_body_is_json(ready: Stage, headers: dict[str, str] | None) -> None:
+    event = {**event_of(in_json(TOKEN)), "headers": headers, "multiValueHeaders": None}
+
+    assert ready.ask(event).status == 200
+
+
+@pytest.mark.parametrize("junk", ["*", "é", "====="])
+def test_what_is_no_base64_is_no_body(ready: Stage, junk: str) -> None:
+    body = base64.b64encode(in_json(TOKEN).encode()).decode()
+    event = {**event_of(""), "body": f"{junk}{body}", "isBase64Encoded": True}
+
+    answer = ready.ask(event)
+
+    assert (answer.status, answer.member("detail")) == (400, "the body is not base64")
+
+
 def test_whoever_sends_json_as_a_form_is_told_so(ready: Stage) -> None:
     """As curl does by itself."""
     answer = ask(ready, in_json(TOKEN), kind=FORM_TYPE)
@@ -260,6 +294,15 @@ def test_a_body_has_at_most_64_kib(ready: Stage, form: str) -> None:
     )
     assert (longer.record["outcome"], longer.record["reason"]) == ("rejected", "payload_too_large")
     assert "at most 65536 bytes" in longer.member("detail")
+
+
+def test_a_key_of_the_script_has_at_most_16_kib(ready: Stage) -> None:
+    """In bytes: `é` has two."""
+    keys = ["x" * 16384, "é" * 8192, "x" * 16385, "é" * 8192 + "x"]
+
+    answers = [ask(ready, json.dumps({"jwt_token": TOKEN, "key": key}), path="/script-authorize") for key in keys]
+
+    assert [answer.status for answer in answers] == [200, 200, 400, 400]
 
 
 @pytest.mark.parametrize("over", [0, 1, 2, 3])
@@ -287,7 +330,9 @@ def test_64_kib_of_anything_are_read_in_no_time(ready: Stage) -> None:
 
 
 def test_health_looks_at_no_body(ready: Stage) -> None:
-    assert ask(ready, "%" * 6_000_000, path="/health", method="GET").status == 200
+    answer = ask(ready, "%" * 6_000_000, path="/health", method="GET")
+
+    assert (answer.status, answer.body) == (200, {"status": "ok"})
 
 
 # -- Call-IDs ---------------------------------------------------------------------------------------------------------
@@ -335,6 +380,29 @@ def test_a_call_id_of_megabytes_costs_nothing(ready: Stage) -> None:
 
     assert time.process_time() - started < 0.2
     assert answer.member("code") == 1
+
+
+# -- refusals that are no denial ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "expected"),
+    [
+        pytest.param("POST", "/nowhere", "{}", (404, "unknown_path", None), id="an unknown path"),
+        pytest.param("GET", "/authorize", "", (405, "wrong_method", "/authorize"), id="a wrong method"),
+        pytest.param("POST", "/authorize", "[", (400, "invalid_request", "/authorize"), id="no JSON"),
+        pytest.param("POST", "/script-authorize", "{}", (400, "invalid_request", "/script-authorize"), id="no key"),
+    ],
+)
+def test_a_request_that_is_none_is_logged_with_its_reason(
+    ready: Stage, method: str, path: str, body: str, expected: tuple[int, str, str | None]
+) -> None:
+    answer = ask(ready, body, method=method, path=path)
+
+    record = answer.record
+    assert (answer.status, record["outcome"]) == (expected[0], "rejected")
+    assert (record["status"], record["reason"], record.get("path")) == expected
+    assert answer.given["isBase64Encoded"] is False
 
 
 # -- what the log shows -----------------------------------------------------------------------------------------------

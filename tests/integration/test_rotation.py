@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -92,7 +92,11 @@ def test_secrets_manager_drives_the_four_steps(
     assert len(ends) == 2
     assert ends[1] - ends[0] > 98 * 86400  # the first ends after the overlap of a day, the second after its life
     printed = capsys.readouterr().out
-    assert '"audit": "rotation.finish"' in printed
+    lines = [line for line in map(json.loads, printed.splitlines()) if "audit" in line]
+    assert "rotation.finish" in {line["audit"] for line in lines}
+    assert {(line["target"]["account"], line["target"]["region"]) for line in lines} == {
+        ("123456789012", "eu-central-1")
+    }
     assert not [value for value in values if value in printed]
 
 
@@ -109,6 +113,46 @@ def test_the_function_wires_itself_by_its_environment(aws: "DynamoDBClient", app
     assert (current["tag"], current["alg"], current["extra"]) == (TAG, "HS512", [1, {"a": None}])
     assert members_of(arn, PREVIOUS)["secret"] == HMAC_KEY
     assert rows_of(aws)[row_of(version, arn)][0] == current["secret"]
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        pytest.param(
+            "dynamodb://eu-west-1", ("eu-west-1", "https://dynamodb.eu-west-1.amazonaws.com"), id="another region"
+        ),
+        pytest.param("dynamodb+http://127.0.0.1:9", ("eu-central-1", "http://127.0.0.1:9"), id="a stand-in"),
+    ],
+)
+def test_the_tables_are_where_the_setting_says(
+    app: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    note_places: Callable[[], list[tuple[str, str]]],
+    url: str,
+    place: tuple[str, str],
+) -> None:
+    monkeypatch.setenv("DB_URL", url)
+    arn = a_secret()
+    event = {"SecretId": arn, "ClientRequestToken": a_begun_rotation(arn, a_function())}
+    app.lambda_handler({**event, "Step": "createSecret"}, LambdaContext())
+    places = note_places()
+
+    with pytest.raises(Fault):
+        app.lambda_handler({**event, "Step": "setSecret"}, LambdaContext())
+
+    assert set(places) == {place}
+
+
+def test_a_near_miss_is_warned_of_once(
+    aws: object, app: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TAG_COLUM", "x")
+    for _ in range(2):
+        with pytest.raises(Fault):
+            app.lambda_handler({"Step": "testSecret", "SecretId": "none", "ClientRequestToken": "1"}, LambdaContext())
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["meant"] for line in lines if "meant" in line] == ["TAG_COLUMN"]
 
 
 def test_without_a_profile_the_rotation_stops_and_the_issuer_keeps_its_secret(aws: "DynamoDBClient", app: Any) -> None:

@@ -20,6 +20,9 @@ _ADMIN: Final = (
     *("tests/integration/test_admin_api.py", "tests/integration/test_admin_requests.py"),
     *("tests/integration/test_admin_issuers.py", "tests/integration/test_admin_events.py"),
 )
+_ALL: Final = "tests/integration/test_all_functions.py"
+_WARMERS: Final = "tests/integration/test_warmers.py"
+_IDS: Final = "tests/integration/test_gateway_ids.py"
 
 CONCERNED: Final[Mapping[str, Sequence[str]]] = {
     f"{_PACKAGE}/": _DECISION,
@@ -89,17 +92,21 @@ CONCERNED: Final[Mapping[str, Sequence[str]]] = {
         "tests/unit/http",
     ),
     f"{_PACKAGE}/wording.py": ("tests/unit/provisioning/test_explanation.py", "tests/unit/cli/test_times.py"),
-    "functions/authorize/": ("tests/unit/http", "tests/integration/test_secrecy.py", *_ANSWERS),
-    "functions/ending_secrets/": ("tests/integration/test_ending_secrets.py",),
+    "functions/authorize/": (
+        *("tests/unit/http", "tests/integration/test_secrecy.py", "tests/integration/test_events.py", *_ANSWERS),
+        *("tests/integration/test_client_certificates.py", "tests/integration/test_issuers.py"),
+        *("tests/integration/test_request_settings.py", _WARMERS, _IDS, _ALL),
+    ),
+    "functions/ending_secrets/": ("tests/integration/test_ending_secrets.py", _ALL),
     "functions/gateway_authorizer/": (
         *("tests/unit/functions/test_gateway_authorizer.py", "tests/integration/test_gateway_authorizer.py"),
-        "tests/integration/test_gateway_ids.py",
+        *("tests/integration/test_issuers.py", _WARMERS, _IDS, _ALL),
     ),
     "functions/provisioning/": (
         *("tests/property/test_bodies.py", "tests/integration/test_admin_document.py"),
-        *("tests/integration/test_admin_page.py", *_ADMIN),
+        *("tests/integration/test_admin_page.py", _ALL, _IDS, *_ADMIN),
     ),
-    "functions/refresh_keys/": ("tests/integration/test_refresh_keys.py",),
+    "functions/refresh_keys/": ("tests/integration/test_refresh_keys.py", _ALL),
     "functions/release_check/": ("tests/integration/test_release_check.py",),
     "functions/rotate_secrets/": ("tests/unit/functions/test_rotate_secrets.py", "tests/integration/test_rotation.py"),
 }

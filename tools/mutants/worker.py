@@ -40,6 +40,8 @@ _PATIENCE: Final = 4
 """How many seconds a test may take on top of ten times what it took before."""
 _PATIENCE_TO_COLLECT: Final = 60
 """How many seconds a mutant that runs at import has besides its tests, which are collected anew."""
+_FIRST_PATIENCE: Final = 30
+"""The same for the first test of a process, which loads what others had loaded for it before."""
 _MOST_MEMORY: Final = 3 * 1024**3
 _SURVIVED, _CAUGHT, _AT_IMPORT, _BROKEN, _TOO_LONG = 0, 1, 3, 4, -1
 """Exit codes of a fork that tried a mutant; the last is of one that was ended."""
@@ -123,14 +125,13 @@ class Worker:
         self.loaded.find_functions()
         gc.collect()
         gc.freeze()
-        at_import = [mutant for mutant in self.mutants if mutant.function is None]
 
         def try_in_function(mutant: Mutant, tests: list[str]) -> int:
             if not self.loaded.put_in(mutant):
                 return _AT_IMPORT
             return self._run_until_red(session, [items[test] for test in tests])
 
-        at_import += self._all([(one, try_in_function) for one in self.mutants if one.function is not None])
+        at_import = self._all([(one, try_in_function) for one in self.mutants])
         return {"recorded": vars(recorded), "at_import": [self.mutants.index(mutant) for mutant in at_import]}
 
     # -- recording ----------------------------------------------------------------------------------------------------
@@ -205,7 +206,7 @@ class Worker:
         elif not tests:
             self.say(mutant=number, code=_SURVIVED, untested=True, seconds=0)
         else:
-            limit = (_PATIENCE_TO_COLLECT if mutant.function is None else 10) + 4 * seconds
+            limit = (_PATIENCE_TO_COLLECT if mutant.function is None else 10) + _FIRST_PATIENCE + 4 * seconds
             child = os.fork()
             if child == 0:
                 os.setsid()
@@ -216,8 +217,10 @@ class Worker:
     def _run_until_red(self, session: pytest.Session, items: list[pytest.Item]) -> int:
         """Run tests until one fails, or takes much longer than it did: then the system ends this process."""
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        patience = _FIRST_PATIENCE
         for item, after in zip(items, [*items[1:], None], strict=True):
-            signal.alarm(_PATIENCE + round(10 * self.recorded.seconds[item.nodeid]))
+            signal.alarm(patience + round(10 * self.recorded.seconds[item.nodeid]))
+            patience = _PATIENCE
             if not _passes(session, item, after):
                 return _CAUGHT
         return _SURVIVED
@@ -265,6 +268,7 @@ class Loaded:
         self._path_of = {str(Path(path).resolve()): path for path in sources}
         self._codes = list[CodeType]()
         self._functions = dict[CodeType, list[FunctionType]]()
+        self._loaded_files = set[str]()
         self._mutated: tuple[str, str] | None = None
         self._hook: Callable[[CodeType], None] = self._codes.append
         get_code = SourceFileLoader.get_code
@@ -302,6 +306,7 @@ class Loaded:
     def find_functions(self) -> None:
         """Find the functions that have the code that was loaded."""
         known = set(self._codes)
+        self._loaded_files = {str(Path(name).resolve()) for name in {code.co_filename for code in known}}
         for one in gc.get_objects():
             if type(one) is FunctionType and one.__code__ in known:
                 self._functions.setdefault(one.__code__, []).append(one)
@@ -311,10 +316,16 @@ class Loaded:
         self._mutated = mutant.path, mutant.apply(self._sources[mutant.path])
 
     def put_in(self, mutant: Mutant) -> bool:
-        """Put a *mutant* into the functions that there are; tell whether that can be done."""
+        """Put a *mutant* into the functions that there are; tell whether that can be done.
+
+        A file that nothing has loaded yet, as the handlers of functions, is loaded by the test itself: with the mutant.
+        """
         self.mutate_at_import(mutant)
         (path, mutated), function = self._mutated or ("", ""), mutant.function
         name = str(Path(path).resolve())
+        if name not in self._loaded_files:
+            compile(mutated, name, "exec", dont_inherit=True)
+            return True
         old, new = (
             next((code for code in codes_in(whole) if (code.co_qualname, code.co_firstlineno) == function), None)
             for whole in (compile(text, name, "exec", dont_inherit=True) for text in (self._sources[path], mutated))

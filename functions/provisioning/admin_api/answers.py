@@ -332,7 +332,7 @@ class ExplanationOut(Out):
     def of(cls, explanation: Explanation, pasted: Pasted) -> Self:
         """Make it of an explanation of a token, and of how that was pasted."""
         told = {**explanation_json(explanation, with_claims=True), "removed": pasted.removed, "spoils": pasted.spoils}
-        return cls.model_validate(told, strict=False)
+        return cls.model_validate(told)
 
 
 class TablesOut(Out):

@@ -72,7 +72,7 @@ def key_of(cursor: str | None) -> str | None:
     if cursor is None:
         return None
     try:
-        key = base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)).decode()
+        key = base64.urlsafe_b64decode(cursor.encode("ascii") + b"==").decode()
     except ValueError:
         key = ""
     if not key or cursor_of(key) != cursor:

@@ -1,6 +1,5 @@
 """The OpenAPI document: Powertools writes it, this module adds what Powertools cannot know."""
 
-import copy
 import json
 from http import HTTPStatus
 from typing import Any, Final
@@ -77,9 +76,7 @@ def document_of(app: APIGatewayRestResolver) -> dict[str, Any]:
     common = {**OF_EVERY_OPERATION, **OF_BODIES}
     components["responses"] = {name: _problem(status, name, text) for status, (name, text) in sorted(common.items())}
     components["schemas"] = {
-        name: _without_null_defaults(schema)
-        for name, schema in components["schemas"].items()
-        if name not in _POWERTOOLS_OWN
+        name: schema for name, schema in components["schemas"].items() if name not in _POWERTOOLS_OWN
     }
     document["paths"] = {
         path: {method: _complete(operation) for method, operation in sorted(methods.items())}
@@ -103,10 +100,7 @@ def _complete(operation: dict[str, Any]) -> dict[str, Any]:
             answers[status] = _problem(status, OWN[status], answer["description"])
         elif status < HTTPStatus.MULTIPLE_CHOICES:
             answers[status] = _add_headers(operation, status, answer)
-    completed = {**operation, "responses": {str(status): answers[status] for status in sorted(answers)}}
-    for parameter in completed.get("parameters", []):
-        parameter["schema"] = _without_null_defaults(parameter["schema"])
-    return completed
+    return {**operation, "responses": {str(status): answers[status] for status in sorted(answers)}}
 
 
 def _add_headers(operation: dict[str, Any], status: int, answer: dict[str, Any]) -> dict[str, Any]:
@@ -137,12 +131,3 @@ def _problem(status: int, name: str, text: str) -> dict[str, Any]:
 
 def _header(name: str) -> dict[str, str]:
     return {"$ref": f"#/components/headers/{name}"}
-
-
-def _without_null_defaults(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a *schema* without defaults of null: Pydantic writes them even for members that must not be null."""
-    cleaned = copy.deepcopy(schema)
-    for part in (cleaned, *cleaned.get("properties", {}).values()):
-        if part.get("default", "") is None:
-            del part["default"]
-    return cleaned

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
-from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError, ResponseValidationError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
 from admin_api.bodies import MEMBERS
 from auth_jwt.errors import Conflict, Invalid, NotAudited, NotFound, Outdated, Unreachable
@@ -99,8 +99,6 @@ def kind_of(error: Exception) -> Kind:
         return error.kind
     if isinstance(error, WrongMethod):
         return WRONG_METHOD
-    if isinstance(error, ResponseValidationError):
-        return FAULT
     return next((kind for of, kind in _KINDS if isinstance(error, of)), FAULT)
 
 

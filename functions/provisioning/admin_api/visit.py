@@ -180,9 +180,9 @@ def base_and_path(event: Mapping[str, Any]) -> tuple[str, str]:
     matched the rest. Any other path stays as it is and fits no route; so does a path with two slashes in a row.
     """
     given = str(event["path"])
-    base, _, rest = given.partition(_ADMIN)
+    _, _, rest = given.partition(_ADMIN)
     proxied = event.get("pathParameters")
-    is_mapped = base and "//" not in given and isinstance(proxied, dict) and proxied.get("proxy") == rest
+    is_mapped = "//" not in given and isinstance(proxied, dict) and proxied.get("proxy") == rest
     path = f"{_ADMIN}{rest}" if is_mapped else given
     url_path = str(event["requestContext"].get("path"))  # with the stage, if the caller's URL has it
     url_base = url_path.removesuffix(path) if url_path.endswith(path) else ""

@@ -292,6 +292,7 @@ def tokens_of(event: dict[str, Any], sources: str = "header:authorization") -> l
         ("Bearer a.b.c,Bearer a.b.c", ["a.b.c"]),
         ("Bearer a.b.c, d.e.f", ["a.b.c", "d.e.f"]),
         ("Bearer a.b.c,", ["a.b.c", ""]),
+        ("Bearer Xa.b.cX", ["Xa.b.cX"]),
     ],
 )
 def test_a_token_may_stand_behind_bearer_or_alone(value: str, tokens: list[str]) -> None:
@@ -472,6 +473,17 @@ def test_an_answer_too_large_for_a_websocket_loses_its_decoded_token_first(
         ("authorized", None),
         ("authorized", "decoded_token"),
     ]
+
+
+def test_without_it_an_answer_may_have_as_many_octets(ask: Ask) -> None:
+    room = 8000 - len(json.dumps(a_websocket_answer(ask, 7650)))
+
+    largest = a_websocket_answer(ask, 7650 + room)
+
+    assert len(json.dumps(largest)) == 8000
+    assert "decoded_token" not in largest["context"]
+    with pytest.raises(TooLarge):
+        a_websocket_answer(ask, 7650 + room + 1)
 
 
 def test_what_still_does_not_fit_is_a_fault_and_never_a_user_without_credentials(

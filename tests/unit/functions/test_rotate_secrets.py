@@ -874,6 +874,8 @@ def test_a_test_of_a_disabled_profile_tells_so(scene: Scene, ask: Ask) -> None:
         pytest.param({"SecretId": ""}, id="no secret"),
         pytest.param({"SecretId": 7}, id="a secret that is no text"),
         pytest.param({"ClientRequestToken": None}, id="no version"),
+        pytest.param({"ClientRequestToken": ""}, id="an empty version"),
+        pytest.param({"ClientRequestToken": 7}, id="a version that is no text"),
     ],
 )
 def test_an_event_that_is_not_secrets_managers_is_a_fault(ask: Ask, event: dict[str, object]) -> None:
