@@ -376,7 +376,10 @@ def test_all_are_counted_by_their_kind_and_their_time_looked_up_or_not(most: int
     for tag, end in ends.items():
         has(store, tag, "1", end)
 
-    assert find(store, most=most).counts == CountedEndings(soon=4, new_soon=2, this_week=1, ended=2, new_ended=1)
+    found = find(store, most=most)
+
+    assert (found.more_soon, found.more_ended) == ((0, 0) if most is None else (4 - 2 * most, 2 - most))
+    assert found.counts == CountedEndings(soon=4, new_soon=2, this_week=1, ended=2, new_ended=1)
 
 
 @pytest.mark.parametrize(("most", "more"), [(3, 0), (2, 1), (None, 0)])

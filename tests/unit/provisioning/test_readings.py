@@ -16,7 +16,7 @@ from tests.unit.provisioning.test_explanation import of, refusing
 OCTETS = bytes(range(200, 248))  # 48 octets whose base64 has all characters
 STANDARD, URL = base64.b64encode(OCTETS).decode(), base64.urlsafe_b64encode(OCTETS).decode()
 ODD = OCTETS[:46]  # its base64 has padding
-PLUS, SLASH = b"ab+X" * 12, b"ab/X" * 12
+PLUS, SLASH = b"+XXX" * 12, b"/XXX" * 12
 JWK = json.dumps(an_oct_jwk(OCTETS))
 ODD_JWK = json.dumps(an_oct_jwk(ODD))
 ALG = "HS256,HS384,HS512"
