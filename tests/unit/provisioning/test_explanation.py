@@ -711,7 +711,9 @@ def test_a_key_in_place_of_a_token_is_not_shown(token: str, remedy: str) -> None
     assert told.remedy == remedy
 
 
-@pytest.mark.parametrize("text", ["", "a secret of somebody"])
+@pytest.mark.parametrize(
+    "text", ["", "a secret of somebody", pytest.param("a" * 16384, id="as long as a token may be")]
+)
 def test_what_has_not_the_dots_of_a_token_is_not_too_long(text: str) -> None:
     service = a_service_with_a_user()
 
