@@ -199,10 +199,15 @@ def test_an_ending_is_news_for_a_day_and_two_hours(found: Ending, *, is_new: boo
     assert found.is_new(NOW, WITHIN) is is_new
 
 
-def test_one_name_that_looks_like_an_option_is_enough_to_end_them() -> None:
-    found = Ending("t", EndingKind.ENDS_SOON, "-1", NOW, NOW + 5)
-
-    assert found.remedy == f"auth-jwt secret set --end {NOW + 5} -- t -1"
+@pytest.mark.parametrize(
+    ("tag", "secret_id", "words"),
+    [
+        ("t", "-1", f"set --end {NOW + 5} -- t -1"),
+        ("a\0b", "1", rf"set 'a\u0000b' 1 --end {NOW + 5} --escaped"),
+    ],
+)
+def test_one_odd_name_of_two_is_enough(tag: str, secret_id: str, words: str) -> None:
+    assert Ending(tag, EndingKind.ENDS_SOON, secret_id, NOW, NOW + 5).remedy == f"auth-jwt secret {words}"
 
 
 # -- the whole table --------------------------------------------------------------------------------------------------
@@ -376,7 +381,10 @@ def test_all_are_counted_by_their_kind_and_their_time_looked_up_or_not(most: int
     for tag, end in ends.items():
         has(store, tag, "1", end)
 
-    assert find(store, most=most).counts == CountedEndings(soon=4, new_soon=2, this_week=1, ended=2, new_ended=1)
+    found = find(store, most=most)
+
+    assert (found.more_soon, found.more_ended) == ((0, 0) if most is None else (4 - 2 * most, 2 - most))
+    assert found.counts == CountedEndings(soon=4, new_soon=2, this_week=1, ended=2, new_ended=1)
 
 
 @pytest.mark.parametrize(("most", "more"), [(3, 0), (2, 1), (None, 0)])

@@ -151,6 +151,7 @@ def head(**members: object) -> str:
     ("token", "name", "said"),
     [
         pytest.param("a" * 20000, "gate", "20000 characters; MAX_TOKEN_BYTES allows 16384", id="too long"),
+        pytest.param("a" * 16384, "gate", "1 segment between", id="as long as a token may be"),
         pytest.param("Bearer a.b.c", "gate", "begins with `Bearer`", id="a header, not a token"),
         pytest.param("", "gate", "the token is empty", id="nothing"),
         pytest.param("x", "gate", "1 segment between", id="no dots"),
@@ -288,6 +289,22 @@ def test_a_secret_that_cannot_verify_says_why(secret: str, token: str, said: str
     look, _ = the_look(service, token)
 
     assert (look.passed_over, look.signed) == (said, signed_it)
+
+
+def test_a_secret_that_is_left_out_for_its_number_keeps_its_own_reason() -> None:
+    service = a_service(max_secrets_per_tag=1)
+    service.has()
+    service.has_secret("new", start_ts=NOW - 1)
+    service.has_secret("old", start_ts=NOW - 2)
+    service.has_secret("other", start_ts=NOW - 3, kid="b")
+
+    told = of(service, a_token(header={"kid": "a"}, jti=JTI))
+
+    assert [(look.record.id, look.passed_over) for look in told.secrets] == [
+        ("new", None),
+        ("old", "left out: MAX_SECRETS_PER_TAG is 1, and so many opened later"),
+        ("other", "its kid is 'b', the token's 'a'"),
+    ]
 
 
 def test_a_key_of_another_kind_is_told_where_the_row_allows_the_algorithm() -> None:
@@ -694,7 +711,9 @@ def test_a_key_in_place_of_a_token_is_not_shown(token: str, remedy: str) -> None
     assert told.remedy == remedy
 
 
-@pytest.mark.parametrize("text", ["", "a secret of somebody"])
+@pytest.mark.parametrize(
+    "text", ["", "a secret of somebody", pytest.param("a" * 16384, id="as long as a token may be")]
+)
 def test_what_has_not_the_dots_of_a_token_is_not_too_long(text: str) -> None:
     service = a_service_with_a_user()
 

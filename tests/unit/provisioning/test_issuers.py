@@ -524,8 +524,9 @@ class TestChanging:
             assert (record.issuer.audiences, record.disabled) == (("sip",), False)
 
     def test_names_no_member_that_there_is_not(self) -> None:
-        with pytest.raises(Invalid, match="the member 'nonsense' is unknown; known: keys_url, "):
-            issuers_of(a_service_with_an_issuer()).change(ISSUER, {"nonsense": 1})
+        for value in (1, None):
+            with pytest.raises(Invalid, match="the member 'nonsense' is unknown; known: keys_url, "):
+                issuers_of(a_service_with_an_issuer()).change(ISSUER, {"nonsense": value})
 
     @pytest.mark.parametrize("text", ["{", "[]", None])
     def test_needs_a_configuration_that_is_an_object(self, text: object) -> None:

@@ -16,7 +16,7 @@ from tests.unit.provisioning.test_explanation import of, refusing
 OCTETS = bytes(range(200, 248))  # 48 octets whose base64 has all characters
 STANDARD, URL = base64.b64encode(OCTETS).decode(), base64.urlsafe_b64encode(OCTETS).decode()
 ODD = OCTETS[:46]  # its base64 has padding
-PLUS, SLASH = b"ab+X" * 12, b"ab/X" * 12
+PLUS, SLASH = b"+abc" * 11 + b"aXXX", b"/abc" * 11 + b"aXXX"
 JWK = json.dumps(an_oct_jwk(OCTETS))
 ODD_JWK = json.dumps(an_oct_jwk(ODD))
 ALG = "HS256,HS384,HS512"
@@ -80,11 +80,20 @@ def test_the_reading_that_signed_is_named(stored: str, key: Any, name: str) -> N
         (HMAC_KEY, "another secret of sixty-four bytes, for these tests and no other"),
         (HMAC_KEY, HMAC_KEY[:-1]),
         (f"{HMAC_KEY}X", HMAC_KEY),
+        (f"X{HMAC_KEY}", HMAC_KEY),
         ("", "\n"),
         ("abcde", b"i\xb7\x1d"),
         ("\ud800", "?"),
     ],
-    ids=["another key", "a part of it", "a letter behind it", "empty", "no base64", "half of a surrogate pair"],
+    ids=[
+        "another key",
+        "a part of it",
+        "a letter behind it",
+        "a letter before it",
+        "empty",
+        "no base64",
+        "half of a surrogate pair",
+    ],
 )
 def test_no_reading_is_named_where_none_signed(stored: str, key: str | bytes) -> None:
     told = explained(stored, key)

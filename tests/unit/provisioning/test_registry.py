@@ -17,6 +17,7 @@ from auth_jwt.provisioning.registry import (
     check_time,
     version_of,
 )
+from auth_jwt.provisioning.tombstones import TOMBSTONES_TAG
 from tests.factories import NOW, TAG
 from tests.issuers import ISSUER
 from tests.service import a_service
@@ -61,6 +62,7 @@ def test_a_tag_is_taken_as_it_is(check: Callable[[str], str], text: str) -> None
         (check_key, "", "1 to 2048 bytes, this one 0"),
         (check_key, "\u00e4" * (MAX_KEY_BYTES // 2) + "a", "1 to 2048 bytes, this one 2049"),
         (check_key, "\ud800", "the tag is not valid Unicode"),
+        (check_key, TOMBSTONES_TAG, "where deleted profiles are kept"),
         (lambda text: check_text("the name", text), "", "the name is empty"),
     ],
 )

@@ -309,9 +309,7 @@ class Walk:
             jws = unverified_jws(self._token, policy.header, max_bytes=policy.max_token_bytes)
         except Denied as denied:
             self.key = key_pasted_as_token(self._token)
-            flaw = self.key
-            if flaw is None and denied.reason is Reason.MALFORMED_TOKEN:
-                flaw = _flaw_of_form(self._token, policy)
+            flaw = self.key or _flaw_of_form(self._token, policy)
             if flaw is not None:
                 yield Step("gate", StepOutcome.REFUSED, flaw, denied.reason)
                 return None
@@ -608,7 +606,7 @@ def _why_passed_over(secret: Secret, jws: UnverifiedJws, policy: Policy, now: fl
 
 def _has_signed(secret: Secret, jws: UnverifiedJws) -> bool:
     """Tell whether the key in *secret* signed *jws*, whatever else its row says."""
-    readings = [replace(secret, flaw=None, algorithms=algorithms) for algorithms in (None, HMAC_ALGORITHMS)]
+    readings = [replace(secret, algorithms=algorithms) for algorithms in (None, HMAC_ALGORITHMS)]
     return any(is_signed_by(_without_kid(jws), reading.keys, 1) for reading in readings)
 
 

@@ -279,7 +279,7 @@ class Finding:
                 if self._is_without_secret(row, wanted):
                     found.append(ProfileRecord.from_row(row, self._columns))
             self._proceed(page.read_units, looked_at)
-            if page.next is None or number == MAX_PAGES:
+            if number == MAX_PAGES:
                 return ProfilePage(tuple(found), None if page.next is None else f"{_BY_SCAN}:0:{page.next}")
         return ProfilePage(tuple(found), None)
 
