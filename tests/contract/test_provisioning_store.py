@@ -737,6 +737,19 @@ def test_without_credentials_a_write_is_a_fault_and_was_not_made(monkeypatch: py
     assert not isinstance(fault.value, Unreachable)
 
 
+def test_a_session_signs_with_its_own_credentials() -> None:
+    signed: list[str] = []
+    with a_dynamodb(lambda _operation: (200, NO_ROWS)) as endpoint:
+        session = boto3.Session(aws_access_key_id="theirs", aws_secret_access_key="x")
+        client = provisioning_client(region=REGION, endpoint=endpoint, session=session)
+        client.meta.events.register(
+            "before-send.dynamodb", lambda request, **_: signed.append(str(request.headers["Authorization"]))
+        )
+        tables_of(client).secrets("t")
+
+    assert ["Credential=" in one and "theirs/" in one for one in signed] == [True]
+
+
 def test_no_answer_is_an_outage() -> None:
     with pytest.raises(Unreachable, match="no answer"):
         tables_of(an_impatient_client("http://127.0.0.1:1")).profile("t")

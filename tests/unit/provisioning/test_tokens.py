@@ -547,6 +547,26 @@ def test_a_bound_that_is_a_time_is_only_moved_on(number: object) -> None:
     assert written == (number if number == 10**11 - 1 else NOW + 1)
 
 
+def test_of_what_keeps_changing_nothing_is_said_to_be_revoked() -> None:
+    service = a_service_with_a_login()
+    revocations = service.provisioning.revocations
+    ends = iter(range(NOW, NOW + 99))
+
+    def meanwhile() -> None:
+        end = next(ends)
+        service.has(tokens_valid_after=end)
+        service.tables.write_row(Key(Table.REVOCATIONS, TAG, "j"), {"expires_at": end})
+        service.tables.before_write = meanwhile
+
+    service.tables.before_write = meanwhile
+    with pytest.raises(Conflict, match="the profile 't1' keeps changing"):
+        revocations.revoke_all(TAG, before=NOW + 99)
+    with pytest.raises(Conflict, match="the revocation of 'j' keeps changing"):
+        revocations.revoke(TAG, "j", exp=NOW + 99)
+
+    assert service.actions == []
+
+
 def test_nobody_has_no_tokens_to_revoke() -> None:
     service = a_service()
 
