@@ -518,6 +518,16 @@ def test_a_row_counts_at_least_as_much_as_dynamodb_counts_it_in_a_tombstone(row:
     assert size_of(row) >= 3 + len(row) + bytes_at_least
 
 
+@pytest.mark.parametrize(("size", "fits"), [(MAX_ROW_BYTES, True), (MAX_ROW_BYTES + 1, False)])
+def test_the_largest_row_that_is_kept(size: int, fits: bool) -> None:
+    row = {"a": "x" * (size - size_of({"a": ""}))}
+    if fits:
+        assert size_of(row) == size
+    else:
+        with pytest.raises(Invalid, match=f"a row has {size} bytes"):
+            size_of(row)
+
+
 def test_each_column_counts() -> None:
     assert size_of({"a": "x" * 5, "b": "y" * 5}) == 2 * size_of({"a": "x" * 5})
 

@@ -724,6 +724,9 @@ def test_one_that_is_there_already_is_no_new_one() -> None:
         pytest.param([(NOW, NOW + 51), (NOW + 50, NOW + 100)], False, id="at the same time for a second"),
         pytest.param([(NOW + 50, NOW + 40), (NOW + 50, NOW + 40)], True, id="never open"),
         pytest.param([("x", NOW + 100), (NOW, "x")], True, id="without a window"),
+        pytest.param(
+            [(NOW + 42, NOW + 48), (NOW + 43, NOW + 48), (NOW + 50, NOW + 40)], False, id="beside one never open"
+        ),
         pytest.param([(NOW - 9, NOW + 1), (NOW - 5, NOW + 9)], False, id="about to close"),
     ],
 )

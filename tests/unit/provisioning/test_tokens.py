@@ -446,6 +446,17 @@ def test_without_their_table_single_tokens_cannot_be_revoked() -> None:
         with pytest.raises(Conflict, match="REVOCATIONS_TABLE"):
             attempt()
     assert revocations.revoke_all(TAG) == NOW + 1
+    assert service.actions == ["token.revoke_all"]
+
+
+def test_a_whole_token_is_no_id_of_one() -> None:
+    """It would be shown and logged, and would go on logging in."""
+    service = a_service_with_a_login()
+
+    with pytest.raises(Invalid, match="a whole token, and not the `jti` in it"):
+        service.provisioning.revocations.revoke(TAG, a_token(jti="j"))
+
+    assert service.actions == []
 
 
 def test_revoked_tokens_are_listed_page_by_page() -> None:
@@ -458,6 +469,7 @@ def test_revoked_tokens_are_listed_page_by_page() -> None:
 
     assert [item.jti for item in first.revocations] == ["a", "b"]
     assert [item.jti for item in revocations.page(TAG, limit=2, after=first.next).revocations] == ["c"]
+    assert len(revocations.page(TAG, limit=1).revocations) == 1
     assert len(revocations.page(TAG, limit=100).revocations) == 3
     for limit in (0, 101):
         with pytest.raises(Invalid, match="1 to 100"):
