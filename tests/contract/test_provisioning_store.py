@@ -42,7 +42,7 @@ from auth_jwt.runtime.settings import Settings
 from tests.contract.clients import REGION
 from tests.contract.servers import NO_ROWS, a_dynamodb, a_dynamodb_that_reads, an_error, costed
 from tests.factories import refusal
-from tests.fakes import MemoryTables
+from tests.fakes import Clock, MemoryTables
 from tests.faults.injected import AT_ONCE, CUT, NOT_DYNAMODBS, WRONG_SUM
 from tests.faults.proxy import a_faulty_dynamodb
 
@@ -737,6 +737,28 @@ def test_without_credentials_a_write_is_a_fault_and_was_not_made(monkeypatch: py
     assert not isinstance(fault.value, Unreachable)
 
 
+def test_an_update_that_is_refused_is_named_as_policies_name_it() -> None:
+    with (
+        a_dynamodb(an_error(400, "AccessDeniedException")) as endpoint,
+        pytest.raises(Fault, match="dynamodb:UpdateItem on table 'users' is refused: AccessDenied"),
+    ):
+        tables_of(an_impatient_client(endpoint)).update(Update(PROFILE, {"a": 1}))
+
+
+def test_a_session_signs_with_its_own_credentials() -> None:
+    signed: list[str] = []
+    with a_dynamodb(lambda _operation: (200, NO_ROWS)) as endpoint:
+        session = boto3.Session(aws_access_key_id="theirs", aws_secret_access_key="x")
+        client = provisioning_client(region=REGION, endpoint=endpoint, session=session)
+        client.meta.events.register(
+            "before-send.dynamodb", lambda request, **_: signed.append(str(request.headers["Authorization"]))
+        )
+        tables_of(client).secrets("t")
+
+    assert ["Credential=" in one and "theirs/" in one for one in signed] == [True]
+    assert provisioning_client(region="eu-west-3", endpoint=None, session=session).meta.region_name == "eu-west-3"
+
+
 def test_no_answer_is_an_outage() -> None:
     with pytest.raises(Unreachable, match="no answer"):
         tables_of(an_impatient_client("http://127.0.0.1:1")).profile("t")
@@ -783,7 +805,7 @@ def test_what_judges_tokens_for_operators_remembers_nothing(dynamodb: "DynamoDBC
     make_table(dynamodb, "revoked", "tag", "jti")
     client = provisioning_client(region=REGION, endpoint=moto_endpoint)
     settings = Settings.from_env({"REVOCATIONS_TABLE": "revoked", "LOAD_CREDENTIALS": "caller_id"})
-    provisioning = provisioning_of(settings, client, actor="op", audit=lambda _: None)
+    provisioning = provisioning_of(settings, client, actor="op", audit=lambda _: None, clock=Clock())
     authorizer, profiles = provisioning.registry.authorizer, provisioning.profiles
     profiles.create("t", "alice", attributes={"caller_id": "7"}, secret=NewSecret())
     asked: list[tuple[str, bool]] = []

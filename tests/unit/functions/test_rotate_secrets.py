@@ -480,6 +480,15 @@ def test_an_interrupted_finish_is_taken_up_where_it_ended(scene: Scene) -> None:
     assert scene.versions.stages == {"one": {PREVIOUS}, "two": {CURRENT}}
 
 
+def test_a_row_of_a_version_that_has_only_a_stage_of_somebodys_own_ends(scene: Scene) -> None:
+    scene.versions.stages["zero"] = {"MINE"}
+    scene.service.has_secret(row_of("zero"), secret=OTHER_KEY)
+
+    scene.do()
+
+    assert scene.end(row_of("zero")) == int(scene.service.clock.now) + RULES.overlap
+
+
 def test_a_finish_needs_no_version_before_it(scene: Scene) -> None:
     """Somebody removed the stage of the old one since."""
     scene.do()

@@ -206,6 +206,19 @@ def test_deletions_remove_tombstones_whose_time_is_over() -> None:
     assert service.actions == ["profile.delete", "profile.purge", "profile.delete"]
 
 
+def test_a_deletion_removes_few_of_them_so_that_it_ends_soon() -> None:
+    service = a_service()
+    for tag in "abcde":
+        service.has(tag=tag)
+        service.provisioning.profiles.delete(tag)
+    service.clock.pass_by(KEPT_SECONDS)
+    service.has()
+
+    service.provisioning.profiles.delete(TAG)
+
+    assert service.actions.count("profile.purge") == 2
+
+
 def test_a_list_of_tombstones_holds_no_value() -> None:
     service = a_service_with_a_profile(2)
     service.provisioning.profiles.delete(TAG)
@@ -497,12 +510,22 @@ def test_a_row_that_no_tombstone_can_keep_is_not_deleted() -> None:
         pytest.param({"a": {"L": [{"S": "x" * 10}] * 5}}, 1 + 3 + 5 * (1 + 10), id="a list"),
         pytest.param({"a": {"M": {"é" * 10: {"S": "xy"}}}}, 1 + 3 + (20 + 1 + 2), id="a map"),
         pytest.param({"a": {"M": {"\ud800" * 10: {"S": "\ud800"}}}}, 1 + 3 + (30 + 1 + 3), id="a map of halves"),
-        pytest.param({"a": {"SS": {"x" * 10, "y" * 10}}}, 1 + 20, id="a set"),
+        pytest.param({"a": {"SS": set("abcdefghij")}}, 1 + 10, id="a set"),
     ],
 )
 def test_a_row_counts_at_least_as_much_as_dynamodb_counts_it_in_a_tombstone(row: Row, bytes_at_least: int) -> None:
     """There it is a map: names and values, three octets for each list and map, and one for each member."""
     assert size_of(row) >= 3 + len(row) + bytes_at_least
+
+
+@pytest.mark.parametrize(("size", "fits"), [(MAX_ROW_BYTES, True), (MAX_ROW_BYTES + 1, False)])
+def test_the_largest_row_that_is_kept(size: int, fits: bool) -> None:
+    row = {"a": "x" * (size - size_of({"a": ""}))}
+    if fits:
+        assert size_of(row) == size
+    else:
+        with pytest.raises(Invalid, match=f"a row has {size} bytes"):
+            size_of(row)
 
 
 def test_each_column_counts() -> None:

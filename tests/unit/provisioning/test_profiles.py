@@ -440,6 +440,14 @@ def test_a_page_goes_on_where_the_last_one_ended() -> None:
     assert third.next is None
 
 
+def test_a_page_has_a_hundred_profiles_unless_it_is_said() -> None:
+    service = a_service()
+    for number in range(101):
+        service.has(tag=str(number))
+
+    assert len(service.provisioning.profiles.page().profiles) == 100
+
+
 @pytest.mark.parametrize(("limit", "fits"), [(0, False), (1, True), (1000, True), (1001, False)])
 def test_a_page_has_bounds(limit: int, fits: bool) -> None:
     service = a_service()

@@ -173,6 +173,10 @@ def test_no_more_columns_are_read_than_are_asked_for_and_needed() -> None:
     assert [sorted(only or ()) for only in asked] == [["end_ts", "id"]]
 
 
+def test_of_a_profile_that_is_not_there_no_column_is_either() -> None:
+    assert RehearsedTables(MemoryTables(), Columns()).profile("t", only=("tag",)) is None
+
+
 def test_of_changes_that_do_not_all_fit_none_is_taken() -> None:
     rehearsal = RehearsedTables(some_tables(), Columns())
 

@@ -108,8 +108,10 @@ def test_whatever_kind_of_key_may_be_given(value: str, kind: str, algorithms: tu
         pytest.param(NewSecret(value=HMAC_KEY, algorithms=()), "none is named", id="no alg"),
         pytest.param(NewSecret(value=HMAC_KEY, end=NOW), "ended already", id="over"),
         pytest.param(NewSecret(value=HMAC_KEY, start=NOW + 9, end=NOW + 9), "never opens", id="no window"),
-        pytest.param(NewSecret(value=HMAC_KEY, end=NOW * 1000), "milliseconds", id="an end in milliseconds"),
-        pytest.param(NewSecret(value=HMAC_KEY, start=-1), "not negative", id="a start before all time"),
+        pytest.param(
+            NewSecret(value=HMAC_KEY, end=NOW * 1000), "the end is in UNIX seconds", id="an end in milliseconds"
+        ),
+        pytest.param(NewSecret(value=HMAC_KEY, start=-1), "the start is in UNIX seconds", id="a start before all time"),
         pytest.param(NewSecret(value=HMAC_KEY, kid=""), "kid is empty", id="empty kid"),
         pytest.param(NewSecret(value=HMAC_KEY, id=""), "id is empty", id="empty id"),
         pytest.param(NewSecret(value=HMAC_KEY, id="x" * 1025), "1024 bytes", id="id too long"),
@@ -243,6 +245,13 @@ def test_a_key_that_is_open_already_is_not_added_a_second_time() -> None:
 
     with pytest.raises(Conflict, match="'1' holds the same key"):
         service.provisioning.secrets.add(TAG, NewSecret(value=HMAC_KEY))
+
+
+def test_a_key_that_was_closed_may_be_added_anew() -> None:
+    service = a_service_with_a_user()
+    service.has_secret("1", end_ts=NOW)
+
+    assert service.provisioning.secrets.add(TAG, NewSecret(value=HMAC_KEY)).secret.id == "2"
 
 
 def test_a_secret_needs_a_profile() -> None:
@@ -715,6 +724,9 @@ def test_one_that_is_there_already_is_no_new_one() -> None:
         pytest.param([(NOW, NOW + 51), (NOW + 50, NOW + 100)], False, id="at the same time for a second"),
         pytest.param([(NOW + 50, NOW + 40), (NOW + 50, NOW + 40)], True, id="never open"),
         pytest.param([("x", NOW + 100), (NOW, "x")], True, id="without a window"),
+        pytest.param(
+            [(NOW + 42, NOW + 48), (NOW + 43, NOW + 48), (NOW + 50, NOW + 40)], False, id="beside one never open"
+        ),
         pytest.param([(NOW - 9, NOW + 1), (NOW - 5, NOW + 9)], False, id="about to close"),
     ],
 )

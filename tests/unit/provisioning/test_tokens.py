@@ -446,6 +446,17 @@ def test_without_their_table_single_tokens_cannot_be_revoked() -> None:
         with pytest.raises(Conflict, match="REVOCATIONS_TABLE"):
             attempt()
     assert revocations.revoke_all(TAG) == NOW + 1
+    assert service.actions == ["token.revoke_all"]
+
+
+def test_a_whole_token_is_no_id_of_one() -> None:
+    """It would be shown and logged, and would go on logging in."""
+    service = a_service_with_a_login()
+
+    with pytest.raises(Invalid, match="a whole token, and not the `jti` in it"):
+        service.provisioning.revocations.revoke(TAG, a_token(jti="j"))
+
+    assert service.actions == []
 
 
 def test_revoked_tokens_are_listed_page_by_page() -> None:
@@ -458,6 +469,7 @@ def test_revoked_tokens_are_listed_page_by_page() -> None:
 
     assert [item.jti for item in first.revocations] == ["a", "b"]
     assert [item.jti for item in revocations.page(TAG, limit=2, after=first.next).revocations] == ["c"]
+    assert len(revocations.page(TAG, limit=1).revocations) == 1
     assert len(revocations.page(TAG, limit=100).revocations) == 3
     for limit in (0, 101):
         with pytest.raises(Invalid, match="1 to 100"):
@@ -545,6 +557,26 @@ def test_a_bound_that_is_a_time_is_only_moved_on(number: object) -> None:
 
     written = service.tables.rows[Key(Table.PROFILES, TAG)]["tokens_valid_after"]
     assert written == (number if number == 10**11 - 1 else NOW + 1)
+
+
+def test_of_what_keeps_changing_nothing_is_said_to_be_revoked() -> None:
+    service = a_service_with_a_login()
+    revocations = service.provisioning.revocations
+    ends = iter(range(NOW, NOW + 99))
+
+    def meanwhile() -> None:
+        end = next(ends)
+        service.has(tokens_valid_after=end)
+        service.tables.write_row(Key(Table.REVOCATIONS, TAG, "j"), {"expires_at": end})
+        service.tables.before_write = meanwhile
+
+    service.tables.before_write = meanwhile
+    with pytest.raises(Conflict, match="the profile 't1' keeps changing"):
+        revocations.revoke_all(TAG, before=NOW + 99)
+    with pytest.raises(Conflict, match="the revocation of 'j' keeps changing"):
+        revocations.revoke(TAG, "j", exp=NOW + 99)
+
+    assert service.actions == []
 
 
 def test_nobody_has_no_tokens_to_revoke() -> None:

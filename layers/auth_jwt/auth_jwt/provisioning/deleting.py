@@ -61,7 +61,7 @@ class Restored:
     secrets: tuple[str, ...]
 
 
-def delete(registry: Registry, tag: str, *, if_version: str | None = None, forever: bool = False) -> int:
+def delete(registry: Registry, tag: str, *, if_version: str | None, forever: bool) -> int:
     """Delete a profile and all its secrets; return how many secrets were deleted.
 
     The first write deletes the profile, which ends all logins. After an interruption, the next call deletes the secrets
