@@ -8,6 +8,7 @@ import threading
 import time
 import tracemalloc
 import warnings
+import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -418,6 +419,7 @@ class TestEncoding:
             pytest.param(gzip.compress(BODY) + gzip.compress(BODY), id="twice"),
             pytest.param(gzip.compress(BODY)[:-8] + bytes(8), id="another sum"),
             pytest.param(BODY, id="not packed at all"),
+            pytest.param(zlib.compress(BODY), id="packed as deflate is"),
             pytest.param(b"", id="nothing"),
         ],
     )

@@ -655,6 +655,10 @@ class TestKind:
             pytest.param({"typ": "JWT"}, {"typ": "ID", "token_use": "id"}, None, id="said twice"),
             pytest.param({}, {}, Reason.WRONG_TOKEN_KIND, id="an access token by its header"),
             pytest.param({"typ": "JWT"}, {"typ": "Bearer"}, Reason.WRONG_TOKEN_KIND, id="Keycloak's access token"),
+            *(
+                pytest.param({"typ": "JWT"}, {"typ": kind}, Reason.WRONG_TOKEN_KIND, id=f"Keycloak's {kind} token")
+                for kind in ("Refresh", "Offline", "Logout")
+            ),
             pytest.param({"typ": "JWT"}, {"token_use": "access"}, Reason.WRONG_TOKEN_KIND, id="Cognito's access token"),
             pytest.param({"typ": "JWT"}, {"events": {}}, Reason.WRONG_TOKEN_KIND, id="a logout token"),
             pytest.param({"typ": "JWT"}, {"aud": ["web"]}, None, id="one, no azp"),
