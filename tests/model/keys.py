@@ -230,6 +230,7 @@ _NAMED = re.compile(
 )
 _WORDS = re.compile(r"[A-Za-z',.!? -]{1,100}|(?:[A-Za-z]{1,12}[-_ ,.!?']{1,2}){1,16}[A-Za-z0-9!?.]{0,12}")
 _RANDOM = re.compile(r"[A-Za-z0-9+/_=-]{1,128}")
+_NESTED = re.compile(rb"\x30.{1,4}[\x30\x02]", re.DOTALL)  # DER: a list that begins with a list or a number
 _PLAINLY_LONG = 1024
 
 
@@ -273,11 +274,24 @@ def _decodings(text: str) -> Iterator[bytes]:
 
 
 def _begins_as_a_structure(octets: bytes) -> bool:
-    """Tell whether octets hold what a key could begin with: DER, an SSH blob, OpenPGP, a point, text."""
-    marks = (b"0\x80", b"0\x81", b"0\x82", b"\x02\x81", b"\x02\x82", b"\0\0\0", b"\x04\x20", b"\x04\x40", b"\x03\x42")
+    """Tell whether octets hold what a key could begin with: DER, an identifier, an SSH blob, OpenPGP, a point, text."""
+    identifiers = (b"\x06\x03\x2b", b"\x06\x05\x2b", b"\x2a\x81", b"\x2a\x85", b"\x2a\x86", b"\x2b\x06", b"\x60\x86")
+    marks = (
+        *identifiers,
+        b"0\x80",
+        b"0\x81",
+        b"0\x82",
+        b"\x02\x81",
+        b"\x02\x82",
+        b"\0\0\0",
+        b"\x04\x20",
+        b"\x04\x40",
+        b"\x03\x42",
+    )
     if octets[:1] in (b"0", b"\x00", b"\x02", b"\x03", b"\x04", b"\x98", b"\x99", b"\xc6"):
         return True
-    return any(mark in octets for mark in marks) or (len(octets) >= 16 and octets.isascii())
+    has_mark = any(mark in octets for mark in marks) or _NESTED.search(octets) is not None
+    return has_mark or (len(octets) >= 16 and octets.isascii())
 
 
 # -- keys that everybody has ------------------------------------------------------------------------------------------
