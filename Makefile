@@ -5,11 +5,11 @@ PY := .venv/bin/python
 export AWS_DEFAULT_REGION ?= eu-central-1
 export SAM_CLI_TELEMETRY := 0
 # Where there is a `timeout`, what is silent about the network gets five minutes (it needs seconds), and an end-to-end
-# suite ten (it needs one to five), after which it is told to end, and ends what it started.
+# suite fifteen (it needs one to eight), after which it is told to end, and ends what it started.
 export BOUNDED := $(if $(shell command -v timeout),timeout 300)
-export SUITE_BOUNDED := $(if $(BOUNDED),timeout --foreground --kill-after=30 600)
-# One test gets five minutes, all of them forty: hypothesis takes the end of those five for a failure to make small.
-TESTS_BOUNDED := $(if $(BOUNDED),timeout --foreground --kill-after=30 2400)
+export SUITE_BOUNDED := $(if $(BOUNDED),timeout --foreground --kill-after=30 900)
+# One test gets five minutes, all of them fifty: hypothesis takes the end of those five for a failure to make small.
+TESTS_BOUNDED := $(if $(BOUNDED),timeout --foreground --kill-after=30 3000)
 
 .PHONY: $(shell sed -n 's/^\([a-z][a-z0-9-]*\):.*/\1/p' Makefile)
 help: ## Show this list
