@@ -159,6 +159,10 @@ class Phone:
         self.page.run("1")
         return [token for message in self.page.sent for token in TOKEN.findall(message)]
 
+    def count(self, note: str) -> int:
+        """Count the lines of what went over the wire that hold a *note*."""
+        return self.text("#notes").count(note)
+
     def photograph(self, state: str) -> None:
         """Keep what it looks like, in light and wide, in dark and narrow; nothing of it may keep anybody out."""
         for name, width, scheme in (("light", 1100, "light"), ("dark-narrow", 390, "dark")):
@@ -201,6 +205,12 @@ def phone_at(page: Page, url: str, user: str, password: str) -> Phone:
     return Phone(page, user, password)
 
 
+def show_what_went(page: Page) -> None:
+    """Print the page's own lines of what went over the wire: pytest shows them of a test that fails."""
+    notes = page.run("document.querySelector('#notes')?.innerText")
+    sys.stdout.write(f"{notes}\n")
+
+
 def missing(what: str) -> NoReturn:
     """Skip, or fail where all must be there."""
     if os.environ.get("CI"):
@@ -233,6 +243,7 @@ def _stage(softphone: Softphone, browser: Browser) -> Iterator[Stage]:
     opened = len(browser.pages)
     yield Stage(softphone, browser)
     for page in list(browser.pages.values())[opened:]:
+        show_what_went(page)
         assert [one for one in page.complaints if not one.startswith(OF_THE_NETWORK)] == []
         page.close()
 
