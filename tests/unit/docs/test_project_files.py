@@ -149,6 +149,24 @@ def packages_of_node() -> list[Path]:
     return [path for path in ROOT.glob("[a-z]*/**/package-lock.json") if hidden.isdisjoint(path.parts)]
 
 
+SECOND_TRY = "--reruns 1 --max-suite-reruns 3 --rerun-show-tracebacks"
+A_BAD_DAY_AND_A_FAULT = """
+from pathlib import Path
+
+TRIED = Path(__file__).with_suffix(".tried")
+
+
+def test_a_bad_day():
+    if not TRIED.exists():
+        TRIED.touch()
+        raise RuntimeError("the first try")
+
+
+def test_a_fault():
+    assert False
+"""
+
+
 class TestChecks:
     """What CI must not lose: without each of these, a check still passes that checks less."""
 
@@ -174,6 +192,23 @@ class TestChecks:
         }
         assert re.search(r'make mutants ARGS="--changed HEAD\^1 .*--threshold \d\d"', script)
         assert sorted(awaited) == sorted(re.findall(r"^begin ([a-z0-9-]+)$", script, re.MULTILINE))
+
+    def test_few_get_a_second_try(self) -> None:
+        script = (ROOT / ".ci" / "run").read_text("utf-8")
+
+        options = re.findall(r'^export PYTEST_ADDOPTS="(.*)"$', script, re.MULTILINE)
+
+        assert options == [SECOND_TRY]
+        assert re.search("^  PYTEST_ADDOPTS= make mutants ", script, re.MULTILINE)  # which a test kills at its first
+
+    def test_what_fails_twice_fails_and_a_second_try_is_shown(self, tmp_path: Path) -> None:
+        (tmp_path / "test_it.py").write_text(A_BAD_DAY_AND_A_FAULT)
+
+        done = make("test", f"ARGS=-n2 {SECOND_TRY} -p no:cacheprovider --rootdir {tmp_path} {tmp_path}")
+
+        assert done.returncode != 0
+        assert "1 failed, 1 passed, 2 rerun" in done.stdout
+        assert "RuntimeError: the first try" in done.stdout
 
     def test_what_make_check_runs_is_linted_typed_whole_and_covered(self) -> None:
         run = planned("check")
