@@ -50,6 +50,13 @@ def near_misses_in(answer: Answer) -> list[str]:
 
 
 @pytest.mark.parametrize("function", EVENTS)
+def test_its_lines_bear_its_name_where_no_setting_names_it(set_stage: SetStage, function: str) -> None:
+    answer = set_stage(function, POWERTOOLS_SERVICE_NAME="").ask(EVENTS[function])
+
+    assert {json.loads(line).get("service") for line in answer.lines} == {function}
+
+
+@pytest.mark.parametrize("function", EVENTS)
 def test_a_near_miss_is_warned_of_once(set_stage: SetStage, function: str) -> None:
     ready = set_stage(function, TAG_COLUM="x")
 

@@ -91,6 +91,12 @@ class TestRows:
         assert stage.ask(HEALTH).status == 200
         assert calls == []
 
+    @pytest.mark.parametrize("event", [BY_HEADER, DIRECT], ids=["HTTP", "direct"])
+    def test_the_line_of_a_login_says_whose_it_was(self, set_stage: SetStage, event: dict[str, Any]) -> None:
+        record = set_stage().ask(event).record
+
+        assert (record["service"], record["outcome"], record["tag"]) == ("authorize", "authorized", "alice-web")
+
     def test_script_authorize_reads_no_table(self, set_stage: SetStage, calls: list[str]) -> None:
         stage = set_stage()
         calls.clear()
@@ -98,6 +104,7 @@ class TestRows:
         answer = stage.ask(read_json(SAMPLES / "authorize" / "rest-script-authorize-validated.json"))
 
         assert answer.member("code") == 1
+        assert answer.record["outcome"] == "validated"
         assert calls == []
 
     @pytest.mark.parametrize("form", ["JWK", "JWKS", "PEM"])
@@ -252,7 +259,7 @@ class TestSettings:
         answer = stage.ask(BY_HEADER)
 
         assert answer.status == 500
-        assert answer.member("code") is None
+        assert (answer.member("type"), answer.member("code")) == ("urn:auth-jwt:problem:fault", None)
         assert "LEEWAY" not in json.dumps(answer.given)
         assert answer.record["reason"] == "bad_setting"
         assert "LEEWAY_SECONDS='ten' is refused" in answer.record["causes"][0]["message"]

@@ -132,6 +132,7 @@ class TestAFrontend:
         assert answer.given.keys() == {"code", "retry_after"}
         assert answer.given["code"] == 0
         assert 2 <= answer.given["retry_after"] <= 62
+        assert (answer.record["outcome"], answer.record["level"]) == ("deferred", "INFO")
 
     def test_that_sees_no_body_of_a_503_may_ask_for_that_code_by_http(self, a_login: Callable[..., Login]) -> None:
         answer = a_login().by_http(jwt_token=a_new_key(), deferred_status="200")

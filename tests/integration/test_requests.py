@@ -69,6 +69,7 @@ GREEDY: Final = {"resource": "/{proxy+}", "pathParameters": {"proxy": "authorize
         pytest.param(payload_1(path="/authorize"), id="1.0, without the stage, as at a custom domain"),
         pytest.param(payload_1(path="/authorize", context={"stage": "$default"}), id="1.0, stage $default"),
         pytest.param(payload_1(path="/authorize", context={"stage": None}), id="1.0, no stage"),
+        pytest.param(payload_1(path="/authorize", context={"stage": ""}), id="1.0, a stage without a name"),
         pytest.param(payload_2(), id="2.0, $default"),
         pytest.param(payload_2(rawPath="/authorize", context={"stage": "$default"}), id="2.0, stage $default"),
         pytest.param(payload_2(routeKey="POST /authorize"), id="2.0, a route of its own"),
@@ -271,6 +272,14 @@ def test_what_is_no_base64_is_no_body(ready: Stage, junk: str) -> None:
     assert (answer.status, answer.member("detail")) == (400, "the body is not base64")
 
 
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("body", [5, {"jwt_token": TOKEN}, [TOKEN], True])
+def test_an_event_whose_body_is_no_text_has_no_body_either(ready: Stage, form: str, body: object) -> None:
+    answer = ready.ask({**event_of("x", form=form), "body": body, "isBase64Encoded": False})
+
+    assert (answer.status, answer.member("detail")) == (400, "the body is not text")
+
+
 def test_whoever_sends_json_as_a_form_is_told_so(ready: Stage) -> None:
     """As curl does by itself."""
     answer = ask(ready, in_json(TOKEN), kind=FORM_TYPE)
@@ -311,6 +320,13 @@ def test_it_is_the_decoded_body_that_counts(ready: Stage, over: int) -> None:
     event |= {"body": base64.b64encode(padded(LIMIT + over).encode()).decode(), "isBase64Encoded": True}
 
     assert ready.ask(event).status == (413 if over else 200)
+
+
+def test_what_is_too_long_is_not_decoded_first(ready: Stage) -> None:
+    """Else it would be told as what it is not: base64."""
+    event = {**event_of(""), "body": "*" * (2 * LIMIT), "isBase64Encoded": True}
+
+    assert ready.ask(event).status == 413
 
 
 def test_it_is_bytes_that_count(ready: Stage) -> None:
@@ -403,6 +419,38 @@ def test_a_request_that_is_none_is_logged_with_its_reason(
     assert (answer.status, record["outcome"]) == (expected[0], "rejected")
     assert (record["status"], record["reason"], record.get("path")) == expected
     assert answer.given["isBase64Encoded"] is False
+
+
+# -- answers ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    ("path", "kind", "phrase"),
+    [
+        ("/authorize", "application/json", "200 OK"),
+        ("/health", "application/problem+json", "405 Method Not Allowed"),
+        ("/x", "application/problem+json", "404 Not Found"),
+    ],
+)
+def test_an_answer_says_what_it_is_and_to_a_load_balancer_its_status_in_words(
+    ready: Stage, form: str, path: str, kind: str, phrase: str
+) -> None:
+    """A load balancer that health-checks or logs shows the description; gateways refuse members they do not know."""
+    answer = ask(ready, in_json(TOKEN), form=form, path=path)
+
+    assert answer.headers["content-type"] == kind
+    assert answer.given.get("statusDescription") == (phrase if form.startswith("alb") else None)
+
+
+@pytest.mark.parametrize("missing", ["jwt_token", "key"])
+def test_the_script_needs_token_and_key(ready: Stage, missing: str) -> None:
+    given = {"jwt_token": TOKEN, "key": "x" * 32}
+
+    del given[missing]
+    answer = ask(ready, json.dumps(given), path="/script-authorize")
+
+    assert (answer.status, answer.member("detail")) == (400, "jwt_token and key are both needed")
 
 
 # -- what the log shows -----------------------------------------------------------------------------------------------

@@ -57,6 +57,13 @@ class TestWarmers:
         assert answer.raised.startswith("BadSetting: LEEWAY_SECONDS='ten' is refused")
         assert (answer.record["outcome"], answer.record["reason"]) == ("fault", "bad_setting")
 
+    def test_a_setting_of_its_own_that_cannot_be_is_one_too(self, set_stage: SetStage, function: str) -> None:
+        own = {"authorize": "CLIENT_CERTIFICATES", "gateway_authorizer": "AUTHORIZER_REFUSAL"}[function]
+
+        answer = set_stage(function, **{own: "maybe"}).ask({"warmer": True})
+
+        assert (answer.raised or "").startswith(f"BadSetting: {own}='maybe' is refused")
+
     @pytest.mark.parametrize(
         "event",
         [
