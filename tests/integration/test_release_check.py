@@ -455,6 +455,16 @@ def test_a_hook_that_was_not_told_of_the_new_versions_refuses(world: World) -> N
     world.is_refused("every version that this function knows is live already")
 
 
+def test_a_release_may_leave_one_function_as_it_is(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    unchanged = GATEWAY.replace(":7", ":6")
+    monkeypatch.setenv("GATEWAY_AUTHORIZER_VERSION", unchanged)
+    world.functions.handlers[unchanged] = world.functions.handlers[GATEWAY]
+    world.expect("Succeeded")
+
+    assert world.ask() == {"passed": True}
+    assert world.functions.asked == [AUTHORIZE] * 3 + [unchanged] * 3
+
+
 def test_a_version_that_gets_a_part_of_the_traffic_is_not_live_yet(world: World) -> None:
     world.functions.live, world.functions.routing = "7", {"AdditionalVersionWeights": {"8": 0.1}}
     world.expect("Succeeded")
