@@ -92,7 +92,6 @@ def _check(event: object, context: object, call: Call) -> dict[str, int]:
             alike = [ending for ending in kind if ending.is_new(now, within) is are_new]
             _warn_of(alike, wired.rules.rotated_tag, are_new=are_new)
     call.noted |= {
-        "secrets_read": endings.rows,
         "ends_soon": found.soon,
         "ended": found.ended,
         "not_looked_up": endings.more_soon + endings.more_ended,

@@ -208,6 +208,8 @@ def test_an_arn_that_is_not_of_one_stage_is_a_fault(ask: Ask, arn: str) -> None:
         {**http_event(), "version": "3.0"},
         {**http_event(), "version": 2.0},
         {**request_event(), "version": "2.0"},
+        {**request_event(), "version": "3.0"},
+        {**token_event(), "version": "3.0"},
         {**http_event(), "routeArn": None},
     ],
     ids=str,
@@ -217,6 +219,14 @@ def test_an_event_of_no_known_form_is_a_fault(ask: Ask, event: object) -> None:
         ask(event)
 
     assert GOOD not in str(caught.value)
+
+
+@pytest.mark.parametrize("space", [" ", "\t", " \t "])
+def test_space_around_a_value_is_no_part_of_it(ask: Ask, space: str) -> None:
+    """RFC 9110, section 5.6.3: blanks and tabs."""
+    answer = ask(request_event(("Authorization", f"{space}Bearer {GOOD}{space},{space}Bearer {GOOD}")))
+
+    assert statement_of(answer)["Effect"] == "Allow"
 
 
 # -- refusals ---------------------------------------------------------------------------------------------------------
