@@ -11,6 +11,8 @@ import boto3
 import jwt
 import pytest
 from botocore.client import BaseClient
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from auth_jwt.provisioning.registry import MAX_TIME
 from auth_jwt.provisioning.secrets import NewSecret
@@ -200,6 +202,7 @@ def test_a_condition_that_is_none_is_told(operator: Operator, query: list[tuple[
         "a/b",
         "100%",
         "a%2Fb",
+        ".",
         "..",
         "profiles",
         "admin",
@@ -216,7 +219,7 @@ def test_a_tag_may_hold_any_character(operator: Operator, tag: str) -> None:
     created = operator.ask("POST", PROFILES, {"tag": tag, "sip_username": "zoe", "secret": {"id": tag}})
     place = created.headers["location"].removeprefix("/v1")
 
-    assert place == f"{PROFILES}/{quote(tag, safe='') if tag != '..' else '%2E%2E'}"
+    assert place == f"{PROFILES}/{'%2E' * len(tag) if tag in ('.', '..') else quote(tag, safe='')}"
     assert operator.done("GET", place)["tag"] == tag
     added = operator.ask("POST", f"{place}/rotate", {"id": f"{tag}2"})
     secret = added.headers["location"].removeprefix("/v1")
@@ -847,4 +850,33 @@ def test_requests_are_counted(operator: Operator) -> None:
         "show_profile",
         "alice-web",
     )
-    assert (rejected["Rejected"], rejected["reason"]) == (1, "not_found")
+    assert (rejected["Rejected"], rejected["reason"], rejected["operation"]) == (1, "not_found", "show_profile")
+
+
+def test_a_body_that_is_refused_is_counted_for_its_operation(operator: Operator) -> None:
+    answer = operator.ask("PATCH", ALICE, {"disabled": "maybe"})
+
+    assert (answer.record["reason"], answer.record["operation"]) == ("invalid_request", "change_profile")
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/admin/nothing"), ("PUT", ALICE)])
+def test_a_request_for_no_operation_is_counted_as_one_of_none(operator: Operator, method: str, path: str) -> None:
+    answer = operator.stage.ask(Case("a-test", "", asking(method, path), 0).event())
+
+    assert answer.status in (404, 405)
+    (rejected,) = (json.loads(line) for line in answer.lines if '"_aws"' in line)
+    assert rejected.get("operation") is None
+
+
+def test_an_hmac_secret_takes_the_place_of_a_public_key_when_it_is_asked_to(operator: Operator, zoe: str) -> None:
+    """Otherwise the issuer of that key would be locked out when the overlap ends."""
+    key = ec.generate_private_key(ec.SECP256R1()).public_key()
+    pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    operator.done("POST", f"{zoe}/rotate", {"value": pem, "overlap_seconds": 0})
+
+    refused = operator.ask("POST", f"{zoe}/rotate", {})
+    rotated = operator.ask("POST", f"{zoe}/rotate", {"replace_public_key": True})
+
+    assert (refused.status, kind_of(refused)) == (400, "invalid-value")
+    assert "would lock that issuer out" in json.dumps(refused.body)
+    assert rotated.status == 201
