@@ -216,7 +216,8 @@ class TestChecks:
         assert {"ruff format --check .", "ruff check .", "mypy", "codespell", "tools/check-templates"} <= {
             command for command in KNOWN_CHECKS if re.search(rf"(?:-m |bin/|^){re.escape(command)}", run, re.MULTILINE)
         }
-        assert re.search(r"WHOLE=1 .*--cov\b.*--cov-fail-under=95", run)
+        assert re.search(r" test WHOLE=1 ARGS=\"(?!.*--cov)", run)
+        assert re.search(r" test WHOLE= ARGS=\".*--cov .*--cov-fail-under=95", run)
         assert "subprocess" in PROJECT["tool"]["coverage"]["run"]["patch"]
 
     def test_a_test_that_fails_fails_make(self, tmp_path: Path) -> None:
