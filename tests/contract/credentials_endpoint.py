@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 from auth_jwt.aws.identity import ContainerIdentity
 from tests.contract.clients import REGION
 from tests.fakes import Clock
+from tests.local_server import LocalServer
 
 Answer = tuple[int, bytes]
 
@@ -70,7 +71,7 @@ def an_endpoint() -> Iterator[Endpoint]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with LocalServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         endpoint.port = server.server_port
         try:

@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from botocore.exceptions import ClientError
 
 from tests.command_line import CommandLine, a_command_line
 from tests.fakes import LambdaContext
+from tests.local_server import LocalServer
 from tools.events.stage import REGION, REVOCATIONS, lambda_environment, load_handler, template
 
 CANARY = "canary"
@@ -79,7 +80,7 @@ def _api() -> Iterator[tuple[Api, str]]:
 
         def log_message(self, *_: object) -> None: ...
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = LocalServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield api, f"http://127.0.0.1:{server.server_port}/v1/authorize"

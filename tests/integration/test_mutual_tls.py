@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ import pytest
 
 from tests.certificates import Authority
 from tests.integration.conftest import SetStage
+from tests.local_server import LocalServer
 from tests.page_commands import blocks_of
 from tools.events.samples import ALICE, ALICE_EXPIRED
 from tools.events.stage import ROOT, SAMPLES, Stage, read_json
@@ -33,13 +34,6 @@ SECONDS: Final = 30
 REFUSED: Final = (35, 52, 55, 56)
 """What curl says when the other side breaks off: in the handshake, or, since a client of TLS 1.3 does not wait for its
 end, at an empty reply, while it sends or while it receives. It is 60 when curl refuses the server."""
-
-
-class Quiet(ThreadingHTTPServer):
-    """A server that does not print the handshakes that it broke off."""
-
-    def handle_error(self, *_: object) -> None:
-        """Write nothing."""
 
 
 @dataclass
@@ -88,7 +82,7 @@ def _domain(made: Path, tmp_path: Path, set_stage: SetStage) -> Iterator[Domain]
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_verify_locations(made / "truststore.pem")
-    server = Quiet(("127.0.0.1", 0), handler_of(set_stage(CLIENT_CERTIFICATES="required")))
+    server = LocalServer(("127.0.0.1", 0), handler_of(set_stage(CLIENT_CERTIFICATES="required")))
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     domain = Domain(f"https://127.0.0.1:{server.server_address[1]}/authorize", authority.certificate)
     server.seen = domain.certificates  # type: ignore[attr-defined]

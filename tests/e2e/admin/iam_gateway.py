@@ -8,12 +8,13 @@ import fnmatch
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from threading import Lock, Thread
 from typing import Any, Final
 from uuid import uuid4
 
 from tests.e2e.recipes.signatures import Flaw, Signed, signer_of
+from tests.local_server import LocalServer
 from tools.events.stage import REVOCATIONS, Answer, Stage, stage, template
 from tools.serve.gateway import HttpAnswer, HttpRequest, RestApi
 
@@ -148,7 +149,7 @@ def iam_gateway(*people: Person, **settings: str) -> Iterator[IamGateway]:
             def log_message(self, *_: object) -> None:
                 """Write nothing."""
 
-        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        with LocalServer(("127.0.0.1", 0), Handler) as server:
             server.daemon_threads = True
             url = f"http://127.0.0.1:{server.server_port}/{STAGE}/admin/profiles"
             gateway = IamGateway(url, ready, {person.name: person for person in people})

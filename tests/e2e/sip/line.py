@@ -5,14 +5,15 @@ import json
 import select
 import socket
 import ssl
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from threading import Condition, Event, Thread
 from typing import Any, Final
+
+from tests.local_server import LocalServer
 
 PATIENCE_SECONDS: Final = 20
 _HOST: Final = "127.0.0.1"
@@ -158,7 +159,7 @@ class Line:
         self._thread.start()
 
 
-class _Server(ThreadingHTTPServer):
+class _Server(LocalServer):
     request_queue_size = 128
     block_on_close = False  # what is held is answered by then, or its client has gone
 
@@ -173,11 +174,6 @@ class _Server(ThreadingHTTPServer):
             return
         with self._identity.wrap_socket(request, server_side=True) as secured:
             super().finish_request(secured, client_address)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Overlook that a client went away or trusts us not; anything else is an error."""
-        if not isinstance(sys.exception(), OSError):
-            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
