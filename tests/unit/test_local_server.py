@@ -13,10 +13,11 @@ from tests.local_server import LocalServer
 def test_only_a_client_that_went_away_is_overlooked(
     capsys: pytest.CaptureFixture[str], flaw: Exception | None, printed: bool
 ) -> None:
-    gone = Event()
+    begun, gone = Event(), Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            begun.set()
             assert gone.wait(30)
             if flaw is not None:
                 raise flaw
@@ -33,7 +34,9 @@ def test_only_a_client_that_went_away_is_overlooked(
         Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         with socket.create_connection(("127.0.0.1", server.server_port)) as client:
             client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            assert begun.wait(30)
         gone.set()
         server.shutdown()
 
-    assert ("a flaw of the handler" in capsys.readouterr().err) is printed
+    told = capsys.readouterr().err
+    assert ("a flaw of the handler" in told, told != "") == (printed, printed)
