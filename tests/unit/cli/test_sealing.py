@@ -1,6 +1,6 @@
 """Sealed values: JWE in compact form, opened by other people's libraries, and theirs by us."""
 
-from base64 import urlsafe_b64encode
+from base64 import encodebytes, urlsafe_b64encode
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
@@ -24,6 +24,8 @@ KEYS = {
 }
 OTHERS = {"RSA": RSAKey, "X25519": OKPKey, "P-256": ECKey}
 ALGORITHMS = {"RSA": "RSA-OAEP-256", "X25519": "ECDH-ES", "P-256": "ECDH-ES"}
+CURVES = {"X25519": 0x6E, "X448": 0x6F, "Ed25519": 0x70, "Ed448": 0x71}
+"""The last octet of their object identifiers (RFC 8410, section 3)."""
 TEXT = b'{"tag": "alice", "value": "\xc3\xa9"}'
 
 
@@ -119,4 +121,18 @@ def test_nothing_is_sealed_to_what_is_no_such_key(pem: bytes, message: str) -> N
 )
 def test_nothing_is_opened_with_what_is_no_such_key(pem: bytes, message: str) -> None:
     with pytest.raises(Invalid, match=message):
+        Opener(pem)
+
+
+@pytest.mark.parametrize("curve", ["X25519", "X448", "Ed25519", "Ed448"])
+@pytest.mark.parametrize("length", [0, 1, 31, 33, 55, 58])
+def test_a_private_key_of_another_length_is_none(curve: str, length: int) -> None:
+    """RFC 8410, section 7. `cryptography` raises an error of its own that is no ValueError."""
+    octets = bytes([0x04, length]) + bytes(length)
+    version, algorithm = b"\x02\x01\x00", b"\x30\x05\x06\x03\x2b\x65" + bytes([CURVES[curve]])
+    key = version + algorithm + bytes([0x04, len(octets)]) + octets
+    label = b"PRIVATE KEY"
+    pem = b"-----BEGIN %b-----\n%b-----END %b-----\n" % (label, encodebytes(bytes([0x30, len(key)]) + key), label)
+
+    with pytest.raises(Invalid, match="the file to decrypt with holds no private key in PEM"):
         Opener(pem)

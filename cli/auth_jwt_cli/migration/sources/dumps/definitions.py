@@ -105,12 +105,14 @@ class Definitions:
         words = [token.word for token in item]
         if words[2:3] == ["."]:
             position = 3  # a type of a schema: pg_catalog.int4
+        if position >= len(item):
+            return None
         name = name_of(item[position], self._session).lower()
         if words[position + 1 : position + 2] == ["VARYING"]:
             name = f"{name} varying"
-        length = None
-        if words[position + 1 : position + 2] == ["("] and _SHORT_NUMBER.fullmatch(item[position + 2].octets):
-            length = int(item[position + 2].octets)
+        has_size = words[position + 1 : position + 2] == ["("] and len(item) > position + 2
+        size = item[position + 2].octets if has_size else b""
+        length = int(size) if _SHORT_NUMBER.fullmatch(size) else None
         return ColumnType(name, length, is_array="[" in words or "ARRAY" in words)
 
     def _default(self, tokens: list[SqlToken], kind: ColumnType | None) -> object:

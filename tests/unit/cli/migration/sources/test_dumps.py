@@ -1,6 +1,7 @@
 """Whose SQL a dump is, whether it is whole, and what is done about text that nobody understands."""
 
 import tracemalloc
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -289,6 +290,23 @@ def test_what_stands_behind_rows_is_no_row(dump: Path, tail: bytes, dialect: str
     assert gaps_of(source) == []
     assert source.reading is not None
     assert source.reading.dialect == dialect
+
+
+STATEMENTS = (
+    b"CREATE TABLE public.jwt_profiles (id pg_catalog.int4 NOT NULL DEFAULT 1, tag character varying(128) DEFAULT 'a')",
+    b"CREATE TABLE `jwt_profiles` (`id` int(10), `tag` char(128) COLLATE utf8mb4_bin, KEY `k` (`tag`)) ENGINE=x",
+    b"INSERT INTO jwt_profiles (id, tag) VALUES (1, X'61'), (-1.5e3, E'a' || 'b') ON CONFLICT (id) DO NOTHING",
+    b"COPY public.jwt_profiles (id, tag) FROM stdin WITH (FORMAT csv)",
+)
+
+
+@pytest.mark.parametrize("statement", STATEMENTS)
+@pytest.mark.parametrize("end", [b"", b";", b"\n;\n", b");", b"(;"])
+def test_a_statement_that_is_cut_anywhere_ends_in_words(dump: Path, statement: bytes, end: bytes) -> None:
+    for length in range(len(statement)):
+        with suppress(SourceError):
+            tags, _ = read(dump, b"PRAGMA x;\n" * (end == b"") + statement[:length] + end)
+            assert set(tags) <= {"a", b"a", None}
 
 
 def test_a_line_within_rows_is_named_and_what_follows_is_not_lost_in_silence(dump: Path) -> None:
