@@ -55,7 +55,7 @@ SECURITY := tests/security tests/faults
 SUPPLY := tests/unit/tools/supply tests/unit/docs/test_workflows.py tests/unit/docs/test_security_pages.py
 security: install ## Run the whole security suite: attacks on every entry, by advisory, faults, and fuzzing for 75 seconds at most (ARGS="-k CVE-2026-102268" and the like are passed on)
 	@WHOLE=1 $(TESTS_BOUNDED) $(PY) -m pytest -q -n auto --dist worksteal --timeout 300 $(SECURITY) $(SUPPLY) $(ARGS)
-	@$(if $(ARGS),,$(MAKE) --no-print-directory fuzz ARGS="--seconds 75 --inputs 20000 --jobs 2 --seed 18")
+	@$(if $(ARGS),,$(MAKE) --no-print-directory fuzz ARGS="--seconds 75 --inputs 5000 --jobs 2 --seed 18")
 format: install ## Put the code into its format
 	@$(PY) -m ruff format . && $(PY) -m ruff check --fix .
 lint: install ## Format, lint and spelling, changing nothing
