@@ -1,5 +1,6 @@
 """SET: applies the settings that decide how literals are read, and tracks those that a dump saves and restores."""
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -23,6 +24,7 @@ _OF_MYSQL: Final = frozenset(
 _SCOPES: Final = frozenset(("SESSION", "LOCAL", "GLOBAL", "@@SESSION", "@@LOCAL", "@@GLOBAL"))
 _SQL_MODE: Final = "SQL_MODE"
 _CHARSET: Final = "CHARACTER_SET_CLIENT"
+_USER_VARIABLE: Final = re.compile(r"@[^\w$@]*([\w$]+)")
 
 
 class SessionSettings:
@@ -98,14 +100,8 @@ class SessionSettings:
         self._endings.begin(variable, line, f"{system.lower()} is saved there", "the statement that restores it")
 
     def _saved_variables(self, value: str) -> Iterator[str]:
-        """Give the user variables that a *value* names."""
-        for part in value.replace("@@", "").split("@")[1:]:
-            yield (
-                "@"
-                + "".join(character if character.isalnum() or character in "_$" else " " for character in part).split()[
-                    0
-                ]
-            )
+        """Return the user variables that a *value* names."""
+        return (f"@{name}" for name in _USER_VARIABLE.findall(value.replace("@@", "")))
 
     def _mode(self, value: list[SqlToken], text: str) -> frozenset[str] | None:
         if len(value) == 1 and value[0].kind in ("string", "quoted"):

@@ -297,6 +297,7 @@ STATEMENTS = (
     b"CREATE TABLE `jwt_profiles` (`id` int(10), `tag` char(128) COLLATE utf8mb4_bin, KEY `k` (`tag`)) ENGINE=x",
     b"INSERT INTO jwt_profiles (id, tag) VALUES (1, X'61'), (-1.5e3, E'a' || 'b') ON CONFLICT (id) DO NOTHING",
     b"COPY public.jwt_profiles (id, tag) FROM stdin WITH (FORMAT csv)",
+    b"SET @OLD_MODE=@@SESSION.sql_mode, SQL_MODE=@OLD_MODE, character_set_client = @`x`, NAMES utf8",
 )
 
 
