@@ -280,7 +280,7 @@ class Statements:
         return None
 
     def _keeps_rows(self, table: Table, clause: list[SqlToken]) -> bool:
-        first, *words = [token.word for token in clause]
+        first, *words = [token.word for token in clause] or [""]
         if first in ("ADD", "DROP"):
             return words[:1] != [] and words[0] in _NO_COLUMN
         if first != "ALTER":

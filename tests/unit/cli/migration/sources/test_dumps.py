@@ -297,12 +297,13 @@ STATEMENTS = (
     b"CREATE TABLE `jwt_profiles` (`id` int(10), `tag` char(128) COLLATE utf8mb4_bin, KEY `k` (`tag`)) ENGINE=x",
     b"INSERT INTO jwt_profiles (id, tag) VALUES (1, X'61'), (-1.5e3, E'a' || 'b') ON CONFLICT (id) DO NOTHING",
     b"COPY public.jwt_profiles (id, tag) FROM stdin WITH (FORMAT csv)",
+    b"ALTER TABLE ONLY public.jwt_profiles ADD CONSTRAINT k PRIMARY KEY (id), ALTER COLUMN tag SET DEFAULT 'x'",
     b"SET @OLD_MODE=@@SESSION.sql_mode, SQL_MODE=@OLD_MODE, character_set_client = @`x`, NAMES utf8",
 )
 
 
 @pytest.mark.parametrize("statement", STATEMENTS)
-@pytest.mark.parametrize("end", [b"", b";", b"\n;\n", b");", b"(;"])
+@pytest.mark.parametrize("end", [b"", b";", b"\n;\n", b");", b"(;", b",;"])
 def test_a_statement_that_is_cut_anywhere_ends_in_words(dump: Path, statement: bytes, end: bytes) -> None:
     for length in range(len(statement)):
         with suppress(SourceError):
