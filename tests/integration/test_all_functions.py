@@ -12,7 +12,7 @@ from auth_jwt.runtime.wiring import Service
 from tests.integration.admin_client import PROFILES
 from tests.integration.conftest import SetStage
 from tools.events.provisioning_events import Case, asking
-from tools.events.stage import Answer
+from tools.events.stage import SAMPLES, Answer, read_json
 
 NotePlaces = Callable[[], list[tuple[str, str]]]
 EVENTS: Final[dict[str, dict[str, Any]]] = {
@@ -49,9 +49,15 @@ def near_misses_in(answer: Answer) -> list[str]:
     return [record["meant"] for line in answer.lines if "meant" in (record := json.loads(line))]
 
 
-@pytest.mark.parametrize("function", EVENTS)
-def test_its_lines_bear_its_name_where_no_setting_names_it(set_stage: SetStage, function: str) -> None:
-    answer = set_stage(function, POWERTOOLS_SERVICE_NAME="").ask(EVENTS[function])
+LOGINS = {
+    "authorize": read_json(SAMPLES / "authorize" / "rest-authorized-by-header.json"),
+    "gateway_authorizer": read_json(SAMPLES / "gateway_authorizer" / "rest-token-allowed.json"),
+}
+
+
+@pytest.mark.parametrize(("function", "event"), [*EVENTS.items(), *LOGINS.items()])
+def test_its_lines_bear_its_name_where_no_setting_names_it(set_stage: SetStage, function: str, event: Any) -> None:
+    answer = set_stage(function, POWERTOOLS_SERVICE_NAME="").ask(event)
 
     assert {json.loads(line).get("service") for line in answer.lines} == {function}
 
