@@ -144,7 +144,7 @@ def _private_key(pem: bytes) -> "Owner":
         raise Invalid(
             "the key to decrypt with is encrypted itself: `openssl pkey` writes it without a password"
         ) from None
-    except (ValueError, UnsupportedAlgorithm, InternalError):  # the last of a key of another curve's length
+    except (ValueError, UnsupportedAlgorithm, InternalError):  # the last for a key of a wrong length
         raise Invalid("the file to decrypt with holds no private key in PEM") from None
     is_known_curve = isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP256R1)
     if isinstance(key, rsa.RSAPrivateKey | x25519.X25519PrivateKey) or is_known_curve:
